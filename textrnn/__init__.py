@@ -1,0 +1,1 @@
+"""What more than one stage, or predict.py, needs: small modules of pure functions."""

@@ -1,0 +1,158 @@
+"""The trained network as an ONNX graph with native recurrent nodes.
+
+Written node by node: converters unroll the recurrence to loops, are slower to run, and give other
+bytes in each process. Layouts of weights: https://onnx.ai/onnx/operators/onnx__LSTM.html and its
+siblings RNN and GRU; Keras keeps the gates of an LSTM as input, forget, cell, output.
+"""
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from textrnn.recipe import Recipe
+
+OPSET, IR_VERSION = 17, 8  # the oldest with all that is used here, so that old runtimes load it too
+OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+GATES = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # Keras' place of each gate in ONNX' order
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+class Graph:
+    """An ONNX graph which grows node by node."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+
+    def constant(self, name: str, value: NDArray[np.generic]) -> str:
+        """Keep `value` under `name`, once, and return the name."""
+        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return name
+
+    def ints(self, *values: int) -> str:
+        """Return the name of an int64 vector."""
+        return self.constant("ints_" + "_".join(map(str, values)), np.array(values, np.int64))
+
+    def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: object) -> list[str]:
+        """Add a node and return the names of its outputs."""
+        names = [f"{operator.lower()}_{len(self.nodes)}_{place}" for place in range(outputs)]
+        self.nodes.append(helper.make_node(operator, inputs, names, **attributes))
+        return names
+
+
+def export(members: list[Weights], recipe: Recipe, classes: int) -> bytes:
+    """Return a serialised ONNX model of the members' mean probability.
+
+    Inputs: int32 words (batch, time), lengths (batch) and, if the recipe has subword buckets,
+    subwords (batch, time, features). Output: float32 probabilities (batch, classes).
+    """
+    graph = Graph()
+    outputs = [member(graph, weights, recipe, f"member{number}.") for number, weights in enumerate(members)]
+    (total,) = graph.add("Sum", *outputs)
+    scale = graph.constant("members", np.array(len(members), np.float32))
+    graph.nodes.append(helper.make_node("Div", [total, scale], ["probabilities"]))
+    shapes: dict[str, list[str | int]] = {"words": ["batch", "time"], "lengths": ["batch"]}
+    if recipe.subword_buckets:
+        shapes["subwords"] = ["batch", "time", "features"]
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "textrnn",
+            [helper.make_tensor_value_info(name, TensorProto.INT32, shape) for name, shape in shapes.items()],
+            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes])],
+            list(graph.constants.values()),
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="textrnn",
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def member(graph: Graph, weights: Weights, recipe: Recipe, prefix: str) -> str:
+    """Add one network and return the name of its probabilities."""
+    values = embedded(graph, weights, prefix)
+    (values,) = graph.add("Transpose", values, perm=[1, 0, 2])  # time first, as the recurrent nodes want it
+    steps = "lengths" if recipe.masking else ""
+    for number in range(recipe.layers):
+        values, state = recurrent(graph, weights, recipe, f"layer{number}", prefix, values, steps)
+    pooled = mean_max(graph, values) if recipe.pooling == "mean_max" else state
+    kernel = graph.constant(prefix + "output.kernel", weights["output.kernel"])
+    bias = graph.constant(prefix + "output.bias", weights["output.bias"])
+    (logits,) = graph.add("Gemm", pooled, kernel, bias)
+    return graph.add("Softmax", logits, axis=-1)[0]
+
+
+def embedded(graph: Graph, weights: Weights, prefix: str) -> str:
+    """Add the embeddings and return the name of their sum, (batch, time, embedding size)."""
+    (values,) = graph.add("Gather", graph.constant(prefix + "words", weights["words"]), "words")
+    if "subwords" not in weights:
+        return values
+    vectors = weights["subwords"].copy()
+    vectors[0] = 0  # padding adds nothing to the sum
+    (parts,) = graph.add("Gather", graph.constant(prefix + "subwords", vectors), "subwords")
+    (total,) = graph.add("ReduceSum", parts, graph.ints(2), keepdims=0)
+    (present,) = graph.add("Cast", graph.add("Sign", "subwords")[0], to=TensorProto.FLOAT)
+    (count,) = graph.add("ReduceSum", present, graph.ints(2), keepdims=1)
+    (count,) = graph.add("Max", count, graph.constant("one", np.array(1, np.float32)))
+    (scaled,) = graph.add("Div", total, graph.add("Sqrt", count)[0])
+    return graph.add("Add", values, scaled)[0]
+
+
+def recurrent(
+    graph: Graph, weights: Weights, recipe: Recipe, layer: str, prefix: str, values: str, steps: str
+) -> tuple[str, str]:
+    """Add one recurrent layer: its sequence (time, batch, width) and final state (batch, width)."""
+    directions = ["forward", "backward"] if recipe.bidirectional else ["forward"]
+    arrays = [parameters(weights, recipe.cell, f"{layer}.{direction}") for direction in directions]
+    names = [
+        graph.constant(f"{prefix}{layer}.{kind}", np.stack(both))
+        for kind, both in zip(("W", "R", "B"), zip(*arrays, strict=True), strict=True)
+    ]
+    attributes: dict[str, object] = {"hidden_size": recipe.units}
+    attributes["direction"] = "bidirectional" if recipe.bidirectional else "forward"
+    if recipe.cell == "gru":
+        attributes["linear_before_reset"] = 1  # Keras: reset_after=True
+    sequence, state = graph.add(OPERATORS[recipe.cell], values, *names, steps, outputs=2, **attributes)
+    (sequence,) = graph.add("Transpose", sequence, perm=[0, 2, 1, 3])
+    (sequence,) = graph.add("Reshape", sequence, graph.ints(0, 0, -1))
+    (state,) = graph.add("Transpose", state, perm=[1, 0, 2])
+    (state,) = graph.add("Reshape", state, graph.ints(0, -1))
+    return sequence, state
+
+
+def parameters(weights: Weights, cell: str, name: str) -> list[NDArray[np.float32]]:
+    """Return W (gates·units, input), R (gates·units, units) and B (2·gates·units) of one direction."""
+    order = GATES[cell]
+    kernel, inner, bias = (weights[f"{name}.{kind}"] for kind in ("kernel", "recurrent_kernel", "bias"))
+    outer_bias, inner_bias = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
+
+    def gates(array: NDArray[np.float32]) -> NDArray[np.float32]:
+        parts = np.split(array, len(order), axis=-1)
+        return np.concatenate([parts[gate] for gate in order], axis=-1)
+
+    return [gates(kernel).T, gates(inner).T, np.concatenate([gates(outer_bias), gates(inner_bias)])]
+
+
+def mean_max(graph: Graph, values: str) -> str:
+    """Add the mean and the maximum over the steps of each row, (batch, 2·width).
+
+    The recurrent nodes write zeros after a row's last step, which a mean may sum up but a maximum
+    must not see.
+    """
+    (time,) = graph.add("Gather", graph.add("Shape", values)[0], graph.constant("zero", np.array(0, np.int64)))
+    step = graph.constant("step", np.array(1, np.int64))
+    (steps,) = graph.add("Range", "zero", time, step)
+    (steps,) = graph.add("Unsqueeze", steps, graph.ints(1))
+    (lengths,) = graph.add("Cast", "lengths", to=TensorProto.INT64)
+    (present,) = graph.add("Less", steps, lengths)  # (time, batch)
+    (present,) = graph.add("Unsqueeze", present, graph.ints(2))
+    (total,) = graph.add("ReduceSum", values, graph.ints(0), keepdims=0)
+    (count,) = graph.add("Cast", lengths, to=TensorProto.FLOAT)
+    (mean,) = graph.add("Div", total, graph.add("Unsqueeze", count, graph.ints(1))[0])
+    lowest = graph.constant("lowest", np.array(np.finfo(np.float32).min, np.float32))
+    (most,) = graph.add("ReduceMax", graph.add("Where", present, values, lowest)[0], axes=[0], keepdims=0)
+    return graph.add("Concat", mean, most, axis=-1)[0]

@@ -1,0 +1,67 @@
+"""Files written whole or not at all, in the same bytes on every machine."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from textrnn.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path`, and move it there once the block has ended well.
+
+    A block that raises, or a killed process, leaves whatever stood at `path` as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, with its line ends as they are."""
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write `value` with sorted keys. A number that is not finite raises ValueError."""
+    text = json.dumps(value, sort_keys=True, allow_nan=False, indent=2, ensure_ascii=False)
+    write_text(path, text + "\n")
+
+
+def write_metrics(path: Path, value: Mapping[str, Any]) -> None:
+    """Write metrics for DVC, their fractions rounded to six digits: more is noise in every diff."""
+    write_json(path, _rounded(value))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def read_json(path: Path) -> Any:
+    """Return the value that the JSON file at `path` holds."""
+    return json.loads(read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """Return the UTF-8 text at `path`, its line ends untouched. Raises UserError when it is missing."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise UserError(f"expected the file {path}, found none: run `dvc repro`, which makes it") from None
+
+
+def read_table(path: Path) -> list[list[str]]:
+    """Return the rows of a tab-separated file that this project wrote, one list of fields a line."""
+    return [line.split("\t") for line in read_text(path).split("\n")[:-1]]

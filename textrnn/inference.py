@@ -1,0 +1,84 @@
+"""The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from textrnn.batches import by_length
+from textrnn.errors import UserError
+from textrnn.files import read_json
+from textrnn.normalise import Normalisation, normalise
+from textrnn.subwords import features
+from textrnn.tokenizers import Tokenizer, tokenize
+from textrnn.vocabulary import UNKNOWN, read_tokens
+
+DIGITS = 6  # ONNX Runtime picks kernels by CPU: beyond six digits, machines may differ
+BATCH = 64
+
+
+class Model(NamedTuple):
+    """What model/ holds, loaded."""
+
+    session: onnxruntime.InferenceSession
+    ids: dict[str, int]
+    labels: list[str]
+    tokenizer: Tokenizer
+    max_sequence_length: int
+    masking: bool
+    subword_buckets: int
+    normalisation: Normalisation
+
+
+def load(directory: Path) -> Model:
+    """Return the model in `directory`. Raises UserError when a file is missing or is no model."""
+    settings = read_json(directory / "settings.json")
+    ids = {token: number for number, token in enumerate(read_tokens(directory / "vocabulary.tsv"), UNKNOWN + 1)}
+    try:
+        session = onnxruntime.InferenceSession((directory / "model.onnx").read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"expected the model in {directory}/model.onnx, found no file: run `dvc repro`") from None
+    except Exception as error:  # the runtime raises classes of its own, which it does not export
+        raise UserError(f"expected a model in {directory}/model.onnx, found another file: {error}") from None
+    normalisation = Normalisation.model_validate(settings.pop("normalisation"))
+    return Model(session=session, ids=ids, normalisation=normalisation, **settings)
+
+
+def clean(model: Model, text: str) -> str:
+    """Return `text` as the stage clean would have left it."""
+    return normalise(text, model.normalisation)
+
+
+def probabilities(model: Model, texts: list[str]) -> NDArray[np.float64]:
+    """Return (texts, labels) probabilities of cleaned texts, rounded to DIGITS digits, in order."""
+    tokens = [tokenize(text, model.tokenizer)[: model.max_sequence_length] for text in texts]
+    longest = model.max_sequence_length
+    lengths = np.array([max(1, len(row)) if model.masking else longest for row in tokens], np.int64)
+    result = np.zeros((len(texts), len(model.labels)))
+    for chosen in by_length(lengths, BATCH):
+        inputs = encode(model, [tokens[row] for row in chosen], lengths[chosen])
+        (result[chosen],) = model.session.run(None, inputs)
+    return np.round(result, DIGITS)
+
+
+def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) -> dict[str, NDArray[np.int32]]:
+    """Return the inputs of the graph: words, lengths, and subwords where the model reads them."""
+    time = int(lengths.max())
+    words = np.zeros((len(tokens), time), np.int32)
+    for place, row in zip(words, tokens, strict=True):
+        place[: len(row)] = [model.ids.get(token, UNKNOWN) for token in row]
+    inputs = {"words": words, "lengths": lengths.astype(np.int32)}
+    if model.subword_buckets:
+        parts = [[cached_features(token, model.subword_buckets) for token in row] for row in tokens]
+        most = max((len(part) for row in parts for part in row), default=1)
+        inputs["subwords"] = np.zeros((len(tokens), time, most), np.int32)
+        for row, row_parts in zip(inputs["subwords"], parts, strict=True):
+            for step, part in zip(row, row_parts, strict=False):
+                step[: len(part)] = part
+    return inputs
+
+
+cached_features = lru_cache(maxsize=100_000)(features)

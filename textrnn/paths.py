@@ -1,0 +1,27 @@
+"""Every path of the pipeline, named once. dvc.yaml repeats them, and a test compares the two."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PARAMS = ROOT / "params.yaml"
+REQUIREMENTS = ROOT / "requirements.txt"
+CHECKPOINTS = ROOT / ".checkpoints"
+
+CORPUS = ROOT / "data/raw/corpus"
+MESSAGES = ROOT / "data/clean/messages.tsv"
+REJECTED = ROOT / "data/clean/rejected.tsv"
+VECTORS = ROOT / "data/vectors"
+TRAIN = ROOT / "data/split/train"
+VALIDATION = ROOT / "data/split/validation"
+TEST = ROOT / "data/split/test"
+MODEL = ROOT / "model"
+PREDICTIONS = ROOT / "data/scored/predictions.tsv"
+MISTAKES = ROOT / "data/scored/errors.tsv"
+METRICS = ROOT / "metrics"
+PLOTS = ROOT / "plots"
+
+
+def shown(path: Path) -> str:
+    """Return `path` as a message should name it: relative to the repository where it lies inside."""
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)

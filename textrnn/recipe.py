@@ -1,0 +1,30 @@
+"""Section `train` of params.yaml: what the network is, and how it is trained."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from textrnn.params import Section
+
+
+class Recipe(Section):
+    """Section `train` of params.yaml, where each key's unit, range and meaning stand."""
+
+    seed: int = Field(ge=0, lt=2**31)
+    cell: Literal["rnn", "lstm", "gru"]
+    bidirectional: bool
+    layers: int = Field(ge=1, le=8)
+    units: int = Field(ge=1, le=4096)
+    embedding_size: int = Field(ge=1, le=4096)
+    embedding_range: float = Field(gt=0, le=10)
+    subword_buckets: int = Field(ge=0, le=10_000_000)
+    dropout: float = Field(ge=0, lt=1)
+    pooling: Literal["last", "mean_max"]
+    masking: bool
+    epochs: int = Field(ge=1, le=10_000)
+    batch_size: int = Field(ge=1)
+    optimizer: Literal["rmsprop", "adamw"]
+    learning_rate: float = Field(gt=0, le=10)
+    clip_norm: float = Field(ge=0)
+    patience: int = Field(ge=0)
+    ensemble: int = Field(ge=1, le=64)

@@ -1,0 +1,48 @@
+"""What a token is made of, as numbers: so that a word never seen in training still says something."""
+
+import re
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHORTEST, LONGEST = 3, 5  # letters of a character n-gram: fastText (Bojanowski et al. 2017) takes 3 to 6
+MOST = 40  # features of one token; a link may have hundreds
+
+_SHAPES = ((re.compile(r"[^\W\d_]+"), "a"), (re.compile(r"\d+"), "0"))
+
+
+def features(token: str, buckets: int) -> list[int]:
+    """Return the hashed features of `token` as at most MOST numbers in 1 … buckets.
+
+    They are the whole token, its shape (in capitals, capitalised, or neither; which kinds of
+    characters follow each other), and the character n-grams of `<token>` in one case.
+    """
+    word = f"<{token.casefold()}>"
+    names = [f"word {token}", f"case {case(token)}", f"shape {shape(token)}", word]
+    for size in range(SHORTEST, LONGEST + 1):
+        names += [word[start : start + size] for start in range(len(word) - size + 1)]
+    return [1 + crc32(name.encode("utf-8")) % buckets for name in names[:MOST]]
+
+
+def case(token: str) -> str:
+    """Return how `token` is written: its capitals are half of what an advertisement shouts."""
+    if token.isupper():
+        return "upper" if len(token) > 1 else "letter"
+    return "title" if token[:1].isupper() else "lower"
+
+
+def shape(token: str) -> str:
+    """Return `token` with each run of letters as one `a` and each run of digits as one `0`."""
+    for pattern, sign in _SHAPES:
+        token = pattern.sub(sign, token)
+    return token[:8]
+
+
+def table(tokens: list[str], buckets: int) -> NDArray[np.int32]:
+    """Return the features of each token, shape (tokens, most features of one), padded with 0."""
+    rows = [features(token, buckets) for token in tokens]
+    padded = np.zeros((len(rows), max(map(len, rows), default=1)), np.int32)
+    for row, numbers in zip(padded, rows, strict=True):
+        row[: len(numbers)] = numbers
+    return padded

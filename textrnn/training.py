@@ -1,0 +1,105 @@
+"""The training loop of one network: steps, predictions, and its state as arrays.
+
+Not Keras' `fit`, which neither resumes exactly, nor mixes rows anew each epoch under a seed, nor runs
+on several workers.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.batches import Batch, Encoder, by_length, shuffled
+from textrnn.network import build
+from textrnn.ragged import Rows
+from textrnn.recipe import Recipe
+from textrnn.tensorflow import keras, tf
+
+PREDICTION_BATCH = 256
+OPTIMIZERS = {"rmsprop": keras.optimizers.RMSprop, "adamw": keras.optimizers.AdamW}
+
+
+class Trainer:
+    """A network, its optimizer, and the compiled steps over them."""
+
+    def __init__(self, recipe: Recipe, vocabulary_size: int, classes: int) -> None:
+        """Make all variables under the current distribution strategy."""
+        self.recipe = recipe
+        self.strategy = tf.distribute.get_strategy()
+        with self.strategy.scope():
+            self.network = build(recipe, vocabulary_size, classes)
+            self.optimizer = OPTIMIZERS[recipe.optimizer](recipe.learning_rate)
+            self.optimizer.build(self.network.trainable_variables)
+        # Without a signature, each new length of a batch would compile the step again.
+        names = {"words": 2, "lengths": 1, "labels": 1} | ({"subwords": 3} if recipe.subword_buckets else {})
+        signature = {name: tf.TensorSpec([None] * rank, tf.int32) for name, rank in names.items()}
+        self.step = tf.function(self._step, input_signature=[signature])
+        self.predict = tf.function(self._predict, input_signature=[signature])
+
+    def _step(self, batch: dict[str, Any]) -> Any:
+        """Take one step on all replicas, and return the sums of the losses and of the right answers."""
+        total = tf.cast(tf.size(batch["labels"]), tf.float32)
+        sums = self.strategy.run(self._replica_step, args=(batch, total))
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
+
+    def _replica_step(self, batch: dict[str, Any], total: Any) -> Any:
+        variables = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            logits = self.network(batch, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["labels"], logits)
+            loss = tf.reduce_sum(losses) / total
+        # Dense: the norm of an embedding's sparse gradient would count a repeated row more than once.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
+        if self.recipe.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm)
+        self.optimizer.apply(gradients, variables)
+        right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), batch["labels"])
+        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))])
+
+    def _predict(self, batch: dict[str, Any]) -> Any:
+        return tf.nn.softmax(self.network(batch, training=False))
+
+    def epoch(self, rows: Rows, encoder: Encoder, seed: tuple[int, ...], alive: Any) -> tuple[float, float]:
+        """Train on every row once, in an order that `seed` decides; return mean loss and accuracy.
+
+        Both are measured while the weights change and with dropout on, as is usual. `alive` is called
+        before each step.
+        """
+        lengths = encoder.lengths(rows)
+        sums = np.zeros(2)
+        for chosen in shuffled(lengths, self.recipe.batch_size, seed):
+            alive()
+            sums += self.step(tensors(encoder.batch(rows, chosen, lengths))).numpy()
+        loss, accuracy = sums / len(rows.rows)
+        return float(loss), float(accuracy)
+
+    def probabilities(self, rows: Rows, encoder: Encoder) -> NDArray[np.float64]:
+        """Return (rows, classes) probabilities, in the order of the rows."""
+        lengths = encoder.lengths(rows)
+        result = np.zeros((len(rows.rows), self.network.logits.units))
+        for chosen in by_length(lengths, PREDICTION_BATCH):
+            result[chosen] = self.predict(tensors(encoder.batch(rows, chosen, lengths))).numpy()
+        return result
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Return every variable: of the network, its dropout's random generators, and the optimizer."""
+        return {str(number): variable.numpy() for number, variable in enumerate(self._variables())}
+
+    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+        """Put back what `state` returned."""
+        for number, variable in enumerate(self._variables()):
+            variable.assign(state[str(number)])
+
+    def _variables(self) -> list[Any]:
+        return [*self.network.variables, *self.optimizer.variables]
+
+
+def tensors(batch: Batch) -> dict[str, Any]:
+    """Return the batch as tensors."""
+    return {name: tf.constant(array) for name, array in batch.items()}
+
+
+def log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
+    """Return the mean cross entropy in nats."""
+    chosen = probabilities[np.arange(len(labels)), labels]
+    return float(-np.mean(np.log(np.maximum(chosen, np.finfo(np.float32).tiny))))
