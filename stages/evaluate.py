@@ -15,7 +15,6 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.metrics import log_loss
 
 from textrnn import inference, params, paths, ragged, scores
 from textrnn.errors import UserError, run
@@ -76,13 +75,9 @@ def main() -> None:
     write_json(paths.MODEL / "threshold.json", {"positive_label": settings.positive_label, "threshold": cut})
     write_metrics(
         paths.METRICS / "evaluate.json",
-        scores.scores(labels == positive, probability, predicted == positive)
+        scores.scores(labels, predicted, on_test, positive)
         | scores.intervals(labels, predicted, settings.bootstrap_samples, SEED)
-        | {
-            "threshold": cut,
-            "loss": float(log_loss(labels, on_test, labels=range(len(names)))),
-            "majority_accuracy": float(np.bincount(labels).max() / len(labels)),
-        },
+        | {"threshold": cut},
     )
     columns = [[names[number] for number in labels], [names[number] for number in predicted]]
     columns += [[f"{value:.6f}" for value in probability], [messages[row][1] for row in test.rows]]

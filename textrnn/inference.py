@@ -16,7 +16,7 @@ from textrnn.subwords import features
 from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import UNKNOWN, read_tokens
 
-DIGITS = 6  # ONNX Runtime picks kernels by CPU: beyond six digits, machines may differ
+DIGITS = 6  # ONNX Runtime picks kernels by CPU: further digits may differ between machines
 BATCH = 64
 
 

@@ -1,0 +1,1 @@
+"""Tests of textrnn: real parts, invented messages."""
