@@ -47,7 +47,7 @@ def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: NDArray
 def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> NDArray[np.int8]:
     """Return the label number answered for each row of (rows, labels) probabilities."""
     if probabilities.shape[1] > 2:
-        return probabilities.argmax(axis=1).astype(np.int8)
+        return np.argmax(probabilities, axis=1).astype(np.int8)
     return np.where(probabilities[:, positive] >= cut, positive, 1 - positive).astype(np.int8)
 
 

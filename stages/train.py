@@ -100,11 +100,12 @@ def parent_watch() -> Callable[[], None]:
     """Return a check that stops this process once its parent is gone.
 
     A killed `dvc repro` leaves its stage running, and the next one would start a second beside it.
+    Without DVC, the shell may well go: `nohup python -m stages.train &`.
     """
-    parent = os.getppid()
+    parent = os.getppid() if "DVC_STAGE" in os.environ else None
 
     def alive() -> None:
-        if os.getppid() != parent:
+        if parent not in (None, os.getppid()):
             raise UserError("expected the process that started this training, found it gone: stopped at a checkpoint")
 
     return alive
@@ -130,7 +131,9 @@ def main() -> None:
     if not len(held_out.rows):
         held_out, side = ragged.load(paths.TEST), "test"
         if recipe.patience:
-            raise UserError("params.yaml: expected train.patience 0, as split.validation_share 0 leaves no rows to wait on")
+            raise UserError(
+                "params.yaml: expected train.patience 0, as split.validation_share 0 leaves no rows to wait on"
+            )
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     labels = vocabulary.read_tokens(paths.VECTORS / "classes.tsv")
     words, kept = known_words(train, len(tokens), vectorize.min_word_frequency)

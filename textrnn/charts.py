@@ -15,7 +15,13 @@ from textrnn.files import replacing
 
 # Two of the colours of Okabe and Ito (2008), which the colour-blind tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
-STYLE = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
+STYLE: Any = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
 
 Points = list[dict[str, Any]]
 
@@ -39,6 +45,7 @@ def draw(
         titles |= {"pr": "Precision and recall, test rows", "calibration": "Calibration, test rows"}
         for name, axis in axes.items():
             axis.set_title(titles[name])
+        axes["calibration"].lines[0].set_marker("o")
         for name in ("roc", "calibration"):
             axes[name].plot([0, 1], [0, 1], color="0.6", linestyle=":", zorder=0)
         return figures | {"confusion": matrix(confusion, dpi)}
@@ -62,7 +69,7 @@ def by_epoch(axis: Axes, history: dict[str, NDArray[np.float64]], what: str, uni
 
 def unit_square(axis: Axes, points: Points, x: str, y: str, labels: tuple[str, str]) -> None:
     """Draw a curve of two shares."""
-    axis.plot([point[x] for point in points], [point[y] for point in points], "o-", color=BLUE, markersize=3)
+    axis.plot([point[x] for point in points], [point[y] for point in points], color=BLUE)
     axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
 
 

@@ -33,9 +33,9 @@ class Checkpoint(NamedTuple):
 def fingerprint(settings: str, files: list[Path]) -> str:
     """Return a hash of the settings, the bytes of `files`, the project's loaded modules and its packages."""
     digest = hashlib.sha256(settings.encode())
-    loaded = [Path(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
-    code = sorted({path for path in loaded if path.is_relative_to(paths.ROOT) and path.suffix == ".py"
-                   and "site-packages" not in path.parts})  # fmt: skip
+    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    own = (paths.ROOT / "textrnn", paths.ROOT / "stages")
+    code = sorted({Path(name) for name in loaded if name and Path(name).parent in own})
     for path in [*files, *code]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     digest.update(" ".join(version(name) for name in ("tensorflow", "keras", "numpy")).encode())

@@ -5,6 +5,8 @@ bytes in each process. Layouts of weights: https://onnx.ai/onnx/operators/onnx__
 siblings RNN and GRU; Keras keeps the gates of an LSTM as input, forget, cell, output.
 """
 
+from typing import Any
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -35,7 +37,7 @@ class Graph:
         """Return the name of an int64 vector."""
         return self.constant("ints_" + "_".join(map(str, values)), np.array(values, np.int64))
 
-    def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: object) -> list[str]:
+    def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
         """Add a node and return the names of its outputs."""
         names = [f"{operator.lower()}_{len(self.nodes)}_{place}" for place in range(outputs)]
         self.nodes.append(helper.make_node(operator, inputs, names, **attributes))
@@ -112,7 +114,7 @@ def recurrent(
         graph.constant(f"{prefix}{layer}.{kind}", np.stack(both))
         for kind, both in zip(("W", "R", "B"), zip(*arrays, strict=True), strict=True)
     ]
-    attributes: dict[str, object] = {"hidden_size": recipe.units}
+    attributes: dict[str, Any] = {"hidden_size": recipe.units}
     attributes["direction"] = "bidirectional" if recipe.bidirectional else "forward"
     if recipe.cell == "gru":
         attributes["linear_before_reset"] = 1  # Keras: reset_after=True

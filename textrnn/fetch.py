@@ -15,7 +15,7 @@ READ_TIMEOUT = 20.0  # seconds of silence in the midst of an answer
 CHUNK = 1 << 16
 
 
-class _Again(Exception):
+class _PassingError(Exception):
     """A failure which may pass: the text says what it was."""
 
 
@@ -29,7 +29,7 @@ def fetch(url: str, most_bytes: int, connect_timeout: float, sleep: Callable[[fl
     for pause in (*PAUSES, None):
         try:
             return _once(url, most_bytes, connect_timeout, end)
-        except _Again as failure:
+        except _PassingError as failure:
             if pause is None or time.monotonic() + pause >= end:
                 raise UserError(f"{url}: {failure}, and no better after more tries") from None
             sleep(pause)
@@ -45,7 +45,7 @@ def _once(url: str, most_bytes: int, connect_timeout: float, end: float) -> byte
             url, stream=True, timeout=(connect_timeout, READ_TIMEOUT), headers={"Accept-Encoding": "identity"}
         ) as response:
             if response.status_code == 429 or response.status_code >= 500:
-                raise _Again(f"the server answered {response.status_code} {response.reason}")
+                raise _PassingError(f"the server answered {response.status_code} {response.reason}")
             if response.status_code != 200:
                 raise UserError(f"{url}: expected status 200, found {response.status_code} {response.reason}")
             body = _body(url, response.raw, most_bytes, end)
@@ -55,13 +55,13 @@ def _once(url: str, most_bytes: int, connect_timeout: float, end: float) -> byte
     except requests.ConnectionError as error:
         if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
             raise
-        raise _Again(f"the connection broke ({_reason(error)})") from None
+        raise _PassingError(f"the connection broke ({_reason(error)})") from None
     except (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError):
-        raise _Again(f"the server said nothing for {READ_TIMEOUT:g} seconds") from None
+        raise _PassingError(f"the server said nothing for {READ_TIMEOUT:g} seconds") from None
     except (urllib3.exceptions.ProtocolError, HTTPException, ConnectionError) as error:
-        raise _Again(f"the connection broke ({_reason(error)})") from None
+        raise _PassingError(f"the connection broke ({_reason(error)})") from None
     if expected.isdecimal() and int(expected) != len(body):
-        raise _Again(f"the connection broke after {len(body)} of {expected} bytes")
+        raise _PassingError(f"the connection broke after {len(body)} of {expected} bytes")
     return body
 
 

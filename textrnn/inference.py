@@ -41,7 +41,7 @@ def load(directory: Path) -> Model:
         session = onnxruntime.InferenceSession((directory / "model.onnx").read_bytes())
     except FileNotFoundError:
         raise UserError(f"expected the model in {directory}/model.onnx, found no file: run `dvc repro`") from None
-    except Exception as error:  # the runtime raises classes of its own, which it does not export
+    except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
         raise UserError(f"expected a model in {directory}/model.onnx, found another file: {error}") from None
     normalisation = Normalisation.model_validate(settings.pop("normalisation"))
     return Model(session=session, ids=ids, normalisation=normalisation, **settings)

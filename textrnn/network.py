@@ -8,7 +8,7 @@ from textrnn.tensorflow import keras, tf
 CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
-class Network(keras.Model):
+class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
     """A network as `recipe` has it. textrnn/export.py writes the same computation as an ONNX graph."""
 
     def __init__(self, recipe: Recipe, vocabulary_size: int, classes: int) -> None:
@@ -16,7 +16,7 @@ class Network(keras.Model):
         super().__init__()
         self.recipe = recipe
         self.words = embedding(vocabulary_size, recipe)
-        self.subwords = embedding(recipe.subword_buckets + 1, recipe) if recipe.subword_buckets else None
+        self.subwords: Any = embedding(recipe.subword_buckets + 1, recipe) if recipe.subword_buckets else None
         self.cells = [recurrent(recipe, last=number == recipe.layers - 1) for number in range(recipe.layers)]
         self.dropouts = [keras.layers.Dropout(recipe.dropout) for _ in self.cells]  # after each cell's layer
         self.logits = keras.layers.Dense(classes)

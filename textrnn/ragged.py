@@ -1,7 +1,7 @@
 """Rows of unequal length without padding: one flat array of tokens, and where each row begins."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ def load(directory: Path) -> Rows:
     return Rows(*(_map(directory / f"{name}.npy") for name in Rows._fields))
 
 
-def _map(path: Path) -> NDArray[np.generic]:
+def _map(path: Path) -> Any:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError:  # an empty array cannot be mapped

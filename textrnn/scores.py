@@ -43,7 +43,8 @@ def matthews(confusion: NDArray[np.int64]) -> Floats:
     right = np.trace(confusion, axis1=1, axis2=2)
     difference = right * total - (actual * predicted).sum(axis=1)
     product = (total**2 - (predicted**2).sum(axis=1)) * (total**2 - (actual**2).sum(axis=1))
-    return np.divide(difference, np.sqrt(product), out=np.zeros_like(difference), where=product > 0)
+    defined: Floats = np.divide(difference, np.sqrt(product), out=np.zeros_like(difference), where=product > 0)
+    return defined
 
 
 def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: int) -> dict[str, float]:

@@ -5,14 +5,24 @@ Only train imports it, since that takes six seconds.
 """
 
 import os
+import sys
 
 # Without it oneDNN takes AVX-512 kernels where it finds them, which round differently (measured).
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings about absent GPUs say nothing here
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions too
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-import keras  # noqa: E402
-import tensorflow as tf  # noqa: E402
+# While it loads, TensorFlow writes to stderr about absent GPUs, and heeds no log level yet.
+_stderr, _nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+sys.stderr.flush()
+os.dup2(_nowhere, 2)
+try:
+    import keras
+    import tensorflow as tf
+finally:
+    os.dup2(_stderr, 2)
+    os.close(_stderr)
+    os.close(_nowhere)
 
 __all__ = ["deterministic", "keras", "tf"]
 

@@ -1,0 +1,1 @@
+"""Recipes to run, and the results they gave."""

@@ -1,0 +1,80 @@
+"""Run every kind of network that the tutorial describes on the tutorial's data, for README's table.
+
+Each is the preset presets/tutorial.txt and what NETWORKS adds to it: an experiment of DVC in a
+temporary copy of HEAD, so that nothing in the workspace changes.
+
+Writes  presets/networks.json
+Run     python -m presets.networks   (some five minutes on two cores)
+"""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from textrnn.errors import UserError, run
+from textrnn.files import write_metrics
+from textrnn.progress import progress
+
+HERE = Path(__file__).resolve().parent
+PRESET = HERE / "tutorial.txt"
+RESULTS = HERE / "networks.json"
+
+NETWORKS = {
+    "simple RNN (the tutorial)": [],
+    "LSTM": ["train.cell=lstm"],
+    "GRU": ["train.cell=gru"],
+    "bidirectional RNN": ["train.bidirectional=true"],
+    "two stacked RNNs, dropout between": ["train.layers=2"],
+    "two stacked RNNs, no dropout": ["train.layers=2", "train.dropout=0"],
+    "RNN with clipping": ["train.clip_norm=1"],
+    "RNN with masking": ["train.masking=true"],
+    "LSTM with masking": ["train.cell=lstm", "train.masking=true"],
+}
+
+
+def dvc(*arguments: str) -> str:
+    """Return what the command prints. Raises UserError with the end of its messages when it fails."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"dvc {shlex.join(arguments)}: {(done.stderr + done.stdout).strip()[-2000:]}")
+    return done.stdout
+
+
+def result(overrides: list[str]) -> dict[str, Any]:
+    """Run one experiment, and return the metrics of its test rows after the last epoch."""
+    preset = shlex.split(PRESET.read_text("utf-8"))
+    name = "tutorial-network"
+    dvc(
+        "exp", "run", "--temp", "--force", "--name", name, *preset, *(part for one in overrides for part in ("-S", one))
+    )
+    shown = json.loads(dvc("metrics", "show", "--json", name))
+    dvc("exp", "remove", name)
+    data = shown[name]["data"]
+    metrics = {Path(path).stem: file["data"] for path, file in data.items()}
+    train, evaluate = metrics["train"], metrics["evaluate"]
+    return {
+        "epochs": train["epochs"],
+        "parameters": train["parameters"],
+        "train_accuracy": train["accuracy"]["train"],
+        "test_accuracy": train["accuracy"]["test"],
+        "test_loss": train["loss"]["test"],
+        "mcc": evaluate["mcc"],
+        "spam_caught": evaluate["spam_caught"],
+        "majority_accuracy": evaluate["majority_accuracy"],
+        "vocabulary_size": metrics["vectorize"]["vocabulary_size"],
+        "train_rows": metrics["split"]["train"],
+        "test_rows": metrics["split"]["test"],
+    }
+
+
+def main() -> None:
+    """Run all, and write the results."""
+    write_metrics(RESULTS, {name: result(NETWORKS[name]) for name in progress(NETWORKS, "networks", "network")})
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
