@@ -46,9 +46,10 @@ def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: NDArray
 
 def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> NDArray[np.int8]:
     """Return the label number answered for each row of (rows, labels) probabilities."""
-    if probabilities.shape[1] > 2:
-        return np.argmax(probabilities, axis=1).astype(np.int8)
-    return np.where(probabilities[:, positive] >= cut, positive, 1 - positive).astype(np.int8)
+    likeliest: NDArray[np.intp] = np.argmax(probabilities, axis=1)
+    if probabilities.shape[1] == 2:
+        likeliest = np.where(probabilities[:, positive] >= cut, positive, 1 - positive)
+    return likeliest.astype(np.int8)
 
 
 def table(rows: NDArray[np.int64], columns: list[list[str]], chosen: NDArray[np.int64]) -> str:
