@@ -19,7 +19,9 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         self.subwords: Any = embedding(recipe.subword_buckets + 1, recipe) if recipe.subword_buckets else None
         self.cells = [recurrent(recipe, last=number == recipe.layers - 1) for number in range(recipe.layers)]
         self.dropouts = [keras.layers.Dropout(recipe.dropout) for _ in self.cells]  # after each cell's layer
-        self.logits = keras.layers.Dense(classes)
+        # Small: a first answer near even odds, as in the tutorial (presets/tutorial.txt).
+        start = keras.initializers.TruncatedNormal(stddev=0.1)
+        self.logits = keras.layers.Dense(classes, kernel_initializer=start)
 
     def call(self, batch: dict[str, Any], training: bool = False) -> Any:
         """Return logits, float32 (batch, classes).
