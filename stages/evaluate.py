@@ -44,14 +44,6 @@ def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: NDArray
     return scores.best_threshold(truth, probability)
 
 
-def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> NDArray[np.int8]:
-    """Return the label number answered for each row of (rows, labels) probabilities."""
-    likeliest: NDArray[np.intp] = np.argmax(probabilities, axis=1)
-    if probabilities.shape[1] == 2:
-        likeliest = np.where(probabilities[:, positive] >= cut, positive, 1 - positive)
-    return likeliest.astype(np.int8)
-
-
 def table(rows: NDArray[np.int64], columns: list[list[str]], chosen: NDArray[np.int64]) -> str:
     """Return the chosen rows as lines of row number, label, answer, probability and text."""
     header = "row\tlabel\tpredicted\tprobability\ttext\n"
@@ -70,7 +62,7 @@ def main() -> None:
     on_validation = inference.probabilities(model, [messages[row][1] for row in validation.rows])
     on_test = inference.probabilities(model, [messages[row][1] for row in test.rows])
     cut = threshold(settings, validation.labels == positive, on_validation[:, positive])
-    predicted = answers(on_test, positive, cut)
+    predicted = inference.answers(on_test, positive, cut)
 
     labels, probability = test.labels, on_test[:, positive]
     write_json(paths.MODEL / "threshold.json", {"positive_label": settings.positive_label, "threshold": cut})

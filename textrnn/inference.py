@@ -64,6 +64,17 @@ def probabilities(model: Model, texts: list[str]) -> NDArray[np.float64]:
     return np.round(result, DIGITS)
 
 
+def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> NDArray[np.int8]:
+    """Return the label number, int8, answered for each row of (rows, labels) probabilities.
+
+    Of two labels the positive one, if its probability is at least `cut`; of more, the likeliest.
+    """
+    likeliest: NDArray[np.intp] = np.argmax(probabilities, axis=1)
+    if probabilities.shape[1] == 2:
+        likeliest = np.where(probabilities[:, positive] >= cut, positive, 1 - positive)
+    return likeliest.astype(np.int8)
+
+
 def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) -> dict[str, NDArray[np.int32]]:
     """Return the inputs of the graph: words, lengths, and subwords where the model reads them."""
     time = int(lengths.max())

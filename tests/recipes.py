@@ -1,0 +1,41 @@
+"""Small recipes and rows for the tests, where params.yaml and the corpus would be too large."""
+
+from typing import Any
+
+import numpy as np
+
+from textrnn.ragged import Rows
+from textrnn.recipe import Recipe
+
+SMALL: dict[str, Any] = {
+    "seed": 0,
+    "cell": "gru",
+    "bidirectional": False,
+    "layers": 1,
+    "units": 4,
+    "embedding_size": 3,
+    "embedding_range": 0.05,
+    "subword_buckets": 0,
+    "dropout": 0.0,
+    "pooling": "last",
+    "masking": True,
+    "epochs": 3,
+    "batch_size": 4,
+    "optimizer": "adamw",
+    "learning_rate": 0.01,
+    "clip_norm": 1.0,
+    "patience": 0,
+    "ensemble": 1,
+}
+
+
+def small(**changes: Any) -> Recipe:
+    """Return a recipe for a network of a few units, with `changes`."""
+    return Recipe.model_validate(SMALL | changes)
+
+
+def rows_of(rows: list[list[int]], labels: list[int] | None = None) -> Rows:
+    """Return rows of corpus ids; labels are 0 where none are given."""
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    tokens = np.array([token for row in rows for token in row], np.int32)
+    return Rows(tokens, offsets, np.array(labels or [0] * len(rows), np.int8), np.arange(len(rows), dtype=np.int64))

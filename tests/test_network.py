@@ -1,0 +1,199 @@
+"""The recurrent network, compared with what numpy computes from the same weights."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.recipes import rows_of, small
+from textrnn.batches import Encoder
+from textrnn.network import Network, build, mean_max, weights
+from textrnn.recipe import Recipe
+from textrnn.tensorflow import deterministic, tf
+
+VOCABULARY, CLASSES = 9, 3
+WORDS = np.arange(VOCABULARY, dtype=np.int32)
+
+Floats = NDArray[np.float32]
+
+
+def scrambled(recipe: Recipe, classes: int = CLASSES) -> Network:
+    """Return a network whose weights are larger than at the start, its biases too."""
+    deterministic(recipe.seed)
+    network = build(recipe, VOCABULARY, classes)
+    random = np.random.default_rng(1)
+    for variable in network.trainable_variables:
+        variable.assign(random.normal(0, 0.7, variable.shape))
+    return network
+
+
+def batch_of(words: list[list[int]], lengths: list[int], subwords: Any = None) -> dict[str, Any]:
+    batch = {"words": tf.constant(words, tf.int32), "lengths": tf.constant(lengths, tf.int32)}
+    return batch if subwords is None else batch | {"subwords": tf.constant(subwords, tf.int32)}
+
+
+def logits(network: Network, words: list[list[int]], lengths: list[int], training: bool = False) -> Floats:
+    result: Floats = network(batch_of(words, lengths), training=training).numpy()
+    return result
+
+
+def simple_rnn(arrays: dict[str, Floats], name: str, steps: Floats) -> Floats:
+    """Return the state after each step, (time, units)."""
+    kernel, inner, bias = (arrays[f"{name}.{kind}"] for kind in ("kernel", "recurrent_kernel", "bias"))
+    states = [np.zeros(inner.shape[0], np.float32)]
+    for step in steps:
+        states.append(np.tanh(step @ kernel + states[-1] @ inner + bias))
+    return np.stack(states[1:])
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean_max"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_masked_padding_does_not_change_the_logits(cell: str, pooling: str) -> None:
+    network = scrambled(small(cell=cell, pooling=pooling, bidirectional=True, layers=2))
+    alone = logits(network, [[3, 1, 4]], [3])
+    padded = logits(network, [[3, 1, 4, 0, 0, 0, 0], [2, 7, 1, 8, 2, 8, 1], [3, 1, 4, 5, 6, 7, 8]], [3, 7, 3])
+    np.testing.assert_allclose(padded[[0, 2]], np.repeat(alone, 2, axis=0), atol=1e-6)
+    assert np.abs(padded[1] - alone).max() > 0.1
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean_max"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_padding_changes_the_logits_without_masking(cell: str, pooling: str) -> None:
+    network = scrambled(small(cell=cell, pooling=pooling, masking=False))
+    rows = rows_of([[3, 1, 4]])
+    results = []
+    for longest in (3, 7):
+        encoder = Encoder(WORDS, None, longest, masking=False)
+        batch = encoder.batch(rows, np.array([0]), encoder.lengths(rows))
+        results.append(network({name: tf.constant(array) for name, array in batch.items()}).numpy())
+    assert np.abs(results[0] - results[1]).max() > 0.01
+
+
+@pytest.mark.parametrize("words", [[[3, 1, 4, 0, 0], [5, 2, 6, 5, 3]]])
+def test_the_last_state_of_a_bidirectional_layer_comes_from_both_ends_of_the_row(words: list[list[int]]) -> None:
+    network = scrambled(small(cell="rnn", bidirectional=True, pooling="last"))
+    arrays = weights(network)
+    expected = []
+    for row, length in zip(words, (3, 5), strict=True):
+        steps = arrays["words"][row[:length]]
+        after_the_last = simple_rnn(arrays, "layer0.forward", steps)[-1]
+        after_the_first = simple_rnn(arrays, "layer0.backward", steps[::-1])[-1]
+        state = np.concatenate([after_the_last, after_the_first])
+        expected.append(state @ arrays["output.kernel"] + arrays["output.bias"])
+    np.testing.assert_allclose(logits(network, words, [3, 5]), expected, atol=1e-5)
+
+
+def test_layers_stand_on_each_other_and_mean_and_maximum_on_the_last() -> None:
+    network = scrambled(small(cell="rnn", bidirectional=True, pooling="mean_max", layers=2))
+    arrays = weights(network)
+    words = [[3, 1, 4, 0, 0], [5, 2, 6, 5, 3]]
+    expected = []
+    for row, length in zip(words, (3, 5), strict=True):
+        steps = arrays["words"][row[:length]]
+        for layer in ("layer0", "layer1"):
+            forward = simple_rnn(arrays, f"{layer}.forward", steps)
+            backward = simple_rnn(arrays, f"{layer}.backward", steps[::-1])[::-1]
+            steps = np.concatenate([forward, backward], axis=1)
+        pooled = np.concatenate([steps.mean(axis=0), steps.max(axis=0)])
+        expected.append(pooled @ arrays["output.kernel"] + arrays["output.bias"])
+    np.testing.assert_allclose(logits(network, words, [3, 5]), expected, atol=1e-5)
+
+
+def test_mean_and_maximum_are_taken_over_the_steps_of_each_row_alone() -> None:
+    values = np.random.default_rng(0).normal(-3, 1, (4, 6, 5)).astype(np.float32)  # below the zeros of padding
+    lengths = np.array([6, 1, 3, 5])
+    pooled = mean_max(tf.constant(values), tf.sequence_mask(lengths, 6)).numpy()
+    for row, one, length in zip(values, pooled, lengths, strict=True):
+        steps = row[:length]
+        np.testing.assert_allclose(one, np.concatenate([steps.mean(axis=0), steps.max(axis=0)]), atol=1e-6)
+
+
+def test_the_subwords_of_a_token_are_summed_over_the_root_of_their_number() -> None:
+    network = scrambled(small(subword_buckets=6))
+    subwords = [[[1, 2, 3], [6, 0, 0], [4, 4, 0]], [[0, 0, 0], [5, 6, 0], [0, 0, 0]]]
+    vectors = weights(network)["subwords"]
+    expected = np.zeros((2, 3, vectors.shape[1]), np.float32)
+    for place in np.ndindex(2, 3):
+        features = [feature for feature in subwords[place[0]][place[1]] if feature]
+        if features:
+            expected[place] = vectors[features].sum(axis=0) / np.sqrt(len(features))
+    np.testing.assert_allclose(network.sum_of_subwords(tf.constant(subwords)).numpy(), expected, atol=1e-6)
+    assert np.abs(vectors[0]).max() > 0.1  # padding's vector is not zero: it is left out
+
+
+def test_the_vectors_of_a_word_and_of_its_subwords_are_added() -> None:
+    network = scrambled(small(cell="rnn", subword_buckets=6))
+    arrays = weights(network)
+    steps = arrays["words"][[3, 0]]
+    steps[1] += (arrays["subwords"][2] + arrays["subwords"][5]) / np.sqrt(2)
+    expected = simple_rnn(arrays, "layer0.forward", steps)[-1] @ arrays["output.kernel"] + arrays["output.bias"]
+    result = network(batch_of([[3, 0]], [2], [[[0, 0], [2, 5]]])).numpy()
+    np.testing.assert_allclose(result, [expected], atol=1e-5)
+
+
+@pytest.mark.parametrize("reach", [0.01, 0.5])
+def test_embeddings_begin_uniform_within_their_range(reach: float) -> None:
+    deterministic(0)
+    network = build(small(embedding_range=reach, embedding_size=20, subword_buckets=100), 101, CLASSES)
+    for name in ("words", "subwords"):
+        vectors = weights(network)[name]
+        assert vectors.shape == (101, 20)
+        assert 0.99 * reach < vectors.max() <= reach
+        assert -reach <= vectors.min() < -0.99 * reach
+        quarters, _ = np.histogram(vectors, bins=4, range=(-reach, reach))
+        assert quarters.min() > 0.2 * vectors.size
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean_max"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_dropout_falls_after_the_last_layer_and_never_between_time_steps(cell: str, pooling: str) -> None:
+    network = scrambled(small(cell=cell, pooling=pooling, dropout=0.25), classes=4 if pooling == "last" else 8)
+    network.logits.kernel.assign(np.eye(network.logits.units))  # what is pooled, and dropped, is seen as it is
+    network.logits.bias.assign(np.zeros(network.logits.units))
+    words, lengths = [[3, 1, 4, 2, 5]] * 300, [5] * 300
+    kept = logits(network, words, lengths)
+    dropped = logits(network, words, lengths, training=True)
+    zero = dropped == 0
+    assert 0.2 < zero.mean() < 0.3
+    np.testing.assert_allclose(dropped[~zero], (kept / 0.75)[~zero], rtol=1e-5)
+
+
+def test_dropout_falls_between_layers_and_never_between_time_steps() -> None:
+    network = scrambled(small(cell="rnn", layers=2, dropout=0.5), classes=4)
+    first = weights(network)
+    steps = simple_rnn(first, "layer0.forward", first["words"][[3, 1, 4]])
+    second = network.cells[1].cell  # keeps nothing: its last state is that of its last input alone
+    second.kernel.assign(np.eye(4))
+    second.recurrent_kernel.assign(np.zeros((4, 4)))
+    second.bias.assign(np.zeros(4))
+    network.logits.kernel.assign(np.eye(4))
+    network.logits.bias.assign(np.zeros(4))
+    dropped = logits(network, [[3, 1, 4]] * 300, [3] * 300, training=True)
+    zero = dropped == 0
+    assert 0.7 < zero.mean() < 0.8  # dropped after the first layer, after the second, or after both
+    once = np.broadcast_to(np.tanh(steps[-1] / 0.5) / 0.5, dropped.shape)
+    np.testing.assert_allclose(dropped[~zero], once[~zero], rtol=1e-4)
+
+
+def test_each_time_step_between_layers_has_a_dropout_of_its_own() -> None:
+    network = scrambled(small(cell="rnn", layers=2, dropout=0.5))
+    dropped = network.dropouts[0](tf.ones((1, 50, 4)), training=True).numpy()
+    assert len({tuple(step) for step in dropped[0].tolist()}) > 8  # of 16 that four units can show
+
+
+def test_nothing_is_dropped_outside_training() -> None:
+    network = scrambled(small(layers=2, dropout=0.5))
+    first, second = (logits(network, [[3, 1, 4]], [3]) for _ in range(2))
+    assert (first == second).all()
+    assert (first != logits(network, [[3, 1, 4]], [3], training=True)).any()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_the_weights_are_all_that_is_trained_each_under_a_name_of_its_own(cell: str) -> None:
+    network = scrambled(small(cell=cell, bidirectional=True, layers=2, subword_buckets=5))
+    arrays = weights(network)
+    assert len(arrays) == len(network.trainable_variables) == 2 + 2 * 2 * 3 + 2
+    found = sorted(float(array.sum()) for array in arrays.values())
+    assert found == sorted(float(variable.numpy().sum()) for variable in network.trainable_variables)
+    assert sum(array.size for array in arrays.values()) == network.count_params()
