@@ -141,7 +141,7 @@ def main() -> None:
     encoder = Encoder(words, parts, vectorize.max_sequence_length, recipe.masking)
 
     deterministic(recipe.seed)
-    trainers = [Trainer(recipe, len(kept) + 1, len(labels)) for _ in range(recipe.ensemble)]
+    trainers = [Trainer(recipe, len(kept) + 1, len(labels), member) for member in range(recipe.ensemble)]
     inputs = [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv"]
     inputs += [path for part in (paths.TRAIN, paths.VALIDATION, paths.TEST) for path in sorted(part.glob("*.npy"))]
     mark = checkpoint.fingerprint(f"{recipe!r} {vectorize!r} {normalisation!r}", inputs)

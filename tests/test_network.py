@@ -24,7 +24,7 @@ def scrambled(recipe: Recipe, classes: int = CLASSES) -> Network:
     network = build(recipe, VOCABULARY, classes)
     random = np.random.default_rng(1)
     for variable in network.trainable_variables:
-        variable.assign(random.normal(0, 0.7, variable.shape))
+        variable.assign(random.normal(0, 1, variable.shape))
     return network
 
 

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import keras, tf
 
@@ -19,9 +22,7 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         self.subwords: Any = embedding(recipe.subword_buckets + 1, recipe) if recipe.subword_buckets else None
         self.cells = [recurrent(recipe, last=number == recipe.layers - 1) for number in range(recipe.layers)]
         self.dropouts = [keras.layers.Dropout(recipe.dropout) for _ in self.cells]  # after each cell's layer
-        # Small: a first answer near even odds, as in the tutorial (presets/tutorial.txt).
-        start = keras.initializers.TruncatedNormal(stddev=0.1)
-        self.logits = keras.layers.Dense(classes, kernel_initializer=start)
+        self.logits = keras.layers.Dense(classes)
 
     def call(self, batch: dict[str, Any], training: bool = False) -> Any:
         """Return logits, float32 (batch, classes).
@@ -71,15 +72,54 @@ def mean_max(values: Any, mask: Any) -> Any:
     return tf.concat([mean, most], axis=-1)
 
 
-def build(recipe: Recipe, vocabulary_size: int, classes: int) -> Network:
-    """Return a network whose variables exist: Keras makes them at the first call."""
+def build(recipe: Recipe, vocabulary_size: int, classes: int, member: int = 0) -> Network:
+    """Return a network whose variables exist (Keras makes them at the first call), with its first weights."""
     network = Network(recipe, vocabulary_size, classes)
     network({
         "words": tf.zeros((1, 1), tf.int32),
         "lengths": tf.ones(1, tf.int32),
         "subwords": tf.zeros((1, 1, 1), tf.int32),
     })  # fmt: skip
+    start(network, np.random.default_rng([recipe.seed, member]))
     return network
+
+
+def start(network: Network, random: np.random.Generator) -> None:
+    """Draw the weights which Keras would draw in other last bits on another processor or with another libm.
+
+    The recurrent kernels are orthogonal, as Keras has them. The output is small: a first answer near
+    even odds, as in the tutorial (presets/tutorial.txt).
+    """
+    for layer in network.cells:
+        for one in directions(layer).values():
+            one.cell.recurrent_kernel.assign(orthogonal(one.cell.recurrent_kernel.shape, random))
+    network.logits.kernel.assign(truncated_normal(network.logits.kernel.shape, 0.1, random))
+
+
+def orthogonal(shape: tuple[int, int], random: np.random.Generator) -> NDArray[np.float64]:
+    """Return a matrix with orthonormal rows or columns, whichever are fewer (Mezzadri 2007).
+
+    Rounded, to hide the last bits of LAPACK, which has other kernels on other processors.
+    """
+    q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
+    q *= np.sign(np.diag(r))
+    rounded: NDArray[np.float64] = np.round(q if shape[0] >= shape[1] else q.T, 6)
+    return rounded
+
+
+def truncated_normal(shape: tuple[int, ...], deviation: float, random: np.random.Generator) -> NDArray[np.float64]:
+    """Return normal values, those beyond two standard deviations drawn again."""
+    values = random.normal(0, deviation, shape)
+    while (far := np.abs(values) > 2 * deviation).any():
+        values[far] = random.normal(0, deviation, far.sum())
+    return values
+
+
+def directions(layer: Any) -> dict[str, Any]:
+    """Return the one or two Keras layers that read a recurrent layer's input, by direction."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        return {"forward": layer.forward_layer, "backward": layer.backward_layer}
+    return {"forward": layer}
 
 
 def weights(network: Network) -> dict[str, Any]:
@@ -88,10 +128,7 @@ def weights(network: Network) -> dict[str, Any]:
     if network.subwords is not None:
         named["subwords"] = network.subwords.embeddings
     for number, layer in enumerate(network.cells):
-        both = {"forward": layer.forward_layer, "backward": layer.backward_layer} if network.recipe.bidirectional else {
-            "forward": layer
-        }  # fmt: skip
-        for direction, one in both.items():
+        for direction, one in directions(layer).items():
             for kind in ("kernel", "recurrent_kernel", "bias"):
                 named[f"layer{number}.{direction}.{kind}"] = getattr(one.cell, kind)
     named |= {"output.kernel": network.logits.kernel, "output.bias": network.logits.bias}

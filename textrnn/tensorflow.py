@@ -1,14 +1,16 @@
 """TensorFlow and Keras, told before they start to compute the same bits on every machine.
 
-The one module with a side effect at import: oneDNN reads its setting once, when TensorFlow loads.
-Only train imports it, since that takes six seconds.
+The one module with a side effect at import: what chooses kernels is read once, when TensorFlow loads.
+Only train imports it, since that takes six seconds. Where TensorFlow would choose by processor, each
+setting below was found by comparing bits between an AVX-512 processor and an emulated AVX2 one.
 """
 
 import os
 import sys
 
-# Without it oneDNN takes AVX-512 kernels where it finds them, which round differently (measured).
-os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+# Whatever the user's environment says, for it would change the bits.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # else on where a processor has AVX512_VNNI, off elsewhere
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # Eigen's matrix products are oneDNN's all the same
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions too
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
@@ -31,3 +33,5 @@ def deterministic(seed: int) -> None:
     """Seed Python, NumPy and TensorFlow, and forbid operations whose result depends on timing."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    # It would turn x / sqrt(y) into x * rsqrt(y), whose last bits differ between Intel and AMD.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})

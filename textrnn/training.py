@@ -22,18 +22,18 @@ OPTIMIZERS = {"rmsprop": keras.optimizers.RMSprop, "adamw": keras.optimizers.Ada
 class Trainer:
     """A network, its optimizer, and the compiled steps over them."""
 
-    def __init__(self, recipe: Recipe, vocabulary_size: int, classes: int) -> None:
-        """Make all variables under the current distribution strategy."""
+    def __init__(self, recipe: Recipe, vocabulary_size: int, classes: int, member: int = 0) -> None:
+        """Make all variables, of that member of an ensemble, under the current distribution strategy."""
         self.recipe = recipe
         self.strategy = tf.distribute.get_strategy()
         with self.strategy.scope():
-            self.network = build(recipe, vocabulary_size, classes)
+            self.network = build(recipe, vocabulary_size, classes, member)
             self.optimizer = built_optimizer(recipe, self.network.trainable_variables)
         # Without a signature, each new length of a batch would compile the step again.
         names = {"words": 2, "lengths": 1, "labels": 1} | ({"subwords": 3} if recipe.subword_buckets else {})
         signature = {name: tf.TensorSpec([None] * rank, tf.int32) for name, rank in names.items()}
         self.step = tf.function(self._step, input_signature=[signature])
-        self.predict = tf.function(self._predict, input_signature=[signature])
+        self.logits = tf.function(self._logits, input_signature=[signature])
 
     def _step(self, batch: dict[str, Any]) -> Any:
         """Take one step on all replicas, and return the sums of the losses and of the right answers."""
@@ -55,8 +55,8 @@ class Trainer:
         right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), batch["labels"])
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))])
 
-    def _predict(self, batch: dict[str, Any]) -> Any:
-        return tf.nn.softmax(self.network(batch, training=False))
+    def _logits(self, batch: dict[str, Any]) -> Any:
+        return self.network(batch, training=False)
 
     def epoch(self, rows: Rows, encoder: Encoder, seed: tuple[int, ...], alive: Any) -> tuple[float, float]:
         """Train on every row once, in an order that `seed` decides; return mean loss and accuracy.
@@ -75,10 +75,10 @@ class Trainer:
     def probabilities(self, rows: Rows, encoder: Encoder) -> NDArray[np.float64]:
         """Return (rows, classes) probabilities, in the order of the rows."""
         lengths = encoder.lengths(rows)
-        result = np.zeros((len(rows.rows), self.network.logits.units))
+        logits = np.zeros((len(rows.rows), self.network.logits.units))
         for chosen in by_length(lengths, PREDICTION_BATCH):
-            result[chosen] = self.predict(tensors(encoder.batch(rows, chosen, lengths))).numpy()
-        return result
+            logits[chosen] = self.logits(tensors(encoder.batch(rows, chosen, lengths))).numpy()
+        return softmax(logits)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Return every variable: of the network, its dropout's random generators, and the optimizer."""
@@ -107,6 +107,12 @@ def built_optimizer(recipe: Recipe, variables: list[Any]) -> Any:
             if variable.path.endswith("velocity"):
                 variable.assign(tf.ones_like(variable))
     return optimizer
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities of (rows, classes) logits: TensorFlow's own differ in the last bits by processor."""
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
 
 
 def tensors(batch: Batch) -> dict[str, Any]:
