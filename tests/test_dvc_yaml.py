@@ -1,0 +1,113 @@
+"""dvc.yaml against the code: DVC sees no imports, so what it is not told stays stale in silence."""
+
+import ast
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT, project_modules
+from textrnn import paths
+
+PIPELINE: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
+STAGES = ("download", "clean", "vectorize", "split", "train", "evaluate", "plot")
+each_stage = pytest.mark.parametrize("stage", STAGES)
+
+
+def listed(stage: str, *kinds: str) -> list[str]:
+    """Return the entries of these lists of a stage: a path or a key each, whatever options it has."""
+    entries = [entry for kind in kinds for entry in PIPELINE["stages"][stage].get(kind, [])]
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def source(stage: str) -> ast.Module:
+    return ast.parse((ROOT / "stages" / f"{stage}.py").read_text("utf-8"))
+
+
+def loaded_params(stage: str) -> set[str]:
+    """Return the sections, or keys of a section, which the calls of params.load in a stage name."""
+    module = importlib.import_module(f"stages.{stage}")
+    found: set[str] = set()
+    for node in ast.walk(source(stage)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.load":
+            section, kind = ast.literal_eval(node.args[0]), getattr(module, ast.unparse(node.args[1]))
+            part = any(keyword.arg == "part" for keyword in node.keywords)
+            found |= {f"{section}.{key}" for key in kind.model_fields} if part else {section}
+    return found
+
+
+def named_paths(stage: str) -> set[Path]:
+    """Return the paths of the pipeline's data that a stage's code names, from textrnn/paths.py."""
+    names = {
+        node.attr
+        for node in ast.walk(source(stage))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "paths"
+    }
+    return {getattr(paths, name) for name in names} - {paths.ROOT, paths.CHECKPOINTS, paths.PARAMS}
+
+
+def test_there_are_seven_stages_in_the_order_in_which_data_flows() -> None:
+    assert tuple(PIPELINE["stages"]) == STAGES
+
+
+@each_stage
+def test_a_stage_is_a_module_of_its_name_with_one_line_that_says_what_it_does(stage: str) -> None:
+    settings = PIPELINE["stages"][stage]
+    assert settings["cmd"] == f"python -m stages.{stage}"
+    assert 10 < len(settings["desc"]) < 90
+    assert "\n" not in settings["desc"]
+
+
+@each_stage
+def test_a_stage_lists_exactly_the_modules_it_imports(stage: str) -> None:
+    modules = [path for path in listed(stage, "deps") if path.endswith(".py")]
+    assert modules == [f"stages/{stage}.py", *sorted(project_modules(ROOT / f"stages/{stage}.py") - {modules[0]})]
+
+
+@each_stage
+def test_a_stage_lists_exactly_the_params_it_reads(stage: str) -> None:
+    assert set(listed(stage, "params")) == loaded_params(stage)
+
+
+@each_stage
+def test_every_path_of_a_stage_is_one_that_its_code_names_and_the_other_way_round(stage: str) -> None:
+    data = {
+        ROOT / path
+        for path in listed(stage, "deps", "outs", "metrics")
+        if not path.endswith((".py", "requirements.txt"))
+    }
+    named = named_paths(stage)
+    assert {path for path in data if not any(path.is_relative_to(name) for name in named)} == set()
+    assert {name for name in named if not any(path.is_relative_to(name) for path in data)} == set()
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate"])
+def test_what_computes_with_the_model_depends_on_the_locked_packages(stage: str) -> None:
+    assert "requirements.txt" in listed(stage, "deps")
+
+
+def test_every_section_of_params_yaml_is_the_one_of_a_stage() -> None:
+    assert set(YAML(typ="safe", pure=True).load(paths.PARAMS.read_text("utf-8"))) == set(STAGES)
+
+
+def test_only_plot_keeps_outputs_out_of_the_cache_since_that_switches_the_run_cache_off() -> None:
+    uncached = {
+        stage
+        for stage in STAGES
+        for entry in PIPELINE["stages"][stage]["outs"]
+        if isinstance(entry, dict) and any(not options.get("cache", True) for options in entry.values())
+    }
+    assert uncached == {"plot"}
+
+
+def test_what_dvc_plots_draws_is_what_the_plot_stage_writes() -> None:
+    drawn: set[str] = set()
+    for plot in PIPELINE["plots"]:
+        drawn |= {plot} if isinstance(plot, str) else set().union(*(options["y"] for options in plot.values()))
+    assert drawn == set(listed("plot", "outs"))
+
+
+def test_the_artifact_is_an_output_of_train() -> None:
+    assert {artifact["path"] for artifact in PIPELINE["artifacts"].values()} <= set(listed("train", "outs"))
