@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from textrnn import checkpoint, params, paths, ragged, subwords, vocabulary
@@ -97,15 +98,18 @@ def restore(trainers: list[Trainer], arrays: checkpoint.Arrays) -> None:
 
 
 def parent_watch() -> Callable[[], None]:
-    """Return a check that stops this process once its parent is gone.
+    """Return a check that stops this process once the `dvc repro` that started it is gone.
 
-    A killed `dvc repro` leaves its stage running, and the next one would start a second beside it.
-    Without DVC, the shell may well go: `nohup python -m stages.train &`.
+    A killed one leaves its stage running, and the next one would start a second beside it. Between the
+    two there may be a shell, whose command line names this stage. Without DVC, the shell may well go:
+    `nohup python -m stages.train &`.
     """
-    parent = os.getppid() if "DVC_STAGE" in os.environ else None
+    parent = psutil.Process().parent() if "DVC_STAGE" in os.environ else None
+    is_shell = parent is not None and any("stages.train" in word for word in parent.cmdline())
+    grandparent = parent.ppid() if parent else 0
 
     def alive() -> None:
-        if parent not in (None, os.getppid()):
+        if parent and (os.getppid() != parent.pid or (is_shell and parent.ppid() != grandparent)):
             raise UserError("expected the process that started this training, found it gone: stopped at a checkpoint")
 
     return alive

@@ -111,8 +111,9 @@ def built_optimizer(recipe: Recipe, variables: list[Any]) -> Any:
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the probabilities of (rows, classes) logits: TensorFlow's own differ in the last bits by processor."""
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+    odds: NDArray[np.float64] = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+    return shares
 
 
 def tensors(batch: Batch) -> dict[str, Any]:
