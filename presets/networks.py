@@ -8,6 +8,7 @@ Run     python -m presets.networks   (some five minutes on two cores)
 """
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -22,8 +23,9 @@ HERE = Path(__file__).resolve().parent
 PRESET = HERE / "tutorial.txt"
 RESULTS = HERE / "networks.json"
 
-NETWORKS = {
-    "simple RNN (the tutorial)": [],
+TUTORIAL = "simple RNN (the tutorial)"
+NETWORKS: dict[str, list[str]] = {
+    TUTORIAL: [],
     "LSTM": ["train.cell=lstm"],
     "GRU": ["train.cell=gru"],
     "bidirectional RNN": ["train.bidirectional=true"],
@@ -38,7 +40,10 @@ NETWORKS = {
 def dvc(*arguments: str) -> str:
     """Return what the command prints. Raises UserError with the end of its messages when it fails."""
     command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False)
+    here = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # stages run `python`: this one
+    done = subprocess.run(
+        command, cwd=HERE.parent, env=os.environ | {"PATH": here}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise UserError(f"dvc {shlex.join(arguments)}: {(done.stderr + done.stdout).strip()[-2000:]}")
     return done.stdout
@@ -48,13 +53,15 @@ def result(overrides: list[str]) -> dict[str, Any]:
     """Run one experiment, and return the metrics of its test rows after the last epoch."""
     preset = shlex.split(PRESET.read_text("utf-8"))
     name = "tutorial-network"
-    dvc(
-        "exp", "run", "--temp", "--force", "--name", name, *preset, *(part for one in overrides for part in ("-S", one))
-    )
+    added = [part for override in overrides for part in ("-S", override)]
+    dvc("exp", "run", "--temp", "--force", "--name", name, *preset, *added)
     shown = json.loads(dvc("metrics", "show", "--json", name))
     dvc("exp", "remove", name)
-    data = shown[name]["data"]
-    metrics = {Path(path).stem: file["data"] for path, file in data.items()}
+    return row({Path(path).stem: file["data"] for path, file in shown[name]["data"].items()})
+
+
+def row(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return what the table tells of one network, from the metrics of its run, by file."""
     train, evaluate = metrics["train"], metrics["evaluate"]
     return {
         "epochs": train["epochs"],

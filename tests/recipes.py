@@ -15,6 +15,7 @@ SMALL: dict[str, Any] = {
     "units": 4,
     "embedding_size": 3,
     "embedding_range": 0.05,
+    "recurrent_range": 0.0,
     "subword_buckets": 0,
     "dropout": 0.0,
     "pooling": "last",

@@ -87,12 +87,14 @@ def build(recipe: Recipe, vocabulary_size: int, classes: int, member: int = 0) -
 def start(network: Network, random: np.random.Generator) -> None:
     """Draw the weights which Keras would draw in other last bits on another processor or with another libm.
 
-    The recurrent kernels are orthogonal, as Keras has them. The output is small: a first answer near
-    even odds, as in the tutorial (presets/tutorial.txt).
+    The recurrent kernels are orthogonal, as Keras has them, unless the recipe gives a range. The output
+    is small: a first answer near even odds, as in the tutorial (presets/tutorial.txt).
     """
+    reach = network.recipe.recurrent_range
     for layer in network.cells:
         for one in directions(layer).values():
-            one.cell.recurrent_kernel.assign(orthogonal(one.cell.recurrent_kernel.shape, random))
+            kernel = one.cell.recurrent_kernel
+            kernel.assign(random.uniform(-reach, reach, kernel.shape) if reach else orthogonal(kernel.shape, random))
     network.logits.kernel.assign(truncated_normal(network.logits.kernel.shape, 0.1, random))
 
 

@@ -17,6 +17,7 @@ class Recipe(Section):
     units: int = Field(ge=1, le=4096)
     embedding_size: int = Field(ge=1, le=4096)
     embedding_range: float = Field(gt=0, le=10)
+    recurrent_range: float = Field(ge=0, le=10)
     subword_buckets: int = Field(ge=0, le=10_000_000)
     dropout: float = Field(ge=0, lt=1)
     pooling: Literal["last", "mean_max"]
