@@ -50,32 +50,33 @@ def dvc(*arguments: str) -> str:
 
 
 def result(overrides: list[str]) -> dict[str, Any]:
-    """Run one experiment, and return the metrics of its test rows after the last epoch."""
+    """Run one experiment, and return its row."""
     preset = shlex.split(PRESET.read_text("utf-8"))
     name = "tutorial-network"
     added = [part for override in overrides for part in ("-S", override)]
     dvc("exp", "run", "--temp", "--force", "--name", name, *preset, *added)
-    shown = json.loads(dvc("metrics", "show", "--json", name))
+    compared = dvc("metrics", "diff", "--all", "--json", "HEAD", name)
     dvc("exp", "remove", name)
-    return row({Path(path).stem: file["data"] for path, file in shown[name]["data"].items()})
+    return row(compared)
 
 
-def row(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Return what the table tells of one network, from the metrics of its run, by file."""
-    train, evaluate = metrics["train"], metrics["evaluate"]
-    return {
-        "epochs": train["epochs"],
-        "parameters": train["parameters"],
-        "train_accuracy": train["accuracy"]["train"],
-        "test_accuracy": train["accuracy"]["test"],
-        "test_loss": train["loss"]["test"],
-        "mcc": evaluate["mcc"],
-        "spam_caught": evaluate["spam_caught"],
-        "majority_accuracy": evaluate["majority_accuracy"],
-        "vocabulary_size": metrics["vectorize"]["vocabulary_size"],
-        "train_rows": metrics["split"]["train"],
-        "test_rows": metrics["split"]["test"],
+def row(compared: str) -> dict[str, Any]:
+    """Return what the table tells of one network, from what `dvc metrics diff --all --json` says of its run."""
+    files = {Path(path).stem: keys for path, keys in json.loads(compared).items()}
+    wanted = {
+        "epochs": ("train", "epochs"),
+        "parameters": ("train", "parameters"),
+        "train_accuracy": ("train", "accuracy.train"),
+        "test_accuracy": ("train", "accuracy.test"),
+        "test_loss": ("train", "loss.test"),
+        "mcc": ("evaluate", "mcc"),
+        "spam_caught": ("evaluate", "spam_caught"),
+        "majority_accuracy": ("evaluate", "majority_accuracy"),
+        "vocabulary_size": ("vectorize", "vocabulary_size"),
+        "train_rows": ("split", "train"),
+        "test_rows": ("split", "test"),
     }
+    return {name: files[file][key]["new"] for name, (file, key) in wanted.items()}
 
 
 def main() -> None:
