@@ -9,6 +9,7 @@ Run     python predict.py "Call now to claim your prize" "see you at 8"
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -19,7 +20,6 @@ from typing import NamedTuple
 
 from textrnn import inference, paths
 from textrnn.errors import UserError, run
-from textrnn.files import read_json
 
 WIDTH = 60  # characters of a message in a table
 TOGETHER = 256  # messages classified at once when they come from a file
@@ -46,8 +46,11 @@ def classify(model: inference.Model, positive: int, threshold: float, texts: lis
 def messages(source: str) -> Iterator[list[str]]:
     """Yield the lines of a file in lists, or those of standard input (`-`) one by one as they come."""
     try:
-        with sys.stdin.buffer if source == "-" else Path(source).open("rb") as file:
-            lines = (line.rstrip(b"\r\n").decode("utf-8", errors="replace") for line in file)
+        with (
+            sys.stdin.buffer if source == "-" else Path(source).open("rb") as raw,
+            io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="\n") as file,
+        ):
+            lines = (line.rstrip("\r\n") for line in file)
             while some := list(islice(lines, 1 if source == "-" else TOGETHER)):
                 yield some
     except IsADirectoryError:
@@ -61,14 +64,14 @@ def printable(text: str) -> str:
 
 def written(answers: Iterable[Answer], style: str) -> Iterator[str]:
     """Yield a line for each answer: `table` and `tsv` begin with label and probability."""
-    for label, probability, text in answers:
+    for answer in answers:
+        label, probability, text = printable(answer.label), answer.probability, printable(answer.text)
         if style == "jsonl":
-            yield json.dumps({"label": label, "probability": probability, "text": text}, ensure_ascii=True)
+            yield json.dumps(answer._asdict(), ensure_ascii=True)
         elif style == "tsv":
-            yield f"{printable(label)}\t{probability:.6f}\t{printable(text)}"
+            yield f"{label}\t{probability:.6f}\t{text}"
         else:
-            shown = printable(text)
-            yield f"{label:<10} {probability:7.4f}  {shown if len(shown) <= WIDTH else shown[: WIDTH - 1] + '…'}"
+            yield f"{label:<10} {probability:7.4f}  {text if len(text) <= WIDTH else text[: WIDTH - 1] + '…'}"
 
 
 def arguments() -> argparse.Namespace:
@@ -79,6 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--format", choices=("table", "tsv", "jsonl"), default="table", help="of the output")
     parser.add_argument("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
     given = parser.parse_args()
+    given.text = [os.fsencode(text).decode("utf-8", errors="replace") for text in given.text]
     if bool(given.text) == bool(given.input):
         parser.error('expected messages or --input, one of the two: python predict.py "Call now to win"')
     return given
@@ -88,12 +92,11 @@ def main() -> None:
     """Classify what the command line names."""
     given = arguments()
     model = inference.load(given.model)
-    decision = read_json(given.model / "threshold.json")
-    positive = model.labels.index(decision["positive_label"])
+    positive, threshold = inference.decision(given.model, model.labels)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
     try:
         for texts in [given.text] if given.text else messages(given.input):
-            for line in written(classify(model, positive, decision["threshold"], texts), given.format):
+            for line in written(classify(model, positive, threshold, texts), given.format):
                 print(line)
             sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough

@@ -9,12 +9,9 @@ Writes  model/{model.onnx,weights.npz,vocabulary.tsv,settings.json,history.tsv},
 Run     python -m stages.train
 """
 
-import os
 import sys
-from collections.abc import Callable
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from textrnn import checkpoint, params, paths, ragged, subwords, vocabulary
@@ -24,6 +21,7 @@ from textrnn.export import export
 from textrnn.files import replacing, write_json, write_metrics, write_text
 from textrnn.network import weights
 from textrnn.normalise import Normalisation
+from textrnn.parent import parent_watch
 from textrnn.progress import progress
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import deterministic
@@ -95,24 +93,6 @@ def restore(trainers: list[Trainer], arrays: checkpoint.Arrays) -> None:
     """Put back what `state` returned, if anything."""
     for number, one in enumerate(trainers if arrays else []):
         one.restore(checkpoint.part(arrays, f"{number}/"))
-
-
-def parent_watch() -> Callable[[], None]:
-    """Return a check that stops this process once the `dvc repro` that started it is gone.
-
-    A killed one leaves its stage running, and the next one would start a second beside it. Between the
-    two there may be a shell, whose command line names this stage. Without DVC, the shell may well go:
-    `nohup python -m stages.train &`.
-    """
-    parent = psutil.Process().parent() if "DVC_STAGE" in os.environ else None
-    is_shell = parent is not None and any("stages.train" in word for word in parent.cmdline())
-    grandparent = parent.ppid() if parent else 0
-
-    def alive() -> None:
-        if parent and (os.getppid() != parent.pid or (is_shell and parent.ppid() != grandparent)):
-            raise UserError("expected the process that started this training, found it gone: stopped at a checkpoint")
-
-    return alive
 
 
 def summary(history: NDArray[np.float64], chosen: int, side: str, trainers: list[Trainer]) -> dict[str, object]:

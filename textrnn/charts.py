@@ -31,6 +31,7 @@ def draw(
 ) -> dict[str, Figure]:
     """Return a figure for each chart, by name."""
     mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
+    positive = plain(positive)
     with mpl.rc_context(STYLE):
         figures = {name: canvas(dpi) for name in ("loss", "accuracy", *curves)}
         axes = {name: figure.add_subplot() for name, figure in figures.items()}
@@ -49,6 +50,11 @@ def draw(
         for name in ("roc", "calibration"):
             axes[name].plot([0, 1], [0, 1], color="0.6", linestyle=":", zorder=0)
         return figures | {"confusion": matrix(confusion, dpi)}
+
+
+def plain(text: str) -> str:
+    """Return `text` so that a label with dollar signs is drawn as it is, not as a formula."""
+    return text.replace("$", r"\$")
 
 
 def canvas(dpi: int, width: float = 5.2) -> Figure:
@@ -86,7 +92,8 @@ def matrix(rows: Points, dpi: int) -> Figure:
         share = shares[row, column]
         text = f"{count:,}\n{share:.1%}"
         axis.text(column, row, text, ha="center", va="center", color="white" if share > 0.5 else "black")
-    axis.set(xticks=range(size), yticks=range(size), xticklabels=names, yticklabels=names)
+    shown = [plain(name) for name in names]
+    axis.set(xticks=range(size), yticks=range(size), xticklabels=shown, yticklabels=shown)
     axis.set(xlabel="predicted", ylabel="actual", title="Confusion, test rows")
     axis.grid(visible=False)
     figure.colorbar(image, label="share of the actual label", format=PercentFormatter(1), shrink=0.8)

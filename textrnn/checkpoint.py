@@ -6,12 +6,12 @@ package versions: another training never takes it up.
 """
 
 import hashlib
+import io
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,23 +43,32 @@ def fingerprint(settings: str, files: list[Path]) -> str:
 
 
 def save(path: Path, mark: str, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint, tied to the fingerprint `mark`, in place of the last one."""
-    arrays = {"mark": np.array(mark), "history": checkpoint.history}
+    """Write the checkpoint, sealed with the fingerprint `mark`, in place of the last one."""
+    arrays: Arrays = {"history": checkpoint.history}
     arrays |= {f"now/{name}": array for name, array in checkpoint.now.items()}
     arrays |= {f"best/{name}": array for name, array in checkpoint.best.items()}
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
     with replacing(path) as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
+        file.write(seal(mark, content.getvalue()) + content.getvalue())
 
 
 def load(path: Path, mark: str) -> Checkpoint | None:
     """Return the checkpoint at `path`; None when there is none, it is damaged, or of another training."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if str(stored["mark"]) != mark:
-                return None
-            return Checkpoint(stored["history"], part(stored, "now/"), part(stored, "best/"))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        stored = path.read_bytes()
+    except OSError:
         return None
+    content = stored[hashlib.sha256().digest_size :]
+    if stored != seal(mark, content) + content:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return Checkpoint(arrays["history"], part(arrays, "now/"), part(arrays, "best/"))
+
+
+def seal(mark: str, content: bytes) -> bytes:
+    """Return what stands before the content of a checkpoint: a ZIP has no checksum of its directory."""
+    return hashlib.sha256(mark.encode() + content).digest()
 
 
 def part(stored: Mapping[str, NDArray[np.generic]], prefix: str) -> Arrays:

@@ -8,7 +8,7 @@ import requests
 import urllib3
 
 from textrnn.errors import UserError
-from textrnn.progress import progress
+from textrnn.progress import counter
 
 DEADLINE = 120.0  # seconds for one address, pauses and repetitions included
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each repetition
@@ -79,7 +79,7 @@ def _hang_up_on_redirect(response: requests.Response, **_: object) -> None:
 
 def _body(url: str, raw: urllib3.HTTPResponse, most_bytes: int, end: float) -> bytes:
     parts, size = [], 0
-    with progress(None, "download", "B") as bar:
+    with counter("download", "B") as bar:
         while part := raw.read1(CHUNK):  # whatever has come: a slow drip must not outlast the deadline
             parts.append(part)
             size += len(part)

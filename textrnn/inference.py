@@ -1,5 +1,7 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -7,17 +9,38 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from textrnn.batches import by_length
 from textrnn.errors import UserError
 from textrnn.files import read_json
 from textrnn.normalise import Normalisation, normalise
+from textrnn.params import Section
+from textrnn.progress import progress
 from textrnn.subwords import features
 from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import UNKNOWN, read_tokens
 
 DIGITS = 6  # ONNX Runtime picks kernels by CPU: further digits may differ between machines
 BATCH = 64
+
+
+class Settings(Section):
+    """model/settings.json: what training knew beside weights and words."""
+
+    labels: list[str]
+    tokenizer: Tokenizer
+    max_sequence_length: int
+    masking: bool
+    subword_buckets: int
+    normalisation: Normalisation
+
+
+class Decision(Section):
+    """model/threshold.json, which evaluate writes."""
+
+    positive_label: str
+    threshold: float
 
 
 class Model(NamedTuple):
@@ -35,16 +58,42 @@ class Model(NamedTuple):
 
 def load(directory: Path) -> Model:
     """Return the model in `directory`. Raises UserError when a file is missing or is no model."""
-    settings = read_json(directory / "settings.json")
-    ids = {token: number for number, token in enumerate(read_tokens(directory / "vocabulary.tsv"), UNKNOWN + 1)}
+    with whole(directory / "settings.json") as path:
+        settings = Settings.model_validate(read_json(path))
+    with whole(directory / "vocabulary.tsv") as path:
+        ids = {token: number for number, token in enumerate(read_tokens(path), UNKNOWN + 1)}
     try:
         session = onnxruntime.InferenceSession((directory / "model.onnx").read_bytes())
     except FileNotFoundError:
         raise UserError(f"expected the model in {directory}/model.onnx, found no file: run `dvc repro`") from None
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
-        raise UserError(f"expected a model in {directory}/model.onnx, found another file: {error}") from None
-    normalisation = Normalisation.model_validate(settings.pop("normalisation"))
-    return Model(session=session, ids=ids, normalisation=normalisation, **settings)
+        why = " ".join(str(error).split())
+        raise UserError(f"expected a model in {directory}/model.onnx, found another file: {why}") from None
+    return Model(session=session, ids=ids, **dict(settings))
+
+
+def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
+    """Return the number of the positive label, and its threshold. Raises UserError as `load` does."""
+    with whole(directory / "threshold.json") as path:
+        found = Decision.model_validate(read_json(path))
+    if found.positive_label not in labels:
+        raise UserError(
+            f"expected one of the model's labels ({', '.join(labels)}) in {path}, found {found.positive_label!r}: "
+            "run `dvc repro`"
+        )
+    return labels.index(found.positive_label), found.threshold
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Raise UserError when the block finds in `path` something else than the stages write."""
+    try:
+        yield path
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {wrong}") from None
+    except ValueError as error:  # no JSON, no UTF-8, no table
+        raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {error}") from None
 
 
 def clean(model: Model, text: str) -> str:
@@ -53,14 +102,22 @@ def clean(model: Model, text: str) -> str:
 
 
 def probabilities(model: Model, texts: list[str]) -> NDArray[np.float64]:
-    """Return (texts, labels) probabilities of cleaned texts, rounded to DIGITS digits, in order."""
+    """Return (texts, labels) probabilities of cleaned texts, rounded to DIGITS digits, in order.
+
+    Raises UserError when the graph cannot read what the settings and the vocabulary make of a text.
+    """
     tokens = [tokenize(text, model.tokenizer)[: model.max_sequence_length] for text in texts]
     longest = model.max_sequence_length
     lengths = np.array([max(1, len(row)) if model.masking else longest for row in tokens], np.int64)
     result = np.zeros((len(texts), len(model.labels)))
-    for chosen in by_length(lengths, BATCH):
+    batches = list(by_length(lengths, BATCH))
+    for chosen in progress(batches, "classify", "batch"):
         inputs = encode(model, [tokens[row] for row in chosen], lengths[chosen])
-        (result[chosen],) = model.session.run(None, inputs)
+        try:
+            (result[chosen],) = model.session.run(None, inputs)
+        except Exception as error:  # noqa: BLE001  # as in load
+            why = " ".join(str(error).split())
+            raise UserError(f"expected the files of one model, found some that do not fit together: {why}") from None
     return np.round(result, DIGITS)
 
 

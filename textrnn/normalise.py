@@ -19,7 +19,7 @@ class Normalisation(Section):
     def _compiles(cls, pattern: str) -> str:
         try:
             re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:  # a{99…9} overflows, ((((… recurs
             raise ValueError(f"expected a regular expression ({error})") from None
         return pattern
 

@@ -1,5 +1,7 @@
 """Settings read from one section of params.yaml: unknown keys, wrong types and bounds are errors."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +16,7 @@ from textrnn.errors import UserError
 class Section(BaseModel):
     """A section of params.yaml, or the part of one that a stage reads."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 S = TypeVar("S", bound=Section)
@@ -34,7 +36,8 @@ def load(name: str, kind: type[S], part: bool = False, path: Path | None = None)
     try:
         return kind.model_validate(section)
     except ValidationError as error:
-        lines = [_explained(name, problem, kind) for problem in error.errors()]
+        by_key = groupby(error.errors(), key=lambda problem: problem["loc"][:1])
+        lines = [_explained(".".join([name, *map(str, key)]), list(problems), kind) for key, problems in by_key]
         raise UserError(f"{paths.shown(path)}: " + "; ".join(lines)) from None
 
 
@@ -44,15 +47,18 @@ def _read(path: Path) -> dict[str, Any]:
         value = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
     except FileNotFoundError:
         raise UserError(f"expected the parameters in {path}, found no file: restore it from Git") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date or number that is none
         raise UserError(f"{paths.shown(path)} is not valid YAML: {' '.join(str(error).split())}") from None
     return value if isinstance(value, dict) else {}
 
 
-def _explained(name: str, problem: Any, kind: type[Section]) -> str:
-    key = ".".join([name, *(str(part) for part in problem["loc"] if not str(part).startswith("function-"))])
+def _explained(key: str, problems: Sequence[Any], kind: type[Section]) -> str:
+    """Return what is wrong with one key. A key that may be of several types has a problem for each."""
+    problem = problems[0]
     if problem["type"] == "extra_forbidden":
         return f"{key}: no such setting, expected one of {', '.join(kind.model_fields)}"
     if problem["type"] == "missing":
         return f"{key}: expected this setting, found none: add it"
-    return f"{key}: {problem['msg'].removeprefix('Value error, ')}, found {problem['input']!r}"
+    wanted = " or ".join(problem["msg"].removeprefix("Value error, ") for problem in problems)
+    wanted = wanted.replace("Input should be ", "").replace("String should ", "to ").removeprefix("expected ")
+    return f"{key}: expected {wanted}, found {problem['input']!r}"

@@ -1,16 +1,20 @@
-"""The progress bar of the stages."""
+"""The progress bar of the stages: on stderr after two seconds, and only where stderr is a terminal."""
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
 
+LOOK: dict[str, Any] = {"unit_scale": True, "delay": 2, "disable": None, "leave": False, "dynamic_ncols": True}
 
-def progress(items: Iterable[T] | None, what: str, unit: str) -> "tqdm[T]":
-    """Return `items`, counted on stderr after two seconds, and only where stderr is a terminal.
 
-    Without items, the caller counts by `update`.
-    """
-    return tqdm(items, desc=what, unit=unit, unit_scale=True, delay=2, disable=None, leave=False, dynamic_ncols=True)
+def progress(items: Iterable[T], what: str, unit: str) -> "tqdm[T]":
+    """Return `items`, counted as they are used."""
+    return tqdm(items, desc=what, unit=unit, **LOOK)
+
+
+def counter(what: str, unit: str) -> "tqdm[Any]":
+    """Return a bar that the caller updates by how much has been done."""
+    return tqdm(desc=what, unit=unit, **LOOK)

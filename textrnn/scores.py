@@ -30,7 +30,9 @@ def best_threshold(truth: Bools, probability: Floats) -> float:
     best = np.flatnonzero(mcc >= mcc.max() - 1e-12)
     middle = best[len(best) // 2]
     below = np.append(values, 0.0)[ends + 1]
-    return round(float(values[ends][middle] + below[middle]) / 2, DIGITS)
+    lowest = float(values[ends][middle])
+    cut = round((lowest + float(below[middle])) / 2, DIGITS)
+    return cut if cut > below[middle] else lowest  # neighbours one last digit apart have nothing between them
 
 
 def matthews(confusion: NDArray[np.int64]) -> Floats:

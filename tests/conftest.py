@@ -1,0 +1,28 @@
+"""What all tests share: how Hypothesis searches, and a workspace of their own."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.workspace import Workspace
+from textrnn import paths
+
+# The same examples on every machine; a workspace may be used for many of them, since each writes its files anew.
+settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Return an empty workspace, at which every path of the pipeline points while the test runs."""
+    for name, path in list(vars(paths).items()):
+        if isinstance(path, Path):
+            monkeypatch.setattr(paths, name, tmp_path / path.relative_to(Workspace.ORIGINAL))
+    return Workspace(tmp_path)

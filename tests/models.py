@@ -1,0 +1,87 @@
+"""A tiny model, trained by the stages on invented messages, and the helpers of the tests that need one."""
+
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.recipes import SMALL
+from tests.workspace import Workspace
+from textrnn import paths
+
+BEGINNINGS = [
+    ["see you at", "can you bring", "I left", "mum says", "are we late for", "thanks for"],
+    ["CLAIM your", "WIN a free", "URGENT! Collect your", "Last chance:", "You won a", "Reply YES for your"],
+    ["your parcel:", "delivery of", "courier has", "track now:", "returned:", "on its way:"],
+]
+THINGS = ["the lamp", "two tickets", "Anna's bike", "a £500 voucher", "soup", "the red box", "café money", "it"]
+ENDS = ["", " today", " tomorrow 8pm", "!!", " call 00000 12345", " www.prize.example", " :-)", "\tok"]
+
+TWO = ("ham", "spam")
+THREE = ("ham", "новости", 'win, "now"')
+RECIPE: dict[str, Any] = SMALL | {
+    "bidirectional": True, "units": 6, "embedding_size": 6, "subword_buckets": 40, "pooling": "mean_max",
+    "epochs": 4, "batch_size": 8, "learning_rate": 0.02, "ensemble": 2,
+}  # fmt: skip
+
+
+def corpus(labels: tuple[str, ...], rows: int = 240) -> str:
+    """Return invented lines, a tenth of them under a wrong label: no model of them is without error."""
+    random = np.random.default_rng(0)
+    lines = []
+    for row in range(rows):
+        kind = row % len(labels)
+        text = random.choice(BEGINNINGS[kind]) + " " + random.choice(THINGS) + random.choice(ENDS)
+        wrong = random.random() < 0.1
+        lines.append(f"{labels[(kind + wrong) % len(labels)]}\t{text}\n")
+    return "".join(lines)
+
+
+@cache
+def trained(base: Path, labels: tuple[str, ...]) -> Path:
+    """Return a directory below `base` where the stages from clean to plot have run; the last label is the positive one.
+
+    They run once for each pair of arguments: nobody may write into the directory.
+    """
+    from stages import clean, evaluate, plot, split, train, vectorize
+
+    root = base / f"trained-{len(labels)}"
+    root.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        place(patch, root)
+        workspace = Workspace(root)
+        changes = {"positive_label": labels[-1], "threshold": "validation", "bootstrap_samples": 200}
+        workspace.settings(
+            clean__duplicates="keep",
+            split__keep_together="none",
+            **{f"train__{key}": value for key, value in RECIPE.items()},
+            **{f"evaluate__{key}": value for key, value in changes.items()},
+            plot__dpi=40,
+        )
+        workspace.corpus(corpus(labels))
+        for stage in (clean, vectorize, split, train, evaluate, plot):
+            workspace.run(stage.main)
+    return root
+
+
+def place(patch: pytest.MonkeyPatch, root: Path) -> None:
+    """Point every path of the pipeline into `root`."""
+    for name, path in list(vars(paths).items()):
+        if isinstance(path, Path):
+            patch.setattr(paths, name, root / path.relative_to(Workspace.ORIGINAL))
+    patch.setattr("stages.train.CHECKPOINT", root / "checkpoint.npz")
+
+
+def copied(workspace: Workspace, root: Path) -> None:
+    """Fill an empty workspace with what `trained` returned."""
+    shutil.copytree(root, workspace.root, dirs_exist_ok=True)
+
+
+def scramble(network: Any, seed: int = 1) -> None:
+    """Give a network weights as large as after a long training, its biases too."""
+    random = np.random.default_rng(seed)
+    for variable in network.trainable_variables:
+        variable.assign(random.normal(0, 0.3 if "bias" in variable.path else 1.5, variable.shape))

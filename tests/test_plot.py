@@ -1,0 +1,245 @@
+"""What `dvc plots` draws, and the PNGs: well formed, and the same bytes on each run."""
+
+import csv
+import json
+import zlib
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from stages import plot
+from stages.plot import as_csv, as_json, confusion, curve, curves
+from tests.models import THREE, TWO, copied, trained
+from tests.workspace import Workspace
+from textrnn import charts, paths
+from textrnn.files import read_json, read_table
+
+IMAGES = ["accuracy", "calibration", "confusion", "loss", "pr", "roc"]
+DATA = ["calibration.json", "confusion.csv", "history.tsv", "pr.json", "roc.json"]
+
+
+@pytest.fixture(scope="module", params=[TWO, THREE], ids=["two labels", "three labels"])
+def root(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Return a workspace in which plot has run."""
+    return trained(tmp_path_factory.getbasetemp(), request.param)
+
+
+@pytest.fixture
+def plotted(root: Path, workspace: Workspace) -> Workspace:
+    copied(workspace, root)
+    return workspace
+
+
+def confusion_of(root: Path) -> list[dict[str, str]]:
+    with (root / "plots/confusion.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def scored(root: Path) -> list[list[str]]:
+    return read_table(root / "data/scored/predictions.tsv")[1:]
+
+
+def chunks(png: bytes) -> dict[str, bytes]:
+    """Return the chunks of a PNG by their type, once their checksums are found right."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    found: dict[str, bytes] = {}
+    place = 8
+    while place < len(png):
+        length = int.from_bytes(png[place : place + 4], "big")
+        kind, content = png[place + 4 : place + 8], png[place + 8 : place + 8 + length]
+        assert int.from_bytes(png[place + 8 + length : place + 12 + length], "big") == zlib.crc32(kind + content)
+        found[kind.decode()] = found.get(kind.decode(), b"") + content
+        place += 12 + length
+    return found
+
+
+def test_plots_holds_the_data_and_a_png_of_each_chart(root: Path) -> None:
+    names = {path.relative_to(root / "plots").as_posix() for path in (root / "plots").rglob("*") if path.is_file()}
+    assert names == {*DATA, *(f"images/{name}.png" for name in IMAGES)}
+
+
+def test_the_history_is_that_of_training(root: Path) -> None:
+    history = (root / "plots/history.tsv").read_bytes()
+    assert history == (root / "model/history.tsv").read_bytes()
+    header, *rows = (line.split("\t") for line in history.decode().splitlines())
+    assert header == ["epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy"]
+    assert [int(row[0]) for row in rows] == list(range(1, len(rows) + 1))
+    assert all(float(value) >= 0 for row in rows for value in row)
+
+
+def test_the_confusion_counts_every_test_row_once(root: Path) -> None:
+    table, rows = confusion_of(root), scored(root)
+    labels = sorted({row[1] for row in rows})
+    assert [(row["actual"], row["predicted"]) for row in table] == [(one, other) for one in labels for other in labels]
+    for row in table:
+        assert int(row["count"]) == sum(one[1:3] == [row["actual"], row["predicted"]] for one in rows)
+    for label in labels:
+        shares = [float(row["share"]) for row in table if row["actual"] == label]
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
+
+
+def test_labels_with_commas_and_quotes_and_in_any_script_survive(tmp_path_factory: pytest.TempPathFactory) -> None:
+    table = confusion_of(trained(tmp_path_factory.getbasetemp(), THREE))
+    assert len(table) == 9
+    assert {row["actual"] for row in table} == {row["predicted"] for row in table} == set(THREE)
+
+
+@pytest.mark.parametrize("name", ["roc", "pr", "calibration"])
+def test_a_curve_is_a_list_of_points_in_the_unit_square(root: Path, name: str) -> None:
+    text = (root / f"plots/{name}.json").read_text("utf-8")
+    points = json.loads(text)
+    columns = {"roc": ["fpr", "tpr"], "pr": ["recall", "precision"], "calibration": ["predicted", "observed"]}[name]
+    assert len(points) > 3
+    assert text.count("\n") == len(points) + 2, "a point a line"
+    for point in points:
+        assert list(point) == columns
+        assert all(0 <= value <= 1 and value == round(value, 6) for value in point.values())
+    first = [point[columns[0]] for point in points]
+    assert first == sorted(first, reverse=name == "pr")
+
+
+def test_the_roc_curve_has_the_area_that_was_measured(root: Path) -> None:
+    points = read_json(root / "plots/roc.json")
+    assert (points[0], points[-1]) == ({"fpr": 0, "tpr": 0}, {"fpr": 1, "tpr": 1})
+    area = sum((b["fpr"] - a["fpr"]) * (a["tpr"] + b["tpr"]) / 2 for a, b in pairwise(points))
+    assert area == pytest.approx(read_json(root / "metrics/evaluate.json")["roc_auc"], abs=1e-5)
+
+
+def test_the_precision_recall_curve_has_the_average_precision_that_was_measured(root: Path) -> None:
+    points = read_json(root / "plots/pr.json")
+    assert points[-1] == {"recall": 0, "precision": 1}
+    area = sum((a["recall"] - b["recall"]) * a["precision"] for a, b in pairwise(points))
+    assert area == pytest.approx(read_json(root / "metrics/evaluate.json")["average_precision"], abs=0.02)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_png_holds_an_image_and_nothing_that_changes(root: Path, name: str) -> None:
+    found = chunks((root / f"plots/images/{name}.png").read_bytes())
+    assert set(found) == {"IHDR", "pHYs", "IDAT", "IEND"}  # no text, so no date and no version
+    assert len(set(zlib.decompress(found["IDAT"]))) > 20, "something is drawn"
+
+
+def test_a_second_run_writes_the_same_bytes(plotted: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [path for path in paths.PLOTS.rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in files}
+    assert len(before) == len(DATA) + len(IMAGES)
+    for path in files:
+        path.unlink()
+    monkeypatch.setitem(mpl.rcParams, "lines.linewidth", 9)  # a user's matplotlibrc
+    monkeypatch.setitem(mpl.rcParams, "savefig.dpi", 300)
+    plotted.run(plot.main)
+    assert {path: path.read_bytes() for path in paths.PLOTS.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("dpi", [30, 90])
+def test_the_png_is_as_large_as_asked_for(plotted: Workspace, dpi: int) -> None:
+    plotted.settings(plot__dpi=dpi)
+    plotted.run(plot.main)
+    for name in IMAGES:
+        header = chunks((paths.PLOTS / f"images/{name}.png").read_bytes())["IHDR"]
+        width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+        assert height == int(4.2 * dpi)
+        assert width == int(5.2 * dpi) or (name == "confusion" and width > 5.2 * dpi)
+
+
+@pytest.mark.parametrize(
+    "path", ["model/history.tsv", "model/threshold.json", "data/scored/predictions.tsv", "params.yaml"]
+)
+def test_a_missing_file_is_a_users_error(plotted: Workspace, path: str) -> None:
+    (plotted.root / path).unlink()
+    assert path in plotted.failure(plot.main)
+
+
+def test_a_label_that_is_never_right_has_its_row_and_column() -> None:
+    assert confusion(["a", "a", "b", "b"], ["a", "c", "a", "a"]) == [
+        {"actual": "a", "predicted": "a", "count": 1, "share": 0.5},
+        {"actual": "a", "predicted": "b", "count": 0, "share": 0.0},
+        {"actual": "a", "predicted": "c", "count": 1, "share": 0.5},
+        {"actual": "b", "predicted": "a", "count": 2, "share": 1.0},
+        {"actual": "b", "predicted": "b", "count": 0, "share": 0.0},
+        {"actual": "b", "predicted": "c", "count": 0, "share": 0.0},
+        {"actual": "c", "predicted": "a", "count": 0, "share": 0.0},
+        {"actual": "c", "predicted": "b", "count": 0, "share": 0.0},
+        {"actual": "c", "predicted": "c", "count": 0, "share": 0.0},
+    ]
+
+
+@pytest.mark.parametrize("label", ['win, "now"', "two words", "новости", "垃圾", "'", "US$ or CA$", "=1+1"])
+def test_a_row_of_csv_comes_back_as_it_was(label: str) -> None:
+    (row,) = csv.DictReader(as_csv([{"actual": label, "count": 1}]).splitlines(keepends=True))
+    assert row == {"actual": label, "count": "1"}
+
+
+def test_points_are_written_a_line_each() -> None:
+    assert as_json([{"x": 0.0, "y": 1.0}, {"x": 0.5, "y": 0.25}]) == (
+        '[\n{"x": 0.0, "y": 1.0},\n{"x": 0.5, "y": 0.25}\n]\n'
+    )
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        as_json([{"x": float("nan")}])
+
+
+def test_a_curve_is_rounded_to_six_digits() -> None:
+    assert curve(x=np.array([1 / 3]), y=np.array([1.0])) == [{"x": 0.333333, "y": 1.0}]
+
+
+def test_the_curves_are_those_of_a_hand_made_example() -> None:
+    found = curves(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.6, 0.1]))
+    corners = [{"fpr": 0, "tpr": 0}, {"fpr": 0, "tpr": 0.5}, {"fpr": 0.5, "tpr": 0.5}, {"fpr": 0.5, "tpr": 1},
+               {"fpr": 1, "tpr": 1}]  # fmt: skip
+    assert found["roc"] == corners
+    assert {"recall": 1.0, "precision": 0.666667} in found["pr"]
+    assert [point["predicted"] for point in found["calibration"]] == [0.1, 0.4, 0.6, 0.9]
+    assert [point["observed"] for point in found["calibration"]] == [0, 1, 0, 1]
+
+
+def example(label: str) -> dict[str, Any]:
+    """Return what charts.draw takes, for labels `label` and "ham"."""
+    truth = [label, label, "ham", "ham"]
+    by_epoch = np.array([1.0, 2.0])
+    columns = ("epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
+    return {
+        "history": dict.fromkeys(columns, by_epoch),
+        "confusion": confusion(truth, [label, "ham", "ham", "ham"]),
+        "curves": curves(np.array(truth) == label, np.array([0.9, 0.4, 0.6, 0.1])),
+        "positive": label,
+        "dpi": 30,
+    }
+
+
+@pytest.mark.parametrize("label", ["$^$", "US$ or CA$_1", "a_b^c", "\\$", "новости", "<b>&amp;</b>"])
+def test_a_label_is_drawn_as_it_is_and_never_as_a_formula(label: str, tmp_path: Path) -> None:
+    figures = charts.draw(**example(label))
+    for name, figure in figures.items():
+        charts.save(tmp_path / f"{name}.png", figure)
+        assert "IDAT" in chunks((tmp_path / f"{name}.png").read_bytes())
+    (axis, _) = figures["confusion"].axes
+    place = sorted(["ham", label]).index(label)
+    for tick in (axis.get_xticklabels()[place], axis.get_yticklabels()[place]):
+        as_it_is = axis.text(0, 0, label, parse_math=False, fontproperties=tick.get_fontproperties())
+        assert tick.get_window_extent().width == as_it_is.get_window_extent().width
+
+
+def test_the_confusion_chart_has_a_number_and_a_share_in_each_cell() -> None:
+    figure = charts.draw(**example("spam"))["confusion"]
+    (axis, _) = figure.axes
+    cells = {text.get_position(): text.get_text() for text in axis.texts}
+    assert cells == {(0, 0): "2\n100.0%", (1, 0): "0\n0.0%", (0, 1): "1\n50.0%", (1, 1): "1\n50.0%"}
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["ham", "spam"]
+
+
+def test_the_lines_of_a_chart_are_those_of_its_data() -> None:
+    given = example("spam")
+    given["history"] = {name: values + place for place, (name, values) in enumerate(given["history"].items())}
+    figures = charts.draw(**given)
+    loss, accuracy = (figures[name].axes[0].lines for name in ("loss", "accuracy"))
+    assert [line.get_label() for line in loss] == [line.get_label() for line in accuracy] == ["training", "held out"]
+    assert [np.asarray(line.get_ydata()).tolist() for line in loss] == [[2, 3], [4, 5]]
+    assert [np.asarray(line.get_ydata()).tolist() for line in accuracy] == [[3, 4], [5, 6]]
+    for name, (x, y) in {"roc": ("fpr", "tpr"), "pr": ("recall", "precision")}.items():
+        line = figures[name].axes[0].lines[0]
+        points = given["curves"][name]
+        assert np.asarray(line.get_xydata()).tolist() == [[point[x], point[y]] for point in points]

@@ -1,0 +1,353 @@
+"""predict.py as its user runs it: a message a line in, its label and probability a line out."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import pytest
+
+import predict
+from tests.models import TWO, trained
+from textrnn import inference, paths
+
+SPAM, HAM = "URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"
+LINES: list[bytes] = [
+    SPAM.encode(),
+    b"",
+    HAM.encode(),
+    "café £5 – 垃圾 \N{PILE OF POO}".encode(),
+    b"\x1b[31mred\x1b[0m \x07 and\ttab \x9b1m",  # the last byte is no UTF-8
+    "\x9b31m \u202eesrever \u2028 line \x00 nul".encode(),
+    b"caf\xe9 \xff",
+    b"ends as on Windows\r",
+    ("long " * 60).encode(),
+    b'"quoted", <b>&amp;</b> \\n \\',
+    b"tea",
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.getbasetemp(), TWO) / "model"
+
+
+@pytest.fixture
+def copy(model: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(model, tmp_path / "copy"))
+
+
+def command(model: Path, *arguments: str | bytes | Path) -> list[Any]:
+    return [sys.executable, paths.ROOT / "predict.py", "--model", model, *arguments]
+
+
+def ran(
+    model: Path, *arguments: str | bytes | Path, given: bytes = b"", environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run predict.py to its end."""
+    return subprocess.run(
+        command(model, *arguments), input=given, env=os.environ | (environment or {}), capture_output=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+
+
+def succeeded(
+    model: Path, *arguments: str | bytes | Path, given: bytes = b"", environment: dict[str, str] | None = None
+) -> list[str]:
+    """Run predict.py, which must succeed and say nothing else, and return the lines of its output."""
+    done = ran(model, *arguments, given=given, environment=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.endswith(b"\n") or not done.stdout
+    return done.stdout.decode("utf-8").split("\n")[:-1]
+
+
+def failed(model: Path, *arguments: str | bytes | Path) -> str:
+    """Run predict.py, which must fail as a user's mistake does, and return its one message."""
+    done = ran(model, *arguments)
+    assert done.returncode == 1
+    assert done.stdout == b""
+    message = done.stderr.decode("utf-8")
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1, "one line, and no traceback"
+    return message
+
+
+def expected(model: Path, texts: list[str]) -> list[predict.Answer]:
+    positive, threshold = inference.decision(model, ["ham", "spam"])
+    return predict.classify(inference.load(model), positive, threshold, texts)
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    """Return LINES as texts."""
+    return [line.decode("utf-8", errors="replace").rstrip("\r") for line in LINES]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("input") / "messages.txt"
+    path.write_bytes(b"\n".join(LINES) + b"\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def outputs(model: Path, file: Path) -> dict[str, list[str]]:
+    """Return what is written for LINES, by format."""
+    return {style: succeeded(model, "--input", file, "--format", style) for style in ("table", "tsv", "jsonl")}
+
+
+def test_messages_on_the_command_line_are_answered_in_order(model: Path) -> None:
+    lines = succeeded(model, SPAM, HAM, SPAM, "--format", "tsv")
+    assert [line.split("\t")[0] for line in lines] == ["spam", "ham", "spam"]
+    assert [line.split("\t")[2] for line in lines] == [SPAM, HAM, SPAM]
+    assert lines[0] == lines[2]
+
+
+def test_a_table_is_what_comes_unasked(model: Path) -> None:
+    (line,) = succeeded(model, SPAM)
+    assert re.fullmatch(rf"spam        0\.\d{{4}}  {SPAM}", line)
+
+
+def test_a_table_aligns_labels_probabilities_and_the_beginnings_of_messages(
+    outputs: dict[str, list[str]], texts: list[str], model: Path
+) -> None:
+    for line, answer in zip(outputs["table"], expected(model, texts), strict=True):
+        assert line[:20] == f"{answer.label:<10} {answer.probability:7.4f}  "
+        assert len(line) <= 20 + 60
+    assert outputs["table"][8].endswith(" long long…")
+
+
+def test_tsv_has_three_fields_a_line(outputs: dict[str, list[str]], texts: list[str], model: Path) -> None:
+    for line, answer in zip(outputs["tsv"], expected(model, texts), strict=True):
+        assert line.split("\t")[:2] == [answer.label, f"{answer.probability:.6f}"]
+        assert line.count("\t") == 2
+    assert outputs["tsv"][3].split("\t")[2] == texts[3]
+
+
+def test_jsonl_holds_each_message_as_it_is(outputs: dict[str, list[str]], texts: list[str], model: Path) -> None:
+    assert [json.loads(line) for line in outputs["jsonl"]] == [one._asdict() for one in expected(model, texts)]
+    assert all(line.isascii() for line in outputs["jsonl"])
+    assert all(list(json.loads(line)) == ["label", "probability", "text"] for line in outputs["jsonl"])
+
+
+def test_an_empty_line_is_a_message_too(outputs: dict[str, list[str]]) -> None:
+    assert json.loads(outputs["jsonl"][1])["text"] == ""
+    assert outputs["tsv"][1].endswith("\t")
+
+
+def test_bytes_that_are_no_utf_8_are_replaced(outputs: dict[str, list[str]]) -> None:
+    assert json.loads(outputs["jsonl"][6])["text"] == "caf\ufffd \ufffd"
+
+
+@pytest.mark.parametrize("style", ["table", "tsv", "jsonl"])
+def test_nothing_in_a_message_can_steer_a_terminal(outputs: dict[str, list[str]], style: str) -> None:
+    for line in outputs[style]:
+        assert all(letter.isprintable() for letter in line.replace("\t", " " if style == "tsv" else "\t"))
+    assert "[31mred" in outputs[style][4]
+
+
+def test_what_is_escaped_can_still_be_read(outputs: dict[str, list[str]]) -> None:
+    assert outputs["tsv"][4].split("\t")[2] == r"\x1b[31mred\x1b[0m \x07 and\ttab �1m"
+    assert outputs["tsv"][5].split("\t")[2] == r"\x9b31m \u202eesrever \u2028 line \x00 nul"
+    assert outputs["tsv"][9].split("\t")[2] == LINES[9].decode()
+
+
+@pytest.mark.parametrize("style", ["table", "tsv"])
+def test_a_label_cannot_steer_a_terminal_either(style: str) -> None:
+    (line,) = predict.written([predict.Answer("\x1b[31mham", 0.5, "")], style)
+    assert line.startswith(r"\x1b[31mham")
+
+
+def test_standard_input_is_answered_as_a_file_is(model: Path, outputs: dict[str, list[str]]) -> None:
+    assert succeeded(model, "--input", "-", "--format", "tsv", given=b"\n".join(LINES) + b"\n") == outputs["tsv"]
+
+
+@pytest.mark.parametrize("source", ["a file", "standard input"])
+def test_a_last_line_without_its_end_and_a_byte_order_mark_are_read(model: Path, tmp_path: Path, source: str) -> None:
+    raw = b"\xef\xbb\xbf" + SPAM.encode() + b"\r\n" + HAM.encode()
+    (tmp_path / "messages").write_bytes(raw)
+    found = succeeded(
+        model, "--input", "-" if source == "standard input" else tmp_path / "messages", "--format", "jsonl", given=raw
+    )
+    assert [json.loads(line)["text"] for line in found] == [SPAM, HAM]
+
+
+def test_a_file_of_more_lines_than_are_read_at_once_is_answered_in_order(model: Path, tmp_path: Path) -> None:
+    texts = [f"{SPAM if number % 3 else HAM} {number}" for number in range(2 * predict.TOGETHER + 3)]
+    (tmp_path / "many").write_text("".join(f"{text}\n" for text in texts))
+    found = [json.loads(line) for line in succeeded(model, "--input", tmp_path / "many", "--format", "jsonl")]
+    assert [one["text"] for one in found] == texts
+    assert [one["label"] for one in found] == ["spam" if number % 3 else "ham" for number in range(len(texts))]
+
+
+@pytest.fixture
+def stream(model: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start predict.py on a pipe. It is killed after a minute, so that a test does not wait for ever."""
+    with subprocess.Popen(
+        command(model, "--input", "-", "--format", "tsv"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        timer = Timer(60, process.kill)
+        timer.start()
+        yield process
+        timer.cancel()
+        process.kill()
+
+
+def answer_to(stream: subprocess.Popen[bytes], line: bytes) -> bytes:
+    assert stream.stdin is not None
+    assert stream.stdout is not None
+    stream.stdin.write(line)
+    stream.stdin.flush()
+    return stream.stdout.readline()
+
+
+def test_each_line_is_answered_before_the_next_one_comes(stream: subprocess.Popen[bytes]) -> None:
+    for text, label in ((SPAM, b"spam"), ("", b""), (HAM, b"ham"), (SPAM, b"spam")):
+        answer = answer_to(stream, f"{text}\n".encode())
+        assert answer.startswith(label)
+        assert answer.endswith(f"\t{text}\n".encode())
+    rest, said = stream.communicate()
+    assert (rest, said, stream.returncode) == (b"", b"", 0)
+
+
+def test_ctrl_c_ends_a_stream_in_one_line(stream: subprocess.Popen[bytes]) -> None:
+    answer_to(stream, b"tea\n")  # it listens
+    stream.send_signal(signal.SIGINT)
+    rest, said = stream.communicate()
+    assert (rest, said, stream.returncode) == (b"", b"error: interrupted\n", 130)
+
+
+@pytest.mark.parametrize("source", ["a file", "standard input"])
+def test_a_reader_who_has_seen_enough_is_no_error(model: Path, tmp_path: Path, source: str) -> None:
+    raw = f"{SPAM}\n".encode() * 20_000  # more than a pipe holds
+    (tmp_path / "many").write_bytes(raw)
+    with (tmp_path / "many").open("rb") as standard_input, subprocess.Popen(
+        command(model, "--input", "-" if source == "standard input" else tmp_path / "many"), stdin=standard_input,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"spam")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
+def test_an_empty_file_has_no_answers(model: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "empty").write_bytes(content)
+    assert succeeded(model, "--input", tmp_path / "empty") == []
+
+
+def test_empty_standard_input_has_no_answers(model: Path) -> None:
+    assert succeeded(model, "--input", "-", given=b"") == []
+
+
+def test_a_binary_file_is_answered_and_stays_harmless(model: Path) -> None:
+    lines = succeeded(model, "--input", model / "model.onnx")
+    assert len(lines) == len((model / "model.onnx").read_bytes().removesuffix(b"\n").split(b"\n")) > 3
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_message_on_the_command_line_that_is_no_utf_8_is_answered(model: Path) -> None:
+    (line,) = succeeded(model, b"caf\xe9 \xff", "--format", "jsonl")
+    assert json.loads(line)["text"] == "caf\ufffd \ufffd"
+
+
+def test_an_empty_message_on_the_command_line_is_answered(model: Path) -> None:
+    (line,) = succeeded(model, "", "--format", "jsonl")
+    assert json.loads(line)["text"] == ""
+
+
+@pytest.mark.parametrize("variables", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}, {"PYTHONUTF8": "0"}])
+def test_the_users_locale_does_not_change_the_bytes(
+    model: Path, file: Path, outputs: dict[str, list[str]], variables: dict[str, str]
+) -> None:
+    assert succeeded(model, "--input", file, "--format", "tsv", environment=variables) == outputs["tsv"]
+
+
+def test_a_file_that_is_not_there_is_named(model: Path, tmp_path: Path) -> None:
+    assert str(tmp_path / "none.txt") in failed(model, "--input", tmp_path / "none.txt")
+
+
+def test_a_directory_of_messages_is_refused(model: Path, tmp_path: Path) -> None:
+    message = failed(model, "--input", tmp_path)
+    assert str(tmp_path) in message
+    assert "directory" in message
+
+
+def test_without_a_model_the_user_is_told_how_to_make_one(tmp_path: Path) -> None:
+    message = failed(tmp_path / "none", "tea")
+    assert str(tmp_path / "none") in message
+    assert "dvc repro" in message
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "settings.json", "vocabulary.tsv", "threshold.json"])
+@pytest.mark.parametrize("content", [None, b"\x00\xff{"], ids=["missing", "damaged"])
+def test_a_model_with_a_missing_or_damaged_file_is_refused(copy: Path, name: str, content: bytes | None) -> None:
+    (copy / name).unlink()
+    if content is not None:
+        (copy / name).write_bytes(content)
+    message = failed(copy, "tea")
+    assert str(copy / name) in message
+    assert "expected" in message
+    assert "found" in message
+
+
+def test_a_full_disk_is_told_in_one_line(model: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command(model, "tea"), stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: ")
+    assert b"No space left on device" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["tea", "--input", "-"], ["tea", "--input", "file"], ["tea", "--format", "xml"], ["tea", "--colour"]],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_an_error_of_its_own(model: Path, arguments: list[str]) -> None:
+    done = ran(model, *arguments)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert b"usage: predict.py" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_the_model_is_found_whatever_the_current_directory_is(model: Path, tmp_path: Path) -> None:
+    here = os.path.relpath(model, tmp_path)
+    done = subprocess.run(command(Path(here), HAM), cwd=tmp_path, capture_output=True, check=True)
+    assert done.stdout.startswith(b"ham")
+
+
+def test_the_probability_is_that_of_the_positive_label_which_wins_at_its_threshold(copy: Path) -> None:
+    answers = {}
+    for positive, threshold in (("spam", 0.0), ("spam", 1.0), ("ham", 0.0), ("ham", 1.0)):
+        decision = {"positive_label": positive, "threshold": threshold}
+        (copy / "threshold.json").write_text(json.dumps(decision))
+        (line,) = succeeded(copy, SPAM, "--format", "jsonl")
+        answers[positive, threshold] = json.loads(line)
+    assert {key: answer["label"] for key, answer in answers.items()} == {
+        ("spam", 0.0): "spam", ("spam", 1.0): "ham", ("ham", 0.0): "ham", ("ham", 1.0): "spam",
+    }  # fmt: skip
+    assert answers["spam", 0.0]["probability"] == answers["spam", 1.0]["probability"] > 0.7
+    assert answers["ham", 0.0]["probability"] == pytest.approx(1 - answers["spam", 0.0]["probability"], abs=2e-6)
+
+
+def test_a_message_is_normalised_as_the_corpus_was(copy: Path) -> None:
+    settings = json.loads((copy / "settings.json").read_text("utf-8"))
+    settings["normalisation"] = {"lowercase": False, "ascii_only": False, "remove_pattern": "[0-9]+ "}
+    (copy / "settings.json").write_text(json.dumps(settings))
+    first, second = succeeded(copy, f"{SPAM} ", f"123 {SPAM} ", "--format", "jsonl")
+    assert json.loads(first)["probability"] == json.loads(second)["probability"]
+    assert json.loads(second)["text"] == f"123 {SPAM} ", "what is shown is the message as it came"

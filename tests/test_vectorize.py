@@ -1,0 +1,167 @@
+"""vectorize: messages to integers and back, nothing lost, and what is measured on the way."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stages import vectorize
+from tests.workspace import Workspace
+from textrnn import paths, ragged
+from textrnn.files import read_table
+from textrnn.tokenizers import Tokenizer, tokenize
+from textrnn.vocabulary import ranked, read_tokens, write_counts
+
+MESSAGES = [
+    ("ham", "tea at ten or tea at two"),
+    ("spam", "win tea now"),
+    ("other", ""),
+    ("ham", "at ten"),
+    ("spam", "tea tea tea"),
+]
+TOKENS = ["tea", "at", "ten", "now", "or", "two", "win"]  # by falling count, then by token
+COUNTS = [6, 3, 2, 1, 1, 1, 1]
+
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=5)
+DOCUMENTS = st.lists(st.lists(st.one_of(st.sampled_from(["a", "b", "B", "'", "\u2019", "é", "中"]), WORDS), max_size=8))
+
+
+def vectors(workspace: Workspace, messages: list[tuple[str, str]], **changes: Any) -> tuple[ragged.Rows, list[str]]:
+    """Return the rows and the tokens that the stage writes. The names of settings stand without `vectorize__`."""
+    workspace.settings(**{f"vectorize__{key}": value for key, value in changes.items()})
+    workspace.messages(messages)
+    workspace.run(vectorize.main)
+    return ragged.load(paths.VECTORS), read_tokens(paths.VECTORS / "vocabulary.tsv")
+
+
+def decoded(rows: ragged.Rows, tokens: list[str]) -> list[list[str]]:
+    ends = zip(rows.offsets[:-1], rows.offsets[1:], strict=True)
+    return [[tokens[number] for number in rows.tokens[start:end]] for start, end in ends]
+
+
+def test_a_token_has_its_place_by_falling_count_and_then_by_token(workspace: Workspace) -> None:
+    _, tokens = vectors(workspace, MESSAGES)
+    assert tokens == TOKENS
+    assert read_table(paths.VECTORS / "vocabulary.tsv") == [
+        [token, str(count)] for token, count in zip(TOKENS, COUNTS, strict=True)
+    ]
+
+
+@given(st.dictionaries(st.text(max_size=3), st.integers(1, 4)))
+def test_the_order_of_tokens_does_not_depend_on_the_order_in_which_they_came(counts: dict[str, int]) -> None:
+    backwards = Counter(dict(reversed(counts.items())))
+    assert ranked(Counter(counts)) == ranked(backwards)
+    numbers = [(-count, token) for token, count in ranked(Counter(counts))]
+    assert numbers == sorted(numbers)
+
+
+@given(DOCUMENTS)
+def test_ids_decode_to_the_very_documents(documents: list[list[str]]) -> None:
+    rows, counts = vectorize.vectorize(documents, ["b"] * len(documents), ["a", "b"])
+    assert decoded(rows, [token for token, _ in ranked(counts)]) == documents
+    assert counts == Counter(token for document in documents for token in document)
+
+
+@pytest.mark.parametrize("tokenizer", ["word", "rich"])
+def test_files_decode_to_the_tokens_of_the_messages(workspace: Workspace, tokenizer: Tokenizer) -> None:
+    texts = [
+        'don\'t "quote" it\'s ""',
+        "tab\there, nul \x00 and \ufeff",
+        "one\u2028two\u2029three\x85four\x0bfive\x0csix\x1cseven\x1eeight",
+        "zero\u200bwidth, no\u2060break, soft\u00adhyphen",
+        "",
+        "www.a.example/\"'<b>#,;",
+        "£1,000 ... 中文 \U0001f600 e\u0301",
+        " ",
+    ]
+    rows, tokens = vectors(workspace, [("ham", text) for text in texts] + [("spam", "win")], tokenizer=tokenizer)
+    assert decoded(rows, tokens) == [tokenize(text, tokenizer) for text in texts] + [["win"]]
+    assert len(tokens) == len(set(tokens))
+
+
+@given(
+    st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n")), st.integers(0)))
+)
+@example([('"', 3), ("'", 2), ("\u2028", 1), ("a\x85b", 1), ("\r", 1), ("\x0c\x1c", 1), ("\x00", 1), ("#", 1), ("", 1)])
+def test_a_line_of_the_vocabulary_is_an_id_whatever_the_token(tmp_path: Path, counts: list[tuple[str, int]]) -> None:
+    write_counts(tmp_path / "vocabulary.tsv", counts)
+    assert read_tokens(tmp_path / "vocabulary.tsv") == [token for token, _ in counts]
+    assert (tmp_path / "vocabulary.tsv").read_bytes().count(b"\n") == len(counts)
+
+
+def test_labels_are_numbered_in_alphabetical_order_and_counted_in_classes_tsv(workspace: Workspace) -> None:
+    rows, _ = vectors(workspace, MESSAGES)
+    assert rows.labels.tolist() == [0, 2, 1, 0, 2]
+    assert read_table(paths.VECTORS / "classes.tsv") == [["ham", "2"], ["other", "1"], ["spam", "2"]]
+
+
+def test_a_row_is_the_line_of_its_message(workspace: Workspace) -> None:
+    rows, _ = vectors(workspace, MESSAGES)
+    assert rows.rows.tolist() == [0, 1, 2, 3, 4]
+    assert rows.offsets.tolist() == [0, 7, 10, 10, 12, 15]
+
+
+@pytest.mark.parametrize("messages", [MESSAGES, [("ham", ""), ("spam", " ")]], ids=["words", "no words"])
+def test_arrays_have_the_types_and_lengths_that_are_promised(
+    workspace: Workspace, messages: list[tuple[str, str]]
+) -> None:
+    vectors(workspace, messages)
+    arrays = {path.stem: np.load(path, allow_pickle=False) for path in paths.VECTORS.glob("*.npy")}
+    assert {name: (array.dtype, array.shape) for name, array in arrays.items()} == {
+        "tokens": (np.dtype("<i4"), (sum(len(text.split()) for _, text in messages),)),
+        "offsets": (np.dtype("<i8"), (len(messages) + 1,)),
+        "labels": (np.dtype("i1"), (len(messages),)),
+        "rows": (np.dtype("<i8"), (len(messages),)),
+    }
+
+
+@pytest.mark.parametrize(("least", "size"), [(0, 8), (1, 4), (2, 3), (3, 2), (5, 2), (6, 1), (99, 1)])
+def test_the_vocabulary_is_the_words_that_occur_more_often_than_the_least_and_the_unknown_one(
+    workspace: Workspace, least: int, size: int
+) -> None:
+    vectors(workspace, MESSAGES, min_word_frequency=least)
+    assert workspace.metrics("vectorize")["vocabulary_size"] == size
+
+
+@pytest.mark.parametrize("longest", [1, 3, 100])
+def test_words_are_counted_and_kept_beyond_the_longest_length(workspace: Workspace, longest: int) -> None:
+    rows, tokens = vectors(workspace, MESSAGES, max_sequence_length=longest, min_word_frequency=1)
+    assert decoded(rows, tokens) == [text.split() for _, text in MESSAGES]
+    metrics = workspace.metrics("vectorize")
+    assert (metrics["vocabulary_size"], metrics["distinct_tokens"], metrics["tokens"]) == (4, 7, 15)
+
+
+@pytest.mark.parametrize(("longest", "share"), [(1, 0.8), (2, 0.6), (3, 0.2), (6, 0.2), (7, 0), (100, 0)])
+def test_the_share_truncated_is_that_of_messages_longer_than_the_longest_length(
+    workspace: Workspace, longest: int, share: float
+) -> None:
+    vectors(workspace, MESSAGES, max_sequence_length=longest)
+    assert workspace.metrics("vectorize")["truncated_share"] == share
+
+
+def test_the_stage_writes_its_files_and_nothing_else(workspace: Workspace) -> None:
+    vectors(workspace, MESSAGES)
+    names = ["tokens.npy", "offsets.npy", "labels.npy", "rows.npy", "vocabulary.tsv", "classes.tsv"]
+    assert workspace.files() - {"params.yaml", "data/clean/messages.tsv"} == {
+        *(f"data/vectors/{name}" for name in names),
+        "metrics/vectorize.json",
+    }
+    assert set(workspace.metrics("vectorize")) == {"vocabulary_size", "distinct_tokens", "tokens", "truncated_share"}
+
+
+def test_the_same_messages_give_the_same_bytes(workspace: Workspace) -> None:
+    vectors(workspace, MESSAGES)
+    first = {name: (workspace.root / name).read_bytes() for name in workspace.files()}
+    vectors(workspace, MESSAGES)
+    assert {name: (workspace.root / name).read_bytes() for name in workspace.files()} == first
+
+
+def test_without_messages_the_error_says_how_to_make_them(workspace: Workspace) -> None:
+    workspace.settings()
+    message = workspace.failure(vectorize.main)
+    assert str(paths.MESSAGES) in message
+    assert "dvc repro" in message

@@ -1,0 +1,69 @@
+"""A workspace in a temporary directory, where a test runs stages in its own process."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from textrnn import paths
+from textrnn.errors import run
+from textrnn.files import read_json, write_text
+
+
+class Workspace:
+    """Files under `root`, laid out as in the repository. The fixture points textrnn.paths at it."""
+
+    ORIGINAL = paths.ROOT
+    DEFAULTS = paths.PARAMS.read_text("utf-8")
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def settings(self, **changes: Any) -> None:
+        """Write the repository's params.yaml with `changes`, whose names are `section__key`."""
+        sections = YAML(typ="safe", pure=True).load(self.DEFAULTS)
+        for name, value in changes.items():
+            section, key = name.split("__")
+            sections[section][key] = value
+        with paths.PARAMS.open("w", encoding="utf-8") as file:
+            YAML(typ="safe", pure=True).dump(sections, file)
+
+    def corpus(self, raw: bytes | str) -> None:
+        """Write the file that download leaves."""
+        paths.CORPUS.parent.mkdir(parents=True, exist_ok=True)
+        paths.CORPUS.write_bytes(raw if isinstance(raw, bytes) else raw.encode("utf-8"))
+
+    def messages(self, messages: list[tuple[str, str]]) -> None:
+        """Write the file that clean leaves."""
+        write_text(paths.MESSAGES, "".join(f"{label}\t{text}\n" for label, text in messages))
+
+    def run(self, main: Callable[[], None]) -> None:
+        """Run a stage, which must succeed."""
+        code, said = self._run(main)
+        assert code == 0, said
+
+    def failure(self, main: Callable[[], None]) -> str:
+        """Run a stage, which must fail as a user's mistake does, and return its one message."""
+        code, said = self._run(main)
+        assert code == 1
+        assert said.startswith("error: ")
+        assert said.count("\n") == 1, "one line, and no traceback"
+        return said
+
+    @staticmethod
+    def _run(main: Callable[[], None]) -> tuple[int, str]:
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            code = run(main)
+        return code, stderr.getvalue()
+
+    @staticmethod
+    def metrics(stage: str) -> Any:
+        """Return what a stage has measured."""
+        return read_json(paths.METRICS / f"{stage}.json")
+
+    def files(self) -> set[str]:
+        """Return every file in the workspace, by its path from the root."""
+        return {path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()}
