@@ -58,11 +58,14 @@ def scrambled(recipe: Recipe, seed: int = 1) -> Network:
 
 
 def batches(recipe: Recipe) -> list[Batch]:
-    """Return all rows together, and one of a single step alone."""
+    """Return all rows together, one of a single step alone, and all with their own lengths, masked or not."""
     parts = np.random.default_rng(0).integers(0, BUCKETS + 1, (VOCABULARY, 3)).astype(np.int32)
-    encoder = Encoder(np.arange(VOCABULARY, dtype=np.int32), parts if recipe.subword_buckets else None, LONGEST,
-                      recipe.masking)  # fmt: skip
-    return [encoder.batch(ROWS, np.array(rows), encoder.lengths(ROWS)) for rows in ([0, 1, 2, 3, 4], [1])]
+    words, table = np.arange(VOCABULARY, dtype=np.int32), parts if recipe.subword_buckets else None
+    return [
+        encoder.batch(ROWS, np.array(rows), encoder.lengths(ROWS))
+        for masking, rows in ((recipe.masking, [0, 1, 2, 3, 4]), (recipe.masking, [1]), (True, [0, 1, 2, 3, 4]))
+        for encoder in [Encoder(words, table, LONGEST, masking)]
+    ]
 
 
 def keras_probabilities(network: Network, batch: Batch) -> NDArray[np.float64]:

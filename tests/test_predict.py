@@ -44,6 +44,10 @@ def copy(model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(model, tmp_path / "copy"))
 
 
+# As a user's: PYTHONUNBUFFERED would write each line at once whatever predict.py does.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
 def command(model: Path, *arguments: str | bytes | Path) -> list[Any]:
     return [sys.executable, paths.ROOT / "predict.py", "--model", model, *arguments]
 
@@ -53,7 +57,7 @@ def ran(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run predict.py to its end."""
     return subprocess.run(
-        command(model, *arguments), input=given, env=os.environ | (environment or {}), capture_output=True, check=False,
+        command(model, *arguments), input=given, env=ENVIRONMENT | (environment or {}), capture_output=True, check=False,
         timeout=60,
     )  # fmt: skip
 
@@ -192,7 +196,7 @@ def stream(model: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Start predict.py on a pipe. It is killed after a minute, so that a test does not wait for ever."""
     with subprocess.Popen(
         command(model, "--input", "-", "--format", "tsv"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.PIPE, env=ENVIRONMENT,
     ) as process:  # fmt: skip
         timer = Timer(60, process.kill)
         timer.start()
@@ -231,7 +235,7 @@ def test_a_reader_who_has_seen_enough_is_no_error(model: Path, tmp_path: Path, s
     (tmp_path / "many").write_bytes(raw)
     with (tmp_path / "many").open("rb") as standard_input, subprocess.Popen(
         command(model, "--input", "-" if source == "standard input" else tmp_path / "many"), stdin=standard_input,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
     ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stderr is not None
@@ -304,7 +308,7 @@ def test_a_model_with_a_missing_or_damaged_file_is_refused(copy: Path, name: str
 
 def test_a_full_disk_is_told_in_one_line(model: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command(model, "tea"), stdout=full, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(command(model, "tea"), stdout=full, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(b"error: ")
     assert b"No space left on device" in done.stderr

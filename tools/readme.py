@@ -52,9 +52,10 @@ def results() -> str:
         ["ham blocked by mistake", percent(scores["blocked_ham"]), "0"],
         ["average precision", f"{scores['average_precision']:.3f}", f"{split['spam_share']['test']:.3f}"],
     ]
-    rows_of = f"{split['test']:,} test rows, none a twin of a training row"
-    said = f"On {rows_of}; trained on {split['train']:,}, stopped after epoch {train['best_epoch']}. "
-    said += "In brackets: 95 % of 2,000 bootstrap samples."
+    said = (
+        f"On {split['test']:,} test rows, none a twin of a training row. Trained on {split['train']:,}; the weights are "
+        f"those of epoch {train['best_epoch']} of {train['epochs']}. In brackets: 95 % of the bootstrap samples."
+    )
     return f"{table(['', 'this network', 'answering ham always'], rows)}\n\n{said}"
 
 
