@@ -53,8 +53,8 @@ def results() -> str:
         ["average precision", f"{scores['average_precision']:.3f}", f"{split['spam_share']['test']:.3f}"],
     ]
     said = (
-        f"On {split['test']:,} test rows, none a twin of a training row. Trained on {split['train']:,}; the weights are "
-        f"those of epoch {train['best_epoch']} of {train['epochs']}. In brackets: 95 % of the bootstrap samples."
+        f"On {split['test']:,} test rows, none a twin of a training row; trained on {split['train']:,}. The weights "
+        f"are those of epoch {train['best_epoch']} of {train['epochs']}. In brackets: 95 % of the bootstrap samples."
     )
     return f"{table(['', 'this network', 'answering ham always'], rows)}\n\n{said}"
 
