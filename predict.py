@@ -99,8 +99,10 @@ def main() -> None:
             for line in written(classify(model, positive, threshold, texts), given.format):
                 print(line)
             sys.stdout.flush()
-    except BrokenPipeError:  # `| head` has seen enough
+    except OSError as error:  # at its end Python would try once more to write what is left, and complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # `| head` has seen enough
+            raise
 
 
 if __name__ == "__main__":

@@ -58,14 +58,11 @@ def scrambled(recipe: Recipe, seed: int = 1) -> Network:
 
 
 def batches(recipe: Recipe) -> list[Batch]:
-    """Return all rows together, one of a single step alone, and all with their own lengths, masked or not."""
+    """Return all rows together, and one of a single step alone."""
     parts = np.random.default_rng(0).integers(0, BUCKETS + 1, (VOCABULARY, 3)).astype(np.int32)
-    words, table = np.arange(VOCABULARY, dtype=np.int32), parts if recipe.subword_buckets else None
-    return [
-        encoder.batch(ROWS, np.array(rows), encoder.lengths(ROWS))
-        for masking, rows in ((recipe.masking, [0, 1, 2, 3, 4]), (recipe.masking, [1]), (True, [0, 1, 2, 3, 4]))
-        for encoder in [Encoder(words, table, LONGEST, masking)]
-    ]
+    encoder = Encoder(np.arange(VOCABULARY, dtype=np.int32), parts if recipe.subword_buckets else None, LONGEST,
+                      recipe.masking)  # fmt: skip
+    return [encoder.batch(ROWS, np.array(rows), encoder.lengths(ROWS)) for rows in ([0, 1, 2, 3, 4], [1])]
 
 
 def keras_probabilities(network: Network, batch: Batch) -> NDArray[np.float64]:
@@ -122,6 +119,13 @@ def test_what_stands_behind_the_end_of_a_masked_row_is_not_read(changes: dict[st
     batch = {"words": words, "lengths": lengths, "subwords": subwords}
     first, second = onnx_probabilities(exported(changes), batch)
     np.testing.assert_allclose(first, second, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("changes", [one for one in NETWORKS if not one["masking"]], ids=named)
+def test_without_masking_the_recurrence_reads_a_row_to_the_end_of_its_padding(changes: dict[str, Any]) -> None:
+    model = onnx.load_from_string(exported(changes))
+    readers = [node for node in model.graph.node if "lengths" in node.input]
+    assert not {"RNN", "LSTM", "GRU"} & {node.op_type for node in readers}
 
 
 @pytest.mark.parametrize("changes", NETWORKS, ids=named)

@@ -57,8 +57,8 @@ def ran(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run predict.py to its end."""
     return subprocess.run(
-        command(model, *arguments), input=given, env=ENVIRONMENT | (environment or {}), capture_output=True, check=False,
-        timeout=60,
+        command(model, *arguments), input=given, env=ENVIRONMENT | (environment or {}), capture_output=True,
+        check=False, timeout=60,
     )  # fmt: skip
 
 
