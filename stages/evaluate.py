@@ -76,7 +76,8 @@ def main() -> None:
     columns += [[f"{value:.6f}" for value in probability], [messages[row][1] for row in test.rows]]
     write_text(paths.PREDICTIONS, table(test.rows, columns, np.arange(len(labels))))
     wrong = np.flatnonzero(predicted != labels)
-    worst = wrong[np.argsort(-np.abs(probability[wrong] - cut), kind="stable")]
+    certainty = np.abs(probability - cut) if len(names) == 2 else on_test.max(axis=1)
+    worst = wrong[np.argsort(-certainty[wrong], kind="stable")]
     write_text(paths.MISTAKES, table(test.rows, columns, worst))
 
 

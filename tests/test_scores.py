@@ -299,9 +299,20 @@ def test_the_errors_are_the_wrong_predictions(labels: str, request: pytest.Fixtu
     found = rows_of(root / "data/scored/errors.tsv")
     assert wrong
     assert sorted(found) == sorted(wrong)
-    threshold = read_json(root / "model/threshold.json")["threshold"]
-    distances = [abs(float(row[3]) - threshold) for row in found]
-    assert distances == sorted(distances, reverse=True)  # the surest mistakes come first
+
+
+def test_the_surest_mistake_of_two_labels_is_the_one_farthest_from_the_threshold(two: Path) -> None:
+    threshold = read_json(two / "model/threshold.json")["threshold"]
+    distances = [abs(float(row[3]) - threshold) for row in rows_of(two / "data/scored/errors.tsv")]
+    assert distances == sorted(distances, reverse=True)
+
+
+def test_the_surest_mistake_of_three_labels_is_the_likeliest(three: Path) -> None:
+    messages = read_messages(three / "data/clean/messages.tsv")
+    wrong = [messages[int(row[0])][1] for row in rows_of(three / "data/scored/errors.tsv")]
+    likeliest = inference.probabilities(inference.load(three / "model"), wrong).max(axis=1).tolist()
+    assert len(likeliest) > 2
+    assert likeliest == sorted(likeliest, reverse=True)
 
 
 def test_the_threshold_is_the_best_one_of_the_validation_rows(two: Path) -> None:
