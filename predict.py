@@ -38,7 +38,7 @@ def classify(model: inference.Model, positive: int, threshold: float, texts: lis
     probabilities = inference.probabilities(model, [inference.clean(model, text) for text in texts])
     chosen = inference.answers(probabilities, positive, threshold)
     return [
-        Answer(model.labels[label], row[positive], text)
+        Answer(model.settings.labels[label], row[positive], text)
         for label, row, text in zip(chosen, probabilities.tolist(), texts, strict=True)
     ]
 
@@ -92,7 +92,7 @@ def main() -> None:
     """Classify what the command line names."""
     given = arguments()
     model = inference.load(given.model)
-    positive, threshold = inference.decision(given.model, model.labels)
+    positive, threshold = inference.decision(given.model, model.settings.labels)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
     try:
         for texts in [given.text] if given.text else messages(given.input):

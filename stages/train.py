@@ -10,6 +10,7 @@ Run     python -m stages.train
 """
 
 import sys
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +33,18 @@ COLUMNS = ("epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_a
 CHECKPOINT = paths.CHECKPOINTS / "train.npz"
 
 
-def known_words(train: ragged.Rows, distinct: int, least: int) -> tuple[NDArray[np.int32], list[tuple[int, int]]]:
-    """Return the word id of each corpus id (UNKNOWN if it is not kept), and (corpus id, count) of the kept.
+def known_words(train: ragged.Rows, tokens: list[str], least: int) -> tuple[NDArray[np.int32], list[tuple[str, int]]]:
+    """Return the word id of each of the corpus' tokens (UNKNOWN if it is not kept), and the kept words' counts.
 
-    A word is kept when it occurs more than `least` times in the training rows.
+    A word is kept when it occurs more than `least` times in the training rows. Of words as frequent, the
+    first by the alphabet comes first: their order in the corpus would tell of the other rows.
     """
-    counts = np.bincount(train.tokens, minlength=distinct)
-    kept = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts > least)]
-    words = np.full(distinct, UNKNOWN, np.int32)
-    words[kept] = np.arange(UNKNOWN + 1, UNKNOWN + 1 + len(kept))
-    return words, [(int(number), int(counts[number])) for number in kept]
+    counts = np.bincount(train.tokens, minlength=len(tokens))
+    numbers = {tokens[number]: number for number in np.flatnonzero(counts > least).tolist()}
+    kept = vocabulary.ranked(Counter({token: int(counts[number]) for token, number in numbers.items()}))
+    words = np.full(len(tokens), UNKNOWN, np.int32)
+    words[[numbers[token] for token, _ in kept]] = np.arange(UNKNOWN + 1, UNKNOWN + 1 + len(kept))
+    return words, kept
 
 
 def fit(
@@ -120,7 +123,7 @@ def main() -> None:
             )
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     labels = vocabulary.read_tokens(paths.VECTORS / "classes.tsv")
-    words, kept = known_words(train, len(tokens), vectorize.min_word_frequency)
+    words, kept = known_words(train, tokens, vectorize.min_word_frequency)
     parts = subwords.table(tokens, recipe.subword_buckets) if recipe.subword_buckets else None
     encoder = Encoder(words, parts, vectorize.max_sequence_length, recipe.masking)
 
@@ -137,7 +140,7 @@ def main() -> None:
         file.write(export(members, recipe, len(labels)))
     with replacing(paths.MODEL / "weights.npz") as file:
         np.savez(file, **{f"{i}/{name}": array for i, one in enumerate(members) for name, array in one.items()})
-    vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", [(tokens[number], count) for number, count in kept])
+    vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", kept)
     write_json(
         paths.MODEL / "settings.json",
         {

@@ -49,10 +49,19 @@ class Session:
 
 
 def model_of(
-    masking: bool = True, buckets: int = 50, longest: int = 5, tokenizer: Tokenizer = "rich", session: Any = None
-) -> Model:
+    masking: bool = True, buckets: int = 50, longest: int = 5, tokenizer: Tokenizer = "rich", session: Any = None,
+    normalisation: Normalisation = AS_IT_IS,
+) -> Model:  # fmt: skip
     ids = {token: number for number, token in enumerate(KNOWN, UNKNOWN + 1)}
-    return Model(session or Session(), ids, ["ham", "spam"], tokenizer, longest, masking, buckets, AS_IT_IS)
+    settings = inference.Settings(
+        labels=["ham", "spam"],
+        tokenizer=tokenizer,
+        max_sequence_length=longest,
+        masking=masking,
+        subword_buckets=buckets,
+        normalisation=normalisation,
+    )
+    return Model(session or Session(), ids, settings)
 
 
 def given_to(model: Model, texts: list[str]) -> list[Batch]:
@@ -80,13 +89,13 @@ def test_the_model_reads_a_text_as_training_read_its_row(tokenizer: Tokenizer, b
     model = model_of(masking, buckets, tokenizer=tokenizer)
     table = subwords.table(distinct, buckets) if buckets else None
     words = np.array([model.ids.get(token, UNKNOWN) for token in distinct], np.int32)
-    encoder = Encoder(words, table, model.max_sequence_length, masking)
+    encoder = Encoder(words, table, model.settings.max_sequence_length, masking)
     rows = rows_of([[distinct.index(token) for token in row] for row in tokens])
     lengths = encoder.lengths(rows)
     expected = dict(encoder.batch(rows, np.arange(len(TEXTS)), lengths))
     del expected["labels"]
 
-    found = inference.encode(model, [row[: model.max_sequence_length] for row in tokens], lengths)
+    found = inference.encode(model, [row[: model.settings.max_sequence_length] for row in tokens], lengths)
     assert {name: array.dtype for name, array in found.items()} == dict.fromkeys(expected, np.dtype(np.int32))
     if buckets:  # a batch is as wide as its own longest token, a table as that of the corpus
         assert sorted_features(found) == sorted_features(expected)
@@ -172,7 +181,7 @@ def test_a_batch_does_not_change_an_answer_by_more_than_the_last_digit(trained_m
 def test_the_probability_is_that_of_the_label_in_its_column(trained_model: Path) -> None:
     model = inference.load(trained_model)
     found = inference.probabilities(model, ["URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"])
-    assert model.labels == ["ham", "spam"]
+    assert model.settings.labels == ["ham", "spam"]
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=2e-6)
     assert found[0, 1] > 0.7
     assert found[1, 1] < 0.3
@@ -199,24 +208,21 @@ def test_the_answer_is_the_positive_label_from_its_threshold_on_and_of_three_the
 
 
 def test_a_text_is_normalised_as_clean_does() -> None:
-    model = model_of()._replace(normalisation=Normalisation(lowercase=True, ascii_only=True, remove_pattern=r"\d"))
+    model = model_of(normalisation=Normalisation(lowercase=True, ascii_only=True, remove_pattern=r"\d"))
     assert inference.clean(model, "CAFÉ\r\nat 9 pm") == "caf at  pm"
 
 
 def test_a_model_is_loaded_as_it_was_saved(trained_model: Path) -> None:
     model = inference.load(trained_model)
     settings = json.loads((trained_model / "settings.json").read_text("utf-8"))
-    assert {name: getattr(model, name) for name in settings if name != "normalisation"} == {
-        name: value for name, value in settings.items() if name != "normalisation"
-    }
-    assert model.normalisation.model_dump() == settings["normalisation"]
+    assert model.settings.model_dump() == settings
     lines = (trained_model / "vocabulary.tsv").read_text("utf-8").splitlines()
     assert [model.ids[line.split("\t")[0]] for line in lines] == list(range(1, len(lines) + 1))
 
 
 def everything(directory: Path) -> None:
     """Load what predict.py loads."""
-    inference.decision(directory, inference.load(directory).labels)
+    inference.decision(directory, inference.load(directory).settings.labels)
 
 
 def edited(**changes: Any) -> Callable[[Path], None]:

@@ -377,26 +377,29 @@ def test_the_loss_is_the_mean_cross_entropy_and_finite_for_what_was_held_impossi
 @pytest.mark.parametrize(
     ("least", "words", "kept"),
     [
-        (0, [3, 1, 0, 2, 4], [(1, 3), (3, 2), (0, 1), (4, 1)]),
-        (1, [0, 1, 0, 2, 0], [(1, 3), (3, 2)]),
-        (2, [0, 1, 0, 0, 0], [(1, 3)]),
+        (0, [3, 1, 0, 2, 4], [("b", 3), ("d", 2), ("a", 1), ("e", 1)]),
+        (1, [0, 1, 0, 2, 0], [("b", 3), ("d", 2)]),
+        (2, [0, 1, 0, 0, 0], [("b", 3)]),
         (3, [0, 0, 0, 0, 0], []),
     ],
 )
 def test_words_are_kept_that_training_rows_hold_more_often_than_the_least(
-    least: int, words: list[int], kept: list[tuple[int, int]]
+    least: int, words: list[int], kept: list[tuple[str, int]]
 ) -> None:
-    found, counts = known_words(rows_of([[1, 3, 1], [0, 1], [3, 4]]), 5, least)  # 2 stands in a test row alone
+    found, counts = known_words(
+        rows_of([[1, 3, 1], [0, 1], [3, 4]]), list("abcde"), least
+    )  # 2 stands in a test row alone
     assert found.tolist() == words
     assert found.dtype == np.int32
     assert counts == kept
     assert found[2] == UNKNOWN
 
 
-def test_words_as_frequent_as_each_other_keep_the_order_of_the_corpus() -> None:
-    found, counts = known_words(rows_of([[4, 2, 0, 3, 1]]), 5, 0)
-    assert found.tolist() == [1, 2, 3, 4, 5]
-    assert [number for number, _ in counts] == [0, 1, 2, 3, 4]
+def test_words_as_frequent_as_each_other_stand_by_the_alphabet_whatever_other_rows_hold() -> None:
+    for tokens in (list("abcde"), list("ecadb")):  # what test rows hold decides which of them comes first
+        found, counts = known_words(rows_of([[4, 2, 0, 3, 1]]), tokens, 0)
+        assert counts == [(token, 1) for token in "abcde"]
+        assert [counts[number - 1][0] for number in found] == tokens
 
 
 def digest(file: Path, stop_at: int = sys.maxsize) -> str:

@@ -48,12 +48,7 @@ class Model(NamedTuple):
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
-    labels: list[str]
-    tokenizer: Tokenizer
-    max_sequence_length: int
-    masking: bool
-    subword_buckets: int
-    normalisation: Normalisation
+    settings: Settings
 
 
 def load(directory: Path) -> Model:
@@ -69,7 +64,7 @@ def load(directory: Path) -> Model:
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
         why = " ".join(str(error).split())
         raise UserError(f"expected a model in {directory}/model.onnx, found another file: {why}") from None
-    return Model(session=session, ids=ids, **dict(settings))
+    return Model(session=session, ids=ids, settings=settings)
 
 
 def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
@@ -98,7 +93,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 def clean(model: Model, text: str) -> str:
     """Return `text` as the stage clean would have left it."""
-    return normalise(text, model.normalisation)
+    return normalise(text, model.settings.normalisation)
 
 
 def probabilities(model: Model, texts: list[str]) -> NDArray[np.float64]:
@@ -106,10 +101,10 @@ def probabilities(model: Model, texts: list[str]) -> NDArray[np.float64]:
 
     Raises UserError when the graph cannot read what the settings and the vocabulary make of a text.
     """
-    tokens = [tokenize(text, model.tokenizer)[: model.max_sequence_length] for text in texts]
-    longest = model.max_sequence_length
-    lengths = np.array([max(1, len(row)) if model.masking else longest for row in tokens], np.int64)
-    result = np.zeros((len(texts), len(model.labels)))
+    longest = model.settings.max_sequence_length
+    tokens = [tokenize(text, model.settings.tokenizer)[:longest] for text in texts]
+    lengths = np.array([max(1, len(row)) if model.settings.masking else longest for row in tokens], np.int64)
+    result = np.zeros((len(texts), len(model.settings.labels)))
     batches = list(by_length(lengths, BATCH))
     for chosen in progress(batches, "classify", "batch"):
         inputs = encode(model, [tokens[row] for row in chosen], lengths[chosen])
@@ -139,8 +134,8 @@ def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) ->
     for place, row in zip(words, tokens, strict=True):
         place[: len(row)] = [model.ids.get(token, UNKNOWN) for token in row]
     inputs = {"words": words, "lengths": lengths.astype(np.int32)}
-    if model.subword_buckets:
-        parts = [[cached_features(token, model.subword_buckets) for token in row] for row in tokens]
+    if model.settings.subword_buckets:
+        parts = [[cached_features(token, model.settings.subword_buckets) for token in row] for row in tokens]
         most = max((len(part) for row in parts for part in row), default=1)
         inputs["subwords"] = np.zeros((len(tokens), time, most), np.int32)
         for row, row_parts in zip(inputs["subwords"], parts, strict=True):
