@@ -21,6 +21,7 @@ from textrnn.errors import UserError, run
 from textrnn.files import write_json, write_metrics, write_text
 from textrnn.labels import Positive, class_names
 from textrnn.messages import read_messages
+from textrnn.progress import progress
 
 SEED = 0  # of the bootstrap
 
@@ -59,8 +60,12 @@ def main() -> None:
     positive = names.index(settings.positive_label)
     validation, test = ragged.load(paths.VALIDATION), ragged.load(paths.TEST)
 
-    on_validation = inference.probabilities(model, [messages[row][1] for row in validation.rows])
-    on_test = inference.probabilities(model, [messages[row][1] for row in test.rows])
+    on_validation, on_test = (
+        inference.probabilities(
+            model, [messages[row][1] for row in part.rows], lambda batches: progress(batches, "classify", "batch")
+        )
+        for part in (validation, test)
+    )
     cut = threshold(settings, validation.labels == positive, on_validation[:, positive])
     predicted = inference.answers(on_test, positive, cut)
 

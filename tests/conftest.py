@@ -1,11 +1,13 @@
 """What all tests share: how Hypothesis searches, and a workspace of their own."""
 
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.models import TWO, trained
 from tests.workspace import Workspace
 from textrnn import paths
 
@@ -21,6 +23,18 @@ settings.load_profile("repeatable")
 
 # A shell's background job is started deaf to Ctrl-C, and so would be every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def trained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of a tiny model of two labels, which nobody may write into."""
+    return trained(tmp_path_factory.getbasetemp(), TWO) / "model"
+
+
+@pytest.fixture
+def model_copy(trained_model: Path, tmp_path: Path) -> Path:
+    """Return a copy of that directory, to be spoilt."""
+    return Path(shutil.copytree(trained_model, tmp_path / "copy"))
 
 
 @pytest.fixture

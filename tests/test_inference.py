@@ -1,7 +1,6 @@
 """The exported model without TensorFlow: what it is given, what it answers, and what a damaged one says."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.models import TWO, corpus, trained
+from tests.models import TWO, corpus
 from tests.recipes import rows_of
 from textrnn import inference, paths, subwords
 from textrnn.batches import Batch, Encoder
@@ -68,16 +67,6 @@ def given_to(model: Model, texts: list[str]) -> list[Batch]:
     inference.probabilities(model, texts)
     given: list[Batch] = model.session.given
     return given
-
-
-@pytest.fixture(scope="module")
-def trained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.getbasetemp(), TWO) / "model"
-
-
-@pytest.fixture
-def copy(trained_model: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained_model, tmp_path / "copy"))
 
 
 @pytest.mark.parametrize("masking", [True, False])
@@ -275,13 +264,13 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_missing_or_damaged_file_is_named_in_one_line(copy: Path, damage: str) -> None:
+def test_a_missing_or_damaged_file_is_named_in_one_line(model_copy: Path, damage: str) -> None:
     name, spoil = DAMAGES[damage]
-    spoil(copy / name)
+    spoil(model_copy / name)
     with pytest.raises(UserError) as caught:
-        everything(copy)
+        everything(model_copy)
     message = str(caught.value)
-    assert str(copy / name) in message
+    assert str(model_copy / name) in message
     assert message.startswith("expected ")
     assert "found" in message
     assert len(message.splitlines()) == 1
@@ -297,16 +286,18 @@ def test_a_missing_or_damaged_file_is_named_in_one_line(copy: Path, damage: str)
     ],
     ids=["subwords lost", "other subwords", "other labels", "a longer vocabulary"],
 )
-def test_files_of_two_models_are_found_out_in_one_line(copy: Path, name: str, spoil: Callable[[Path], None]) -> None:
-    spoil(copy / name)
+def test_files_of_two_models_are_found_out_in_one_line(
+    model_copy: Path, name: str, spoil: Callable[[Path], None]
+) -> None:
+    spoil(model_copy / name)
     with pytest.raises(UserError) as caught:
-        inference.probabilities(inference.load(copy), ["soup w"])
+        inference.probabilities(inference.load(model_copy), ["soup w"])
     assert str(caught.value).startswith("expected the files of one model, found some that do not fit together: ")
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_model_is_whole_wherever_it_is_copied(copy: Path) -> None:
-    everything(copy)
+def test_a_model_is_whole_wherever_it_is_copied(model_copy: Path) -> None:
+    everything(model_copy)
 
 
 def test_only_train_waits_for_tensorflow() -> None:

@@ -103,12 +103,8 @@ def test_queued_experiments_finish_and_download_nothing(tmp_path: Path) -> None:
         assert len(server.requests) == 1
         made.dvc("exp", "run", "--queue", "--set-param", "train.units=5,6")
         made.dvc("queue", "start", "--jobs", "1")
-        shown = ""
-        for _ in range(180):
-            shown = made.dvc("queue", "status")
-            if not any(word in shown for word in ("Queued", "Running")):
-                break
-            time.sleep(1)
+        wait_for(lambda: not any(word in made.dvc("queue", "status") for word in ("Queued", "Running")), 180)
+        shown = made.dvc("queue", "status")
         assert shown.count("Success") == 2, shown
         assert len(server.requests) == 1
 

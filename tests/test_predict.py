@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from typing import Any
 import pytest
 
 import predict
-from tests.models import TWO, trained
 from textrnn import inference, paths
 
 SPAM, HAM = "URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"
@@ -32,16 +30,6 @@ LINES: list[bytes] = [
     b'"quoted", <b>&amp;</b> \\n \\',
     b"tea",
 ]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.getbasetemp(), TWO) / "model"
-
-
-@pytest.fixture
-def copy(model: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(model, tmp_path / "copy"))
 
 
 # As a user's: PYTHONUNBUFFERED would write each line at once whatever predict.py does.
@@ -102,41 +90,43 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outputs(model: Path, file: Path) -> dict[str, list[str]]:
+def outputs(trained_model: Path, file: Path) -> dict[str, list[str]]:
     """Return what is written for LINES, by format."""
-    return {style: succeeded(model, "--input", file, "--format", style) for style in ("table", "tsv", "jsonl")}
+    return {style: succeeded(trained_model, "--input", file, "--format", style) for style in ("table", "tsv", "jsonl")}
 
 
-def test_messages_on_the_command_line_are_answered_in_order(model: Path) -> None:
-    lines = succeeded(model, SPAM, HAM, SPAM, "--format", "tsv")
+def test_messages_on_the_command_line_are_answered_in_order(trained_model: Path) -> None:
+    lines = succeeded(trained_model, SPAM, HAM, SPAM, "--format", "tsv")
     assert [line.split("\t")[0] for line in lines] == ["spam", "ham", "spam"]
     assert [line.split("\t")[2] for line in lines] == [SPAM, HAM, SPAM]
     assert lines[0] == lines[2]
 
 
-def test_a_table_is_what_comes_unasked(model: Path) -> None:
-    (line,) = succeeded(model, SPAM)
+def test_a_table_is_what_comes_unasked(trained_model: Path) -> None:
+    (line,) = succeeded(trained_model, SPAM)
     assert re.fullmatch(rf"spam        0\.\d{{4}}  {SPAM}", line)
 
 
 def test_a_table_aligns_labels_probabilities_and_the_beginnings_of_messages(
-    outputs: dict[str, list[str]], texts: list[str], model: Path
+    outputs: dict[str, list[str]], texts: list[str], trained_model: Path
 ) -> None:
-    for line, answer in zip(outputs["table"], expected(model, texts), strict=True):
+    for line, answer in zip(outputs["table"], expected(trained_model, texts), strict=True):
         assert line[:20] == f"{answer.label:<10} {answer.probability:7.4f}  "
         assert len(line) <= 20 + 60
     assert outputs["table"][8].endswith(" long long…")
 
 
-def test_tsv_has_three_fields_a_line(outputs: dict[str, list[str]], texts: list[str], model: Path) -> None:
-    for line, answer in zip(outputs["tsv"], expected(model, texts), strict=True):
+def test_tsv_has_three_fields_a_line(outputs: dict[str, list[str]], texts: list[str], trained_model: Path) -> None:
+    for line, answer in zip(outputs["tsv"], expected(trained_model, texts), strict=True):
         assert line.split("\t")[:2] == [answer.label, f"{answer.probability:.6f}"]
         assert line.count("\t") == 2
     assert outputs["tsv"][3].split("\t")[2] == texts[3]
 
 
-def test_jsonl_holds_each_message_as_it_is(outputs: dict[str, list[str]], texts: list[str], model: Path) -> None:
-    assert [json.loads(line) for line in outputs["jsonl"]] == [one._asdict() for one in expected(model, texts)]
+def test_jsonl_holds_each_message_as_it_is(
+    outputs: dict[str, list[str]], texts: list[str], trained_model: Path
+) -> None:
+    assert [json.loads(line) for line in outputs["jsonl"]] == [one._asdict() for one in expected(trained_model, texts)]
     assert all(line.isascii() for line in outputs["jsonl"])
     assert all(list(json.loads(line)) == ["label", "probability", "text"] for line in outputs["jsonl"])
 
@@ -169,33 +159,42 @@ def test_a_label_cannot_steer_a_terminal_either(style: str) -> None:
     assert line.startswith(r"\x1b[31mham")
 
 
-def test_standard_input_is_answered_as_a_file_is(model: Path, outputs: dict[str, list[str]]) -> None:
-    assert succeeded(model, "--input", "-", "--format", "tsv", given=b"\n".join(LINES) + b"\n") == outputs["tsv"]
+def test_standard_input_is_answered_as_a_file_is(trained_model: Path, outputs: dict[str, list[str]]) -> None:
+    assert (
+        succeeded(trained_model, "--input", "-", "--format", "tsv", given=b"\n".join(LINES) + b"\n") == outputs["tsv"]
+    )
 
 
 @pytest.mark.parametrize("source", ["a file", "standard input"])
-def test_a_last_line_without_its_end_and_a_byte_order_mark_are_read(model: Path, tmp_path: Path, source: str) -> None:
+def test_a_last_line_without_its_end_and_a_byte_order_mark_are_read(
+    trained_model: Path, tmp_path: Path, source: str
+) -> None:
     raw = b"\xef\xbb\xbf" + SPAM.encode() + b"\r\n" + HAM.encode()
     (tmp_path / "messages").write_bytes(raw)
     found = succeeded(
-        model, "--input", "-" if source == "standard input" else tmp_path / "messages", "--format", "jsonl", given=raw
+        trained_model,
+        "--input",
+        "-" if source == "standard input" else tmp_path / "messages",
+        "--format",
+        "jsonl",
+        given=raw,
     )
     assert [json.loads(line)["text"] for line in found] == [SPAM, HAM]
 
 
-def test_a_file_of_more_lines_than_are_read_at_once_is_answered_in_order(model: Path, tmp_path: Path) -> None:
+def test_a_file_of_more_lines_than_are_read_at_once_is_answered_in_order(trained_model: Path, tmp_path: Path) -> None:
     texts = [f"{SPAM if number % 3 else HAM} {number}" for number in range(2 * predict.TOGETHER + 3)]
     (tmp_path / "many").write_text("".join(f"{text}\n" for text in texts))
-    found = [json.loads(line) for line in succeeded(model, "--input", tmp_path / "many", "--format", "jsonl")]
+    found = [json.loads(line) for line in succeeded(trained_model, "--input", tmp_path / "many", "--format", "jsonl")]
     assert [one["text"] for one in found] == texts
     assert [one["label"] for one in found] == ["spam" if number % 3 else "ham" for number in range(len(texts))]
 
 
 @pytest.fixture
-def stream(model: Path) -> Iterator[subprocess.Popen[bytes]]:
+def stream(trained_model: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Start predict.py on a pipe. It is killed after a minute, so that a test does not wait for ever."""
     with subprocess.Popen(
-        command(model, "--input", "-", "--format", "tsv"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        command(trained_model, "--input", "-", "--format", "tsv"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env=ENVIRONMENT,
     ) as process:  # fmt: skip
         timer = Timer(60, process.kill)
@@ -230,12 +229,12 @@ def test_ctrl_c_ends_a_stream_in_one_line(stream: subprocess.Popen[bytes]) -> No
 
 
 @pytest.mark.parametrize("source", ["a file", "standard input"])
-def test_a_reader_who_has_seen_enough_is_no_error(model: Path, tmp_path: Path, source: str) -> None:
+def test_a_reader_who_has_seen_enough_is_no_error(trained_model: Path, tmp_path: Path, source: str) -> None:
     raw = f"{SPAM}\n".encode() * 20_000  # more than a pipe holds
     (tmp_path / "many").write_bytes(raw)
     with (tmp_path / "many").open("rb") as standard_input, subprocess.Popen(
-        command(model, "--input", "-" if source == "standard input" else tmp_path / "many"), stdin=standard_input,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
+        command(trained_model, "--input", "-" if source == "standard input" else tmp_path / "many"),
+        stdin=standard_input, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
     ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stderr is not None
@@ -246,44 +245,44 @@ def test_a_reader_who_has_seen_enough_is_no_error(model: Path, tmp_path: Path, s
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
-def test_an_empty_file_has_no_answers(model: Path, tmp_path: Path, content: bytes) -> None:
+def test_an_empty_file_has_no_answers(trained_model: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "empty").write_bytes(content)
-    assert succeeded(model, "--input", tmp_path / "empty") == []
+    assert succeeded(trained_model, "--input", tmp_path / "empty") == []
 
 
-def test_empty_standard_input_has_no_answers(model: Path) -> None:
-    assert succeeded(model, "--input", "-", given=b"") == []
+def test_empty_standard_input_has_no_answers(trained_model: Path) -> None:
+    assert succeeded(trained_model, "--input", "-", given=b"") == []
 
 
-def test_a_binary_file_is_answered_and_stays_harmless(model: Path) -> None:
-    lines = succeeded(model, "--input", model / "model.onnx")
-    assert len(lines) == len((model / "model.onnx").read_bytes().removesuffix(b"\n").split(b"\n")) > 3
+def test_a_binary_file_is_answered_and_stays_harmless(trained_model: Path) -> None:
+    lines = succeeded(trained_model, "--input", trained_model / "model.onnx")
+    assert len(lines) == len((trained_model / "model.onnx").read_bytes().removesuffix(b"\n").split(b"\n")) > 3
     assert all(line.isprintable() for line in lines)
 
 
-def test_a_message_on_the_command_line_that_is_no_utf_8_is_answered(model: Path) -> None:
-    (line,) = succeeded(model, b"caf\xe9 \xff", "--format", "jsonl")
+def test_a_message_on_the_command_line_that_is_no_utf_8_is_answered(trained_model: Path) -> None:
+    (line,) = succeeded(trained_model, b"caf\xe9 \xff", "--format", "jsonl")
     assert json.loads(line)["text"] == "caf\ufffd \ufffd"
 
 
-def test_an_empty_message_on_the_command_line_is_answered(model: Path) -> None:
-    (line,) = succeeded(model, "", "--format", "jsonl")
+def test_an_empty_message_on_the_command_line_is_answered(trained_model: Path) -> None:
+    (line,) = succeeded(trained_model, "", "--format", "jsonl")
     assert json.loads(line)["text"] == ""
 
 
 @pytest.mark.parametrize("variables", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}, {"PYTHONUTF8": "0"}])
 def test_the_users_locale_does_not_change_the_bytes(
-    model: Path, file: Path, outputs: dict[str, list[str]], variables: dict[str, str]
+    trained_model: Path, file: Path, outputs: dict[str, list[str]], variables: dict[str, str]
 ) -> None:
-    assert succeeded(model, "--input", file, "--format", "tsv", environment=variables) == outputs["tsv"]
+    assert succeeded(trained_model, "--input", file, "--format", "tsv", environment=variables) == outputs["tsv"]
 
 
-def test_a_file_that_is_not_there_is_named(model: Path, tmp_path: Path) -> None:
-    assert str(tmp_path / "none.txt") in failed(model, "--input", tmp_path / "none.txt")
+def test_a_file_that_is_not_there_is_named(trained_model: Path, tmp_path: Path) -> None:
+    assert str(tmp_path / "none.txt") in failed(trained_model, "--input", tmp_path / "none.txt")
 
 
-def test_a_directory_of_messages_is_refused(model: Path, tmp_path: Path) -> None:
-    message = failed(model, "--input", tmp_path)
+def test_a_directory_of_messages_is_refused(trained_model: Path, tmp_path: Path) -> None:
+    message = failed(trained_model, "--input", tmp_path)
     assert str(tmp_path) in message
     assert "directory" in message
 
@@ -296,19 +295,21 @@ def test_without_a_model_the_user_is_told_how_to_make_one(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["model.onnx", "settings.json", "vocabulary.tsv", "threshold.json"])
 @pytest.mark.parametrize("content", [None, b"\x00\xff{"], ids=["missing", "damaged"])
-def test_a_model_with_a_missing_or_damaged_file_is_refused(copy: Path, name: str, content: bytes | None) -> None:
-    (copy / name).unlink()
+def test_a_model_with_a_missing_or_damaged_file_is_refused(model_copy: Path, name: str, content: bytes | None) -> None:
+    (model_copy / name).unlink()
     if content is not None:
-        (copy / name).write_bytes(content)
-    message = failed(copy, "tea")
-    assert str(copy / name) in message
+        (model_copy / name).write_bytes(content)
+    message = failed(model_copy, "tea")
+    assert str(model_copy / name) in message
     assert "expected" in message
     assert "found" in message
 
 
-def test_a_full_disk_is_told_in_one_line(model: Path) -> None:
+def test_a_full_disk_is_told_in_one_line(trained_model: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command(model, "tea"), stdout=full, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
+        done = subprocess.run(
+            command(trained_model, "tea"), stdout=full, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False
+        )
     assert done.returncode == 1
     assert done.stderr.startswith(b"error: ")
     assert b"No space left on device" in done.stderr
@@ -320,26 +321,26 @@ def test_a_full_disk_is_told_in_one_line(model: Path) -> None:
     [[], ["tea", "--input", "-"], ["tea", "--input", "file"], ["tea", "--format", "xml"], ["tea", "--colour"]],
     ids=" ".join,
 )
-def test_a_wrong_command_line_is_an_error_of_its_own(model: Path, arguments: list[str]) -> None:
-    done = ran(model, *arguments)
+def test_a_wrong_command_line_is_an_error_of_its_own(trained_model: Path, arguments: list[str]) -> None:
+    done = ran(trained_model, *arguments)
     assert done.returncode == 2
     assert done.stdout == b""
     assert b"usage: predict.py" in done.stderr
     assert b"Traceback" not in done.stderr
 
 
-def test_the_model_is_found_whatever_the_current_directory_is(model: Path, tmp_path: Path) -> None:
-    here = os.path.relpath(model, tmp_path)
+def test_the_model_is_found_whatever_the_current_directory_is(trained_model: Path, tmp_path: Path) -> None:
+    here = os.path.relpath(trained_model, tmp_path)
     done = subprocess.run(command(Path(here), HAM), cwd=tmp_path, capture_output=True, check=True)
     assert done.stdout.startswith(b"ham")
 
 
-def test_the_probability_is_that_of_the_positive_label_which_wins_at_its_threshold(copy: Path) -> None:
+def test_the_probability_is_that_of_the_positive_label_which_wins_at_its_threshold(model_copy: Path) -> None:
     answers = {}
     for positive, threshold in (("spam", 0.0), ("spam", 1.0), ("ham", 0.0), ("ham", 1.0)):
         decision = {"positive_label": positive, "threshold": threshold}
-        (copy / "threshold.json").write_text(json.dumps(decision))
-        (line,) = succeeded(copy, SPAM, "--format", "jsonl")
+        (model_copy / "threshold.json").write_text(json.dumps(decision))
+        (line,) = succeeded(model_copy, SPAM, "--format", "jsonl")
         answers[positive, threshold] = json.loads(line)
     assert {key: answer["label"] for key, answer in answers.items()} == {
         ("spam", 0.0): "spam", ("spam", 1.0): "ham", ("ham", 0.0): "ham", ("ham", 1.0): "spam",
@@ -348,10 +349,10 @@ def test_the_probability_is_that_of_the_positive_label_which_wins_at_its_thresho
     assert answers["ham", 0.0]["probability"] == pytest.approx(1 - answers["spam", 0.0]["probability"], abs=2e-6)
 
 
-def test_a_message_is_normalised_as_the_corpus_was(copy: Path) -> None:
-    settings = json.loads((copy / "settings.json").read_text("utf-8"))
+def test_a_message_is_normalised_as_the_corpus_was(model_copy: Path) -> None:
+    settings = json.loads((model_copy / "settings.json").read_text("utf-8"))
     settings["normalisation"] = {"lowercase": False, "ascii_only": False, "remove_pattern": "[0-9]+ "}
-    (copy / "settings.json").write_text(json.dumps(settings))
-    first, second = succeeded(copy, f"{SPAM} ", f"123 {SPAM} ", "--format", "jsonl")
+    (model_copy / "settings.json").write_text(json.dumps(settings))
+    first, second = succeeded(model_copy, f"{SPAM} ", f"123 {SPAM} ", "--format", "jsonl")
     assert json.loads(first)["probability"] == json.loads(second)["probability"]
     assert json.loads(second)["text"] == f"123 {SPAM} ", "what is shown is the message as it came"

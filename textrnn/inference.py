@@ -1,6 +1,6 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,6 @@ from textrnn.errors import UserError
 from textrnn.files import read_json
 from textrnn.normalise import Normalisation, normalise
 from textrnn.params import Section
-from textrnn.progress import progress
 from textrnn.subwords import features
 from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import UNKNOWN, read_tokens
@@ -96,17 +95,22 @@ def clean(model: Model, text: str) -> str:
     return normalise(text, model.settings.normalisation)
 
 
-def probabilities(model: Model, texts: list[str]) -> NDArray[np.float64]:
+Batches = list[NDArray[np.int64]]
+
+
+def probabilities(
+    model: Model, texts: list[str], counted: Callable[[Batches], Iterable[NDArray[np.int64]]] = iter
+) -> NDArray[np.float64]:
     """Return (texts, labels) probabilities of cleaned texts, rounded to DIGITS digits, in order.
 
-    Raises UserError when the graph cannot read what the settings and the vocabulary make of a text.
+    `counted` gives back the batches one by one, and may tell how many are done. Raises UserError when
+    the graph cannot read what the settings and the vocabulary make of a text.
     """
     longest = model.settings.max_sequence_length
     tokens = [tokenize(text, model.settings.tokenizer)[:longest] for text in texts]
     lengths = np.array([max(1, len(row)) if model.settings.masking else longest for row in tokens], np.int64)
     result = np.zeros((len(texts), len(model.settings.labels)))
-    batches = list(by_length(lengths, BATCH))
-    for chosen in progress(batches, "classify", "batch"):
+    for chosen in counted(list(by_length(lengths, BATCH))):
         inputs = encode(model, [tokens[row] for row in chosen], lengths[chosen])
         try:
             (result[chosen],) = model.session.run(None, inputs)
