@@ -1,11 +1,13 @@
 """split: rows go to train, validation or test, stratified by label and seeded.
 
-Rows which belong together (the same message, or one template filled in twice) stay on one side,
-so that no test row was seen in training under another price or phone number. A row's side depends
-on its text, its label and the seed, and on what else the corpus holds, but not on the row order.
+Rows which belong together (the same message, or one template filled in twice, or reworded a little)
+stay on one side, so that no test row was seen in training under another price or phone number. A row's
+side depends on its text, its label and the seed, and on what else the corpus holds, but not on the row
+order. How many test rows have a twin in training is counted, whatever was kept together.
 
 Reads   data/clean/messages.tsv, data/vectors/; section `split` and evaluate.positive_label of params.yaml
-Writes  data/split/{train,validation,test}/, metrics/split.json
+Writes  data/split/{train,validation,test}/ (groups.npy beside the rows: which of them belong together),
+        metrics/split.json
 Run     python -m stages.split
 """
 
@@ -26,7 +28,7 @@ from textrnn.files import write_metrics
 from textrnn.labels import Positive
 from textrnn.messages import read_messages
 from textrnn.params import Section
-from textrnn.templates import template
+from textrnn.templates import families, template
 
 SIDES = ("test", "validation", "train")  # in the order in which they are filled
 
@@ -42,10 +44,11 @@ class Split(Section):
 
 def group_keys(messages: list[tuple[str, str]], keep_together: str) -> list[str]:
     """Return a key for each (label, text): rows with the same key belong together."""
+    texts = [text for _, text in messages]
     if keep_together == "templates":
-        return [template(text) for _, text in messages]
+        return families(texts)
     if keep_together == "duplicates":
-        return [text for _, text in messages]
+        return texts
     seen: Counter[tuple[str, str]] = Counter()
     keys = []
     for message in messages:
@@ -104,6 +107,20 @@ def seeded_hash(seed: int, key: str) -> bytes:
     return hashlib.sha256(f"{seed}\t{key}".encode()).digest()
 
 
+def twins(texts: list[str], sides: NDArray[np.str_]) -> dict[str, int]:
+    """Return how many test rows have a twin outside the test part, under each notion of a twin."""
+    notions = {
+        "same_text": texts,
+        "same_template": [template(text) for text in texts],
+        "near_template": families(texts),
+    }
+    counts = {}
+    for name, keys in notions.items():
+        seen = {key for key, side in zip(keys, sides, strict=True) if side != "test"}
+        counts[name] = sum(key in seen for key, side in zip(keys, sides, strict=True) if side == "test")
+    return counts
+
+
 def check(parts: dict[str, ragged.Rows], classes: int, settings: Split) -> None:
     """Raise UserError when a side that was asked for lacks one of the labels."""
     for side, rows in parts.items():
@@ -128,13 +145,22 @@ def main() -> None:
     parts = {side: ragged.take(everything, np.flatnonzero(sides == side)) for side in SIDES}
     names = sorted({label for label, _ in messages})
     check(parts, len(names), settings)
+    numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
+    groups = np.array([numbers[key] for key in keys], np.int64)
     for directory in (paths.TRAIN, paths.VALIDATION, paths.TEST):
-        ragged.save(directory, parts[directory.name])
+        part = parts[directory.name]
+        ragged.save(directory, part)
+        ragged.save_array(directory / "groups.npy", groups[part.rows])
     spam = {side: float(np.mean(rows.labels == names.index(positive.positive_label))) if len(rows.rows) else 0.0
             for side, rows in parts.items()}  # fmt: skip
     write_metrics(
         paths.METRICS / "split.json",
-        {side: len(rows.rows) for side, rows in parts.items()} | {"spam_share": spam, "groups": len(set(keys))},
+        {side: len(rows.rows) for side, rows in parts.items()}
+        | {
+            "spam_share": spam,
+            "groups": len(set(keys)),
+            "test_twins": twins([text for _, text in messages], sides),
+        },
     )
 
 

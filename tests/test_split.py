@@ -3,6 +3,8 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from fractions import Fraction
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from stages import split, vectorize
 from tests.recipes import rows_of
 from tests.workspace import Workspace
 from textrnn import paths, ragged
-from textrnn.templates import template
+from textrnn.templates import families, template
 
 Messages = list[tuple[str, str]]
 KEEP_TOGETHER = ["none", "duplicates", "templates"]
@@ -116,7 +118,7 @@ def test_the_three_sides_hold_every_row_exactly_once_and_unchanged(workspace: Wo
     assert len(found) == len(messages)
 
 
-def test_each_directory_has_four_arrays_of_the_types_that_are_promised(workspace: Workspace) -> None:
+def test_each_directory_has_five_arrays_of_the_types_that_are_promised(workspace: Workspace) -> None:
     parts = parts_of(workspace, invented(300))
     for name, part in parts.items():
         directory = paths.TRAIN.parent / name
@@ -126,7 +128,21 @@ def test_each_directory_has_four_arrays_of_the_types_that_are_promised(workspace
             "offsets": (np.dtype("<i8"), (len(part.rows) + 1,)),
             "labels": (np.dtype("i1"), (len(part.rows),)),
             "rows": (np.dtype("<i8"), (len(part.rows),)),
+            "groups": (np.dtype("<i8"), (len(part.rows),)),
         }
+
+
+@pytest.mark.parametrize("keep_together", KEEP_TOGETHER)
+def test_rows_of_one_group_are_those_that_belong_together(workspace: Workspace, keep_together: str) -> None:
+    messages = invented(400)
+    parts = parts_of(workspace, messages, keep_together=keep_together)
+    keys = split.group_keys(messages, keep_together)
+    pairs = {
+        (keys[row], group)
+        for name, part in parts.items()
+        for row, group in zip(part.rows, np.load(paths.TRAIN.parent / name / "groups.npy"), strict=True)
+    }
+    assert len(pairs) == len({key for key, _ in pairs}) == len({group for _, group in pairs}) == len(set(keys))
 
 
 def test_the_metrics_are_those_of_the_files(workspace: Workspace) -> None:
@@ -136,7 +152,32 @@ def test_the_metrics_are_those_of_the_files(workspace: Workspace) -> None:
         **{side: len(part.rows) for side, part in parts.items()},
         "spam_share": {side: round(float(np.mean(part.labels == 1)), 6) for side, part in parts.items()},
         "groups": 101,
+        "test_twins": {"same_text": 0, "same_template": 0, "near_template": 0},
     }
+
+
+@pytest.mark.parametrize(
+    ("keep_together", "zero"),
+    [
+        ("none", []),
+        ("duplicates", ["same_text"]),
+        ("templates", ["same_text", "same_template", "near_template"]),
+    ],
+)
+def test_the_metrics_count_the_test_rows_with_a_twin_outside_under_each_notion(
+    workspace: Workspace, keep_together: str, zero: list[str]
+) -> None:
+    messages = invented(600)
+    parts = parts_of(workspace, messages, keep_together=keep_together)
+    texts = [text for _, text in messages]
+    for name, keys in {"same_text": texts, "same_template": [template(text) for text in texts]}.items():
+        outside = {keys[row] for side in ("train", "validation") for row in parts[side].rows}
+        count = sum(keys[row] in outside for row in parts["test"].rows)
+        assert workspace.metrics("split")["test_twins"][name] == count
+        assert (count == 0) == (name in zero)
+    near = workspace.metrics("split")["test_twins"]["near_template"]
+    assert near >= count
+    assert (near == 0) == ("near_template" in zero)
 
 
 @pytest.mark.parametrize(("keep_together", "groups"), [("none", 12), ("duplicates", 9), ("templates", 6)])
@@ -310,6 +351,67 @@ def test_templates_are_never_on_two_sides_but_are_where_only_duplicates_are_kept
     keys = [masked(text) for _, text in messages]
     assert crossing(keys, sides_of(messages, keep_together="templates", seed=seed)) == 0
     assert crossing(keys, sides_of(messages, keep_together="duplicates", seed=seed)) > 0
+
+
+def likeness(one: str, other: str) -> Fraction:
+    """Return the Jaccard similarity of the words of two templates."""
+    first, second = set(template(one).split()), set(template(other).split())
+    return Fraction(len(first & second), len(first | second) or 1)
+
+
+def reworded(rows: int, seed: int) -> Messages:
+    """Return advertisements of which many are one of twenty with a word changed, left out or put in."""
+    rng = np.random.default_rng(seed)
+    originals = [[word(rng) for _ in range(12)] for _ in range(20)]
+    messages = []
+    for row in range(rows):
+        words = list(originals[rng.integers(20)]) if row % 3 else [word(rng) for _ in range(12)]
+        place = int(rng.integers(12))
+        words[place : place + int(rng.integers(2))] = [word(rng)] * int(rng.integers(2))
+        messages.append((str(rng.choice(["ham", "spam"])), " ".join(words)))
+    return messages
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_template_crosses_nor_one_that_nearly_coincides(workspace: Workspace, seed: int) -> None:
+    messages = reworded(300, seed)
+    parts = parts_of(workspace, messages, keep_together="templates", seed=seed)
+    sides = [[messages[row][1] for row in part.rows] for part in parts.values()]
+    for one, other in combinations(sides, 2):
+        assert one
+        assert max(likeness(first, second) for first in one for second in other) < Fraction(8, 10)
+    parts = parts_of(workspace, messages, keep_together="duplicates", seed=seed)
+    train, test = ([messages[row][1] for row in parts[side].rows] for side in ("train", "test"))
+    assert any(likeness(first, second) >= Fraction(8, 10) for first in train for second in test)
+
+
+WORDS = st.lists(st.sampled_from("abcdefg"), max_size=7).map(" ".join)
+
+
+@given(st.lists(WORDS, max_size=25))
+def test_families_are_what_comparing_every_pair_finds(texts: list[str]) -> None:
+    expected = list(range(len(texts)))
+    for one, other in combinations(range(len(texts)), 2):
+        if likeness(texts[one], texts[other]) >= Fraction(8, 10) or template(texts[one]) == template(texts[other]):
+            expected = [expected[one] if number == expected[other] else number for number in expected]
+    keys = families(texts)
+    assert [keys.index(key) for key in keys] == [expected.index(number) for number in expected]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ("win a big red car now", "win a big red car today", False),  # 5 of 7 words
+        ("win a big red car", "win a big red car now", True),  # 5 of 6
+        ("win a big red", "win a big red car", True),  # 4 of 5: exactly 0.8
+        ("win a big", "win a big red", False),  # 3 of 4
+        ("win a big red car now", "NOW, car: red! big £5 a win", True),  # the price is a word too: 6 of 7
+        ("win a big red car now for free", "FREE now for a car: big red win!", True),
+    ],
+)
+def test_templates_nearly_coincide_from_four_words_in_five(one: str, other: str, together: bool) -> None:
+    first, second = families([one, other])
+    assert (first == second) == together
 
 
 def test_duplicates_part_where_nothing_is_kept_together() -> None:

@@ -21,16 +21,22 @@ class Rows(NamedTuple):
 def save(directory: Path, rows: Rows) -> None:
     """Write each array to a file of its name."""
     for name, array in rows._asdict().items():
-        with replacing(directory / f"{name}.npy") as file:
-            np.save(file, array, allow_pickle=False)
+        save_array(directory / f"{name}.npy", array)
+
+
+def save_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write one array, whole or not at all."""
+    with replacing(path) as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def load(directory: Path) -> Rows:
     """Return the rows in `directory`, mapped from the files: a page is read when it is used."""
-    return Rows(*(_map(directory / f"{name}.npy") for name in Rows._fields))
+    return Rows(*(load_array(directory / f"{name}.npy") for name in Rows._fields))
 
 
-def _map(path: Path) -> Any:
+def load_array(path: Path) -> Any:
+    """Return the array in a file, mapped: it cannot be written to."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError:  # an empty array cannot be mapped
