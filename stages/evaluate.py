@@ -1,15 +1,16 @@
 """evaluate: the exported model answers for the test rows, which nothing before has used for a choice.
 
-With two labels, a message is positive when its probability reaches a threshold, chosen where the
-validation rows' Matthews correlation is highest; with more, the likeliest label is the answer.
+With two labels, a message is positive when its probability reaches a threshold, chosen where the expected Matthews
+correlation of the rows held out in training is highest; with more, the likeliest label is the answer.
 
-Reads   model/{model.onnx,vocabulary.tsv,settings.json}, data/clean/messages.tsv,
-        data/split/{validation,test}/; section `evaluate` of params.yaml
-Writes  model/threshold.json, data/scored/{predictions,errors}.tsv, metrics/evaluate.json
+Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json}, data/clean/messages.tsv,
+        data/split/{train,validation,test}/, data/scored/held_out.tsv; section `evaluate` of params.yaml
+Writes  model/threshold.json, data/scored/{predictions,errors,suspects}.tsv, metrics/evaluate.json
 Run     python -m stages.evaluate
 """
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import numpy as np
@@ -18,37 +19,65 @@ from pydantic import Field
 
 from textrnn import inference, params, paths, ragged, scores
 from textrnn.errors import UserError, run
-from textrnn.files import write_json, write_metrics, write_text
+from textrnn.files import read_table, write_json, write_metrics, write_text
 from textrnn.labels import Positive, class_names
 from textrnn.messages import read_messages
+from textrnn.neighbours import nearest
 from textrnn.progress import progress
+from textrnn.suspects import suspects
 
 SEED = 0  # of the bootstrap
+HEADLINE = ("accuracy", "average_precision", "blocked_ham", "mcc", "spam_caught")  # told once more without suspects
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int8]
 
 
 class Evaluate(Positive):
     """Section `evaluate` of params.yaml."""
 
-    threshold: Literal["validation"] | Annotated[float, Field(ge=0, le=1)]
+    threshold: Literal["held_out"] | Annotated[float, Field(ge=0, le=1)]
     bootstrap_samples: int = Field(ge=100, le=1_000_000)
 
 
-def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-    """Return the threshold that the settings name, or choose it on the validation rows."""
-    if settings.threshold != "validation":
+def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: Floats) -> float:
+    """Return the threshold that the settings name, or choose it on the held-out rows."""
+    if settings.threshold != "held_out":
         return settings.threshold
     if not truth.any() or truth.all():
         raise UserError(
-            "params.yaml: expected validation rows of both kinds to choose evaluate.threshold by, found none: "
+            "params.yaml: expected held-out rows of both kinds to choose evaluate.threshold by, found none: "
             "set it to a number such as 0.5, or split.validation_share above 0"
         )
     return scores.best_threshold(truth, probability)
 
 
-def table(rows: NDArray[np.int64], columns: list[list[str]], chosen: NDArray[np.int64]) -> str:
-    """Return the chosen rows as lines of row number, label, answer, probability and text."""
-    header = "row\tlabel\tpredicted\tprobability\ttext\n"
-    return header + "".join("\t".join([str(rows[i]), *(column[i] for column in columns)]) + "\n" for i in chosen)
+def read_held_out(messages: list[tuple[str, str]], names: list[str]) -> tuple[NDArray[np.int64], Labels, Floats]:
+    """Return the numbers, labels and (rows, labels) probabilities of the rows that were held out in training."""
+    lines = read_table(paths.HELD_OUT)[1:]
+    rows = np.array([line[0] for line in lines], np.int64)
+    labels = np.array([names.index(messages[row][0]) for row in rows], np.int8)
+    return rows, labels, np.array([line[1:] for line in lines], float).reshape(-1, len(names))
+
+
+def table(columns: dict[str, Iterable[object]]) -> str:
+    """Return the columns under their names as tab-separated lines. Only the last one may hold tabs."""
+    lines = zip(*columns.values(), strict=True)
+    return "".join("\t".join(map(str, line)) + "\n" for line in [list(columns), *lines])
+
+
+def nearest_columns(
+    texts: list[str], known: NDArray[np.int64], messages: list[tuple[str, str]]
+) -> dict[str, list[object]]:
+    """Return columns on the training row which is most like each text."""
+    numbers, similarity = nearest(texts, [messages[row][1] for row in known])
+    rows = known[numbers].tolist()
+    return {
+        "similarity": [f"{value:.3f}" for value in similarity],
+        "nearest_row": rows,
+        "nearest_label": [messages[row][0] for row in rows],
+        "nearest_text": [messages[row][1].replace("\t", " ") for row in rows],
+    }
 
 
 def main() -> None:
@@ -58,32 +87,59 @@ def main() -> None:
     messages = read_messages(paths.MESSAGES)
     names = class_names((label for label, _ in messages), settings)
     positive = names.index(settings.positive_label)
-    validation, test = ragged.load(paths.VALIDATION), ragged.load(paths.TEST)
+    test = ragged.load(paths.TEST)
+    held_out, truth, before = read_held_out(messages, names)
 
-    on_validation, on_test = (
-        inference.probabilities(
-            model, [messages[row][1] for row in part.rows], lambda batches: progress(batches, "classify", "batch")
-        )
-        for part in (validation, test)
-    )
-    cut = threshold(settings, validation.labels == positive, on_validation[:, positive])
-    predicted = inference.answers(on_test, positive, cut)
-
-    labels, probability = test.labels, on_test[:, positive]
+    cut = threshold(settings, truth == positive, before[:, positive])
     write_json(paths.MODEL / "threshold.json", {"positive_label": settings.positive_label, "threshold": cut})
+    probabilities = inference.probabilities(
+        model, [messages[row][1] for row in test.rows], lambda batches: progress(batches, "classify", "batch")
+    )
+    predicted, labels = inference.answers(probabilities, positive, cut), np.asarray(test.labels)
+
+    every = np.concatenate([test.rows, held_out])
+    likely = np.vstack([probabilities, before])
+    given = np.concatenate([labels, truth])
+    doubtful = suspects(given, likely)
+    sure = ~np.isin(np.arange(len(labels)), doubtful)
+    counted = {"all": len(doubtful), "test": int((~sure).sum())}
+    if len(np.unique(labels[sure])) < len(names):  # scores need every label
+        sure[:] = True
+    without = scores.scores(labels[sure], predicted[sure], probabilities[sure], positive)
     write_metrics(
         paths.METRICS / "evaluate.json",
-        scores.scores(labels, predicted, on_test, positive)
-        | scores.intervals(labels, predicted, settings.bootstrap_samples, SEED)
-        | {"threshold": cut},
+        scores.scores(labels, predicted, probabilities, positive)
+        | scores.intervals(labels, predicted, probabilities, positive, settings.bootstrap_samples, SEED)
+        | {"threshold": cut, "suspects": counted}
+        | {"without_suspects": {name: without[name] for name in HEADLINE}},
     )
-    columns = [[names[number] for number in labels], [names[number] for number in predicted]]
-    columns += [[f"{value:.6f}" for value in probability], [messages[row][1] for row in test.rows]]
-    write_text(paths.PREDICTIONS, table(test.rows, columns, np.arange(len(labels))))
+
+    columns: dict[str, Iterable[object]] = {
+        "row": test.rows,
+        "label": [names[number] for number in labels],
+        "predicted": [names[number] for number in predicted],
+        "probability": [f"{value:.6f}" for value in probabilities[:, positive]],
+        "text": [messages[row][1] for row in test.rows],
+    }
+    write_text(paths.PREDICTIONS, table(columns))
     wrong = np.flatnonzero(predicted != labels)
-    certainty = np.abs(probability - cut) if len(names) == 2 else on_test.max(axis=1)
+    certainty = np.abs(probabilities[:, positive] - cut) if len(names) == 2 else probabilities.max(axis=1)
     worst = wrong[np.argsort(-certainty[wrong], kind="stable")]
-    write_text(paths.MISTAKES, table(test.rows, columns, worst))
+    of_worst = {name: [list(column)[i] for i in worst] for name, column in columns.items()}
+    texts = of_worst.pop("text")
+    known = np.concatenate([ragged.load(path).rows for path in (paths.TRAIN, paths.VALIDATION)])
+    write_text(paths.MISTAKES, table(of_worst | nearest_columns(texts, known, messages) | {"text": texts}))
+    write_text(
+        paths.SUSPECTS,
+        table({
+            "row": every[doubtful],
+            "part": ["test" if i < len(labels) else "held out" for i in doubtful],
+            "label": [names[number] for number in given[doubtful]],
+            "likelier": [names[number] for number in likely[doubtful].argmax(axis=1)],
+            "probability_of_label": [f"{likely[i, given[i]]:.6f}" for i in doubtful],
+            "text": [messages[row][1] for row in every[doubtful]],
+        }),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import hashlib
 import math
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -24,7 +23,8 @@ from pydantic import Field
 
 from textrnn import params, paths, ragged
 from textrnn.errors import UserError, run
-from textrnn.files import write_metrics
+from textrnn.files import write_array, write_metrics
+from textrnn.folds import commonest
 from textrnn.labels import Positive
 from textrnn.messages import read_messages
 from textrnn.params import Section
@@ -96,12 +96,6 @@ def assign(keys: list[str], labels: NDArray[np.int8], settings: Split) -> list[s
     return sides
 
 
-def commonest(labels: Iterable[np.int8]) -> int:
-    """Return the commonest label, the smallest of those which tie."""
-    counts = Counter(int(label) for label in labels)
-    return min(counts, key=lambda label: (-counts[label], label))
-
-
 def seeded_hash(seed: int, key: str) -> bytes:
     """Return 32 bytes that order the keys in a way which differs for each seed."""
     return hashlib.sha256(f"{seed}\t{key}".encode()).digest()
@@ -150,7 +144,7 @@ def main() -> None:
     for directory in (paths.TRAIN, paths.VALIDATION, paths.TEST):
         part = parts[directory.name]
         ragged.save(directory, part)
-        ragged.save_array(directory / "groups.npy", groups[part.rows])
+        write_array(directory / "groups.npy", groups[part.rows])
     spam = {side: float(np.mean(rows.labels == names.index(positive.positive_label))) if len(rows.rows) else 0.0
             for side, rows in parts.items()}  # fmt: skip
     write_metrics(

@@ -1,150 +1,103 @@
-"""train: a recurrent network learns the training rows, epoch by epoch, and is exported.
+"""train: recurrent networks learn the training rows, epoch by epoch, and are exported as one model.
 
-Words are kept by their frequency in the training rows alone. The validation part says which epoch
-was best; without one, the test part's curve is shown, and nothing is chosen by it.
+Of a single network, the validation part says which epoch was best; without one, the test part's curve is
+shown, and nothing is chosen by it. An ensemble learns from training and validation rows together: each member
+leaves out its fold. What the members say of the rows they left out weighs them against the linear branch, makes
+their logits probabilities, and later chooses the threshold.
 
-Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv; sections `train` and
-        `vectorize` and the text settings of section `clean` of params.yaml
-Writes  model/{model.onnx,weights.npz,vocabulary.tsv,settings.json,history.tsv}, metrics/train.json
+Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv;
+        sections `train` and `vectorize` and the text settings of section `clean` of params.yaml
+Writes  model/{model.onnx,weights.npz,vocabulary.tsv,ngrams.npy,settings.json,history.tsv},
+        data/scored/held_out.tsv, metrics/train.json
 Run     python -m stages.train
 """
 
 import sys
-from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn import checkpoint, params, paths, ragged, subwords, vocabulary
-from textrnn.batches import Encoder
+from textrnn import checkpoint, params, paths, ragged, vocabulary
+from textrnn.ensemble import CHECKPOINT, COLUMNS, Fitted, best_epoch
 from textrnn.errors import UserError, run
-from textrnn.export import export
-from textrnn.files import replacing, write_json, write_metrics, write_text
-from textrnn.network import weights
+from textrnn.files import read_array, replacing, write_array, write_json, write_metrics, write_text
+from textrnn.learning import Part, learn
+from textrnn.messages import read_messages
 from textrnn.normalise import Normalisation
-from textrnn.parent import parent_watch
-from textrnn.progress import progress
 from textrnn.recipe import Recipe
-from textrnn.tensorflow import deterministic
-from textrnn.training import Trainer, log_loss
-from textrnn.vocabulary import UNKNOWN, Vectorize
+from textrnn.vocabulary import Vectorize
 
-COLUMNS = ("epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
-CHECKPOINT = paths.CHECKPOINTS / "train.npz"
+DIGITS = 6  # of the held-out probabilities
 
 
-def known_words(train: ragged.Rows, tokens: list[str], least: int) -> tuple[NDArray[np.int32], list[tuple[str, int]]]:
-    """Return the word id of each of the corpus' tokens (UNKNOWN if it is not kept), and the kept words' counts.
-
-    A word is kept when it occurs more than `least` times in the training rows. Of words as frequent, the
-    first by the alphabet comes first: their order in the corpus would tell of the other rows.
-    """
-    counts = np.bincount(train.tokens, minlength=len(tokens))
-    numbers = {tokens[number]: number for number in np.flatnonzero(counts > least).tolist()}
-    kept = vocabulary.ranked(Counter({token: int(counts[number]) for token, number in numbers.items()}))
-    words = np.full(len(tokens), UNKNOWN, np.int32)
-    words[[numbers[token] for token, _ in kept]] = np.arange(UNKNOWN + 1, UNKNOWN + 1 + len(kept))
-    return words, kept
-
-
-def fit(
-    trainers: list[Trainer], recipe: Recipe, encoder: Encoder, train: ragged.Rows, held_out: ragged.Rows, mark: str
-) -> NDArray[np.float64]:
-    """Train all members to the last epoch, or to where patience ends, and return the history.
-
-    Every epoch trains each member once; held-out loss and accuracy are those of the members' mean
-    probability. With patience, the members are left with the weights of the best epoch.
-    """
-    alive = parent_watch()
-    saved = checkpoint.load(CHECKPOINT, mark)
-    history, best = np.zeros((0, len(COLUMNS))), {}
-    if saved:
-        print(f"resuming after epoch {len(saved.history)}", flush=True)
-        history, best = saved.history, saved.best
-        restore(trainers, saved.now)
-    bar = progress(range(len(history) + 1, recipe.epochs + 1), "train", "epoch")
-    for epoch in bar:
-        if recipe.patience and epoch > best_epoch(history) + recipe.patience:
-            break
-        orders = [(recipe.seed, epoch, number) for number in range(len(trainers))]
-        trained = [one.epoch(train, encoder, order, alive) for one, order in zip(trainers, orders, strict=True)]
-        mean = np.mean([one.probabilities(held_out, encoder) for one in trainers], axis=0)
-        accuracy = float(np.mean(mean.argmax(axis=1) == held_out.labels))
-        row = [epoch, *np.mean(trained, axis=0), log_loss(mean, held_out.labels), accuracy]
-        history = np.vstack([history, np.round(row, 6)])
-        bar.write(", ".join(f"{name} {value:.6g}" for name, value in zip(COLUMNS, history[-1], strict=True)))
-        now = state(trainers)
-        if recipe.patience and best_epoch(history) == epoch:
-            best = now
-        alive()
-        checkpoint.save(CHECKPOINT, mark, checkpoint.Checkpoint(history, now, best))
-    restore(trainers, best)
-    return history
+def parts(recipe: Recipe) -> tuple[Part, ragged.Rows, str]:
+    """Return the rows to learn from, those which are held out from a single network, and the name of their part."""
+    train, held_out, side = ragged.load(paths.TRAIN), ragged.load(paths.VALIDATION), "validation"
+    groups = read_array(paths.TRAIN / "groups.npy")
+    if recipe.ensemble > 1:
+        groups = np.concatenate([groups, read_array(paths.VALIDATION / "groups.npy")])
+        train = held_out = ragged.joined(train, held_out)
+    elif not len(held_out.rows):
+        held_out, side = ragged.load(paths.TEST), "test"
+        if recipe.patience:
+            raise UserError(
+                "params.yaml: expected train.patience 0, as split.validation_share 0 leaves no rows to wait on"
+            )
+    messages = read_messages(paths.MESSAGES)
+    return Part(train, groups, [messages[row][1] for row in train.rows]), held_out, side
 
 
-def best_epoch(history: NDArray[np.float64]) -> int:
-    """Return the first epoch with the lowest held-out loss, 0 before any."""
-    return 1 + int(history[:, COLUMNS.index("held_out_loss")].argmin()) if len(history) else 0
-
-
-def state(trainers: list[Trainer]) -> checkpoint.Arrays:
-    """Return every variable of every member."""
-    return {f"{i}/{name}": array for i, one in enumerate(trainers) for name, array in one.state().items()}
-
-
-def restore(trainers: list[Trainer], arrays: checkpoint.Arrays) -> None:
-    """Put back what `state` returned, if anything."""
-    for number, one in enumerate(trainers if arrays else []):
-        one.restore(checkpoint.part(arrays, f"{number}/"))
-
-
-def summary(history: NDArray[np.float64], chosen: int, side: str, trainers: list[Trainer]) -> dict[str, object]:
+def summary(fitted: Fitted, chosen: int, side: str) -> dict[str, object]:
     """Return the metrics of epoch `chosen`, whose weights are kept. `side` is the part that was held out."""
-    row = dict(zip(COLUMNS, history[chosen - 1].tolist(), strict=True))
+    row = dict(zip(COLUMNS, fitted.history[chosen - 1].tolist(), strict=True))
     return {
-        "epochs": len(history),
+        "epochs": len(fitted.history),
         "best_epoch": chosen,
-        "parameters": sum(one.network.count_params() for one in trainers),
+        "parameters": sum(array.size for arrays in fitted.weights for array in arrays.values()),
         "loss": {"train": row["train_loss"], side: row["held_out_loss"]},
         "accuracy": {"train": row["train_accuracy"], side: row["held_out_accuracy"]},
     }
+
+
+def held_out_table(rows: NDArray[np.int64], probabilities: NDArray[np.float64], labels: list[str]) -> str:
+    """Return a line for each held-out row: its number and the probability of each label."""
+    lines = ["\t".join(["row", *labels])]
+    lines += [
+        "\t".join([str(row), *(f"{value:.{DIGITS}f}" for value in values)])
+        for row, values in zip(rows, probabilities, strict=True)
+    ]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def main() -> None:
     """Run the stage."""
     recipe, vectorize = params.load("train", Recipe), params.load("vectorize", Vectorize)
     normalisation = params.load("clean", Normalisation, part=True)
-    train, held_out, side = ragged.load(paths.TRAIN), ragged.load(paths.VALIDATION), "validation"
-    if not len(held_out.rows):
-        held_out, side = ragged.load(paths.TEST), "test"
-        if recipe.patience:
-            raise UserError(
-                "params.yaml: expected train.patience 0, as split.validation_share 0 leaves no rows to wait on"
-            )
+    part, held_out, side = parts(recipe)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     labels = vocabulary.read_tokens(paths.VECTORS / "classes.tsv")
-    words, kept = known_words(train, tokens, vectorize.min_word_frequency)
-    parts = subwords.table(tokens, recipe.subword_buckets) if recipe.subword_buckets else None
-    encoder = Encoder(words, parts, vectorize.max_sequence_length, recipe.masking)
-
-    deterministic(recipe.seed)
-    trainers = [Trainer(recipe, len(kept) + 1, len(labels), member) for member in range(recipe.ensemble)]
-    inputs = [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv"]
-    inputs += [path for part in (paths.TRAIN, paths.VALIDATION, paths.TEST) for path in sorted(part.glob("*.npy"))]
+    inputs = [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv", paths.MESSAGES]
+    parts_of_split = (paths.TRAIN, paths.VALIDATION, paths.TEST)
+    inputs += [path for directory in parts_of_split for path in sorted(directory.glob("*.npy"))]
     mark = checkpoint.fingerprint(f"{recipe!r} {vectorize!r} {normalisation!r}", inputs)
-    history = fit(trainers, recipe, encoder, train, held_out, mark)
 
-    chosen = best_epoch(history) if recipe.patience else len(history)
-    members = [weights(one.network) for one in trainers]
+    learnt = learn(recipe, vectorize, tokens, len(labels), part, held_out, mark)
+
+    history = learnt.fitted.history
     with replacing(paths.MODEL / "model.onnx") as file:
-        file.write(export(members, recipe, len(labels)))
+        file.write(learnt.model)
+    arrays: checkpoint.Arrays = {
+        f"{i}/{name}": array for i, one in enumerate(learnt.fitted.weights) for name, array in one.items()
+    }
     with replacing(paths.MODEL / "weights.npz") as file:
-        np.savez(file, **{f"{i}/{name}": array for i, one in enumerate(members) for name, array in one.items()})
-    vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", kept)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
+    vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", learnt.words)
+    write_array(paths.MODEL / "ngrams.npy", learnt.ngrams)
     write_json(
         paths.MODEL / "settings.json",
         {
             "labels": labels,
+            "linear": recipe.linear,
             "masking": recipe.masking,
             "max_sequence_length": vectorize.max_sequence_length,
             "normalisation": normalisation.model_dump(),
@@ -152,9 +105,13 @@ def main() -> None:
             "tokenizer": vectorize.tokenizer,
         },
     )
+    # Rows of the test part, where there is no other, must choose nothing.
+    told = np.flatnonzero(np.full(len(held_out.rows), side == "validation"))
+    write_text(paths.HELD_OUT, held_out_table(held_out.rows[told], learnt.held_out[told], labels))
     lines = ["\t".join(COLUMNS), *("\t".join(f"{value:.10g}" for value in row) for row in history)]
     write_text(paths.MODEL / "history.tsv", "".join(f"{line}\n" for line in lines))
-    write_metrics(paths.METRICS / "train.json", summary(history, chosen, side, trainers))
+    chosen = best_epoch(history) if recipe.patience else len(history)
+    write_metrics(paths.METRICS / "train.json", summary(learnt.fitted, chosen, side))
     CHECKPOINT.unlink(missing_ok=True)
 
 

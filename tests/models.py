@@ -24,7 +24,7 @@ TWO = ("ham", "spam")
 THREE = ("ham", "новости", 'win, "now"')
 RECIPE: dict[str, Any] = SMALL | {
     "bidirectional": True, "units": 6, "embedding_size": 6, "subword_buckets": 40, "pooling": "mean_max",
-    "epochs": 4, "batch_size": 8, "learning_rate": 0.02, "ensemble": 2,
+    "epochs": 4, "batch_size": 8, "learning_rate": 0.02, "ensemble": 2, "linear": True,
 }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def trained(base: Path, labels: tuple[str, ...]) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         place(patch, root)
         workspace = Workspace(root)
-        changes = {"positive_label": labels[-1], "threshold": "validation", "bootstrap_samples": 200}
+        changes = {"positive_label": labels[-1], "threshold": "held_out", "bootstrap_samples": 200}
         workspace.settings(
             clean__duplicates="keep",
             split__keep_together="none",
@@ -72,7 +72,7 @@ def place(patch: pytest.MonkeyPatch, root: Path) -> None:
     for name, path in list(vars(paths).items()):
         if isinstance(path, Path):
             patch.setattr(paths, name, root / path.relative_to(Workspace.ORIGINAL))
-    patch.setattr("stages.train.CHECKPOINT", root / "checkpoint.npz")
+    patch.setattr("textrnn.ensemble.CHECKPOINT", root / "checkpoint.npz")
 
 
 def copied(workspace: Workspace, root: Path) -> None:

@@ -17,6 +17,10 @@ SMALL: dict[str, Any] = {
     "embedding_range": 0.05,
     "recurrent_range": 0.0,
     "subword_buckets": 0,
+    "word_dropout": 0.0,
+    "token_dropout": 0.0,
+    "subword_dropout": 0.0,
+    "embedding_dropout": 0.0,
     "dropout": 0.0,
     "pooling": "last",
     "masking": True,
@@ -24,9 +28,11 @@ SMALL: dict[str, Any] = {
     "batch_size": 4,
     "optimizer": "adamw",
     "learning_rate": 0.01,
+    "schedule": "constant",
     "clip_norm": 1.0,
     "patience": 0,
     "ensemble": 1,
+    "linear": False,
 }
 
 

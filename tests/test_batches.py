@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.recipes import rows_of
 from textrnn import ragged
-from textrnn.batches import POOL, Encoder, by_length, shuffled
+from textrnn.batches import PADDING, POOL, Batch, Encoder, Noise, by_length, shuffled, without_some
+from textrnn.ragged import Rows
 
 SIZE = 4
 WORDS = np.array([0, 3, 1, 2, 0, 4], np.int32)  # the word id of each corpus id: 0 and 4 are unknown
@@ -21,6 +24,11 @@ def random_lengths(rows: int, longest: int = 30) -> NDArray[np.int64]:
 
 def padding(lengths: NDArray[np.int64], batches: list[NDArray[np.int64]]) -> int:
     return sum(int((lengths[rows].max() - lengths[rows]).sum()) for rows in batches)
+
+
+def placed(batch: Batch) -> list[list[list[int]]]:
+    """Return the subwords of each token where it stands, without padding."""
+    return [[parts[parts > 0].tolist() for parts in row] for row in batch["subwords"][batch["places"]]]
 
 
 def as_lists(batches: list[NDArray[np.int64]]) -> list[list[int]]:
@@ -113,7 +121,7 @@ def test_the_network_is_given_32_bit_integers(masking: bool) -> None:
     encoder = Encoder(WORDS, PARTS, longest=3, masking=masking)
     batch = encoder.batch(rows, np.array([0, 1]), encoder.lengths(rows))
     assert {name: array.dtype for name, array in batch.items()} == dict.fromkeys(
-        ("words", "lengths", "labels", "subwords"), np.dtype(np.int32)
+        ("words", "lengths", "labels", "subwords", "places"), np.dtype(np.int32)
     )
 
 
@@ -122,7 +130,27 @@ def test_an_unknown_word_keeps_its_subwords_and_padding_has_none() -> None:
     encoder = Encoder(WORDS, PARTS, longest=10, masking=True)
     batch = encoder.batch(rows, np.array([0, 1]), encoder.lengths(rows))
     assert batch["words"].tolist() == [[0, 3], [1, 0]]
-    assert batch["subwords"].tolist() == [[[9, 10], [3, 4]], [[5, 6], [0, 0]]]
+    assert placed(batch) == [[[9, 10], [3, 4]], [[5, 6], []]]
+
+
+def test_the_subwords_of_a_token_stand_in_a_batch_once_however_often_it_occurs() -> None:
+    rows = rows_of([[4, 1, 4], [1], [5, 5]])
+    encoder = Encoder(WORDS, PARTS, longest=10, masking=True)
+    batch = encoder.batch(rows, np.array([0, 1]), encoder.lengths(rows))
+    assert sorted(batch["subwords"].tolist()) == [[0, 0], [3, 4], [9, 10]]
+    assert placed(batch) == [[[9, 10], [3, 4], [9, 10]], [[3, 4], [], []]]
+
+
+@pytest.mark.parametrize("masking", [True, False])
+def test_an_encoder_which_knows_other_words_reads_all_else_alike_and_leaves_the_first_as_it_was(masking: bool) -> None:
+    rows = rows_of([[1, 2, 3, 5], [2]], [1, 0])
+    encoder = Encoder(WORDS, PARTS, longest=3, masking=masking)
+    other = encoder.knowing(np.array([0, 0, 9, 0, 0, 0], np.int32))
+    first, second = (one.batch(rows, np.array([0, 1]), one.lengths(rows)) for one in (encoder, other))
+    assert first["words"].tolist() == [[3, 1, 2], [1, 0, 0]]
+    assert second["words"].tolist() == [[0, 9, 0], [9, 0, 0]]
+    for name in ("lengths", "labels", "subwords", "places"):
+        assert first[name].tolist() == second[name].tolist()
 
 
 @pytest.mark.parametrize("masking", [True, False])
@@ -132,7 +160,8 @@ def test_a_row_is_cut_after_the_longest_length(masking: bool) -> None:
     batch = encoder.batch(rows, np.array([0, 1]), encoder.lengths(rows))
     assert batch["words"].tolist() == [[3, 1, 2], [1, 0, 0]]
     assert batch["lengths"].tolist() == [3, 1 if masking else 3]
-    assert batch["subwords"].shape == (2, 3, 2)
+    assert placed(batch) == [[[3, 4], [5, 6], [7, 8]], [[5, 6], [], []]]
+    assert len(batch["subwords"]) == 4  # what was cut off has none
 
 
 def test_an_empty_row_is_read_as_one_step_of_padding() -> None:
@@ -142,7 +171,7 @@ def test_an_empty_row_is_read_as_one_step_of_padding() -> None:
     assert lengths.tolist() == [1, 1, 2]
     batch = encoder.batch(rows, np.array([0, 1]), lengths)
     assert batch["words"].tolist() == [[0], [0]]
-    assert batch["subwords"].tolist() == [[[0, 0]], [[0, 0]]]
+    assert placed(batch) == [[[]], [[]]]
 
 
 def test_without_masking_every_row_is_padded_to_the_longest_length_and_read_to_its_end() -> None:
@@ -161,3 +190,135 @@ def test_rows_mapped_from_files_give_the_same_batches(tmp_path: Path) -> None:
     assert {name: array.tolist() for name, array in mapped.items()} == {
         name: array.tolist() for name, array in here.items()
     }
+
+
+def noisy(
+    encoder: Encoder, rows: Rows, noise: Noise | None, seed: int | None = 0, chosen: NDArray[np.int64] | None = None
+) -> Batch:
+    random = None if seed is None else np.random.default_rng(seed)
+    return encoder.batch(
+        rows, np.arange(len(rows.rows)) if chosen is None else chosen, encoder.lengths(rows), noise, random
+    )
+
+
+ALL = Noise(token=0.3, word=0.3, subword=0.3)
+KNOWN = np.arange(1, 41, dtype=np.int32)  # of 40 corpus ids, each a word, so that a word tells which token it was
+FEATURES = np.arange(1, 201, dtype=np.int32).reshape(40, 5)
+ids = st.lists(st.lists(st.integers(0, 39), max_size=40), min_size=1, max_size=6)
+
+
+def many(rows: int = 200, longest: int = 12) -> Rows:
+    random = np.random.default_rng(0)
+    return rows_of([random.integers(0, 40, random.integers(1, longest + 1)).tolist() for _ in range(rows)])
+
+
+@given(ids, st.floats(0.01, 0.99), st.integers(0, 99))
+def test_a_row_without_some_tokens_keeps_the_others_in_order(rows: list[list[int]], share: float, seed: int) -> None:
+    array = np.full((len(rows), 41), PADDING, np.int64)
+    for place, row in zip(array, rows, strict=True):
+        place[: len(row)] = row
+    found = without_some(array, share, np.random.default_rng(seed))
+    for one, row in zip(found.tolist(), rows, strict=True):
+        kept = [token for token in one if token != PADDING]
+        assert one == kept + [PADDING] * (41 - len(kept)), "the padding comes last"
+        rest = iter(row)
+        assert all(token in rest for token in kept), "in the order in which they stood"
+        assert bool(kept) == bool(row), "not all are left out"
+
+
+def test_a_row_of_which_no_token_was_left_stays_whole() -> None:
+    array = np.array([[3, 1, 4, PADDING], [PADDING] * 4])
+    assert without_some(array, 1.0, np.random.default_rng(0)).tolist() == array.tolist()
+
+
+def test_the_share_of_tokens_is_left_out_and_the_rows_are_shorter_by_so_many() -> None:
+    encoder, rows = Encoder(KNOWN, None, 12, masking=True), many()
+    batch = noisy(encoder, rows, Noise(token=0.3))
+    assert 0.25 < 1 - batch["lengths"].sum() / len(rows.tokens) < 0.32
+    assert batch["lengths"].tolist() == np.count_nonzero(batch["words"], axis=1).tolist()
+    assert batch["labels"].tolist() == rows.labels.tolist()
+
+
+def test_an_empty_row_of_which_nothing_can_be_left_out_is_read_as_one_step() -> None:
+    batch = noisy(Encoder(KNOWN, FEATURES, 12, masking=True), rows_of([[], [5, 6]]), Noise(token=0.5))
+    assert batch["lengths"][0] == 1
+    assert not batch["words"][0].any()
+
+
+def test_without_masking_a_row_is_read_to_its_end_though_tokens_are_left_out() -> None:
+    batch = noisy(Encoder(KNOWN, None, 12, masking=False), many(), Noise(token=0.5))
+    assert batch["words"].shape == (200, 12)
+    assert set(batch["lengths"].tolist()) == {12}
+
+
+def test_a_left_out_token_takes_its_subwords_with_it() -> None:
+    batch = noisy(Encoder(KNOWN, FEATURES, 12, masking=True), many(), Noise(token=0.5))
+    for word, parts in zip(batch["words"].ravel().tolist(), batch["subwords"][batch["places"].ravel()], strict=True):
+        assert parts.tolist() == (FEATURES[word - 1].tolist() if word else [0] * 5)
+
+
+def test_the_share_of_words_is_made_unknown_and_their_subwords_stay() -> None:
+    encoder, rows = Encoder(KNOWN, FEATURES, 12, masking=True), many()
+    plain, batch = noisy(encoder, rows, None), noisy(encoder, rows, Noise(word=0.3))
+    lost = batch["words"] != plain["words"]
+    assert not batch["words"][lost].any()
+    assert 0.26 < lost.sum() / len(rows.tokens) < 0.34
+    assert placed(batch) == placed(plain)
+    assert batch["lengths"].tolist() == plain["lengths"].tolist()
+    occurrences = [lost[plain["words"] == word].mean() for word in (1, 2, 3)]
+    assert 0 < min(occurrences) <= max(occurrences) < 1  # of a word's occurrences each by itself
+
+
+def test_the_share_of_subwords_is_left_out_and_their_words_stay() -> None:
+    encoder, rows = Encoder(KNOWN, FEATURES, 12, masking=True), many()
+    plain = noisy(encoder, rows, None)
+    lost = []
+    for seed in range(20):
+        batch = noisy(encoder, rows, Noise(subword=0.3), seed)
+        assert batch["words"].tolist() == plain["words"].tolist()
+        left_out = batch["subwords"] != plain["subwords"]
+        assert not batch["subwords"][left_out].any()
+        lost.append(left_out.sum() / 200)
+    assert 0.27 < np.mean(lost) < 0.33
+    assert len(set(lost)) > 1
+
+
+def test_noise_touches_neither_the_rows_nor_the_tables() -> None:
+    encoder, rows = Encoder(KNOWN.copy(), FEATURES.copy(), 12, masking=True), many()
+    before = noisy(encoder, rows, None)
+    noisy(encoder, rows, ALL)
+    after = noisy(encoder, rows, None)
+    assert {name: array.tolist() for name, array in after.items()} == {
+        name: array.tolist() for name, array in before.items()
+    }
+
+
+@pytest.mark.parametrize(("noise", "seed"), [(ALL, None), (None, 0), (Noise(), 0)])
+def test_without_noise_or_without_a_generator_nothing_is_left_out(noise: Noise | None, seed: int | None) -> None:
+    encoder, rows = Encoder(KNOWN, FEATURES, 12, masking=True), many()
+    found, plain = noisy(encoder, rows, noise, seed), encoder.batch(rows, np.arange(200), encoder.lengths(rows))
+    assert {name: array.tolist() for name, array in found.items()} == {
+        name: array.tolist() for name, array in plain.items()
+    }
+
+
+@pytest.mark.parametrize("noise", [Noise(token=0.3), Noise(word=0.3), Noise(subword=0.3), ALL])
+def test_the_generator_decides_what_is_left_out(noise: Noise) -> None:
+    encoder, rows = Encoder(KNOWN, FEATURES, 12, masking=True), many()
+    first, again, other = (
+        {name: array.tolist() for name, array in noisy(encoder, rows, noise, seed).items()} for seed in (0, 0, 1)
+    )
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("noise", [None, Noise(token=0.3), Noise(word=0.3)])
+def test_how_the_corpus_numbers_its_tokens_and_what_else_it_holds_changes_no_batch(noise: Noise | None) -> None:
+    rows, turned = many(20), np.random.default_rng(1).permutation(50)
+    words, parts = np.full(50, 99, np.int32), np.full((50, 7), 999, np.int32)  # ten tokens more, one of them longer
+    words[turned[:40]], parts[turned[:40]] = KNOWN, np.pad(FEATURES, ((0, 0), (0, 2)))
+    renumbered = rows._replace(tokens=turned[rows.tokens].astype(np.int32))
+    first = noisy(Encoder(KNOWN, FEATURES, 12, masking=True), rows, noise)
+    second = noisy(Encoder(words, parts, 12, masking=True), renumbered, noise)
+    assert second["words"].tolist() == first["words"].tolist()
+    assert placed(second) == placed(first)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from itertools import combinations, product
 from pathlib import Path
@@ -17,15 +18,20 @@ from numpy.typing import NDArray
 
 from tests.models import scramble
 from tests.recipes import rows_of, small
-from textrnn import paths
+from textrnn import linear, paths
 from textrnn.batches import Batch, Encoder
+from textrnn.blend import Blend, apply
 from textrnn.export import Weights, export
+from textrnn.linear import Linear
 from textrnn.network import Network, build, weights
+from textrnn.ngrams import lookup, ngrams, size
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import deterministic
 from textrnn.training import softmax, tensors
 
 VOCABULARY, CLASSES, LONGEST, BUCKETS = 9, 3, 4, 7
+Floats = NDArray[np.float64]
+
 ROWS = rows_of([[3, 1, 4], [5], [2, 6, 5, 3], [7, 0], []])  # one step, a full row, the unknown word, an empty row
 
 # Every network, and spread over them: with padding masked or read, with subwords or without.
@@ -45,14 +51,14 @@ def named(value: Any) -> str | None:
 
 
 @cache
-def built(recipe: Recipe) -> Network:
+def built(recipe: Recipe, classes: int) -> Network:
     deterministic(0)
-    return build(recipe, VOCABULARY, CLASSES)
+    return build(recipe, VOCABULARY, classes)
 
 
-def scrambled(recipe: Recipe, seed: int = 1) -> Network:
+def scrambled(recipe: Recipe, seed: int = 1, classes: int = CLASSES) -> Network:
     """Return the one network of a recipe (to build it takes most of a test's time) with the weights of a seed."""
-    network = built(recipe)
+    network = built(recipe, classes)
     scramble(network, seed)
     return network
 
@@ -65,11 +71,15 @@ def batches(recipe: Recipe) -> list[Batch]:
     return [encoder.batch(ROWS, np.array(rows), encoder.lengths(ROWS)) for rows in ([0, 1, 2, 3, 4], [1])]
 
 
-def keras_probabilities(network: Network, batch: Batch) -> NDArray[np.float64]:
-    return softmax(network(tensors(batch)).numpy().astype(np.float64))
+def keras_logits(network: Network, batch: Batch) -> Floats:
+    return np.asarray(network(tensors(batch)).numpy(), np.float64)
 
 
-def onnx_probabilities(exported: bytes, batch: Batch) -> NDArray[np.float32]:
+def keras_probabilities(network: Network, batch: Batch) -> Floats:
+    return softmax(keras_logits(network, batch))
+
+
+def onnx_probabilities(exported: bytes, batch: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
     session = onnxruntime.InferenceSession(exported)
     (result,) = session.run(None, {one.name: batch[one.name] for one in session.get_inputs()})
     return np.asarray(result)
@@ -98,25 +108,120 @@ def test_each_cell_is_tried_with_and_without_subwords_and_masks() -> None:
     assert len({tuple(one.items())[:4] for one in NETWORKS}) == 3 * 2 * 2 * 3
 
 
+def members_of(recipe: Recipe, batch: Batch, classes: int = CLASSES) -> tuple[list[Weights], list[Floats]]:
+    """Return the weights of three networks which answer differently, and their logits."""
+    members, logits = [], []
+    for seed in (1, 2, 3):
+        network = scrambled(recipe, seed, classes)
+        logits.append(keras_logits(network, batch))
+        members.append(weights(network))
+    assert min(np.abs(softmax(one) - softmax(other)).max() for one, other in combinations(logits, 2)) > 0.05
+    return members, logits
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_an_ensemble_answers_with_the_mean_of_its_members(cell: str) -> None:
+def test_an_ensemble_answers_with_the_softmax_of_its_members_mean_logits(cell: str) -> None:
     recipe = small(cell=cell, ensemble=3, pooling="mean_max", subword_buckets=BUCKETS)
     batch = batches(recipe)[0]
-    answers, members = [], []
-    for seed in (1, 2, 3):
-        network = scrambled(recipe, seed)
-        answers.append(keras_probabilities(network, batch))
-        members.append(weights(network))
-    assert min(np.abs(one - other).max() for one, other in combinations(answers, 2)) > 0.05
+    members, logits = members_of(recipe, batch)
+    expected = softmax(np.mean(logits, axis=0))
+    assert np.abs(expected - np.mean([softmax(one) for one in logits], axis=0)).max() > 0.01
     found = onnx_probabilities(export(members, recipe, CLASSES), batch)
-    np.testing.assert_allclose(found, np.mean(answers, axis=0), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+# Of ROWS: all n-grams known, some, few, none, and an empty message.
+MESSAGES = ["claim your two tickets 00000", "see you at the lamp", "a red box", "ЖЖЖ", ""]
+
+
+def branch_of(classes: int) -> Linear:
+    learnt = ["see you at soup", "claim your two tickets 00000", "your parcel: a lamp", "at the lamp, you"] * 2
+    return linear.fit([ngrams(text) for text in learnt], np.arange(8, dtype=np.int8) % classes)
+
+
+def blend_of(features: int, classes: int) -> Blend:
+    random = np.random.default_rng(classes)
+    return Blend(random.normal(0, 0.5, (features, classes)), random.normal(0, 0.5, classes))
+
+
+def read(branch: Linear, texts: list[str], wider: int = 0) -> dict[str, NDArray[Any]]:
+    """Return what the linear branch reads of the messages, padded to `wider` more than their widest."""
+    places = [1 + lookup(branch.known, ngrams(text)) for text in texts]
+    most = max(1, *map(len, places)) + wider
+    padded = [np.pad(row, (0, most - len(row))) for row in places]
+    return {"ngrams": np.array(padded, np.int32), "size": np.array([[size(text)] for text in texts], np.float32)}
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_blended_ensemble_answers_as_numpy_blends_it(classes: int) -> None:
+    recipe = small(ensemble=3, pooling="mean_max", subword_buckets=BUCKETS, linear=True)
+    batch, branch = batches(recipe)[0], branch_of(classes)
+    members, logits = members_of(recipe, batch, classes)
+    decided = linear.decisions(branch, [ngrams(text) for text in MESSAGES])
+    assert decided[3].tolist() == decided[4].tolist() == branch.intercept.tolist(), "nothing is known"
+    beside = np.hstack([decided, [[size(text)] for text in MESSAGES]])
+    mixed = blend_of(classes + beside.shape[1], classes)
+    expected = softmax(apply(mixed, np.mean(logits, axis=0), beside))
+    model = export(members, recipe, classes, branch, mixed)
+    for wider in (0, 5):
+        found = onnx_probabilities(model, {**batch, **read(branch, MESSAGES, wider)})
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    assert np.ptp(expected, axis=0).min() > 0.1
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_row_of_which_no_n_gram_is_known_is_answered_alone_too(classes: int) -> None:
+    recipe = small(ensemble=3, linear=True)
+    batch, branch = batches(recipe)[1], branch_of(classes)
+    members, logits = members_of(recipe, batch, classes)
+    beside = np.hstack([branch.intercept, size("ЖЖЖ")])[None]
+    mixed = blend_of(classes + beside.shape[1], classes)
+    given = read(branch, ["ЖЖЖ"])
+    assert given["ngrams"].tolist() == [[0]]
+    found = onnx_probabilities(export(members, recipe, classes, branch, mixed), {**batch, **given})
+    np.testing.assert_allclose(found, softmax(apply(mixed, np.mean(logits, axis=0), beside)), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_without_a_linear_branch_the_blend_weighs_the_mean_logits_alone(classes: int) -> None:
+    recipe = small(ensemble=3)
+    batch, mixed = batches(recipe)[0], blend_of(classes, classes)
+    members, logits = members_of(recipe, batch, classes)
+    found = onnx_probabilities(export(members, recipe, classes, None, mixed), batch)
+    expected = softmax(apply(mixed, np.mean(logits, axis=0), np.zeros((len(found), 0))))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_the_linear_branch_has_inputs_of_its_own() -> None:
+    recipe = small(ensemble=3, linear=True, subword_buckets=BUCKETS)
+    members, _ = members_of(recipe, batches(recipe)[0])
+    branch = branch_of(CLASSES)
+    exported = export(members, recipe, CLASSES, branch, blend_of(2 * CLASSES + 1, CLASSES))
+    assert onnx_types(exported) == {
+        "words": (onnx.TensorProto.INT32, ["batch", "time"]),
+        "lengths": (onnx.TensorProto.INT32, ["batch"]),
+        "subwords": (onnx.TensorProto.INT32, ["tokens", "features"]),
+        "places": (onnx.TensorProto.INT32, ["batch", "time"]),
+        "ngrams": (onnx.TensorProto.INT32, ["batch", "most"]),
+        "size": (onnx.TensorProto.FLOAT, ["batch", 1]),
+    }
+
+
+def onnx_types(exported: bytes) -> dict[str, tuple[int, list[str | int]]]:
+    """Return the type and the shape of each input."""
+    types = {one.name: one.type.tensor_type for one in onnx.load_from_string(exported).graph.input}
+    return {
+        name: (one.elem_type, [size.dim_param or size.dim_value for size in one.shape.dim])
+        for name, one in types.items()
+    }
 
 
 @pytest.mark.parametrize("changes", [one for one in NETWORKS if one["masking"]], ids=named)
 def test_what_stands_behind_the_end_of_a_masked_row_is_not_read(changes: dict[str, Any]) -> None:
     words, lengths = np.array([[3, 1, 4, 0, 0], [3, 1, 4, 8, 7]], np.int32), np.array([3, 3], np.int32)
-    subwords = np.repeat(words[..., None] % BUCKETS, 2, axis=2)
-    batch = {"words": words, "lengths": lengths, "subwords": subwords}
+    subwords = np.array([[0, 0], [1, 2], [4, 0], [3, 3], [6, 5]], np.int32)
+    places = np.array([[1, 2, 3, 0, 0], [1, 2, 3, 4, 1]], np.int32)
+    batch = {"words": words, "lengths": lengths, "subwords": subwords, "places": places}
     first, second = onnx_probabilities(exported(changes), batch)
     np.testing.assert_allclose(first, second, rtol=0, atol=1e-6)
 
@@ -142,7 +247,7 @@ def test_each_layer_is_one_recurrent_node_and_nothing_loops(changes: dict[str, A
 def test_the_graph_is_whole_and_names_what_goes_in_and_out(changes: dict[str, Any]) -> None:
     model = onnx.load_from_string(exported(changes))
     onnx.checker.check_model(model, full_check=True)
-    names = ["words", "lengths", "subwords"] if changes["subword_buckets"] else ["words", "lengths"]
+    names = ["words", "lengths", "subwords", "places"] if changes["subword_buckets"] else ["words", "lengths"]
     assert [one.name for one in model.graph.input] == names
     assert {one.type.tensor_type.elem_type for one in model.graph.input} == {onnx.TensorProto.INT32}
     assert [one.name for one in model.graph.output] == ["probabilities"]
@@ -165,19 +270,29 @@ def test_a_graph_that_is_none_is_not_exported() -> None:
 
 
 def test_the_same_weights_are_the_same_bytes_in_every_process(tmp_path: Path) -> None:
-    recipe = small(cell="lstm", bidirectional=True, layers=2, pooling="mean_max", subword_buckets=BUCKETS)
+    recipe = small(cell="lstm", bidirectional=True, layers=2, pooling="mean_max", subword_buckets=BUCKETS, ensemble=2,
+                   linear=True)  # fmt: skip
     members = [weights(scrambled(recipe, seed)) for seed in (1, 2)]
+    branch, mixed = branch_of(CLASSES), blend_of(2 * CLASSES + 1, CLASSES)
     assert any((members[0][name] != members[1][name]).any() for name in members[0])
-    for number, arrays in enumerate(members):
-        np.savez(tmp_path / f"{number}.npz", **arrays)
+    for name, arrays in {
+        "0": members[0],
+        "1": members[1],
+        "linear": branch._asdict(),
+        "blend": mixed._asdict(),
+    }.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)
     (tmp_path / "recipe.json").write_text(recipe.model_dump_json())
     program = (
         "import sys; from pathlib import Path; import numpy as np\n"
-        "from textrnn.export import export; from textrnn.recipe import Recipe\n"
-        "here = Path(sys.argv[1])\n"
-        "members = [dict(np.load(here / f'{number}.npz')) for number in (0, 1)]\n"
-        "recipe = Recipe.model_validate_json((here / 'recipe.json').read_text())\n"
-        f"sys.stdout.buffer.write(export(members, recipe, {CLASSES}))"
+        "from textrnn.blend import Blend; from textrnn.export import export\n"
+        "from textrnn.linear import Linear; from textrnn.recipe import Recipe\n"
+        "first, second, linear, blend = (\n"
+        "    dict(np.load(Path(sys.argv[1]) / f'{name}.npz')) for name in ('0', '1', 'linear', 'blend')\n"
+        ")\n"
+        "recipe = Recipe.model_validate_json((Path(sys.argv[1]) / 'recipe.json').read_text())\n"
+        f"model = export([first, second], recipe, {CLASSES}, Linear(**linear), Blend(**blend))\n"
+        "sys.stdout.buffer.write(model)"
     )
     found = [
         subprocess.run(
@@ -186,5 +301,5 @@ def test_the_same_weights_are_the_same_bytes_in_every_process(tmp_path: Path) ->
         ).stdout
         for seed in ("0", "1")
     ]  # fmt: skip
-    expected = export(members, recipe, CLASSES)
+    expected = export(members, recipe, CLASSES, branch, mixed)
     assert {hashlib.sha256(one).hexdigest() for one in [*found, expected]} == {hashlib.sha256(expected).hexdigest()}

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from tests.models import TWO, corpus
 from tests.recipes import rows_of
 from textrnn import inference, paths, subwords
-from textrnn.batches import Batch, Encoder
+from textrnn.batches import Encoder
 from textrnn.errors import UserError
 from textrnn.files import write_json
 from textrnn.inference import Model
+from textrnn.ngrams import ngrams, size
 from textrnn.normalise import Normalisation
 from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import UNKNOWN
@@ -34,13 +35,16 @@ TEXTS = [
 AS_IT_IS = Normalisation(lowercase=False, ascii_only=False, remove_pattern="")
 
 
+Inputs = Mapping[str, NDArray[Any]]
+
+
 class Session:
     """In the place of ONNX Runtime: keeps what it is given and answers with a row's length and first word."""
 
     def __init__(self) -> None:
-        self.given: list[Batch] = []
+        self.given: list[Inputs] = []
 
-    def run(self, outputs: None, inputs: Batch) -> list[NDArray[np.float64]]:
+    def run(self, outputs: None, inputs: Inputs) -> list[NDArray[np.float64]]:
         """Keep the inputs and answer."""
         assert outputs is None
         self.given.append(inputs)
@@ -49,8 +53,9 @@ class Session:
 
 def model_of(
     masking: bool = True, buckets: int = 50, longest: int = 5, tokenizer: Tokenizer = "rich", session: Any = None,
-    normalisation: Normalisation = AS_IT_IS,
+    normalisation: Normalisation = AS_IT_IS, learnt: str | None = None,
 ) -> Model:  # fmt: skip
+    """Return a model; its linear branch, if any, knows the n-grams of the text `learnt`."""
     ids = {token: number for number, token in enumerate(KNOWN, UNKNOWN + 1)}
     settings = inference.Settings(
         labels=["ham", "spam"],
@@ -58,14 +63,15 @@ def model_of(
         max_sequence_length=longest,
         masking=masking,
         subword_buckets=buckets,
+        linear=learnt is not None,
         normalisation=normalisation,
     )
-    return Model(session or Session(), ids, settings)
+    return Model(session or Session(), ids, ngrams(learnt or ""), settings)
 
 
-def given_to(model: Model, texts: list[str]) -> list[Batch]:
+def given_to(model: Model, texts: list[str]) -> list[Inputs]:
     inference.probabilities(model, texts)
-    given: list[Batch] = model.session.given
+    given: list[Inputs] = model.session.given
     return given
 
 
@@ -86,24 +92,37 @@ def test_the_model_reads_a_text_as_training_read_its_row(tokenizer: Tokenizer, b
 
     found = inference.encode(model, [row[: model.settings.max_sequence_length] for row in tokens], lengths)
     assert {name: array.dtype for name, array in found.items()} == dict.fromkeys(expected, np.dtype(np.int32))
-    if buckets:  # a batch is as wide as its own longest token, a table as that of the corpus
+    if buckets:  # the tokens may be ordered otherwise, and a batch is as wide as its own longest token
         assert sorted_features(found) == sorted_features(expected)
-        del found["subwords"], expected["subwords"]
+        assert len(found["subwords"]) == 1 + len({token for row in tokens for token in row[:5]})
+        for inputs in (found, expected):
+            del inputs["subwords"], inputs["places"]
     assert {name: array.tolist() for name, array in found.items()} == {
         name: array.tolist() for name, array in expected.items()
     }
 
 
-def sorted_features(batch: Batch) -> list[list[list[int]]]:
-    """Return the features of each token of each row, without padding."""
-    return [[sorted(step[step > 0].tolist()) for step in row] for row in batch["subwords"]]
+def sorted_features(inputs: Inputs) -> list[list[list[int]]]:
+    """Return the features of each token where it stands, without padding."""
+    return [[sorted(step[step > 0].tolist()) for step in inputs["subwords"][row]] for row in inputs["places"]]
 
 
-def test_the_width_of_the_subwords_does_not_change_the_answer(trained_model: Path) -> None:
+def test_a_token_that_stands_twice_has_its_subwords_once() -> None:
+    found = inference.encode(model_of(), [["tea", "at", "tea"], ["at"]], np.array([3, 1]))
+    assert len(found["subwords"]) == 3
+    assert not found["subwords"][0].any(), "the padding"
+    assert found["places"].tolist() == [[1, 2, 1], [2, 0, 0]]
+
+
+def test_the_width_and_the_order_of_the_subwords_do_not_change_the_answer(trained_model: Path) -> None:
     model = inference.load(trained_model)
     tokens = [["soup", "!"], ["at"]]
-    narrow = inference.encode(model, tokens, np.array([2, 1]))
-    wide = narrow | {"subwords": np.pad(narrow["subwords"], ((0, 0), (0, 0), (0, 30)))}
+    narrow = inference.encode(model, tokens, np.array([2, 1])) | inference.linear_inputs(model, ["soup!", "at"])
+    order = np.array([2, 0, 3, 1])
+    wide = narrow | {
+        "subwords": np.pad(narrow["subwords"], ((0, 0), (0, 30)))[order],
+        "places": np.argsort(order).astype(np.int32)[narrow["places"]],
+    }
     first, second = (model.session.run(None, inputs)[0] for inputs in (narrow, wide))
     np.testing.assert_allclose(first, second, rtol=0, atol=1e-6)
 
@@ -112,6 +131,51 @@ def test_an_unknown_word_is_word_0_and_keeps_its_subwords() -> None:
     found = inference.encode(model_of(), [["tea", "wonderful"]], np.array([2]))
     assert found["words"].tolist() == [[1, UNKNOWN]]
     assert sorted_features(found) == [[sorted(subwords.features(token, 50)) for token in ("tea", "wonderful")]]
+
+
+LEARNT = "Tea at 9, WIN!!"
+
+
+def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from_1_and_padded_with_0() -> None:
+    model = model_of(learnt=LEARNT)
+    known = model.ngrams.tolist()
+    found = inference.linear_inputs(model, TEXTS)
+    assert set(found) == {"ngrams", "size"}
+    assert [str(found[name].dtype) for name in ("ngrams", "size")] == ["int32", "float32"]
+    rows = [[1 + known.index(gram) for gram in ngrams(text).tolist() if gram in known] for text in TEXTS]
+    most = max(map(len, rows))
+    assert found["ngrams"].tolist() == [row + [0] * (most - len(row)) for row in rows]
+    np.testing.assert_allclose(found["size"], [[size(text)] for text in TEXTS], rtol=1e-6)
+    assert [len(row) for row in rows].count(0) == 1  # of the empty text
+
+
+@pytest.mark.parametrize("text", ["", "ЖЖЖ"])
+def test_a_text_without_a_known_n_gram_is_given_as_one_place_of_padding(text: str) -> None:
+    assert inference.linear_inputs(model_of(learnt=LEARNT), [text])["ngrams"].tolist() == [[0]]
+
+
+def test_the_linear_branch_reads_all_of_a_text_the_networks_cut() -> None:
+    (batch,) = given_to(model_of(longest=2, learnt=LEARNT), ["ЖЖ ЖЖ ЖЖ WIN 99"])
+    assert batch["lengths"].tolist() == [2]
+    assert len(batch["ngrams"][0]) > 5
+    assert batch["size"].tolist() == [[float(np.float32(size("ЖЖ ЖЖ ЖЖ WIN 99")))]]
+
+
+def test_each_row_of_a_batch_is_given_its_own_n_grams_and_size() -> None:
+    texts = ["WIN at tea 9", "tea", "WIN at"]
+    model = model_of(learnt=LEARNT)
+    (together,) = given_to(model, texts)
+    order = [1, 2, 0]  # the shortest first
+    assert together["lengths"].tolist() == [1, 2, 4]
+    alone = [inference.linear_inputs(model, [texts[row]]) for row in order]
+    assert together["size"].tolist() == [one["size"][0].tolist() for one in alone]
+    assert [row[row > 0].tolist() for row in together["ngrams"]] == [one["ngrams"][0].tolist() for one in alone]
+
+
+@pytest.mark.parametrize("buckets", [0, 50])
+def test_a_model_without_a_linear_branch_is_given_no_n_grams(buckets: int) -> None:
+    (batch,) = given_to(model_of(buckets=buckets), ["tea at 9"])
+    assert set(batch) == {"words", "lengths"} | ({"subwords", "places"} if buckets else set())
 
 
 def test_a_model_without_subwords_is_given_none() -> None:
@@ -207,6 +271,10 @@ def test_a_model_is_loaded_as_it_was_saved(trained_model: Path) -> None:
     assert model.settings.model_dump() == settings
     lines = (trained_model / "vocabulary.tsv").read_text("utf-8").splitlines()
     assert [model.ids[line.split("\t")[0]] for line in lines] == list(range(1, len(lines) + 1))
+    assert model.settings.linear
+    assert model.ngrams.dtype == np.uint32
+    assert model.ngrams.tolist() == np.load(trained_model / "ngrams.npy").tolist()
+    assert (np.diff(model.ngrams.astype(np.int64)) > 0).all()
 
 
 def everything(directory: Path) -> None:
@@ -225,6 +293,13 @@ def edited(**changes: Any) -> Callable[[Path], None]:
 def text_of(content: str) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         path.write_bytes(content.encode("latin-1"))
+
+    return write
+
+
+def array_of(array: NDArray[Any]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        np.save(path, array)
 
     return write
 
@@ -250,6 +325,13 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "no vocabulary": ("vocabulary.tsv", Path.unlink),
     "a vocabulary without counts": ("vocabulary.tsv", text_of("tea\nat\n")),
     "a vocabulary in Latin-1": ("vocabulary.tsv", text_of("caf\xe9\t3\n")),
+    "no n-grams": ("ngrams.npy", Path.unlink),
+    "empty n-grams": ("ngrams.npy", text_of("")),
+    "n-grams that are text": ("ngrams.npy", text_of("not an array\n")),
+    "half of the n-grams": ("ngrams.npy", cut_to(0.5)),
+    "the head of the n-grams": ("ngrams.npy", cut_to(0.001)),
+    "n-grams that are words": ("ngrams.npy", array_of(np.array(["tea", "at"]))),
+    "n-grams in a table": ("ngrams.npy", array_of(np.zeros((2, 3), np.uint32))),
     "no graph": ("model.onnx", Path.unlink),
     "an empty graph": ("model.onnx", text_of("")),
     "a graph that is text": ("model.onnx", text_of("not a graph\n")),
@@ -283,8 +365,10 @@ def test_a_missing_or_damaged_file_is_named_in_one_line(model_copy: Path, damage
         ("settings.json", edited(subword_buckets=10_000)),
         ("settings.json", edited(labels=["egg", "ham", "spam"])),
         ("vocabulary.tsv", text_of("w\t9\n" * 500)),
+        ("settings.json", edited(linear=False)),
+        ("ngrams.npy", array_of(np.union1d(np.arange(9000, dtype=np.uint32) * 477_000, ngrams("soup w")))),
     ],
-    ids=["subwords lost", "other subwords", "other labels", "a longer vocabulary"],
+    ids=["subwords lost", "other subwords", "other labels", "a longer vocabulary", "linear lost", "more n-grams"],
 )
 def test_files_of_two_models_are_found_out_in_one_line(
     model_copy: Path, name: str, spoil: Callable[[Path], None]

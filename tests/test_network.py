@@ -28,9 +28,10 @@ def scrambled(recipe: Recipe, classes: int = CLASSES) -> Network:
     return network
 
 
-def batch_of(words: list[list[int]], lengths: list[int], subwords: Any = None) -> dict[str, Any]:
-    batch = {"words": tf.constant(words, tf.int32), "lengths": tf.constant(lengths, tf.int32)}
-    return batch if subwords is None else batch | {"subwords": tf.constant(subwords, tf.int32)}
+def batch_of(words: list[list[int]], lengths: list[int], subwords: Any = None, places: Any = None) -> dict[str, Any]:
+    given = {"words": words, "lengths": lengths}
+    given |= {} if subwords is None else {"subwords": subwords, "places": places}
+    return {name: tf.constant(value, tf.int32) for name, value in given.items()}
 
 
 def logits(network: Network, words: list[list[int]], lengths: list[int], training: bool = False) -> Floats:
@@ -111,25 +112,40 @@ def test_mean_and_maximum_are_taken_over_the_steps_of_each_row_alone() -> None:
 
 def test_the_subwords_of_a_token_are_summed_over_the_root_of_their_number() -> None:
     network = scrambled(small(subword_buckets=6))
-    subwords = [[[1, 2, 3], [6, 0, 0], [4, 4, 0]], [[0, 0, 0], [5, 6, 0], [0, 0, 0]]]
+    subwords = [[1, 2, 3], [6, 0, 0], [4, 4, 0], [0, 0, 0], [5, 6, 0]]
     vectors = weights(network)["subwords"]
-    expected = np.zeros((2, 3, vectors.shape[1]), np.float32)
-    for place in np.ndindex(2, 3):
-        features = [feature for feature in subwords[place[0]][place[1]] if feature]
+    expected = np.zeros((len(subwords), vectors.shape[1]), np.float32)
+    for place, token in enumerate(subwords):
+        features = [feature for feature in token if feature]
         if features:
             expected[place] = vectors[features].sum(axis=0) / np.sqrt(len(features))
     np.testing.assert_allclose(network.sum_of_subwords(tf.constant(subwords)).numpy(), expected, atol=1e-6)
     assert np.abs(vectors[0]).max() > 0.1  # padding's vector is not zero: it is left out
 
 
-def test_the_vectors_of_a_word_and_of_its_subwords_are_added() -> None:
+def test_the_vectors_of_a_word_and_of_its_subwords_are_added_wherever_it_stands() -> None:
     network = scrambled(small(cell="rnn", subword_buckets=6))
     arrays = weights(network)
-    steps = arrays["words"][[3, 0]]
-    steps[1] += (arrays["subwords"][2] + arrays["subwords"][5]) / np.sqrt(2)
-    expected = simple_rnn(arrays, "layer0.forward", steps)[-1] @ arrays["output.kernel"] + arrays["output.bias"]
-    result = network(batch_of([[3, 0]], [2], [[[0, 0], [2, 5]]])).numpy()
-    np.testing.assert_allclose(result, [expected], atol=1e-5)
+    parts = np.stack([np.zeros(3), (arrays["subwords"][2] + arrays["subwords"][5]) / np.sqrt(2), arrays["subwords"][1]])
+    words, places = [[3, 0, 4], [5, 5, 5]], [[0, 1, 2], [2, 2, 1]]
+    expected = []
+    for row, here in zip(words, places, strict=True):
+        state = simple_rnn(arrays, "layer0.forward", arrays["words"][row] + parts[here])[-1]
+        expected.append(state @ arrays["output.kernel"] + arrays["output.bias"])
+    result = network(batch_of(words, [3, 3], [[0, 0], [2, 5], [1, 0]], places)).numpy()
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 2, 0, 3, 1]])
+def test_in_which_order_and_width_the_subwords_are_given_does_not_matter(order: list[int]) -> None:
+    network = scrambled(small(subword_buckets=6))
+    parts = np.array([[0, 0, 0], [1, 2, 0], [3, 0, 0], [4, 5, 6], [2, 2, 0]])
+    places = np.array([[1, 2, 3], [4, 1, 0]])
+    expected = network(batch_of([[1, 2, 3], [4, 5, 0]], [3, 2], parts, places)).numpy()
+    moved = np.pad(parts[order], ((0, 0), (0, 4)))
+    found = network(batch_of([[1, 2, 3], [4, 5, 0]], [3, 2], moved, np.argsort(order)[places])).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.abs(expected[0] - expected[1]).max() > 0.1
 
 
 @pytest.mark.parametrize("reach", [0.01, 0.5])
@@ -182,11 +198,48 @@ def test_each_time_step_between_layers_has_a_dropout_of_its_own() -> None:
     assert len({tuple(step) for step in dropped[0].tolist()}) > 8  # of 16 that four units can show
 
 
-def test_nothing_is_dropped_outside_training() -> None:
-    network = scrambled(small(layers=2, dropout=0.5))
-    first, second = (logits(network, [[3, 1, 4]], [3]) for _ in range(2))
+def transparent(recipe: Recipe) -> Network:
+    """Return a network that shows the mean and the maximum over time of the hyperbolic tangent of its vectors."""
+    network = scrambled(recipe, classes=2 * recipe.embedding_size)
+    cell = network.cells[0].cell
+    for variable, value in ((cell.kernel, np.eye(3)), (network.logits.kernel, np.eye(6))):
+        variable.assign(value)
+    for variable in (cell.recurrent_kernel, cell.bias, network.logits.bias):
+        variable.assign(np.zeros(variable.shape))
+    return network
+
+
+@pytest.mark.parametrize("buckets", [0, 6])
+def test_dropout_of_the_embedding_drops_a_dimension_in_all_steps_of_a_row(buckets: int) -> None:
+    network = transparent(small(
+        cell="rnn", units=3, pooling="mean_max", embedding_dropout=0.25, subword_buckets=buckets
+    ))  # fmt: skip
+    vectors = weights(network)["words"][[3, 1, 4]]
+    subwords, places = [[1, 5], [2, 0], [4, 3]], [[0, 1, 2]] * 300
+    if buckets:
+        vectors = vectors + network.sum_of_subwords(tf.constant(subwords)).numpy()
+    steps = np.tanh(vectors / 0.75)
+    batch = batch_of([[3, 1, 4]] * 300, [3] * 300, subwords, places)
+    dropped = network(batch, training=True).numpy().reshape(300, 2, 3)
+    zero = (dropped == 0).all(axis=1)
+    assert 0.2 < zero.mean() < 0.3
+    assert len({tuple(row) for row in zero.tolist()}) == 8  # in each row of a batch other ones
+    kept = np.broadcast_to([steps.mean(axis=0), steps.max(axis=0)], dropped.shape)
+    there = np.broadcast_to(~zero[:, None], dropped.shape)
+    np.testing.assert_allclose(dropped[there], kept[there], rtol=1e-4)
+
+
+def test_without_dropout_of_the_embedding_there_is_no_layer_for_it() -> None:
+    assert scrambled(small()).thinned is None
+    assert len(scrambled(small(embedding_dropout=0.1)).variables) == len(scrambled(small()).variables) + 1
+
+
+@pytest.mark.parametrize("changes", [{"layers": 2, "dropout": 0.5}, {"embedding_dropout": 0.5}], ids=str)
+def test_nothing_is_dropped_outside_training(changes: dict[str, Any]) -> None:
+    network = scrambled(small(**changes))
+    first, second = (logits(network, [[3, 1, 4]] * 9, [3] * 9) for _ in range(2))
     assert (first == second).all()
-    assert (first != logits(network, [[3, 1, 4]], [3], training=True)).any()
+    assert (first != logits(network, [[3, 1, 4]] * 9, [3] * 9, training=True)).any()
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])

@@ -150,12 +150,26 @@ def test_every_wrong_key_of_a_section_is_named_at_once(workspace: Workspace) -> 
         ("train.bidirectional", "on", "expected a valid boolean, found 'on'"),
         ("train.layers", 9, "expected less than or equal to 8, found 9"),
         ("train.dropout", 1, "expected less than 1, found 1"),
+        ("train.word_dropout", 1, "expected less than 1, found 1"),
+        ("train.word_dropout", -0.1, "expected greater than or equal to 0, found -0.1"),
+        ("train.token_dropout", 1, "expected less than 1, found 1"),
+        ("train.token_dropout", -0.1, "expected greater than or equal to 0, found -0.1"),
+        ("train.subword_dropout", 1, "expected less than 1, found 1"),
+        ("train.subword_dropout", -0.1, "expected greater than or equal to 0, found -0.1"),
+        ("train.embedding_dropout", 1, "expected less than 1, found 1"),
+        ("train.embedding_dropout", -0.1, "expected greater than or equal to 0, found -0.1"),
+        ("train.schedule", "linear", "expected 'constant' or 'cosine', found 'linear'"),
+        ("train.schedule", None, "expected 'constant' or 'cosine', found None"),
+        ("train.linear", 1, "expected a valid boolean, found 1"),
+        ("train.linear", "svm", "expected a valid boolean, found 'svm'"),
+        ("train.ensemble", 0, "expected greater than or equal to 1, found 0"),
+        ("train.ensemble", 65, "expected less than or equal to 64, found 65"),
         ("train.learning_rate", 0, "expected greater than 0, found 0"),
         ("train.learning_rate", {"initial": 0.1}, "expected a valid number, found {'initial': 0.1}"),
         ("train.patience", None, "expected a valid integer, found None"),
         ("evaluate.positive_label", 1, "expected a valid string, found 1"),
-        ("evaluate.threshold", 2, "expected 'validation' or less than or equal to 1, found 2"),
-        ("evaluate.threshold", "test", "expected 'validation' or a valid number, found 'test'"),
+        ("evaluate.threshold", 2, "expected 'held_out' or less than or equal to 1, found 2"),
+        ("evaluate.threshold", "test", "expected 'held_out' or a valid number, found 'test'"),
         ("evaluate.bootstrap_samples", 99, "expected greater than or equal to 100, found 99"),
         ("plot.dpi", 10, "expected greater than or equal to 30, found 10"),
     ],
@@ -164,6 +178,21 @@ def test_a_wrong_value_is_an_error_that_says_what_was_expected_and_found(
     workspace: Workspace, key: str, value: Any, said: str
 ) -> None:
     assert told(workspace, key, value) == said
+
+
+def test_a_linear_branch_beside_a_single_network_is_one_clear_line(workspace: Workspace) -> None:
+    workspace.settings(train__linear=True, train__ensemble=1)
+    said = refused(workspace, "train")
+    assert said.startswith("error: params.yaml: train: expected an ensemble of at least 2 beside the linear branch")
+    assert "set linear to false, or ensemble to 5" in said
+    assert [key for key in Recipe.model_fields if key in said] == ["ensemble", "linear"], "nothing else is wrong"
+
+
+@pytest.mark.parametrize(("linear", "ensemble"), [(False, 1), (True, 2), (False, 2)])
+def test_a_linear_branch_goes_with_an_ensemble(workspace: Workspace, linear: bool, ensemble: int) -> None:
+    workspace.settings(train__linear=linear, train__ensemble=ensemble)
+    read = params.load("train", Recipe)
+    assert (read.linear, read.ensemble) == (linear, ensemble)
 
 
 @pytest.mark.parametrize(("section", "key"), [number for number in NUMBERS if "column" not in number[1]])
@@ -200,6 +229,10 @@ def test_a_fraction_is_accepted_only_where_fractions_are(workspace: Workspace, s
         ("train.learning_rate", 1),
         ("train.clip_norm", 0),
         ("train.dropout", 0),
+        ("train.word_dropout", 0),
+        ("train.token_dropout", 0),
+        ("train.subword_dropout", 0),
+        ("train.embedding_dropout", 0),
         ("evaluate.threshold", 0),
         ("evaluate.threshold", 1),
     ],

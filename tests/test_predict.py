@@ -293,7 +293,7 @@ def test_without_a_model_the_user_is_told_how_to_make_one(tmp_path: Path) -> Non
     assert "dvc repro" in message
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "settings.json", "vocabulary.tsv", "threshold.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "settings.json", "vocabulary.tsv", "ngrams.npy", "threshold.json"])
 @pytest.mark.parametrize("content", [None, b"\x00\xff{"], ids=["missing", "damaged"])
 def test_a_model_with_a_missing_or_damaged_file_is_refused(model_copy: Path, name: str, content: bytes | None) -> None:
     (model_copy / name).unlink()

@@ -18,6 +18,7 @@ from stages import split, vectorize
 from tests.recipes import rows_of
 from tests.workspace import Workspace
 from textrnn import paths, ragged
+from textrnn.folds import commonest
 from textrnn.templates import families, template
 
 Messages = list[tuple[str, str]]
@@ -286,8 +287,8 @@ def test_a_group_larger_than_a_side_goes_to_the_next_and_the_side_is_filled_by_o
 
 def test_a_group_of_several_labels_counts_as_its_commonest() -> None:
     labels = [np.int8(number) for number in (2, 1, 1, 2, 0)]
-    assert split.commonest(labels) == 1
-    assert split.commonest(labels[2:]) == 0
+    assert commonest(labels) == 1
+    assert commonest(labels[2:]) == 0
     mixed = [("spam", "ring 1"), ("ham", "ring 2"), ("spam", "ring 3")]
     sides = sides_of(mixed * 5 + distinct(60, 40))
     assert len(set(sides[:15])) == 1

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,17 +14,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stages import train
-from stages.train import COLUMNS, best_epoch, fit, known_words, restore, state, summary
+from stages.train import held_out_table, summary
 from tests.recipes import rows_of, small
-from textrnn import checkpoint, paths, training
+from textrnn import checkpoint, ensemble, paths, ragged, training
 from textrnn.batches import Encoder
+from textrnn.ensemble import COLUMNS, Fitted, Member, best_epoch, fit
 from textrnn.export import export
-from textrnn.network import weights
+from textrnn.network import build
 from textrnn.ragged import Rows
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import deterministic, keras, tf
-from textrnn.training import Trainer, log_loss, softmax, tensors
+from textrnn.training import Trainer, cosine, log_loss, softmax, tensors
 from textrnn.vocabulary import UNKNOWN
 
 VOCABULARY, CLASSES, BUCKETS = 12, 2, 9
@@ -50,25 +51,42 @@ def encoder_of(recipe: Recipe) -> Encoder:
     return Encoder(WORDS, PARTS if recipe.subword_buckets else None, 8, recipe.masking)
 
 
-def new_trainers(recipe: Recipe) -> list[Trainer]:
+def members_of(recipe: Recipe, rows: Rows) -> list[Member]:
+    """Return the one member, or those which each leave out a part of the rows; a word is unknown to each."""
+    if recipe.ensemble == 1:
+        return [Member(rows, HELD_OUT, encoder_of(recipe))]
+    fold = np.arange(len(rows.rows)) ** 2 % 3 % recipe.ensemble  # of unequal size
+    members = []
+    for number in range(recipe.ensemble):
+        train, held_out = (ragged.take(rows, np.flatnonzero(here)) for here in (fold != number, fold == number))
+        words = np.where(np.isin(WORDS, VOCABULARY - 1 - number), UNKNOWN, WORDS)
+        members.append(Member(train, held_out, encoder_of(recipe).knowing(words)))
+    return members
+
+
+def new_trainer(recipe: Recipe) -> Trainer:
     deterministic(recipe.seed)
-    return [Trainer(recipe, VOCABULARY, CLASSES, member) for member in range(recipe.ensemble)]
+    return Trainer(recipe, VOCABULARY, CLASSES)
 
 
 @cache
-def made(recipe: Recipe) -> tuple[list[Trainer], checkpoint.Arrays]:
-    trainers = new_trainers(recipe)
-    return trainers, state(trainers)
+def made(recipe: Recipe) -> tuple[Trainer, checkpoint.Arrays]:
+    trainer = new_trainer(recipe)
+    return trainer, trainer.state()
 
 
-def trainers_of(recipe: Recipe) -> list[Trainer]:
-    """Return the trainers of a recipe as if they were new: to compile their steps takes a second each.
+def trainer_of(recipe: Recipe) -> Trainer:
+    """Return the trainer of a recipe as if it were new: to compile its steps takes a second.
 
-    How long they train is not theirs to know.
+    Where the rate is constant, how long it trains is not its to know.
     """
-    trainers, first = made(recipe.model_copy(update={"epochs": 1, "patience": 0}))
-    restore(trainers, first)
-    return trainers
+    untold = {"patience": 0, "ensemble": 1} | ({"epochs": 1} if recipe.schedule == "constant" else {})
+    trainer, first = made(recipe.model_copy(update=untold))
+    trainer.restore(first)
+    if recipe.ensemble > 1:  # the other members' first weights follow upon those of the first
+        deterministic(recipe.seed)
+        build(recipe, VOCABULARY, CLASSES)
+    return trainer
 
 
 def ignore() -> None:
@@ -78,14 +96,12 @@ def ignore() -> None:
 class Trained(NamedTuple):
     """All that a training leaves."""
 
-    history: Floats
-    arrays: list[dict[str, NDArray[np.float32]]]  # weights by name, of each member
+    fitted: Fitted
     exported: bytes
-    trainers: list[Trainer]
     steps: int  # how often it was asked whether to go on
 
 
-def fitted(recipe: Recipe, file: Path, stop_at: int = sys.maxsize, rows: Rows | None = None) -> Trained:
+def trained(recipe: Recipe, file: Path, stop_at: int = sys.maxsize, rows: Rows | None = None) -> Trained:
     """Train from the first weights or the checkpoint in `file`. Ctrl-C comes at the `stop_at`th question to go on."""
     asked = 0
 
@@ -96,25 +112,31 @@ def fitted(recipe: Recipe, file: Path, stop_at: int = sys.maxsize, rows: Rows | 
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "parent_watch", lambda: alive)
-        patch.setattr(train, "CHECKPOINT", file)
-        trainers = trainers_of(recipe)
-        history = fit(trainers, recipe, encoder_of(recipe), rows or TRAIN, HELD_OUT, repr(recipe))
-    arrays = [weights(one.network) for one in trainers]
-    return Trained(history, arrays, export(arrays, recipe, CLASSES), trainers, asked)
+        patch.setattr(ensemble, "parent_watch", lambda: alive)
+        patch.setattr(ensemble, "CHECKPOINT", file)
+        fitted = fit(trainer_of(recipe), members_of(recipe, rows or TRAIN), recipe, repr(recipe))
+    return Trained(fitted, export(fitted.weights, recipe, CLASSES), asked)
 
 
 TRAIN, HELD_OUT = toy(18, wrong=0.2), toy(12, seed=1)
-BATCHES = 5  # of TRAIN in an epoch
 
 RECIPES = {
     "rnn, rmsprop": small(cell="rnn", optimizer="rmsprop", dropout=0.3),
     "lstm, adamw, patience": small(cell="lstm", dropout=0.3, patience=2, learning_rate=0.3, epochs=6),
-    "gru, adamw, ensemble, subwords": small(cell="gru", dropout=0.3, ensemble=2, subword_buckets=BUCKETS),
+    "gru, ensemble, subwords, noise, cosine": small(
+        dropout=0.3, ensemble=3, subword_buckets=BUCKETS, token_dropout=0.2, word_dropout=0.2, subword_dropout=0.2,
+        embedding_dropout=0.2, schedule="cosine", epochs=4,
+    ),
     "two layers, rmsprop, patience": small(
         optimizer="rmsprop", dropout=0.3, patience=2, layers=2, pooling="mean_max", learning_rate=0.3, epochs=5,
     ),
+    "rnn, ensemble, patience": small(cell="rnn", dropout=0.3, ensemble=2, patience=2, learning_rate=0.3, epochs=6),
 }  # fmt: skip
+
+
+def questions(recipe: Recipe) -> int:
+    """Return how often an epoch asks whether to go on: before each step, and before it is saved."""
+    return sum(-(-len(member.train.rows) // recipe.batch_size) for member in members_of(recipe, TRAIN)) + 1
 
 
 @pytest.fixture(scope="module")
@@ -124,18 +146,20 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], T
 
     def give(name: str) -> Trained:
         if name not in done:
-            done[name] = fitted(RECIPES[name], tmp_path_factory.mktemp("checkpoint") / "file")
+            done[name] = trained(RECIPES[name], tmp_path_factory.mktemp("checkpoint") / "file")
         return done[name]
 
     return give
 
 
+def in_bytes(arrays: dict[str, NDArray[Any]]) -> dict[str, bytes]:
+    return {name: array.tobytes() for name, array in arrays.items()}
+
+
 def assert_same(found: Trained, expected: Trained) -> None:
-    assert found.history.tolist() == expected.history.tolist()
-    for one, other in zip(found.arrays, expected.arrays, strict=True):
-        assert {name: array.tobytes() for name, array in one.items()} == {
-            name: array.tobytes() for name, array in other.items()
-        }
+    assert found.fitted.history.tolist() == expected.fitted.history.tolist()
+    assert list(map(in_bytes, found.fitted.weights)) == list(map(in_bytes, expected.fitted.weights))
+    assert [one.tobytes() for one in found.fitted.logits] == [one.tobytes() for one in expected.fitted.logits]
     assert found.exported == expected.exported
 
 
@@ -144,17 +168,17 @@ def test_a_training_interrupted_anywhere_ends_as_if_it_had_not_been(
     name: str, uninterrupted: Callable[[str], Trained], tmp_path: Path
 ) -> None:
     recipe = RECIPES[name]
-    epoch = BATCHES * recipe.ensemble + 1  # questions in an epoch: before each step, and before it is saved
+    epoch = questions(recipe)
     for stop_at in (
         3,  # amid the first epoch
         epoch + 1,  # it is saved: before the first step of the second
-        epoch - 2,  # amid the second, perhaps of the second member
+        epoch - 2,  # amid the second, perhaps of another member
         epoch,  # after the last step of the second, which is not saved
         epoch + 3,  # the second is saved: amid the third
     ):
         with pytest.raises(KeyboardInterrupt):
-            fitted(recipe, tmp_path / "file", stop_at)
-    resumed = fitted(recipe, tmp_path / "file")
+            trained(recipe, tmp_path / "file", stop_at)
+    resumed = trained(recipe, tmp_path / "file")
     assert_same(resumed, uninterrupted(name))
     assert resumed.steps == uninterrupted(name).steps - 2 * epoch
 
@@ -163,8 +187,8 @@ def test_a_training_interrupted_after_its_last_epoch_trains_no_more(
     uninterrupted: Callable[[str], Trained], tmp_path: Path
 ) -> None:
     name = "lstm, adamw, patience"
-    fitted(RECIPES[name], tmp_path / "file")
-    resumed = fitted(RECIPES[name], tmp_path / "file", stop_at=1)
+    trained(RECIPES[name], tmp_path / "file")
+    resumed = trained(RECIPES[name], tmp_path / "file", stop_at=1)
     assert resumed.steps == 0
     assert_same(resumed, uninterrupted(name))
 
@@ -175,9 +199,9 @@ def test_a_training_with_a_damaged_checkpoint_begins_anew(
 ) -> None:
     name, file = "rnn, rmsprop", tmp_path / "file"
     with pytest.raises(KeyboardInterrupt):
-        fitted(RECIPES[name], file, BATCHES + 3)
+        trained(RECIPES[name], file, questions(RECIPES[name]) + 2)
     file.write_bytes(damage(file.read_bytes()))
-    again = fitted(RECIPES[name], file)
+    again = trained(RECIPES[name], file)
     assert again.steps == uninterrupted(name).steps
     assert_same(again, uninterrupted(name))
 
@@ -187,31 +211,34 @@ def test_a_checkpoint_of_another_recipe_is_not_taken_up(
 ) -> None:
     name, file = "rnn, rmsprop", tmp_path / "file"
     with pytest.raises(KeyboardInterrupt):
-        fitted(RECIPES[name].model_copy(update={"seed": 1}), file, BATCHES + 3)
-    assert_same(fitted(RECIPES[name], file), uninterrupted(name))
+        trained(RECIPES[name].model_copy(update={"seed": 1}), file, questions(RECIPES[name]) + 2)
+    assert_same(trained(RECIPES[name], file), uninterrupted(name))
 
 
-def test_patience_leaves_the_weights_of_the_best_epoch(uninterrupted: Callable[[str], Trained], tmp_path: Path) -> None:
-    name = "lstm, adamw, patience"
+@pytest.mark.parametrize("name", ["lstm, adamw, patience", "rnn, ensemble, patience"])
+def test_patience_leaves_the_weights_of_the_best_epoch(
+    name: str, uninterrupted: Callable[[str], Trained], tmp_path: Path
+) -> None:
     stopped = uninterrupted(name)
-    losses = stopped.history[:, COLUMNS.index("held_out_loss")]
-    best = best_epoch(stopped.history)
+    history = stopped.fitted.history
+    losses = history[:, COLUMNS.index("held_out_loss")]
+    best = best_epoch(history)
     assert losses[best - 1] == losses.min()
     assert len(losses) == best + RECIPES[name].patience < RECIPES[name].epochs
-    short = fitted(RECIPES[name].model_copy(update={"patience": 0, "epochs": best}), tmp_path / "file")
-    assert_same(stopped._replace(history=stopped.history[:best]), short)
+    short = trained(RECIPES[name].model_copy(update={"patience": 0, "epochs": best}), tmp_path / "file")
+    assert_same(stopped._replace(fitted=stopped.fitted._replace(history=history[:best])), short)
 
 
 def test_without_patience_every_epoch_is_trained_and_the_last_weights_stay(tmp_path: Path) -> None:
     recipe = RECIPES["lstm, adamw, patience"].model_copy(update={"patience": 0})
-    trained = fitted(recipe, tmp_path / "file")
-    assert trained.history[:, 0].tolist() == list(range(1, recipe.epochs + 1))
-    assert best_epoch(trained.history) < recipe.epochs
+    fitted = trained(recipe, tmp_path / "file").fitted
+    assert fitted.history[:, 0].tolist() == list(range(1, recipe.epochs + 1))
+    assert best_epoch(fitted.history) < recipe.epochs
     stored = checkpoint.load(tmp_path / "file", repr(recipe))
     assert stored is not None
     assert not stored.best
     variables = {array.tobytes() for array in stored.now.values()}
-    assert {array.tobytes() for array in trained.arrays[0].values()} <= variables
+    assert set(in_bytes(fitted.weights[0]).values()) <= variables
 
 
 @pytest.mark.parametrize(
@@ -225,15 +252,20 @@ def test_the_best_epoch_is_the_first_with_the_lowest_held_out_loss(losses: list[
 
 def test_the_metrics_are_those_of_the_epoch_whose_weights_are_kept() -> None:
     history = np.array([[1, 0.5, 0.75, 0.4, 0.8], [2, 0.25, 1, 0.3, 0.9], [3, 0.125, 1, 0.6, 0.7]])
-    trainers = trainers_of(small(ensemble=2))
-    parameters = sum(array.size for one in trainers for array in weights(one.network).values())
-    assert summary(history, 2, "validation", trainers) == {
+    member = {"words": np.zeros((4, 3), np.float32), "output.bias": np.zeros(2, np.float32)}
+    assert summary(Fitted(history, [member, member], []), 2, "validation") == {
         "epochs": 3,
         "best_epoch": 2,
-        "parameters": parameters,
+        "parameters": 28,
         "loss": {"train": 0.25, "validation": 0.3},
         "accuracy": {"train": 1, "validation": 0.9},
     }
+
+
+def test_the_held_out_rows_are_written_with_a_probability_for_each_label() -> None:
+    table = held_out_table(np.array([7, 2]), np.array([[0.25, 0.75], [1 / 3, 2 / 3]]), ["ham", "spam"])
+    assert table == "row\tham\tspam\n7\t0.250000\t0.750000\n2\t0.333333\t0.666667\n"
+    assert held_out_table(np.zeros(0, np.int64), np.zeros((0, 2)), ["ham", "spam"]) == "row\tham\tspam\n"
 
 
 @pytest.mark.parametrize(
@@ -243,7 +275,7 @@ def test_the_metrics_are_those_of_the_epoch_whose_weights_are_kept() -> None:
 )
 def test_what_can_be_learnt_is_learnt(changes: dict[str, Any], tmp_path: Path) -> None:
     recipe = small(**({"units": 8, "embedding_size": 8, "epochs": 8, "learning_rate": 0.03} | changes))
-    history = fitted(recipe, tmp_path / "file", rows=toy(150, seed=2)).history
+    history = trained(recipe, tmp_path / "file", rows=toy(150, seed=2)).fitted.history
     columns = dict(zip(COLUMNS, history.T, strict=True))
     for side in ("train", "held_out"):
         assert columns[f"{side}_loss"][-1] < columns[f"{side}_loss"][0] / 2
@@ -254,25 +286,58 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(
     uninterrupted: Callable[[str], Trained], tmp_path: Path
 ) -> None:
     name = "rnn, rmsprop"
-    first, again = (state(make(RECIPES[name])) for make in (trainers_of, new_trainers))
-    assert {key: array.tobytes() for key, array in again.items()} == {
-        key: array.tobytes() for key, array in first.items()
-    }
-    assert_same(fitted(RECIPES[name], tmp_path / "again"), uninterrupted(name))
-    other = fitted(RECIPES[name].model_copy(update={"seed": 1}), tmp_path / "other")
+    first, again = (in_bytes(make(RECIPES[name]).state()) for make in (trainer_of, new_trainer))
+    assert again == first
+    assert_same(trained(RECIPES[name], tmp_path / "again"), uninterrupted(name))
+    other = trained(RECIPES[name].model_copy(update={"seed": 1}), tmp_path / "other")
     assert other.exported != uninterrupted(name).exported
 
 
-def test_the_members_of_an_ensemble_differ_and_are_measured_by_their_mean_probability(
-    uninterrupted: Callable[[str], Trained],
+def test_each_member_of_an_ensemble_begins_with_other_weights_and_another_dropout() -> None:
+    trainer = new_trainer(small(dropout=0.3, embedding_dropout=0.3, subword_buckets=BUCKETS))
+    states = [trainer.beginning(number) for number in range(3)]
+    assert in_bytes(states[0]) == in_bytes(trainer.state())
+    variables = trainer.network.variables
+    for one, other in combinations(states, 2):
+        alike = [number for number in map(str, range(len(one))) if (one[number] == other[number]).all()]
+        own = [variables[int(number)].path for number in alike if int(number) < len(variables)]
+        assert [path.rpartition("/")[2] for path in own] == ["bias", "bias"], "all others are drawn"
+        assert len(alike) - len(own) == len(trainer.optimizer.variables)
+
+
+def test_a_state_that_is_put_back_is_trained_as_before() -> None:
+    recipe = RECIPES["gru, ensemble, subwords, noise, cosine"]
+    trainer, encoder = trainer_of(recipe), encoder_of(recipe)
+    trainer.epoch(TRAIN, encoder, 1, (0, 1, 0), ignore)
+    between = trainer.state()
+    first = trainer.epoch(TRAIN, encoder, 2, (0, 2, 0), ignore), in_bytes(trainer.state())
+    trainer.restore(between)
+    assert (trainer.epoch(TRAIN, encoder, 2, (0, 2, 0), ignore), in_bytes(trainer.state())) == first
+    assert first[1] != in_bytes(between)
+
+
+ENSEMBLES = [name for name, recipe in RECIPES.items() if recipe.ensemble > 1]
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_the_members_of_an_ensemble_end_with_other_weights(name: str, uninterrupted: Callable[[str], Trained]) -> None:
+    arrays = uninterrupted(name).fitted.weights
+    assert len(arrays) == RECIPES[name].ensemble
+    assert all((arrays[0][one] != other[one]).any() for other in arrays[1:] for one in other)
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_an_ensemble_is_measured_on_what_each_member_says_of_the_rows_it_left_out(
+    name: str, uninterrupted: Callable[[str], Trained]
 ) -> None:
-    name = "gru, adamw, ensemble, subwords"
-    trained, recipe = uninterrupted(name), RECIPES[name]
-    first, second = trained.arrays
-    assert all((first[one] != second[one]).any() for one in first)
-    mean = np.mean([one.probabilities(HELD_OUT, encoder_of(recipe)) for one in trained.trainers], axis=0)
-    accuracy = np.mean(mean.argmax(axis=1) == HELD_OUT.labels)
-    assert trained.history[-1, 3:].tolist() == [round(log_loss(mean, HELD_OUT.labels), 6), round(accuracy, 6)]
+    recipe, fitted = RECIPES[name], uninterrupted(name).fitted
+    members = members_of(recipe, TRAIN)
+    assert sorted(row for member in members for row in member.held_out.rows.tolist()) == TRAIN.rows.tolist()
+    assert [len(logits) for logits in fitted.logits] == [len(member.held_out.rows) for member in members]
+    probabilities, labels = softmax(np.vstack(fitted.logits)), np.concatenate([one.held_out.labels for one in members])
+    accuracy = np.mean(probabilities.argmax(axis=1) == labels)
+    best = best_epoch(fitted.history) if recipe.patience else recipe.epochs
+    assert fitted.history[best - 1, 3:].tolist() == [round(log_loss(probabilities, labels), 6), round(accuracy, 6)]
 
 
 @pytest.fixture
@@ -286,7 +351,7 @@ def descent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def step_of(recipe: Recipe, rows: Rows, chosen: list[int]) -> tuple[Floats, Floats]:
     """Return all weights at the start, and by how much one step over the chosen rows lowers them."""
-    (trainer,) = new_trainers(recipe)
+    trainer = new_trainer(recipe)
     before = flat(trainer)
     encoder = encoder_of(recipe)
     trainer.step(tensors(encoder.batch(rows, np.array(chosen), encoder.lengths(rows))))
@@ -334,28 +399,80 @@ def test_the_first_step_of_rmsprop_divides_by_a_mean_square_that_begins_at_one()
 
 @pytest.mark.usefixtures("descent")
 def test_an_epoch_reports_means_over_rows_though_its_last_batch_is_smaller() -> None:
-    (trainer,) = new_trainers(small(learning_rate=1e-30, embedding_range=5.0))  # nothing is learnt in between
+    trainer = new_trainer(small(learning_rate=1e-30, embedding_range=5.0))  # nothing is learnt in between
     encoder = encoder_of(trainer.recipe)
     asked = []
-    loss, accuracy = trainer.epoch(TRAIN, encoder, (0, 1, 0), lambda: asked.append(True))
-    probabilities = trainer.probabilities(TRAIN, encoder)
+    loss, accuracy = trainer.epoch(TRAIN, encoder, 1, (0, 1, 0), lambda: asked.append(True))
+    probabilities = softmax(trainer.predict(TRAIN, encoder))
     right = probabilities.argmax(axis=1) == TRAIN.labels
     assert 0 < right.mean() < 1
     assert accuracy == right.mean()
     assert loss == pytest.approx(log_loss(probabilities, TRAIN.labels), rel=1e-5)
-    assert len(asked) == BATCHES
+    assert len(asked) == 5
 
 
-def test_probabilities_come_in_the_order_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    (trainer,) = new_trainers(small(embedding_range=5.0))
+@pytest.mark.usefixtures("descent")
+@pytest.mark.parametrize("noise", ["token_dropout", "word_dropout", "subword_dropout"])
+def test_noise_changes_what_is_learnt_and_not_what_is_predicted(noise: str) -> None:
+    plain = small(subword_buckets=BUCKETS, embedding_range=2.0, learning_rate=1.0, batch_size=100)
+    ends = []
+    for recipe in (plain, plain.model_copy(update={noise: 0.5})):
+        trainer, encoder = new_trainer(recipe), encoder_of(recipe)
+        assert (trainer.predict(TRAIN, encoder) == trainer.predict(TRAIN, encoder)).all()
+        trainer.epoch(TRAIN, encoder, 1, (0, 1, 0), ignore)
+        ends.append(flat(trainer))
+    assert np.abs(ends[0] - ends[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("done", "share"),
+    [(0, 0), (0.05, 0.5), (0.1, 1), (0.325, 0.5 + 0.5**1.5), (0.55, 0.5), (0.775, 0.5 - 0.5**1.5), (1, 0)],
+)
+def test_the_rate_rises_for_a_tenth_of_the_steps_and_falls_as_half_a_cosine(done: float, share: float) -> None:
+    assert cosine(done) == pytest.approx(share, abs=1e-12)
+
+
+@pytest.mark.usefixtures("descent")
+def test_each_step_has_the_rate_of_its_place_among_all_steps() -> None:
+    trainer = new_trainer(small(schedule="cosine", epochs=2, learning_rate=0.1))
+    rates: list[float] = []
+
+    def look() -> None:
+        rates.append(float(trainer.optimizer.learning_rate.numpy()))
+
+    for number in (1, 2):
+        trainer.epoch(TRAIN, encoder_of(trainer.recipe), number, (0, number, 0), look)
+    look()
+    expected = [0.1 * cosine(place) for place in (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)]
+    np.testing.assert_allclose(rates[1:], expected, rtol=1e-5)  # each is seen when the next step is about to come
+
+
+@pytest.mark.usefixtures("descent")
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_a_step_is_as_large_as_the_rate_of_its_epoch(number: int) -> None:
+    moved = {}
+    for schedule in ("constant", "cosine"):
+        trainer = new_trainer(small(schedule=schedule, epochs=4, batch_size=100, learning_rate=1.0, clip_norm=0.0))
+        before = flat(trainer)
+        trainer.epoch(TRAIN, encoder_of(trainer.recipe), number, (0, 1, 0), ignore)
+        moved[schedule] = before - flat(trainer)
+    share = {1: 0.5 * (1 + np.cos(np.pi * 0.025 / 0.9)), 2: 0.5 * (1 + np.cos(np.pi * 0.275 / 0.9)),
+             4: 0.5 * (1 + np.cos(np.pi * 0.775 / 0.9))}[number]  # fmt: skip
+    assert np.abs(moved["constant"]).max() > 0.01
+    np.testing.assert_allclose(moved["cosine"], share * moved["constant"], rtol=0, atol=1e-6)
+
+
+def test_logits_come_in_the_order_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = new_trainer(small(embedding_range=5.0))
     encoder = encoder_of(trainer.recipe)
     monkeypatch.setattr(training, "PREDICTION_BATCH", 4)
-    found = trainer.probabilities(TRAIN, encoder)
+    found = trainer.predict(TRAIN, encoder)
     lengths = encoder.lengths(TRAIN)
-    for row, probabilities in enumerate(found):
-        logits = trainer.network(tensors(encoder.batch(TRAIN, np.array([row]), lengths))).numpy()
-        np.testing.assert_allclose(probabilities, softmax(logits)[0], atol=1e-6)
-    np.testing.assert_allclose(found.sum(axis=1), 1)
+    for row, logits in enumerate(found):
+        expected = trainer.network(tensors(encoder.batch(TRAIN, np.array([row]), lengths))).numpy()
+        np.testing.assert_allclose(logits, expected[0], atol=1e-6)
+    assert np.ptp(found[:, 1] - found[:, 0]) > 0.1
+    assert trainer.predict(rows_of([]), encoder).shape == (0, CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -374,39 +491,11 @@ def test_the_loss_is_the_mean_cross_entropy_and_finite_for_what_was_held_impossi
     assert 50 < log_loss(np.array([[1.0, 0.0]]), np.array([1], np.int8)) < 100
 
 
-@pytest.mark.parametrize(
-    ("least", "words", "kept"),
-    [
-        (0, [3, 1, 0, 2, 4], [("b", 3), ("d", 2), ("a", 1), ("e", 1)]),
-        (1, [0, 1, 0, 2, 0], [("b", 3), ("d", 2)]),
-        (2, [0, 1, 0, 0, 0], [("b", 3)]),
-        (3, [0, 0, 0, 0, 0], []),
-    ],
-)
-def test_words_are_kept_that_training_rows_hold_more_often_than_the_least(
-    least: int, words: list[int], kept: list[tuple[str, int]]
-) -> None:
-    found, counts = known_words(
-        rows_of([[1, 3, 1], [0, 1], [3, 4]]), list("abcde"), least
-    )  # 2 stands in a test row alone
-    assert found.tolist() == words
-    assert found.dtype == np.int32
-    assert counts == kept
-    assert found[2] == UNKNOWN
-
-
-def test_words_as_frequent_as_each_other_stand_by_the_alphabet_whatever_other_rows_hold() -> None:
-    for tokens in (list("abcde"), list("ecadb")):  # what test rows hold decides which of them comes first
-        found, counts = known_words(rows_of([[4, 2, 0, 3, 1]]), tokens, 0)
-        assert counts == [(token, 1) for token in "abcde"]
-        assert [counts[number - 1][0] for number in found] == tokens
-
-
 def digest(file: Path, stop_at: int = sys.maxsize) -> str:
     """Return a hash of what a few epochs make of a network large enough for several threads."""
     recipe = small(units=64, embedding_size=64, batch_size=64, pooling="mean_max", dropout=0.3,
                    subword_buckets=BUCKETS)  # fmt: skip
-    return hashlib.sha256(fitted(recipe, file, stop_at, toy(256)).exported).hexdigest()
+    return hashlib.sha256(trained(recipe, file, stop_at, toy(256)).exported).hexdigest()
 
 
 def test_a_training_goes_on_in_another_process_with_other_threads_and_variables(tmp_path: Path) -> None:

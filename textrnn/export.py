@@ -12,8 +12,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from textrnn.blend import Blend
+from textrnn.linear import Linear
 from textrnn.recipe import Recipe
 
+INT32 = TensorProto.INT32
 OPSET, IR_VERSION = 17, 8  # the oldest with all that is used here, so that old runtimes load it too
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 GATES = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # Keras' place of each gate in ONNX' order
@@ -44,25 +47,37 @@ class Graph:
         return names
 
 
-def export(members: list[Weights], recipe: Recipe, classes: int) -> bytes:
-    """Return a serialised ONNX model of the members' mean probability.
+def export(
+    members: list[Weights], recipe: Recipe, classes: int, linear: Linear | None = None, blend: Blend | None = None
+) -> bytes:
+    """Return a serialised ONNX model: the members' mean logits, blended with the linear branch if there is one.
 
-    Inputs: int32 words (batch, time), lengths (batch) and, if the recipe has subword buckets,
-    subwords (batch, time, features). Output: float32 probabilities (batch, classes).
+    Inputs: int32 words (batch, time), lengths (batch); if the recipe has subword buckets, int32 subwords
+    (tokens, features) and places (batch, time); with a linear branch, int32 ngrams (batch, most), the
+    places of a row's n-grams among the known ones counted from 1 and padded with 0, and float32 size
+    (batch, 1). Output: float32 probabilities (batch, classes).
     """
     graph = Graph()
     outputs = [member(graph, weights, recipe, f"member{number}.") for number, weights in enumerate(members)]
     (total,) = graph.add("Sum", *outputs)
-    scale = graph.constant("members", np.array(len(members), np.float32))
-    graph.nodes.append(helper.make_node("Div", [total, scale], ["probabilities"]))
-    shapes: dict[str, list[str | int]] = {"words": ["batch", "time"], "lengths": ["batch"]}
+    (logits,) = graph.add("Div", total, graph.constant("members", np.array(len(members), np.float32)))
+    if blend:
+        features = [logits, *([decisions(graph, linear), "size"] if linear else [])]
+        (joined,) = graph.add("Concat", *features, axis=-1)
+        kernel = graph.constant("blend.kernel", blend.kernel.astype(np.float32))
+        (logits,) = graph.add("Gemm", joined, kernel, graph.constant("blend.bias", blend.bias.astype(np.float32)))
+    graph.nodes.append(helper.make_node("Softmax", [logits], ["probabilities"], axis=-1))
+    inputs: dict[str, tuple[int, list[str | int]]]
+    inputs = {"words": (INT32, ["batch", "time"]), "lengths": (INT32, ["batch"])}
     if recipe.subword_buckets:
-        shapes["subwords"] = ["batch", "time", "features"]
+        inputs |= {"subwords": (INT32, ["tokens", "features"]), "places": (INT32, ["batch", "time"])}
+    if linear:
+        inputs |= {"ngrams": (INT32, ["batch", "most"]), "size": (TensorProto.FLOAT, ["batch", 1])}
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "textrnn",
-            [helper.make_tensor_value_info(name, TensorProto.INT32, shape) for name, shape in shapes.items()],
+            [helper.make_tensor_value_info(name, *kind) for name, kind in inputs.items()],
             [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes])],
             list(graph.constants.values()),
         ),
@@ -74,8 +89,21 @@ def export(members: list[Weights], recipe: Recipe, classes: int) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
+def decisions(graph: Graph, linear: Linear) -> str:
+    """Add the linear branch and return the name of its decisions, (batch, decisions)."""
+    idf = np.concatenate([[0], linear.idf]).astype(np.float32)  # the row of the padding, which adds nothing
+    weighted = np.vstack([np.zeros_like(linear.weights[:1]), linear.weights * linear.idf[:, None]]).astype(np.float32)
+    (values,) = graph.add("Gather", graph.constant("linear.idf", idf), "ngrams")
+    (norm,) = graph.add("ReduceL2", values, axes=[1], keepdims=1)
+    (norm,) = graph.add("Max", norm, graph.constant("linear.least", np.array(1e-6, np.float32)))  # where none is known
+    (parts,) = graph.add("Gather", graph.constant("linear.weights", weighted), "ngrams")
+    (total,) = graph.add("ReduceSum", parts, graph.ints(1), keepdims=0)
+    (scaled,) = graph.add("Div", total, norm)
+    return graph.add("Add", scaled, graph.constant("linear.intercept", linear.intercept.astype(np.float32)))[0]
+
+
 def member(graph: Graph, weights: Weights, recipe: Recipe, prefix: str) -> str:
-    """Add one network and return the name of its probabilities."""
+    """Add one network and return the name of its logits."""
     values = embedded(graph, weights, prefix)
     (values,) = graph.add("Transpose", values, perm=[1, 0, 2])  # time first, as the recurrent nodes want it
     steps = "lengths" if recipe.masking else ""
@@ -84,8 +112,7 @@ def member(graph: Graph, weights: Weights, recipe: Recipe, prefix: str) -> str:
     pooled = mean_max(graph, values) if recipe.pooling == "mean_max" else state
     kernel = graph.constant(prefix + "output.kernel", weights["output.kernel"])
     bias = graph.constant(prefix + "output.bias", weights["output.bias"])
-    (logits,) = graph.add("Gemm", pooled, kernel, bias)
-    return graph.add("Softmax", logits, axis=-1)[0]
+    return graph.add("Gemm", pooled, kernel, bias)[0]
 
 
 def embedded(graph: Graph, weights: Weights, prefix: str) -> str:
@@ -96,12 +123,13 @@ def embedded(graph: Graph, weights: Weights, prefix: str) -> str:
     vectors = weights["subwords"].copy()
     vectors[0] = 0  # padding adds nothing to the sum
     (parts,) = graph.add("Gather", graph.constant(prefix + "subwords", vectors), "subwords")
-    (total,) = graph.add("ReduceSum", parts, graph.ints(2), keepdims=0)
+    (total,) = graph.add("ReduceSum", parts, graph.ints(1), keepdims=0)
     (present,) = graph.add("Cast", graph.add("Sign", "subwords")[0], to=TensorProto.FLOAT)
-    (count,) = graph.add("ReduceSum", present, graph.ints(2), keepdims=1)
+    (count,) = graph.add("ReduceSum", present, graph.ints(1), keepdims=1)
     (count,) = graph.add("Max", count, graph.constant("one", np.array(1, np.float32)))
     (scaled,) = graph.add("Div", total, graph.add("Sqrt", count)[0])
-    return graph.add("Add", values, scaled)[0]
+    (placed,) = graph.add("Gather", scaled, "places")
+    return graph.add("Add", values, placed)[0]
 
 
 def recurrent(

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from textrnn.errors import UserError
 
 
@@ -60,6 +63,24 @@ def read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise UserError(f"expected the file {path}, found none: run `dvc repro`, which makes it") from None
+
+
+def read_array(path: Path) -> Any:
+    """Return the array in the `.npy` file at `path`, mapped. Raises UserError when missing, ValueError if damaged."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"expected the file {path}, found none: run `dvc repro`, which makes it") from None
+    except EOFError as error:
+        raise ValueError(str(error)) from None
+    except ValueError:  # an empty array cannot be mapped
+        return np.load(path, allow_pickle=False)
+
+
+def write_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write one array as a `.npy` file."""
+    with replacing(path) as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def read_table(path: Path) -> list[list[str]]:

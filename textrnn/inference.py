@@ -1,10 +1,10 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from textrnn.batches import by_length
 from textrnn.errors import UserError
-from textrnn.files import read_json
+from textrnn.files import read_array, read_json
+from textrnn.ngrams import lookup, ngrams, size
 from textrnn.normalise import Normalisation, normalise
 from textrnn.params import Section
 from textrnn.subwords import features
@@ -32,6 +33,7 @@ class Settings(Section):
     max_sequence_length: int
     masking: bool
     subword_buckets: int
+    linear: bool
     normalisation: Normalisation
 
 
@@ -47,6 +49,7 @@ class Model(NamedTuple):
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
+    ngrams: NDArray[np.uint32]  # hashes of the n-grams that the linear branch knows, in order
     settings: Settings
 
 
@@ -56,6 +59,10 @@ def load(directory: Path) -> Model:
         settings = Settings.model_validate(read_json(path))
     with whole(directory / "vocabulary.tsv") as path:
         ids = {token: number for number, token in enumerate(read_tokens(path), UNKNOWN + 1)}
+    with whole(directory / "ngrams.npy") as path:
+        known = read_array(path)
+        if known.dtype != np.uint32 or known.ndim != 1:
+            raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
     try:
         session = onnxruntime.InferenceSession((directory / "model.onnx").read_bytes())
     except FileNotFoundError:
@@ -63,7 +70,7 @@ def load(directory: Path) -> Model:
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
         why = " ".join(str(error).split())
         raise UserError(f"expected a model in {directory}/model.onnx, found another file: {why}") from None
-    return Model(session=session, ids=ids, settings=settings)
+    return Model(session, ids, known, settings)
 
 
 def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
@@ -112,6 +119,8 @@ def probabilities(
     result = np.zeros((len(texts), len(model.settings.labels)))
     for chosen in counted(list(by_length(lengths, BATCH))):
         inputs = encode(model, [tokens[row] for row in chosen], lengths[chosen])
+        if model.settings.linear:
+            inputs |= linear_inputs(model, [texts[row] for row in chosen])
         try:
             (result[chosen],) = model.session.run(None, inputs)
         except Exception as error:  # noqa: BLE001  # as in load
@@ -131,21 +140,35 @@ def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> ND
     return likeliest.astype(np.int8)
 
 
-def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) -> dict[str, NDArray[np.int32]]:
-    """Return the inputs of the graph: words, lengths, and subwords where the model reads them."""
+def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Return the inputs of the networks: words, lengths, and subwords and places where the model reads them."""
     time = int(lengths.max())
     words = np.zeros((len(tokens), time), np.int32)
     for place, row in zip(words, tokens, strict=True):
         place[: len(row)] = [model.ids.get(token, UNKNOWN) for token in row]
     inputs = {"words": words, "lengths": lengths.astype(np.int32)}
     if model.settings.subword_buckets:
-        parts = [[cached_features(token, model.settings.subword_buckets) for token in row] for row in tokens]
-        most = max((len(part) for row in parts for part in row), default=1)
-        inputs["subwords"] = np.zeros((len(tokens), time, most), np.int32)
-        for row, row_parts in zip(inputs["subwords"], parts, strict=True):
-            for step, part in zip(row, row_parts, strict=False):
-                step[: len(part)] = part
+        places: dict[str, int] = {"": 0}  # no token is empty: this one is the padding, which has no features
+        inputs["places"] = np.zeros_like(words)
+        for place, row in zip(inputs["places"], tokens, strict=True):
+            place[: len(row)] = [places.setdefault(token, len(places)) for token in row]
+        parts = [cached_features(token, model.settings.subword_buckets) if token else [] for token in places]
+        inputs["subwords"] = padded(parts)
     return inputs
+
+
+def linear_inputs(model: Model, texts: list[str]) -> dict[str, NDArray[Any]]:
+    """Return the inputs of the graph's linear branch: ngrams and size."""
+    places = [1 + lookup(model.ngrams, ngrams(text)) for text in texts]
+    return {"ngrams": padded(places), "size": np.array([[size(text)] for text in texts], np.float32)}
+
+
+def padded(rows: Sequence[Sequence[int] | NDArray[np.int64]]) -> NDArray[np.int32]:
+    """Return the rows as one array, shape (rows, longest, at least 1), padded with 0."""
+    array = np.zeros((len(rows), max(1, *map(len, rows))), np.int32)
+    for place, row in zip(array, rows, strict=True):
+        place[: len(row)] = row
+    return array
 
 
 cached_features = lru_cache(maxsize=100_000)(features)

@@ -20,6 +20,10 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         self.recipe = recipe
         self.words = embedding(vocabulary_size, recipe)
         self.subwords: Any = embedding(recipe.subword_buckets + 1, recipe) if recipe.subword_buckets else None
+        # Of rate 0 it is left out: it would take a seed, and the layers after it other ones.
+        self.thinned: Any = (
+            keras.layers.SpatialDropout1D(recipe.embedding_dropout) if recipe.embedding_dropout else None
+        )
         self.cells = [recurrent(recipe, last=number == recipe.layers - 1) for number in range(recipe.layers)]
         self.dropouts = [keras.layers.Dropout(recipe.dropout) for _ in self.cells]  # after each cell's layer
         self.logits = keras.layers.Dense(classes)
@@ -28,11 +32,14 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         """Return logits, float32 (batch, classes).
 
         `batch` holds int32 words (batch, time), lengths (batch) and, where the recipe has subword
-        buckets, subwords (batch, time, features) padded with 0.
+        buckets, the subwords (tokens, features), padded with 0, of the tokens that occur, and places
+        (batch, time), which say where each of them stands.
         """
         values = self.words(batch["words"])
         if self.subwords is not None:
-            values += self.sum_of_subwords(batch["subwords"])
+            values += tf.gather(self.sum_of_subwords(batch["subwords"]), batch["places"])
+        if self.thinned is not None:
+            values = self.thinned(values, training=training)
         mask = tf.sequence_mask(batch["lengths"], tf.shape(batch["words"])[1])
         for cell, dropout in zip(self.cells, self.dropouts, strict=True):
             values = cell(values, mask=mask if self.recipe.masking else None)
@@ -78,7 +85,8 @@ def build(recipe: Recipe, vocabulary_size: int, classes: int, member: int = 0) -
     network({
         "words": tf.zeros((1, 1), tf.int32),
         "lengths": tf.ones(1, tf.int32),
-        "subwords": tf.zeros((1, 1, 1), tf.int32),
+        "subwords": tf.zeros((1, 1), tf.int32),
+        "places": tf.zeros((1, 1), tf.int32),
     })  # fmt: skip
     start(network, np.random.default_rng([recipe.seed, member]))
     return network

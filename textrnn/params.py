@@ -61,4 +61,6 @@ def _explained(key: str, problems: Sequence[Any], kind: type[Section]) -> str:
         return f"{key}: expected this setting, found none: add it"
     wanted = " or ".join(problem["msg"].removeprefix("Value error, ") for problem in problems)
     wanted = wanted.replace("Input should be ", "").replace("String should ", "to ").removeprefix("expected ")
+    if not problem["loc"]:  # of several keys together
+        return f"{key}: expected {wanted}"
     return f"{key}: expected {wanted}, found {problem['input']!r}"

@@ -1,12 +1,12 @@
 """Rows of unequal length without padding: one flat array of tokens, and where each row begins."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.files import replacing
+from textrnn.files import read_array, write_array
 
 
 class Rows(NamedTuple):
@@ -21,26 +21,12 @@ class Rows(NamedTuple):
 def save(directory: Path, rows: Rows) -> None:
     """Write each array to a file of its name."""
     for name, array in rows._asdict().items():
-        save_array(directory / f"{name}.npy", array)
-
-
-def save_array(path: Path, array: NDArray[np.generic]) -> None:
-    """Write one array, whole or not at all."""
-    with replacing(path) as file:
-        np.save(file, array, allow_pickle=False)
+        write_array(directory / f"{name}.npy", array)
 
 
 def load(directory: Path) -> Rows:
     """Return the rows in `directory`, mapped from the files: a page is read when it is used."""
-    return Rows(*(load_array(directory / f"{name}.npy") for name in Rows._fields))
-
-
-def load_array(path: Path) -> Any:
-    """Return the array in a file, mapped: it cannot be written to."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError:  # an empty array cannot be mapped
-        return np.load(path, allow_pickle=False)
+    return Rows(*(read_array(directory / f"{name}.npy") for name in Rows._fields))
 
 
 def take(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
@@ -50,3 +36,12 @@ def take(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     tokens = rows.tokens[np.repeat(rows.offsets[chosen], lengths) + within]
     return Rows(tokens, offsets, rows.labels[chosen], rows.rows[chosen])
+
+
+def joined(one: Rows, other: Rows) -> Rows:
+    """Return the rows of both, those of `one` first."""
+    offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
+    tokens, labels, rows = (
+        np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("tokens", "labels", "rows")
+    )
+    return Rows(tokens, offsets, labels, rows)

@@ -1,8 +1,8 @@
 """Section `train` of params.yaml: what the network is, and how it is trained."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from textrnn.params import Section
 
@@ -19,6 +19,10 @@ class Recipe(Section):
     embedding_range: float = Field(gt=0, le=10)
     recurrent_range: float = Field(ge=0, le=10)
     subword_buckets: int = Field(ge=0, le=10_000_000)
+    word_dropout: float = Field(ge=0, lt=1)
+    token_dropout: float = Field(ge=0, lt=1)
+    subword_dropout: float = Field(ge=0, lt=1)
+    embedding_dropout: float = Field(ge=0, lt=1)
     dropout: float = Field(ge=0, lt=1)
     pooling: Literal["last", "mean_max"]
     masking: bool
@@ -26,6 +30,17 @@ class Recipe(Section):
     batch_size: int = Field(ge=1)
     optimizer: Literal["rmsprop", "adamw"]
     learning_rate: float = Field(gt=0, le=10)
+    schedule: Literal["constant", "cosine"]
     clip_norm: float = Field(ge=0)
     patience: int = Field(ge=0)
     ensemble: int = Field(ge=1, le=64)
+    linear: bool
+
+    @model_validator(mode="after")
+    def _linear_needs_folds(self) -> Self:
+        if self.linear and self.ensemble == 1:
+            raise ValueError(
+                "expected an ensemble of at least 2 beside the linear branch, as its folds weigh the two: "
+                "set linear to false, or ensemble to 5"
+            )
+        return self

@@ -1,10 +1,12 @@
 """How good the probabilities are. scikit-learn computes; this module names, cuts and resamples."""
 
-from typing import Any
+import math
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
+from sklearn.linear_model import LogisticRegression
 
 from textrnn.inference import DIGITS
 
@@ -13,29 +15,33 @@ Bools = NDArray[np.bool_]
 Labels = NDArray[np.int8]
 
 CONFIDENCE = 0.95
+TOGETHER = 2_000_000  # counts of the bootstrap in memory at once: some sixteen megabytes for each array
+BINS = 15  # of the calibration error, as in Guo et al. 2017
 
 
 def best_threshold(truth: Bools, probability: Floats) -> float:
-    """Return the threshold with the highest Matthews correlation; of several, the one in the middle.
+    """Return the threshold with the highest expected Matthews correlation, for rows of both kinds.
 
-    A message is positive when its probability is at least the threshold. Candidates lie half-way
-    between neighbouring probabilities, so that none depends on a rounding.
+    The expectation is over labels drawn by the rows' probabilities, once these are calibrated on the truth (Platt
+    1999): so Lewis (1995) chose for the F-measure. The cut at which the rows' own labels correlate best hangs on
+    the few rows near it, and is worse on other rows (docs/experiments.md). A message is positive when its
+    probability is at least the threshold, which lies half-way between two neighbouring ones.
     """
     order = np.argsort(-probability, kind="stable")
     values = probability[order]
+    least = 0.5 * 10**-DIGITS
+    logits = np.log(np.clip(values, least, 1 - least) / np.clip(1 - values, least, 1 - least))[:, None]
+    likely = LogisticRegression(C=100.0, tol=1e-8).fit(logits, truth[order]).predict_proba(logits)[:, 1]
     ends = np.flatnonzero(np.append(values[1:] != values[:-1], True))  # the last row of each probability
-    caught, blocked = np.cumsum(truth[order])[ends], np.cumsum(~truth[order])[ends]
-    missed, passed = truth.sum() - caught, (~truth).sum() - blocked
-    mcc = matthews(np.array([[passed, blocked], [missed, caught]]).transpose(2, 0, 1))
-    best = np.flatnonzero(mcc >= mcc.max() - 1e-12)
-    middle = best[len(best) // 2]
-    below = np.append(values, 0.0)[ends + 1]
-    lowest = float(values[ends][middle])
-    cut = round((lowest + float(below[middle])) / 2, DIGITS)
-    return cut if cut > below[middle] else lowest  # neighbours one last digit apart have nothing between them
+    caught, blocked = np.cumsum(likely)[ends], np.cumsum(1 - likely)[ends]
+    missed, passed = caught[-1] - caught, blocked[-1] - blocked
+    best = int(matthews(np.array([[passed, blocked], [missed, caught]]).transpose(2, 0, 1)).argmax())
+    lowest, below = float(values[ends][best]), float(np.append(values, 0.0)[ends[best] + 1])
+    cut = round((lowest + below) / 2, DIGITS)
+    return cut if cut > below else lowest  # neighbours one last digit apart have nothing between them
 
 
-def matthews(confusion: NDArray[np.int64]) -> Floats:
+def matthews(confusion: NDArray[np.int64] | Floats) -> Floats:
     """Return the correlation of (samples, classes, classes) confusion counts, 0 where it is undefined.
 
     Matthews (1975) for two classes, R_K (Gorodkin 2004) for more.
@@ -59,12 +65,10 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
         truth, answer, average="binary", zero_division=0.0
     )
     (passed, blocked), (missed, caught) = metrics.confusion_matrix(truth, answer, labels=[False, True]).tolist()
-    least = 0.5 * 10**-DIGITS  # what a probability rounded to zero may have been
-    likely = np.maximum(probabilities[np.arange(len(labels)), labels], least)
     return {
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
         "majority_accuracy": float(np.bincount(labels).max() / len(labels)),
-        "loss": float(-np.log(likely).mean()),
+        "loss": float(-np.log(likelihood(labels, probabilities)).mean()),
         "mcc": float(metrics.matthews_corrcoef(labels, predicted)),
         "precision": float(precision),
         "recall": float(recall),
@@ -72,6 +76,7 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
         "roc_auc": float(metrics.roc_auc_score(truth, probability)),
         "average_precision": float(metrics.average_precision_score(truth, probability)),
         "brier": float(metrics.brier_score_loss(truth, probability)),
+        "calibration_error": calibration_error(truth, probability),
         "spam_caught": caught / (caught + missed),
         "blocked_ham": blocked / (blocked + passed),
         "true_positives": caught,
@@ -81,19 +86,95 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
     }
 
 
-def intervals(labels: Labels, predicted: Labels, samples: int, seed: int) -> dict[str, Any]:
-    """Return bounds of the central 95 % of mcc and accuracy over resampled test rows.
+def calibration_error(truth: Bools, probability: Floats) -> float:
+    """Return the expected calibration error (Naeini, Cooper and Hauskrecht 2015).
 
-    A percentile bootstrap (Efron 1979), each label resampled within itself. A resample needs no more
-    than how often each (label, prediction) pair occurs, so it is drawn as multinomial counts.
+    The mean over BINS bins of equal width, weighted by their rows, of the distance between the mean
+    probability and the share of positive rows. It has no interval: a resample's error is always larger.
     """
-    random = np.random.default_rng(seed)
-    classes = int(max(labels.max(), predicted.max())) + 1
-    counts = metrics.confusion_matrix(labels, predicted, labels=list(range(classes)))
-    drawn = np.stack([random.multinomial(row.sum(), row / max(row.sum(), 1), samples) for row in counts], axis=1)
-    values = {"accuracy": np.trace(drawn, axis1=1, axis2=2) / len(labels), "mcc": matthews(drawn)}
-    tail = 100 * (1 - CONFIDENCE) / 2
+    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
+    return float(np.abs(np.bincount(bins, truth - probability, BINS)).sum() / len(truth))
+
+
+def ranking(truth: Bools, probability: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """Return average precision and the area under the ROC curve of (samples, rows) counts, which hold both kinds.
+
+    As scikit-learn's average_precision_score and roc_auc_score with the counts as weights, for all samples at once.
+    """
+    order = np.argsort(-probability, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(probability[order]) != 0, True))  # the last row of each probability
+    caught = np.cumsum(counts[:, order] * truth[order], axis=1)[:, ends]
+    blocked = np.cumsum(counts[:, order] * ~truth[order], axis=1)[:, ends]
+    flagged = caught + blocked
+    precision = np.divide(caught, flagged, out=np.ones_like(caught), where=flagged > 0)
+    recall, fallout = caught / caught[:, -1:], blocked / blocked[:, -1:]
+    steps = np.diff(recall, prepend=0, axis=1)
+    before = np.hstack([np.zeros_like(fallout[:, :1]), fallout[:, :-1]])
+    return (steps * precision).sum(axis=1), (steps * (1 - (fallout + before) / 2)).sum(axis=1)
+
+
+def resampled(
+    labels: Labels, predicted: Labels, probabilities: Floats, positive: int, counts: Floats
+) -> dict[str, Floats]:
+    """Return scores as `scores` names them, of each of (samples, rows) counts of how often a row was drawn."""
+    truth, answer, probability = labels == positive, predicted == positive, probabilities[:, positive]
+    rows = counts.sum(axis=1)
+    classes = probabilities.shape[1]
+    pairs = (labels.astype(int) * classes + predicted)[:, None] == np.arange(classes**2)
+    confusion = (counts @ pairs.astype(float)).reshape(-1, classes, classes)
+    caught, flagged, actual = (counts @ kind.astype(float) for kind in (truth & answer, answer, truth))
+    average_precision, roc_auc = ranking(truth, probability, counts)
     return {
-        "ci_low": {name: float(np.percentile(value, tail)) for name, value in values.items()},
-        "ci_high": {name: float(np.percentile(value, 100 - tail)) for name, value in values.items()},
+        "accuracy": np.trace(confusion, axis1=1, axis2=2) / rows,
+        "average_precision": average_precision,
+        "brier": counts @ (probability - truth) ** 2 / rows,
+        "f1": 2 * caught / np.maximum(flagged + actual, 1),
+        "loss": counts @ -np.log(likelihood(labels, probabilities)) / rows,
+        "mcc": matthews(confusion),
+        "precision": caught / np.maximum(flagged, 1),
+        "recall": caught / np.maximum(actual, 1),
+        "roc_auc": roc_auc,
     }
+
+
+def intervals(
+    labels: Labels, predicted: Labels, probabilities: Floats, positive: int, samples: int, seed: int
+) -> dict[str, dict[str, float]]:
+    """Return bounds of the central 95 % of each score over resampled test rows.
+
+    A percentile bootstrap (Efron 1979), each label resampled within itself. The shares of the positive label caught
+    and of the others blocked have Wilson's intervals: a bootstrap of none in 900 would be sure of itself.
+    """
+    strata = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    random = [np.random.default_rng([seed, number]) for number in range(len(strata))]
+    drawn: dict[str, list[Floats]] = {}
+    together = max(1, TOGETHER // len(labels))
+    for start in range(0, samples, together):
+        counts = np.zeros((min(together, samples - start), len(labels)))
+        for rows, draws in zip(strata, random, strict=True):
+            counts[:, rows] = draws.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), len(counts))
+        for name, values in resampled(labels, predicted, probabilities, positive, counts).items():
+            drawn.setdefault(name, []).append(values)
+    tail = 100 * (1 - CONFIDENCE) / 2
+    bounds = {name: np.percentile(np.concatenate(values), [tail, 100 - tail]) for name, values in drawn.items()}
+    truth, answer = labels == positive, predicted == positive
+    bounds["spam_caught"] = wilson(int((truth & answer).sum()), int(truth.sum()))
+    bounds["blocked_ham"] = wilson(int((~truth & answer).sum()), int((~truth).sum()))
+    low, high = ({name: float(bound[side]) for name, bound in bounds.items()} for side in (0, 1))
+    return {"ci_low": low, "ci_high": high}
+
+
+def wilson(hits: int, rows: int) -> Floats:
+    """Return Wilson's score interval (1927) of a share of `hits` in `rows`, at CONFIDENCE; 0 … 1 of no rows."""
+    if not rows:
+        return np.array([0.0, 1.0])
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    share, weight = hits / rows, z**2 / rows
+    middle, half = share + weight / 2, z * math.sqrt(share * (1 - share) / rows + weight / rows / 4)
+    return np.clip(np.array([middle - half, middle + half]) / (1 + weight), 0, 1)
+
+
+def likelihood(labels: Labels, probabilities: Floats) -> Floats:
+    """Return the probability of each row's own label, at least what one rounded to zero may have been."""
+    own: Floats = np.maximum(probabilities[np.arange(len(labels)), labels], 0.5 * 10**-DIGITS)
+    return own

@@ -4,33 +4,38 @@ Not Keras' `fit`, which neither resumes exactly, nor mixes rows anew each epoch 
 on several workers.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.batches import Batch, Encoder, by_length, shuffled
+from textrnn.batches import Batch, Encoder, Noise, by_length, shuffled
 from textrnn.network import build
 from textrnn.ragged import Rows
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import keras, tf
 
 PREDICTION_BATCH = 256
+WARM_UP = 0.1  # share of all steps
 OPTIMIZERS = {"rmsprop": keras.optimizers.RMSprop, "adamw": keras.optimizers.AdamW}
 
 
 class Trainer:
     """A network, its optimizer, and the compiled steps over them."""
 
-    def __init__(self, recipe: Recipe, vocabulary_size: int, classes: int, member: int = 0) -> None:
-        """Make all variables, of that member of an ensemble, under the current distribution strategy."""
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, vocabulary_size: int, classes: int) -> None:
+        """Make all variables under the current distribution strategy."""
+        self.recipe, self.vocabulary_size, self.classes = recipe, vocabulary_size, classes
+        self.noise = Noise(recipe.token_dropout, recipe.word_dropout, recipe.subword_dropout)
         self.strategy = tf.distribute.get_strategy()
         with self.strategy.scope():
-            self.network = build(recipe, vocabulary_size, classes, member)
+            self.network = build(recipe, vocabulary_size, classes)
             self.optimizer = built_optimizer(recipe, self.network.trainable_variables)
         # Without a signature, each new length of a batch would compile the step again.
-        names = {"words": 2, "lengths": 1, "labels": 1} | ({"subwords": 3} if recipe.subword_buckets else {})
+        names = {"words": 2, "lengths": 1, "labels": 1} | (
+            {"subwords": 2, "places": 2} if recipe.subword_buckets else {}
+        )
         signature = {name: tf.TensorSpec([None] * rank, tf.int32) for name, rank in names.items()}
         self.step = tf.function(self._step, input_signature=[signature])
         self.logits = tf.function(self._logits, input_signature=[signature])
@@ -58,27 +63,43 @@ class Trainer:
     def _logits(self, batch: dict[str, Any]) -> Any:
         return self.network(batch, training=False)
 
-    def epoch(self, rows: Rows, encoder: Encoder, seed: tuple[int, ...], alive: Any) -> tuple[float, float]:
+    def epoch(
+        self, rows: Rows, encoder: Encoder, number: int, seed: tuple[int, ...], alive: Any
+    ) -> tuple[float, float]:
         """Train on every row once, in an order that `seed` decides; return mean loss and accuracy.
 
-        Both are measured while the weights change and with dropout on, as is usual. `alive` is called
-        before each step.
+        Both are measured while the weights change and with dropout on, as is usual. `number` counts the
+        epochs from 1, and `alive` is called before each step.
         """
         lengths = encoder.lengths(rows)
         sums = np.zeros(2)
-        for chosen in shuffled(lengths, self.recipe.batch_size, seed):
+        batches = shuffled(lengths, self.recipe.batch_size, seed)
+        random = np.random.default_rng((*seed, 1))  # not the stream that mixes the rows
+        for place, chosen in enumerate(batches):
             alive()
-            sums += self.step(tensors(encoder.batch(rows, chosen, lengths))).numpy()
+            if self.recipe.schedule == "cosine":
+                done = (number - 1 + (place + 0.5) / len(batches)) / self.recipe.epochs
+                self.optimizer.learning_rate.assign(self.recipe.learning_rate * cosine(done))
+            sums += self.step(tensors(encoder.batch(rows, chosen, lengths, self.noise, random))).numpy()
         loss, accuracy = sums / len(rows.rows)
         return float(loss), float(accuracy)
 
-    def probabilities(self, rows: Rows, encoder: Encoder) -> NDArray[np.float64]:
-        """Return (rows, classes) probabilities, in the order of the rows."""
+    def predict(self, rows: Rows, encoder: Encoder) -> NDArray[np.float64]:
+        """Return (rows, classes) logits, in the order of the rows."""
         lengths = encoder.lengths(rows)
         logits = np.zeros((len(rows.rows), self.network.logits.units))
         for chosen in by_length(lengths, PREDICTION_BATCH):
             logits[chosen] = self.logits(tensors(encoder.batch(rows, chosen, lengths))).numpy()
-        return softmax(logits)
+        return logits
+
+    def beginning(self, member: int) -> dict[str, NDArray[np.generic]]:
+        """Return the state in which that member of an ensemble begins. To be asked before any training.
+
+        The members share the compiled steps: compiling takes as long as an epoch.
+        """
+        other = build(self.recipe, self.vocabulary_size, self.classes, member) if member else self.network
+        variables = [*other.variables, *self.optimizer.variables]
+        return {str(number): variable.numpy() for number, variable in enumerate(variables)}
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Return every variable: of the network, its dropout's random generators, and the optimizer."""
@@ -107,6 +128,17 @@ def built_optimizer(recipe: Recipe, variables: list[Any]) -> Any:
             if variable.path.endswith("velocity"):
                 variable.assign(tf.ones_like(variable))
     return optimizer
+
+
+def cosine(done: float) -> float:
+    """Return the share of the learning rate after a share `done` of all steps.
+
+    It rises in a straight line for WARM_UP of the steps, and falls as half a cosine to zero
+    (Loshchilov and Hutter 2017, without restarts).
+    """
+    if done < WARM_UP:
+        return done / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,95 @@
+"""Nothing is learnt from test rows: neither the model nor its threshold changes with them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stages import evaluate, train, vectorize
+from tests.models import RECIPE, TWO, copied, place, trained
+from tests.workspace import Workspace
+from textrnn import paths, ragged
+from textrnn.files import read_array
+from textrnn.messages import read_messages
+from textrnn.ngrams import ngrams
+from textrnn.tokenizers import tokenize
+from textrnn.vocabulary import read_tokens
+
+STRANGE = "Quaxolotl"  # in no message of the invented corpus
+
+
+NOISE = dict.fromkeys(("word_dropout", "token_dropout", "subword_dropout", "embedding_dropout", "dropout"), 0.2)
+
+
+class Runs(NamedTuple):
+    """Two directories where the same rows were learnt, but where the second has other test rows."""
+
+    first: Path
+    second: Path
+
+
+@pytest.fixture(scope="module", params=[{}, NOISE], ids=["without noise", "with noise"])
+def runs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Runs:
+    """Train and evaluate an ensemble with subwords and the linear branch, twice."""
+    begun, base = trained(tmp_path_factory.getbasetemp(), TWO), tmp_path_factory.mktemp("twice")
+    found = Runs(base / "first", base / "second")
+    for root in found:
+        with pytest.MonkeyPatch.context() as patch:
+            place(patch, root)
+            workspace = Workspace(root)
+            copied(workspace, begun)
+            if root == found.second:
+                replace_test_rows(workspace)
+            learnt = {f"train__{key}": value for key, value in (RECIPE | request.param).items()}
+            workspace.settings(**learnt, evaluate__threshold="held_out", evaluate__bootstrap_samples=100)
+            for output in (*paths.MODEL.iterdir(), paths.HELD_OUT):
+                output.unlink()
+            for stage in (train, evaluate):
+                workspace.run(stage.main)
+    return found
+
+
+def replace_test_rows(workspace: Workspace) -> None:
+    """Give every test row another text and another label, in all that train reads."""
+    messages = read_messages(paths.MESSAGES)
+    parts = {path: np.array(ragged.load(path).rows) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST)}
+    for row in parts[paths.TEST].tolist():
+        label, text = messages[row]
+        messages[row] = (TWO[1 - TWO.index(label)], f"{STRANGE} {text[::-1]} {row} {STRANGE}")
+    workspace.messages(messages)
+    workspace.run(vectorize.main)
+    for path, rows in parts.items():
+        ragged.save(path, ragged.take(ragged.load(paths.VECTORS), rows))
+
+
+def differing(runs: Runs, names: list[str]) -> list[str]:
+    return [name for name in names if (runs.first / name).read_bytes() != (runs.second / name).read_bytes()]
+
+
+def test_other_test_rows_leave_every_byte_that_was_learnt_and_the_threshold(runs: Runs) -> None:
+    others = ["data/clean/messages.tsv", "data/split/test/labels.npy", "data/split/train/tokens.npy",
+              "data/scored/predictions.tsv"]  # fmt: skip
+    assert differing(runs, others) == others
+    learnt = [f"model/{path.name}" for path in sorted((runs.first / "model").iterdir())]
+    assert learnt == [
+        f"model/{name}"
+        for name in ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "threshold.json", "vocabulary.tsv",
+                     "weights.npz")
+    ]  # fmt: skip
+    assert differing(runs, ["data/split/train/labels.npy", "data/split/train/rows.npy"]) == []
+    assert differing(runs, [*learnt, "data/scored/held_out.tsv", "metrics/train.json"]) == []
+
+
+def test_a_word_that_occurs_in_test_rows_alone_is_unknown(runs: Runs) -> None:
+    root = runs.second
+    messages, test = read_messages(root / "data/clean/messages.tsv"), ragged.load(root / "data/split/test").rows
+    others = [text for row, (_, text) in enumerate(messages) if row not in test]
+    assert STRANGE in read_tokens(root / "data/vectors/vocabulary.tsv")
+    known = read_tokens(root / "model/vocabulary.tsv")
+    assert STRANGE not in known
+    assert set(known) <= {token for text in others for token in tokenize(text, "rich")}
+    grams: NDArray[np.uint32] = read_array(root / "model/ngrams.npy")
+    assert grams.tolist() == np.unique(np.concatenate([ngrams(text) for text in others])).tolist()
+    assert len(np.setdiff1d(ngrams(STRANGE), grams)) > 20
