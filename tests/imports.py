@@ -28,5 +28,5 @@ def imported(path: Path) -> set[Path]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    inside = {name for name in names if name.split(".")[0] in ("textrnn", "stages")}
+    inside = {name for name in names if name.split(".")[0] in ("textrnn", "stages", "compare")}
     return {ROOT / (name.replace(".", "/") + ".py") for name in inside}

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from compare.models import MODELS
+from compare.protocols import ABLE, LINEAR, NAMES, PROTOCOLS, SPLITS
 from tests.imports import ROOT, project_modules
 from textrnn import paths
 
 PIPELINE: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
+COMPARISON: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "compare/dvc.yaml").read_text("utf-8"))
 STAGES = ("download", "clean", "vectorize", "split", "train", "evaluate", "plot")
 each_stage = pytest.mark.parametrize("stage", STAGES)
 
@@ -111,3 +114,43 @@ def test_what_dvc_plots_draws_is_what_the_plot_stage_writes() -> None:
 
 def test_the_artifact_is_an_output_of_train() -> None:
     assert {artifact["path"] for artifact in PIPELINE["artifacts"].values()} <= set(listed("train", "outs"))
+
+
+# The comparison
+
+
+@pytest.mark.parametrize("stage", ["prepare", "table"])
+def test_a_stage_of_the_comparison_lists_exactly_the_modules_it_imports(stage: str) -> None:
+    modules = [path for path in COMPARISON["stages"][stage]["deps"] if path.endswith(".py")]
+    assert len(modules) == len(set(modules))
+    assert set(modules) == project_modules(ROOT / f"compare/{stage}.py")
+
+
+def test_prepare_reads_the_corpus_the_tutorials_preset_and_the_locked_packages() -> None:
+    others = [path for path in COMPARISON["stages"]["prepare"]["deps"] if not path.endswith(".py")]
+    assert others == ["compare/requirements.txt", "data/raw/corpus", "presets/tutorial.txt", "requirements.txt"]
+
+
+def test_the_matrix_names_every_model_split_and_protocol_of_the_code() -> None:
+    cell, leak = COMPARISON["stages"]["cell"]["matrix"], COMPARISON["stages"]["leak"]["matrix"]
+    (variables,) = COMPARISON["vars"]
+    assert cell["model"] == list(MODELS)
+    assert variables == {"splits": list(SPLITS)}
+    assert cell["split"] == leak["split"] == "${splits}"
+    assert sorted(["naive", *cell["protocol"]]) == sorted(PROTOCOLS)
+    assert set(leak["model"]) <= set(MODELS)
+    assert set(leak["model"]) & set(LINEAR), "what the others are compared with"
+
+
+def test_the_table_and_the_picture_know_every_model() -> None:
+    assert list(NAMES) == list(MODELS)
+    assert set(ABLE) | set(LINEAR) <= set(MODELS)
+
+
+@pytest.mark.parametrize(("stage", "protocol"), [("cell", "${item.protocol}"), ("leak", "naive")])
+def test_a_cell_depends_on_its_rows_and_the_code_and_writes_its_answers(stage: str, protocol: str) -> None:
+    settings = COMPARISON["stages"][stage]
+    assert settings["cmd"] == f"python -m compare.cell {protocol} ${{item.model}} ${{item.split}}"
+    assert settings["deps"] == ["compare/cell.py", f"compare/prepared/{protocol}.tsv", "compare/prepared/code.tsv"]
+    assert settings["outs"] == [f"compare/answers/{protocol}/${{item.model}}/${{item.split}}.tsv"]
+    assert {"clean", "train", "vectorize"} <= set(settings["params"])

@@ -1,0 +1,216 @@
+"""The models of the comparison: each learns from a task's training rows, and answers for its test rows.
+
+The networks are learnt, exported and run by the very functions that the stages use.
+"""
+
+import shlex
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
+from scipy.special import expit
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.svm import LinearSVC
+
+from compare.protocols import LABELS
+from stages.vectorize import vectorize
+from textrnn import blend, checkpoint, ensemble, inference, learning, linear, params, paths, ragged, scores
+from textrnn.errors import UserError
+from textrnn.folds import folds
+from textrnn.ngrams import ngrams, size
+from textrnn.normalise import Normalisation, normalise
+from textrnn.params import Section
+from textrnn.recipe import Recipe
+from textrnn.tokenizers import tokenize
+from textrnn.training import softmax
+from textrnn.vocabulary import UNKNOWN, Vectorize, ranked
+
+TUTORIAL = paths.ROOT / "presets/tutorial.txt"
+INNER = 5  # folds within the training rows, by which a linear model's cut is chosen
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int8]
+
+
+class Task(NamedTuple):
+    """Training rows, and the texts to answer for."""
+
+    texts: list[str]
+    labels: Labels
+    groups: NDArray[np.int64]
+    test_texts: list[str]
+
+
+class Answers(NamedTuple):
+    """What a model says of the test rows."""
+
+    score: Floats  # grows with the probability of spam
+    spam: NDArray[np.bool_]
+
+
+Model = Callable[[Task], Answers]
+S = TypeVar("S", bound=Section)
+
+
+def always_ham(task: Task) -> Answers:
+    """Answer ham without looking."""
+    rows = len(task.test_texts)
+    return Answers(np.zeros(rows), np.zeros(rows, bool))
+
+
+def naive_bayes(task: Task) -> Answers:
+    """Fit multinomial naive Bayes to counts of words."""
+    model = make_pipeline(CountVectorizer(), MultinomialNB()).fit(task.texts, task.labels)
+    score: Floats = model.predict_proba(task.test_texts)[:, 1]
+    return Answers(score, score >= 0.5)
+
+
+def machine(words: bool) -> Any:
+    """Return a linear support vector machine on TF-IDF of character 2–5-grams, and of word 1–2-grams if asked."""
+    characters = TfidfVectorizer(analyzer="char", ngram_range=(2, 5), sublinear_tf=True)
+    both = make_union(characters, TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True))
+    return make_pipeline(both if words else characters, LinearSVC(C=10, random_state=0))
+
+
+def svm_characters(task: Task) -> Answers:
+    """Cut the machine on characters alone at 0."""
+    score: Floats = machine(words=False).fit(task.texts, task.labels).decision_function(task.test_texts)
+    return Answers(score, score >= 0)
+
+
+def svm(task: Task) -> Answers:
+    """Cut the machine on characters and words at 0."""
+    score: Floats = machine(words=True).fit(task.texts, task.labels).decision_function(task.test_texts)
+    return Answers(score, score >= 0)
+
+
+def svm_cut(task: Task) -> Answers:
+    """Cut the machine on characters and words where its out-of-fold decisions say, as the default is cut."""
+    fold = folds(task.groups, task.labels, INNER, 0)
+    decisions = np.zeros(len(fold))
+    for number in range(INNER):
+        others, left_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        fitted = machine(words=True).fit([task.texts[row] for row in others], task.labels[others])
+        decisions[left_out] = fitted.decision_function([task.texts[row] for row in left_out])
+    cut = scores.best_threshold(task.labels == 1, expit(decisions))
+    score: Floats = machine(words=True).fit(task.texts, task.labels).decision_function(task.test_texts)
+    return Answers(score, expit(score) >= cut)
+
+
+def fast_text(task: Task) -> Answers:
+    """Return what fastText answers, of words 1–2 and subwords 2–5, on one thread: more give other numbers each time."""
+    try:
+        import fasttext  # noqa: PLC0415  # needed for this row alone
+    except ImportError:
+        raise UserError("expected fastText, found none: pip install -r compare/requirements.txt") from None
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "train.txt")
+        lines = zip(task.labels, task.texts, strict=True)
+        file.write_text("".join(f"__label__{LABELS[label]} {text}\n" for label, text in lines), "utf-8")
+        model = fasttext.train_supervised(
+            str(file), wordNgrams=2, minn=2, maxn=5, epoch=25, lr=0.5, bucket=200_000, thread=1, verbose=0
+        )
+    found = (dict(zip(*model.predict(text, k=2), strict=True)) for text in task.test_texts)
+    score = np.array([one.get("__label__spam", 0.0) for one in found])
+    return Answers(score, score >= 0.5)
+
+
+def linear_branch(task: Task) -> Answers:
+    """Return what the default would answer without its networks: its linear branch and the message's size."""
+    fold = folds(task.groups, task.labels, INNER, 0)
+    rows = ragged.Rows(np.zeros(0, np.int32), np.zeros(len(fold) + 1, np.int64), task.labels, np.arange(len(fold)))
+    branch, beside = learning.linear_branch(learning.Part(rows, task.groups, task.texts), fold)
+    nothing = np.zeros((len(fold), len(LABELS)))  # the logits of no network
+    mixed = blend.fit(nothing, beside, task.labels)
+    cut = scores.best_threshold(task.labels == 1, softmax(blend.apply(mixed, nothing, beside))[:, 1])
+    decisions = linear.decisions(branch, [ngrams(text) for text in task.test_texts])
+    others = np.hstack([decisions, [[size(text)] for text in task.test_texts]])
+    score = softmax(blend.apply(mixed, np.zeros((len(others), len(LABELS))), others))[:, 1]
+    return Answers(score, score >= cut)
+
+
+def changed(overrides: tuple[str, ...]) -> dict[str, Any]:
+    """Return the values of `section.key=value` lines, read as YAML, as DVC's `-S` reads them.
+
+    Raises UserError when params.yaml has no such key.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    known = yaml.load(paths.PARAMS.read_text("utf-8"))
+    values = {key: yaml.load(value) for key, value in (line.split("=", 1) for line in overrides)}
+    if unknown := [key for key in values if key.split(".")[1] not in known[key.split(".")[0]]]:
+        raise UserError(f"expected keys of params.yaml, found {', '.join(unknown)}")
+    return values
+
+
+def section(name: str, kind: type[S], changes: dict[str, Any]) -> S:
+    """Return a section of params.yaml as a `kind`, with those of the changes that belong to it."""
+    values = params.load(name, kind, part=True).model_dump()
+    return kind.model_validate(values | {key: changes[f"{name}.{key}"] for key in values if f"{name}.{key}" in changes})
+
+
+def network(*overrides: str) -> Model:
+    """Return the pipeline's model with the parameters of params.yaml, but for the `overrides` (`section.key=value`)."""
+
+    def model(task: Task) -> Answers:
+        changes = changed(overrides)
+        recipe = section("train", Recipe, changes)
+        words, normalisation = section("vectorize", Vectorize, changes), section("clean", Normalisation, changes)
+        cleaned = [normalise(text, normalisation) for text in [*task.texts, *task.test_texts]]
+        documents = [tokenize(text, words.tokenizer) for text in cleaned]
+        # The labels of the test rows are no one's business here: any will do, and none is read.
+        labels = [LABELS[label] for label in task.labels] + [LABELS[0]] * len(task.test_texts)
+        rows, counts = vectorize(documents, labels, LABELS)
+        train, held_out = np.arange(len(task.texts)), np.arange(len(task.texts))
+        given = changes.get("evaluate.threshold")
+        if recipe.ensemble == 1:
+            tenth = folds(task.groups, task.labels, 10, recipe.seed) == 0
+            held_out = np.flatnonzero(tenth)
+            train = np.flatnonzero(~tenth) if given is None else train
+        part = learning.Part(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
+        tokens = [token for token, _ in ranked(counts)]
+        told = (recipe, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
+        mark = checkpoint.fingerprint(repr(told), [])
+        learnt = learning.learn(recipe, words, tokens, 2, part, ragged.take(rows, held_out), mark)
+        ensemble.CHECKPOINT.unlink(missing_ok=True)
+        cut = given if given is not None else scores.best_threshold(task.labels[held_out] == 1, learnt.held_out[:, 1])
+        settings = inference.Settings(
+            labels=LABELS, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
+            masking=recipe.masking, subword_buckets=recipe.subword_buckets, linear=recipe.linear,
+            normalisation=normalisation,
+        )  # fmt: skip
+        ids = {token: number for number, (token, _) in enumerate(learnt.words, UNKNOWN + 1)}
+        answering = inference.Model(onnxruntime.InferenceSession(learnt.model), ids, learnt.ngrams, settings)
+        score = inference.probabilities(answering, cleaned[len(task.texts) :])[:, 1]
+        return Answers(score, score >= cut)
+
+    return model
+
+
+SINGLE = ("train.ensemble=1", "train.linear=false")  # one network, its threshold chosen on a tenth of the rows
+FORWARD = (*SINGLE, "train.bidirectional=false")
+PRESET = tuple(part for part in shlex.split(TUTORIAL.read_text("utf-8")) if part != "-S")
+
+MODELS: dict[str, Model] = {
+    "always_ham": always_ham,
+    "naive_bayes": naive_bayes,
+    "svm_characters": svm_characters,
+    "svm": svm,
+    "svm_cut": svm_cut,
+    "fasttext": fast_text,
+    "tutorial": network(*PRESET),
+    "tutorial_masked": network(*PRESET, "train.masking=true"),
+    "rnn": network(*FORWARD, "train.cell=rnn"),
+    "lstm": network(*FORWARD, "train.cell=lstm"),
+    "gru": network(*FORWARD, "train.cell=gru"),
+    "bidirectional": network(*SINGLE),
+    "stacked": network(*SINGLE, "train.layers=2"),
+    "linear_branch": linear_branch,
+    "default": network(),
+}

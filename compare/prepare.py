@@ -1,0 +1,76 @@
+"""prepare: the rows of each protocol, dealt into folds, the folds dealt anew in each repeat.
+
+The protocols are explained in compare/protocols.py. The fingerprint of the code of all models stands beside the
+rows: a cell of the comparison depends on it.
+
+Reads   data/raw/corpus; section `clean` of params.yaml, compare/params.yaml
+Writes  compare/prepared/{naive,duplicates,templates}.tsv, compare/prepared/code.tsv
+Run     python -m compare.prepare
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from compare import models
+from compare.protocols import FOLDS, HERE, PREPARED, PROTOCOLS, REPEATS
+from stages.clean import Clean, clean, rows_of
+from textrnn import params, paths
+from textrnn.errors import run
+from textrnn.files import write_text
+from textrnn.folds import folds
+from textrnn.params import Section
+from textrnn.templates import families
+
+
+class Compare(Section):
+    """compare/params.yaml."""
+
+    seed: int = Field(ge=0)
+
+
+def keys(texts: list[str], protocol: str) -> list[str]:
+    """Return what the rows of one group have in common."""
+    if protocol == "templates":
+        return families(texts)
+    return [f"{number:09}" for number in range(len(texts))]
+
+
+def table(messages: list[tuple[str, str]], protocol: str, seed: int) -> str:
+    """Return a line for each message: its fold in each repeat, group, label and text."""
+    names = sorted({label for label, _ in messages})
+    labels = np.array([names.index(label) for label, _ in messages], np.int8)
+    groups = np.unique(keys([text for _, text in messages], protocol), return_inverse=True)[1]
+    dealt = [folds(groups, labels, FOLDS, seed * REPEATS + repeat) for repeat in range(REPEATS)]
+    lines = zip(*dealt, groups, messages, strict=True)
+    return "".join("\t".join(map(str, [*numbers, *message])) + "\n" for *numbers, message in lines)
+
+
+def code() -> str:
+    """Return a line for each module of the project that a model runs: its path and its SHA-256."""
+    loaded = {Path(getattr(module, "__file__", None) or "/") for module in list(sys.modules.values())}
+    files = sorted(path for path in loaded if path.parent in (paths.ROOT / "stages", paths.ROOT / "textrnn", HERE))
+    files += [models.TUTORIAL, paths.REQUIREMENTS, HERE / "requirements.txt"]
+    return "".join(
+        f"{path.relative_to(paths.ROOT).as_posix()}\t{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+        for path in files
+    )
+
+
+def main() -> None:
+    """Run the stage."""
+    settings = params.load("clean", Clean)
+    seed = params.load("compare", Compare, path=HERE / "params.yaml").seed
+    rows = list(rows_of(paths.CORPUS.read_bytes(), settings))
+    for protocol in PROTOCOLS:
+        kept = settings.model_copy(update={"duplicates": "keep" if protocol == "naive" else "drop"})
+        messages, _, _ = clean(rows, kept)
+        write_text(PREPARED / f"{protocol}.tsv", table(messages, protocol, seed))
+    write_text(PREPARED / "code.tsv", code())
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
