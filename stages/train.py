@@ -12,7 +12,9 @@ Writes  model/{model.onnx,weights.npz,vocabulary.tsv,ngrams.npy,settings.json,hi
 Run     python -m stages.train
 """
 
+import io
 import sys
+import zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +61,19 @@ def summary(fitted: Fitted, chosen: int, side: str) -> dict[str, object]:
     }
 
 
+def write_weights(fitted: Fitted) -> None:
+    """Write the weights of each member as np.load reads them.
+
+    Not by np.savez, whose ZIP headers are others before Python 3.11.4.
+    """
+    with replacing(paths.MODEL / "weights.npz") as file, zipfile.ZipFile(file, "w") as archive:
+        for number, arrays in enumerate(fitted.weights):
+            for name, array in arrays.items():
+                content = io.BytesIO()
+                np.save(content, array, allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{number}/{name}.npy"), content.getvalue())
+
+
 def held_out_table(rows: NDArray[np.int64], probabilities: NDArray[np.float64], labels: list[str]) -> str:
     """Return a line for each held-out row: its number and the probability of each label."""
     lines = ["\t".join(["row", *labels])]
@@ -86,11 +101,7 @@ def main() -> None:
     history = learnt.fitted.history
     with replacing(paths.MODEL / "model.onnx") as file:
         file.write(learnt.model)
-    arrays: checkpoint.Arrays = {
-        f"{i}/{name}": array for i, one in enumerate(learnt.fitted.weights) for name, array in one.items()
-    }
-    with replacing(paths.MODEL / "weights.npz") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
+    write_weights(learnt.fitted)
     vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", learnt.words)
     write_array(paths.MODEL / "ngrams.npy", learnt.ngrams)
     write_json(
