@@ -10,7 +10,6 @@ Run     python -m stages.evaluate
 """
 
 import sys
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import numpy as np
@@ -31,6 +30,8 @@ HEADLINE = ("accuracy", "average_precision", "blocked_ham", "mcc", "spam_caught"
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
+Messages = list[tuple[str, str]]
+Columns = dict[str, list[object]]  # of a table, by name
 
 
 class Evaluate(Positive):
@@ -52,7 +53,7 @@ def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: Floats)
     return scores.best_threshold(truth, probability)
 
 
-def read_held_out(messages: list[tuple[str, str]], names: list[str]) -> tuple[NDArray[np.int64], Labels, Floats]:
+def read_held_out(messages: Messages, names: list[str]) -> tuple[NDArray[np.int64], Labels, Floats]:
     """Return the numbers, labels and (rows, labels) probabilities of the rows that were held out in training."""
     lines = read_table(paths.HELD_OUT)[1:]
     rows = np.array([line[0] for line in lines], np.int64)
@@ -60,23 +61,24 @@ def read_held_out(messages: list[tuple[str, str]], names: list[str]) -> tuple[ND
     return rows, labels, np.array([line[1:] for line in lines], float).reshape(-1, len(names))
 
 
-def table(columns: dict[str, Iterable[object]]) -> str:
+def table(columns: Columns) -> str:
     """Return the columns under their names as tab-separated lines. Only the last one may hold tabs."""
     lines = zip(*columns.values(), strict=True)
     return "".join("\t".join(map(str, line)) + "\n" for line in [list(columns), *lines])
 
 
-def nearest_columns(
-    texts: list[str], known: NDArray[np.int64], messages: list[tuple[str, str]]
-) -> dict[str, list[object]]:
-    """Return columns on the training row which is most like each text."""
-    numbers, similarity = nearest(texts, [messages[row][1] for row in known])
+def mistakes(columns: Columns, wrong: NDArray[np.int64], known: NDArray[np.int64], messages: Messages) -> Columns:
+    """Return the columns of the rows answered wrongly, each beside the training row which is most like it."""
+    chosen = {name: [column[row] for row in wrong] for name, column in columns.items()}
+    texts = chosen.pop("text")
+    numbers, similarity = nearest([str(text) for text in texts], [messages[row][1] for row in known])
     rows = known[numbers].tolist()
-    return {
+    return chosen | {
         "similarity": [f"{value:.3f}" for value in similarity],
         "nearest_row": rows,
         "nearest_label": [messages[row][0] for row in rows],
         "nearest_text": [messages[row][1].replace("\t", " ") for row in rows],
+        "text": texts,
     }
 
 
@@ -87,19 +89,17 @@ def main() -> None:
     messages = read_messages(paths.MESSAGES)
     names = class_names((label for label, _ in messages), settings)
     positive = names.index(settings.positive_label)
-    test = ragged.load(paths.TEST)
+    train, validation, test = (ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST))
     held_out, truth, before = read_held_out(messages, names)
 
     cut = threshold(settings, truth == positive, before[:, positive])
     write_json(paths.MODEL / "threshold.json", {"positive_label": settings.positive_label, "threshold": cut})
-    probabilities = inference.probabilities(
-        model, [messages[row][1] for row in test.rows], lambda batches: progress(batches, "classify", "batch")
-    )
-    predicted, labels = inference.answers(probabilities, positive, cut), np.asarray(test.labels)
+    labels, texts = np.asarray(test.labels), [messages[row][1] for row in test.rows]
+    probabilities = inference.probabilities(model, texts, lambda batches: progress(batches, "classify", "batch"))
+    predicted = inference.answers(probabilities, positive, cut)
 
-    every = np.concatenate([test.rows, held_out])
+    rows, given = np.concatenate([test.rows, held_out]), np.concatenate([labels, truth])
     likely = np.vstack([probabilities, before])
-    given = np.concatenate([labels, truth])
     doubtful = suspects(given, likely)
     sure = ~np.isin(np.arange(len(labels)), doubtful)
     counted = {"all": len(doubtful), "test": int((~sure).sum())}
@@ -113,33 +113,27 @@ def main() -> None:
         | {"threshold": cut, "suspects": counted}
         | {"without_suspects": {name: without[name] for name in HEADLINE}},
     )
-
-    columns: dict[str, Iterable[object]] = {
-        "row": test.rows,
+    columns: Columns = {
+        "row": test.rows.tolist(),
         "label": [names[number] for number in labels],
         "predicted": [names[number] for number in predicted],
         "probability": [f"{value:.6f}" for value in probabilities[:, positive]],
-        "text": [messages[row][1] for row in test.rows],
+        "text": list(texts),
     }
     write_text(paths.PREDICTIONS, table(columns))
     wrong = np.flatnonzero(predicted != labels)
     certainty = np.abs(probabilities[:, positive] - cut) if len(names) == 2 else probabilities.max(axis=1)
     worst = wrong[np.argsort(-certainty[wrong], kind="stable")]
-    of_worst = {name: [list(column)[i] for i in worst] for name, column in columns.items()}
-    texts = of_worst.pop("text")
-    known = np.concatenate([ragged.load(path).rows for path in (paths.TRAIN, paths.VALIDATION)])
-    write_text(paths.MISTAKES, table(of_worst | nearest_columns(texts, known, messages) | {"text": texts}))
-    write_text(
-        paths.SUSPECTS,
-        table({
-            "row": every[doubtful],
-            "part": ["test" if i < len(labels) else "held out" for i in doubtful],
-            "label": [names[number] for number in given[doubtful]],
-            "likelier": [names[number] for number in likely[doubtful].argmax(axis=1)],
-            "probability_of_label": [f"{likely[i, given[i]]:.6f}" for i in doubtful],
-            "text": [messages[row][1] for row in every[doubtful]],
-        }),
-    )  # fmt: skip
+    write_text(paths.MISTAKES, table(mistakes(columns, worst, np.concatenate([train.rows, validation.rows]), messages)))
+    suspicions: Columns = {
+        "row": rows[doubtful].tolist(),
+        "part": ["test" if number < len(labels) else "held out" for number in doubtful],
+        "label": [names[number] for number in given[doubtful]],
+        "likelier": [names[number] for number in likely[doubtful].argmax(axis=1)],
+        "probability_of_label": [f"{likely[number, given[number]]:.6f}" for number in doubtful],
+        "text": [messages[row][1] for row in rows[doubtful]],
+    }
+    write_text(paths.SUSPECTS, table(suspicions))
 
 
 if __name__ == "__main__":

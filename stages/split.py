@@ -101,13 +101,12 @@ def seeded_hash(seed: int, key: str) -> bytes:
     return hashlib.sha256(f"{seed}\t{key}".encode()).digest()
 
 
-def twins(texts: list[str], sides: NDArray[np.str_]) -> dict[str, int]:
-    """Return how many test rows have a twin outside the test part, under each notion of a twin."""
-    notions = {
-        "same_text": texts,
-        "same_template": [template(text) for text in texts],
-        "near_template": families(texts),
-    }
+def twins(texts: list[str], near: list[str], sides: NDArray[np.str_]) -> dict[str, int]:
+    """Return how many test rows have a twin outside the test part, under each notion of a twin.
+
+    `near` are the texts' families.
+    """
+    notions = {"same_text": texts, "same_template": [template(text) for text in texts], "near_template": near}
     counts = {}
     for name, keys in notions.items():
         seen = {key for key, side in zip(keys, sides, strict=True) if side != "test"}
@@ -137,6 +136,8 @@ def main() -> None:
     keys = group_keys(messages, settings.keep_together)
     sides = np.array(assign(keys, everything.labels, settings))
     parts = {side: ragged.take(everything, np.flatnonzero(sides == side)) for side in SIDES}
+    texts = [text for _, text in messages]
+    near = keys if settings.keep_together == "templates" else families(texts)
     names = sorted({label for label, _ in messages})
     check(parts, len(names), settings)
     numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
@@ -152,8 +153,8 @@ def main() -> None:
         {side: len(rows.rows) for side, rows in parts.items()}
         | {
             "spam_share": spam,
-            "groups": len(set(keys)),
-            "test_twins": twins([text for _, text in messages], sides),
+            "groups": len(numbers),
+            "test_twins": twins(texts, near, sides),
         },
     )
 
