@@ -18,8 +18,14 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from textrnn import interrupt
+
+if __name__ == "__main__":
+    interrupt.ends_at_once()  # before what takes long to load
+
 from textrnn import inference, paths
-from textrnn.errors import UserError, run
+from textrnn.cells import cell
+from textrnn.errors import UserError, printable, run
 
 WIDTH = 60  # characters of a message in a table
 TOGETHER = 256  # messages classified at once when they come from a file
@@ -57,11 +63,6 @@ def messages(source: str) -> Iterator[list[str]]:
         raise UserError(f"expected a file of messages, a line each, at {source}, found a directory") from None
 
 
-def printable(text: str) -> str:
-    """Return `text` with what could steer a terminal (escape sequences, line ends) escaped."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
-
-
 def written(answers: Iterable[Answer], style: str) -> Iterator[str]:
     """Yield a line for each answer: `table` and `tsv` begin with label and probability."""
     for answer in answers:
@@ -69,7 +70,7 @@ def written(answers: Iterable[Answer], style: str) -> Iterator[str]:
         if style == "jsonl":
             yield json.dumps(answer._asdict(), ensure_ascii=True)
         elif style == "tsv":
-            yield f"{label}\t{probability:.6f}\t{text}"
+            yield f"{label}\t{probability:.6f}\t{cell(answer.text)}"
         else:
             yield f"{label:<10} {probability:7.4f}  {text if len(text) <= WIDTH else text[: WIDTH - 1] + '…'}"
 

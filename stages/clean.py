@@ -6,6 +6,7 @@ Writes  data/clean/messages.tsv (label, tab, text), data/clean/rejected.tsv (lin
 Run     python -m stages.clean
 """
 
+import codecs
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from textrnn.normalise import Normalisation, normalise
 from textrnn.progress import progress
 from textrnn.rows import Row, csv_rows, tsv_rows
 
-Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
+Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
 
 
 class Clean(Normalisation):
@@ -62,9 +63,19 @@ def check(rows: list[Row], rejected: list[Row], limit: float) -> None:
         )
 
 
+def as_utf8(raw: bytes) -> bytes:
+    """Return the corpus without a byte order mark, and in UTF-8 if the mark says UTF-16, as spreadsheets write it."""
+    if not raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.removeprefix(codecs.BOM_UTF8)
+    try:
+        return raw.decode("utf-16").encode("utf-8")
+    except UnicodeError as error:
+        raise UserError(f"data/raw/corpus: expected UTF-16, as its first two bytes say, found none: {error}") from None
+
+
 def rows_of(raw: bytes, settings: Clean) -> Iterator[Row]:
     """Return the rows of a corpus in the format that the settings name."""
-    raw = raw.removeprefix(b"\xef\xbb\xbf")  # a byte order mark is no text
+    raw = as_utf8(raw)
     label_column, text_column = settings.label_column, settings.text_column
     if label_column == text_column:
         raise UserError(

@@ -3,7 +3,7 @@
 With two labels, a message is positive when its probability reaches a threshold, chosen where the expected Matthews
 correlation of the rows held out in training is highest; with more, the likeliest label is the answer.
 
-Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json}, data/clean/messages.tsv,
+Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/messages.tsv,
         data/split/{train,validation,test}/, data/scored/held_out.tsv; section `evaluate` of params.yaml
 Writes  model/threshold.json, data/scored/{predictions,errors,suspects}.tsv, metrics/evaluate.json
 Run     python -m stages.evaluate
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from textrnn import inference, params, paths, ragged, scores
+from textrnn import inference, params, paths, provenance, ragged, scores
+from textrnn.cells import cell
 from textrnn.errors import UserError, run
 from textrnn.files import read_table, write_json, write_metrics, write_text
 from textrnn.labels import Positive, class_names
@@ -62,9 +63,9 @@ def read_held_out(messages: Messages, names: list[str]) -> tuple[NDArray[np.int6
 
 
 def table(columns: Columns) -> str:
-    """Return the columns under their names as tab-separated lines. Only the last one may hold tabs."""
+    """Return the columns under their names as tab-separated lines, safe for terminals and spreadsheets."""
     lines = zip(*columns.values(), strict=True)
-    return "".join("\t".join(map(str, line)) + "\n" for line in [list(columns), *lines])
+    return "".join("\t".join(map(cell, line)) + "\n" for line in [list(columns), *lines])
 
 
 def mistakes(columns: Columns, wrong: NDArray[np.int64], known: NDArray[np.int64], messages: Messages) -> Columns:
@@ -77,7 +78,7 @@ def mistakes(columns: Columns, wrong: NDArray[np.int64], known: NDArray[np.int64
         "similarity": [f"{value:.3f}" for value in similarity],
         "nearest_row": rows,
         "nearest_label": [messages[row][0] for row in rows],
-        "nearest_text": [messages[row][1].replace("\t", " ") for row in rows],
+        "nearest_text": [messages[row][1] for row in rows],
         "text": texts,
     }
 
@@ -93,7 +94,12 @@ def main() -> None:
     held_out, truth, before = read_held_out(messages, names)
 
     cut = threshold(settings, truth == positive, before[:, positive])
-    write_json(paths.MODEL / "threshold.json", {"positive_label": settings.positive_label, "threshold": cut})
+    decision = {
+        "model": provenance.checksum(paths.MODEL / provenance.RECORD),
+        "positive_label": settings.positive_label,
+        "threshold": cut,
+    }
+    write_json(paths.MODEL / "threshold.json", decision)
     labels, texts = np.asarray(test.labels), [messages[row][1] for row in test.rows]
     probabilities = inference.probabilities(model, texts, lambda batches: progress(batches, "classify", "batch"))
     predicted = inference.answers(probabilities, positive, cut)

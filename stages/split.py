@@ -36,7 +36,7 @@ SIDES = ("test", "validation", "train")  # in the order in which they are filled
 class Split(Section):
     """Section `split` of params.yaml."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**31)
     test_share: float = Field(gt=0, lt=1)
     validation_share: float = Field(ge=0, lt=1)
     keep_together: Literal["none", "duplicates", "templates"]

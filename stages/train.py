@@ -5,9 +5,10 @@ shown, and nothing is chosen by it. An ensemble learns from training and validat
 leaves out its fold. What the members say of the rows they left out weighs them against the linear branch, makes
 their logits probabilities, and later chooses the threshold.
 
-Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv;
+Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv,
+        data/raw/corpus (its checksum alone);
         sections `train` and `vectorize` and the text settings of section `clean` of params.yaml
-Writes  model/{model.onnx,weights.npz,vocabulary.tsv,ngrams.npy,settings.json,history.tsv},
+Writes  model/{model.onnx,weights.npz,vocabulary.tsv,ngrams.npy,settings.json,history.tsv,model.json},
         data/scored/held_out.tsv, metrics/train.json
 Run     python -m stages.train
 """
@@ -19,7 +20,7 @@ import zipfile
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn import checkpoint, params, paths, ragged, vocabulary
+from textrnn import checkpoint, machine, params, paths, provenance, ragged, vocabulary
 from textrnn.ensemble import CHECKPOINT, COLUMNS, Fitted, best_epoch
 from textrnn.errors import UserError, run
 from textrnn.files import read_array, replacing, write_array, write_json, write_metrics, write_text
@@ -27,9 +28,11 @@ from textrnn.learning import Part, learn
 from textrnn.messages import read_messages
 from textrnn.normalise import Normalisation
 from textrnn.recipe import Recipe
+from textrnn.tensorflow import gpus
 from textrnn.vocabulary import Vectorize
 
 DIGITS = 6  # of the held-out probabilities
+PARTS = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv", "weights.npz")
 
 
 def parts(recipe: Recipe) -> tuple[Part, ragged.Rows, str]:
@@ -45,6 +48,11 @@ def parts(recipe: Recipe) -> tuple[Part, ragged.Rows, str]:
             raise UserError(
                 "params.yaml: expected train.patience 0, as split.validation_share 0 leaves no rows to wait on"
             )
+    if not len(train.tokens):
+        raise UserError(
+            "expected a token or more among the training rows, found none: set vectorize.tokenizer to rich, "
+            "or change clean.remove_pattern"
+        )
     messages = read_messages(paths.MESSAGES)
     return Part(train, groups, [messages[row][1] for row in train.rows]), held_out, side
 
@@ -94,6 +102,7 @@ def main() -> None:
     inputs = [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv", paths.MESSAGES]
     parts_of_split = (paths.TRAIN, paths.VALIDATION, paths.TEST)
     inputs += [path for directory in parts_of_split for path in sorted(directory.glob("*.npy"))]
+    machine.tell(gpus())
     mark = checkpoint.fingerprint(f"{recipe!r} {vectorize!r} {normalisation!r}", inputs)
 
     learnt = learn(recipe, vectorize, tokens, len(labels), part, held_out, mark)
@@ -121,6 +130,9 @@ def main() -> None:
     write_text(paths.HELD_OUT, held_out_table(held_out.rows[told], learnt.held_out[told], labels))
     lines = ["\t".join(COLUMNS), *("\t".join(f"{value:.10g}" for value in row) for row in history)]
     write_text(paths.MODEL / "history.tsv", "".join(f"{line}\n" for line in lines))
+    parameters = {"clean": normalisation, "train": recipe, "vectorize": vectorize}
+    parameters_as_read = {name: section.model_dump() for name, section in parameters.items()}
+    provenance.write(paths.MODEL, paths.CORPUS, parameters_as_read, inputs, PARTS)
     chosen = best_epoch(history) if recipe.patience else len(history)
     write_metrics(paths.METRICS / "train.json", summary(learnt.fitted, chosen, side))
     CHECKPOINT.unlink(missing_ok=True)

@@ -10,7 +10,8 @@ import pytest
 
 from tests.recipes import SMALL
 from tests.workspace import Workspace
-from textrnn import paths
+from textrnn import paths, provenance
+from textrnn.files import read_json, write_json
 
 BEGINNINGS = [
     ["see you at", "can you bring", "I left", "mum says", "are we late for", "thanks for"],
@@ -85,3 +86,13 @@ def scramble(network: Any, seed: int = 1) -> None:
     random = np.random.default_rng(seed)
     for variable in network.trainable_variables:
         variable.assign(random.normal(0, 0.3 if "bias" in variable.path else 1.5, variable.shape))
+
+
+def resealed(directory: Path) -> None:
+    """Give the model in `directory`, a file of which was changed, the checksums of what is there now."""
+    record = read_json(directory / provenance.RECORD)
+    record["parts"] = {name: provenance.checksum(directory / name) for name in record["parts"]}
+    write_json(directory / provenance.RECORD, record)
+    decision = read_json(directory / "threshold.json")
+    decision["model"] = provenance.checksum(directory / provenance.RECORD)
+    write_json(directory / "threshold.json", decision)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.workspace import Workspace
-from textrnn import checkpoint, paths
+from textrnn import checkpoint, paths, provenance
 from textrnn.checkpoint import Checkpoint
 
 MARK = "one training"
@@ -187,12 +187,12 @@ def test_another_line_of_a_loaded_module_gives_another_fingerprint(
     assert len({before, loaded, checkpoint.fingerprint("", files)}) == 3
 
 
-@pytest.mark.parametrize("package", ["tensorflow", "keras", "numpy"])
+@pytest.mark.parametrize("package", provenance.PACKAGES)
 def test_another_version_of_a_package_gives_another_fingerprint(
     files: list[Path], monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     before = checkpoint.fingerprint("", files)
-    monkeypatch.setattr(checkpoint, "version", lambda name: "0.0" if name == package else version(name))
+    monkeypatch.setattr(provenance, "version", lambda name: "0.0" if name == package else version(name))
     assert checkpoint.fingerprint("", files) != before
 
 

@@ -15,7 +15,8 @@ from tests.models import BEGINNINGS, THREE, TWO, copied, trained
 from tests.test_neighbours import cosines
 from tests.test_scores import HEADLINE
 from tests.workspace import Workspace
-from textrnn import inference, paths, ragged, scores
+from textrnn import inference, paths, provenance, ragged, scores
+from textrnn.cells import cell
 from textrnn.files import read_json, read_table, write_array, write_text
 from textrnn.messages import read_messages
 
@@ -140,8 +141,9 @@ def assert_measured(found: dict[str, Any], rows: list[dict[str, str]], positive:
 def test_the_predictions_are_the_test_rows_with_their_texts_tabs_and_all(root: Path) -> None:
     messages, rows = read_messages(root / "data/clean/messages.tsv"), predictions(root)
     assert [int(row["row"]) for row in rows] == ragged.load(root / "data/split/test").rows.tolist()
-    assert [(row["label"], row["text"]) for row in rows] == [messages[int(row["row"])] for row in rows]
-    assert any("\t" in row["text"] for row in rows)
+    expected = [messages[int(row["row"])] for row in rows]
+    assert [(row["label"], row["text"]) for row in rows] == [(label, cell(text)) for label, text in expected]
+    assert any("\\t" in row["text"] for row in rows)
 
 
 @both
@@ -171,20 +173,20 @@ def test_beside_a_mistake_stands_the_training_row_that_is_most_like_it(root: Pat
     messages = read_messages(root / "data/clean/messages.tsv")
     known = [row for part in ("train", "validation") for row in ragged.load(root / f"data/split/{part}").rows.tolist()]
     for line in mistakes(root):
-        every = cosines(line["text"], [messages[row][1] for row in known])
+        every = cosines(messages[int(line["row"])][1], [messages[row][1] for row in known])
         place = known.index(int(line["nearest_row"]))
         assert every[place] == pytest.approx(max(every))
         assert float(line["similarity"]) == pytest.approx(max(every), abs=5.1e-4)
         label, text = messages[known[place]]
-        assert (line["nearest_label"], line["nearest_text"]) == (label, text.replace("\t", " "))
+        assert (line["nearest_label"], line["nearest_text"]) == (label, cell(text))
 
 
 def test_texts_with_tabs_survive_as_the_last_column_of_the_errors(two_labels: Workspace) -> None:
     two_labels.settings(evaluate__threshold=1)
     two_labels.run(evaluate.main)
     messages, found = read_messages(paths.MESSAGES), mistakes(paths.ROOT)
-    assert [row["text"] for row in found] == [messages[int(row["row"])][1] for row in found]
-    assert any("\t" in row["text"] for row in found)
+    assert [row["text"] for row in found] == [cell(messages[int(row["row"])][1]) for row in found]
+    assert any("\\t" in row["text"] for row in found)
     assert any("\t" in messages[int(row["nearest_row"])][1] for row in found)
     assert {row["nearest_label"] for row in found} == set(TWO)
 
@@ -218,14 +220,14 @@ def test_a_suspect_is_shown_with_its_label_the_likelier_one_and_the_least_likely
     assert {line["part"] for line in lines} == {"test", "held out"}
     for line in lines:
         row = int(line["row"])
-        assert (line["label"], line["text"]) == messages[row]
+        assert (line["label"], line["text"]) == (messages[row][0], cell(messages[row][1]))
         assert line["part"] == ("test" if row in test else "held out")
-        likely = inference.probabilities(model, [line["text"]])[0] if row in test else np.array(held_out(root)[row])
+        likely = inference.probabilities(model, [messages[row][1]])[0] if row in test else np.array(held_out(root)[row])
         assert float(line["probability_of_label"]) == pytest.approx(likely[names.index(line["label"])], abs=2e-6)
         assert line["likelier"] == names[likely.argmax()]
     own = [float(line["probability_of_label"]) for line in lines]
     assert own == sorted(own)
-    assert any("\t" in line["text"] for line in lines)
+    assert any("\\t" in line["text"] for line in lines)
 
 
 def test_a_suspect_is_likelier_to_bear_another_label_than_its_own(two_labels: Workspace) -> None:
@@ -266,7 +268,8 @@ def test_the_threshold_is_the_best_one_of_the_held_out_rows(two: Path) -> None:
     truth = np.array([messages[row][0] == "spam" for row in probabilities])
     expected = scores.best_threshold(truth, np.array([spam for _, spam in probabilities.values()]))
     assert len(truth) == sum(len(ragged.load(two / f"data/split/{part}").rows) for part in ("train", "validation"))
-    assert read_json(two / "model/threshold.json") == {"positive_label": "spam", "threshold": expected}
+    model = provenance.checksum(two / "model/model.json")
+    assert read_json(two / "model/threshold.json") == {"model": model, "positive_label": "spam", "threshold": expected}
     assert read_json(two / "metrics/evaluate.json")["threshold"] == expected
     for row in predictions(two):
         assert row["predicted"] == ("spam" if float(row["probability"]) >= expected else "ham")
@@ -293,7 +296,7 @@ def test_a_threshold_follows_the_held_out_rows(two_labels: Workspace) -> None:
 def test_a_threshold_given_as_a_number_is_used_as_it_is(two_labels: Workspace, threshold: float) -> None:
     two_labels.settings(evaluate__threshold=threshold)
     two_labels.run(evaluate.main)
-    assert read_json(paths.MODEL / "threshold.json") == {"positive_label": "spam", "threshold": threshold}
+    assert read_json(paths.MODEL / "threshold.json")["threshold"] == threshold
     assert two_labels.metrics("evaluate")["threshold"] == round(threshold, 6)
     for row in predictions(paths.ROOT):
         assert row["predicted"] == ("spam" if float(row["probability"]) >= threshold else "ham")
@@ -328,7 +331,9 @@ def test_the_probability_is_that_of_the_positive_label(two: Path, two_labels: Wo
 
 def test_of_three_labels_the_likeliest_is_the_answer(three: Path) -> None:
     rows, names = predictions(three), sorted(THREE)
-    probabilities = inference.probabilities(inference.load(three / "model"), [row["text"] for row in rows])
+    messages = read_messages(three / "data/clean/messages.tsv")
+    texts = [messages[int(row["row"])][1] for row in rows]
+    probabilities = inference.probabilities(inference.load(three / "model"), texts)
     assert [row["predicted"] for row in rows] == [names[place] for place in probabilities.argmax(axis=1)]
     assert {row["predicted"] for row in rows} == set(THREE)
     assert [row["probability"] for row in rows] == [

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
-from tests.models import TWO, corpus
+from tests.models import TWO, corpus, resealed
 from tests.recipes import rows_of
 from textrnn import inference, paths, subwords
 from textrnn.batches import Encoder
@@ -374,10 +375,28 @@ def test_files_of_two_models_are_found_out_in_one_line(
     model_copy: Path, name: str, spoil: Callable[[Path], None]
 ) -> None:
     spoil(model_copy / name)
+    with pytest.raises(UserError, match=f"^expected the files of one model in .*, found {name} of another one"):
+        inference.load(model_copy)
+    resealed(model_copy)
     with pytest.raises(UserError) as caught:
         inference.probabilities(inference.load(model_copy), ["soup w"])
     assert str(caught.value).startswith("expected the files of one model, found some that do not fit together: ")
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_threshold_of_another_model_is_found_out(model_copy: Path) -> None:
+    record = model_copy / "model.json"
+    record.write_bytes(record.read_bytes() + b"\n")
+    with pytest.raises(UserError, match="expected the threshold of this model"):
+        inference.decision(model_copy, ["ham", "spam"])
+
+
+def test_a_graph_that_would_read_other_files_is_refused(model_copy: Path) -> None:
+    graph = onnx.load(model_copy / "model.onnx")
+    onnx.save(graph, model_copy / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+    resealed(model_copy)
+    with pytest.raises(UserError, match="a graph which would read other files"):
+        inference.load(model_copy)
 
 
 def test_a_model_is_whole_wherever_it_is_copied(model_copy: Path) -> None:

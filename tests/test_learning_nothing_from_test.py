@@ -11,7 +11,7 @@ from stages import evaluate, train, vectorize
 from tests.models import RECIPE, TWO, copied, place, trained
 from tests.workspace import Workspace
 from textrnn import paths, ragged
-from textrnn.files import read_array
+from textrnn.files import read_array, read_json
 from textrnn.messages import read_messages
 from textrnn.ngrams import ngrams
 from textrnn.tokenizers import tokenize
@@ -75,11 +75,19 @@ def test_other_test_rows_leave_every_byte_that_was_learnt_and_the_threshold(runs
     learnt = [f"model/{path.name}" for path in sorted((runs.first / "model").iterdir())]
     assert learnt == [
         f"model/{name}"
-        for name in ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "threshold.json", "vocabulary.tsv",
-                     "weights.npz")
+        for name in (
+            "history.tsv", "model.json", "model.onnx", "ngrams.npy", "settings.json", "threshold.json",
+            "vocabulary.tsv", "weights.npz",
+        )
     ]  # fmt: skip
+    # What a model was made from is another thing now: its record says so, and the threshold names the record.
+    assert differing(runs, learnt) == ["model/model.json", "model/threshold.json"]
+    thresholds = [read_json(root / "model/threshold.json")["threshold"] for root in (runs.first, runs.second)]
+    assert thresholds[0] == thresholds[1]
+    records = [read_json(root / "model/model.json") for root in (runs.first, runs.second)]
+    assert records[0]["parts"] == records[1]["parts"]
     assert differing(runs, ["data/split/train/labels.npy", "data/split/train/rows.npy"]) == []
-    assert differing(runs, [*learnt, "data/scored/held_out.tsv", "metrics/train.json"]) == []
+    assert differing(runs, ["data/scored/held_out.tsv", "metrics/train.json"]) == []
 
 
 def test_a_word_that_occurs_in_test_rows_alone_is_unknown(runs: Runs) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import predict
+from tests.models import resealed
 from textrnn import inference, paths
 
 SPAM, HAM = "URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"
@@ -338,7 +339,8 @@ def test_the_model_is_found_whatever_the_current_directory_is(trained_model: Pat
 def test_the_probability_is_that_of_the_positive_label_which_wins_at_its_threshold(model_copy: Path) -> None:
     answers = {}
     for positive, threshold in (("spam", 0.0), ("spam", 1.0), ("ham", 0.0), ("ham", 1.0)):
-        decision = {"positive_label": positive, "threshold": threshold}
+        decision = json.loads((model_copy / "threshold.json").read_text("utf-8"))
+        decision |= {"positive_label": positive, "threshold": threshold}
         (model_copy / "threshold.json").write_text(json.dumps(decision))
         (line,) = succeeded(model_copy, SPAM, "--format", "jsonl")
         answers[positive, threshold] = json.loads(line)
@@ -353,6 +355,7 @@ def test_a_message_is_normalised_as_the_corpus_was(model_copy: Path) -> None:
     settings = json.loads((model_copy / "settings.json").read_text("utf-8"))
     settings["normalisation"] = {"lowercase": False, "ascii_only": False, "remove_pattern": "[0-9]+ "}
     (model_copy / "settings.json").write_text(json.dumps(settings))
+    resealed(model_copy)
     first, second = succeeded(model_copy, f"{SPAM} ", f"123 {SPAM} ", "--format", "jsonl")
     assert json.loads(first)["probability"] == json.loads(second)["probability"]
     assert json.loads(second)["text"] == f"123 {SPAM} ", "what is shown is the message as it came"

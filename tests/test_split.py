@@ -315,7 +315,8 @@ SHORT = st.tuples(st.sampled_from(["ham", "spam"]), st.text("ab 12A!", max_size=
 
 @pytest.mark.parametrize("keep_together", KEEP_TOGETHER)
 @given(
-    st.lists(SHORT, max_size=40).flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))), st.integers(0)
+    st.lists(SHORT, max_size=40).flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))),
+    st.integers(0, 2**31 - 1),
 )
 def test_the_side_of_a_message_does_not_depend_on_the_order_of_rows(
     keep_together: str, orders: tuple[Messages, Messages], seed: int
@@ -339,7 +340,7 @@ def test_the_side_of_each_of_many_messages_does_not_depend_on_the_order_of_rows(
 # What belongs together
 
 
-@given(st.lists(SHORT, max_size=40), st.integers(0))
+@given(st.lists(SHORT, max_size=40), st.integers(0, 2**31 - 1))
 @pytest.mark.parametrize("keep_together", ["duplicates", "templates"])
 def test_the_same_text_is_never_on_two_sides(keep_together: str, messages: Messages, seed: int) -> None:
     sides = sides_of(messages, keep_together=keep_together, seed=seed, validation_share=0.3)
@@ -560,7 +561,7 @@ def test_no_file_is_unpickled(tmp_path: Path, name: str) -> None:
     ragged.save(tmp_path, rows_of([[1, 2], [3]]))
     objects: NDArray[Any] = np.array([Bomb()], dtype=object)
     np.save(tmp_path / f"{name}.npy", objects, allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ValueError, match="Python objects"):
         ragged.load(tmp_path)
     assert not Bomb.exploded
 

@@ -9,15 +9,16 @@ import hashlib
 import io
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn import paths
+from textrnn import paths, provenance
 from textrnn.files import replacing
+
+SEAL = hashlib.sha256().digest_size  # bytes: whose checkpoint it is, then the checksum of all
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -33,12 +34,9 @@ class Checkpoint(NamedTuple):
 def fingerprint(settings: str, files: list[Path]) -> str:
     """Return a hash of the settings, the bytes of `files`, the project's loaded modules and its packages."""
     digest = hashlib.sha256(settings.encode())
-    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    own = (paths.ROOT / "textrnn", paths.ROOT / "stages")
-    code = sorted({Path(name) for name in loaded if name and Path(name).parent in own})
-    for path in [*files, *code]:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    digest.update(" ".join(version(name) for name in ("tensorflow", "keras", "numpy")).encode())
+    for path in files:
+        digest.update(bytes.fromhex(provenance.checksum(path)))
+    digest.update(repr((provenance.code(), provenance.packages())).encode())
     return digest.hexdigest()
 
 
@@ -50,25 +48,33 @@ def save(path: Path, mark: str, checkpoint: Checkpoint) -> None:
     content = io.BytesIO()
     np.savez(content, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
     with replacing(path) as file:
-        file.write(seal(mark, content.getvalue()) + content.getvalue())
+        owner = hashlib.sha256(mark.encode()).digest()
+        # A ZIP has no checksum of its directory.
+        file.write(owner + hashlib.sha256(owner + content.getvalue()).digest() + content.getvalue())
 
 
 def load(path: Path, mark: str) -> Checkpoint | None:
-    """Return the checkpoint at `path`; None when there is none, it is damaged, or of another training."""
+    """Return the checkpoint at `path`; None when there is none, or it cannot be used, which is told."""
+
+    def refuse(why: str) -> None:
+        print(f"checkpoint not used, {why} ({paths.shown(path)})", file=sys.stderr, flush=True)
+
     try:
         stored = path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return None
-    content = stored[hashlib.sha256().digest_size :]
-    if stored != seal(mark, content) + content:
+    except OSError as error:
+        refuse(str(error))
+        return None
+    owner, seal, content = stored[:SEAL], stored[SEAL : 2 * SEAL], stored[2 * SEAL :]
+    if seal != hashlib.sha256(owner + content).digest():
+        refuse("it is damaged")
+        return None
+    if owner != hashlib.sha256(mark.encode()).digest():
+        refuse("it is of another training: other parameters, data, code or packages")
         return None
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return Checkpoint(arrays["history"], part(arrays, "now/"), part(arrays, "best/"))
-
-
-def seal(mark: str, content: bytes) -> bytes:
-    """Return what stands before the content of a checkpoint: a ZIP has no checksum of its directory."""
-    return hashlib.sha256(mark.encode() + content).digest()
 
 
 def part(stored: Mapping[str, NDArray[np.generic]], prefix: str) -> Arrays:

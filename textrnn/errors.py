@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+from textrnn import interrupt
+
 
 class UserError(Exception):
     """Something the user can mend. Its text says what was expected, what was found, and what to do."""
@@ -12,19 +14,27 @@ def run(main: Callable[[], None]) -> int:
     """Call `main` and return the exit code: 0, 1 after a user's error, 130 when interrupted.
 
     An OSError (full disk, missing file, no permission) is a user's error too: its own text names
-    the file and the reason. Any other exception is a bug and keeps its traceback.
+    the file and the reason. So is a lack of memory. Any other exception is a bug and keeps its traceback.
     """
     try:
-        main()
+        with interrupt.raised():
+            main()
     except UserError as error:
         return _fail(str(error), 1)
     except OSError as error:
         return _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 1)
+    except MemoryError as error:
+        return _fail(f"expected enough memory, found too little: {error or 'none is left'}", 1)
     except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+        return _fail("interrupted", interrupt.CODE)
     return 0
 
 
+def printable(text: str) -> str:
+    """Return `text` with what could steer a terminal (escape sequences, line ends) escaped."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
 def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     return code

@@ -1,5 +1,6 @@
 """Files written whole or not at all, in the same bytes on every machine."""
 
+import glob
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -8,23 +9,35 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from textrnn.errors import UserError
+
+NPY = b"\x93NUMPY\x01\x00"  # how a .npy file begins
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path`, and move it there once the block has ended well.
 
-    A block that raises, or a killed process, leaves whatever stood at `path` as it was.
+    A block that raises, or a killed process, leaves whatever stood at `path` as it was. The temporary file of a
+    killed process is removed by the next one that writes to `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if not psutil.pid_exists(int(left.suffixes[-2][1:])):
+            left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the new name with no content
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a failed write names no file
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -53,8 +66,11 @@ def _rounded(value: Any) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Return the value that the JSON file at `path` holds."""
-    return json.loads(read_text(path))
+    """Return the value that the JSON file at `path` holds. Raises UserError when missing, ValueError if damaged."""
+    try:
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("expected JSON, found brackets nested too deeply") from None
 
 
 def read_text(path: Path) -> str:
@@ -66,15 +82,22 @@ def read_text(path: Path) -> str:
 
 
 def read_array(path: Path) -> Any:
-    """Return the array in the `.npy` file at `path`, mapped. Raises UserError when missing, ValueError if damaged."""
+    """Return the array in the `.npy` file at `path`, mapped: no memory is taken for what a header claims.
+
+    Raises UserError when it is missing, ValueError when it is damaged.
+    """
     try:
+        with path.open("rb") as file:
+            # A header of the later versions may claim to be of 4 GB; write_array never writes one.
+            if file.read(len(NPY)) != NPY:
+                raise ValueError("expected a .npy file of version 1.0")
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise UserError(f"expected the file {path}, found none: run `dvc repro`, which makes it") from None
-    except EOFError as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  # NumPy evaluates the header, and lets through whatever that raises
         raise ValueError(str(error)) from None
-    except ValueError:  # an empty array cannot be mapped
-        return np.load(path, allow_pickle=False)
 
 
 def write_array(path: Path, array: NDArray[np.generic]) -> None:

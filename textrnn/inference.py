@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
+from textrnn import provenance
 from textrnn.batches import by_length
 from textrnn.errors import UserError
 from textrnn.files import read_array, read_json
+from textrnn.labels import MOST_CLASSES
 from textrnn.ngrams import lookup, ngrams, size
 from textrnn.normalise import Normalisation, normalise
 from textrnn.params import Section
@@ -23,16 +25,17 @@ from textrnn.vocabulary import UNKNOWN, read_tokens
 
 DIGITS = 6  # ONNX Runtime picks kernels by CPU: further digits may differ between machines
 BATCH = 64
+EXTERNAL = b"location"  # the key under which an ONNX graph names a file of its weights; the stages write none
 
 
 class Settings(Section):
     """model/settings.json: what training knew beside weights and words."""
 
-    labels: list[str]
+    labels: list[str] = Field(min_length=2, max_length=MOST_CLASSES)
     tokenizer: Tokenizer
-    max_sequence_length: int
+    max_sequence_length: int = Field(ge=1, le=10_000)
     masking: bool
-    subword_buckets: int
+    subword_buckets: int = Field(ge=0, le=10_000_000)
     linear: bool
     normalisation: Normalisation
 
@@ -41,7 +44,8 @@ class Decision(Section):
     """model/threshold.json, which evaluate writes."""
 
     positive_label: str
-    threshold: float
+    threshold: float = Field(ge=0, le=1)
+    model: str  # the SHA-256 of the model.json of the model whose threshold it is
 
 
 class Model(NamedTuple):
@@ -54,7 +58,7 @@ class Model(NamedTuple):
 
 
 def load(directory: Path) -> Model:
-    """Return the model in `directory`. Raises UserError when a file is missing or is no model."""
+    """Return the model in `directory`. Raises UserError when a file is missing, is no model, or of another model."""
     with whole(directory / "settings.json") as path:
         settings = Settings.model_validate(read_json(path))
     with whole(directory / "vocabulary.tsv") as path:
@@ -64,12 +68,16 @@ def load(directory: Path) -> Model:
         if known.dtype != np.uint32 or known.ndim != 1:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
     try:
-        session = onnxruntime.InferenceSession((directory / "model.onnx").read_bytes())
+        graph = (directory / "model.onnx").read_bytes()
+        if EXTERNAL in graph:
+            raise ValueError("a graph which would read other files")
+        session = onnxruntime.InferenceSession(graph)
     except FileNotFoundError:
         raise UserError(f"expected the model in {directory}/model.onnx, found no file: run `dvc repro`") from None
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
         why = " ".join(str(error).split())
         raise UserError(f"expected a model in {directory}/model.onnx, found another file: {why}") from None
+    provenance.check_parts(directory, ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv"))
     return Model(session, ids, known, settings)
 
 
@@ -82,6 +90,8 @@ def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
             f"expected one of the model's labels ({', '.join(labels)}) in {path}, found {found.positive_label!r}: "
             "run `dvc repro`"
         )
+    if found.model != provenance.checksum(directory / provenance.RECORD):
+        raise UserError(f"expected the threshold of this model in {path}, found that of another one: run `dvc repro`")
     return labels.index(found.positive_label), found.threshold
 
 
@@ -93,7 +103,7 @@ def whole(path: Path) -> Iterator[Path]:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {wrong}") from None
-    except ValueError as error:  # no JSON, no UTF-8, no table
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, no table
         raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {error}") from None
 
 

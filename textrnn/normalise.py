@@ -1,10 +1,17 @@
 """What is done to a message's text before it is cut into tokens: in clean, and again in predict.py."""
 
-import re
+import math
 
-from pydantic import field_validator
+import regex
+from pydantic import Field, field_validator
 
+from textrnn.errors import UserError
 from textrnn.params import Section
+
+LONGEST = 1000  # characters of a pattern
+MOST_REPETITIONS = 100_000  # ((a{999}){999}){999} takes gigabytes when it is compiled
+COUNT = regex.compile(r"(?<=[{,])[0-9]+(?=[,}])")  # a number of repetitions
+DEADLINE = 1.0  # seconds for a message: a pattern such as (a+)+$ may else backtrack for ever
 
 
 class Normalisation(Section):
@@ -12,23 +19,34 @@ class Normalisation(Section):
 
     lowercase: bool
     ascii_only: bool
-    remove_pattern: str
+    remove_pattern: str = Field(max_length=LONGEST)
 
     @field_validator("remove_pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
+        if math.prod(int(count) for count in COUNT.findall(pattern) if int(count)) > MOST_REPETITIONS:
+            raise ValueError(f"expected at most {MOST_REPETITIONS:,} repetitions, all that are counted multiplied")
         try:
-            re.compile(pattern)
-        except (re.error, OverflowError, RecursionError) as error:  # a{99…9} overflows, ((((… recurs
+            regex.compile(pattern)
+        except (regex.error, OverflowError, RecursionError, MemoryError) as error:
             raise ValueError(f"expected a regular expression ({error})") from None
         return pattern
 
 
 def normalise(text: str, settings: Normalisation) -> str:
-    """Return `text` on one line, without what the settings remove. Nothing else is changed."""
+    """Return `text` on one line, without what the settings remove. Nothing else is changed.
+
+    Raises UserError when the pattern is not done with the text by DEADLINE.
+    """
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
     if settings.ascii_only:
         text = text.encode("ascii", "ignore").decode("ascii")
     if settings.remove_pattern:
-        text = re.sub(settings.remove_pattern, "", text)
+        try:
+            text = regex.sub(settings.remove_pattern, "", text, timeout=DEADLINE)
+        except TimeoutError:
+            raise UserError(
+                f"expected clean.remove_pattern to be done with a message in {DEADLINE:g} s, found it still at work on "
+                f"{text[:40]!r} ({len(text):,} characters): repeat no repetition, as (a+)+ does"
+            ) from None
     return text.lower() if settings.lowercase else text

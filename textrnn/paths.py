@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PARAMS = ROOT / "params.yaml"
 REQUIREMENTS = ROOT / "requirements.txt"
 CHECKPOINTS = ROOT / ".checkpoints"
+MACHINE = ROOT / ".machine.json"  # where train ran last: not in Git, and no output of a stage
 
 CORPUS = ROOT / "data/raw/corpus"
 MESSAGES = ROOT / "data/clean/messages.tsv"

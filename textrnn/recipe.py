@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from textrnn.params import Section
 
+MOST_NUMBERS = 500_000_000  # of the table of subwords: 2 GB, and thrice that for the optimizer
+
 
 class Recipe(Section):
     """Section `train` of params.yaml, where each key's unit, range and meaning stand."""
@@ -27,14 +29,23 @@ class Recipe(Section):
     pooling: Literal["last", "mean_max"]
     masking: bool
     epochs: int = Field(ge=1, le=10_000)
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=1_000_000)
     optimizer: Literal["rmsprop", "adamw"]
     learning_rate: float = Field(gt=0, le=10)
     schedule: Literal["constant", "cosine"]
-    clip_norm: float = Field(ge=0)
-    patience: int = Field(ge=0)
+    clip_norm: float = Field(ge=0, le=1_000_000)
+    patience: int = Field(ge=0, le=10_000)
     ensemble: int = Field(ge=1, le=64)
     linear: bool
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> Self:
+        if self.subword_buckets * self.embedding_size > MOST_NUMBERS:
+            raise ValueError(
+                f"expected subword_buckets x embedding_size to be at most {MOST_NUMBERS:,}, "
+                f"found {self.subword_buckets * self.embedding_size:,}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _linear_needs_folds(self) -> Self:

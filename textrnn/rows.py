@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from textrnn.errors import UserError
 
+MOST_CHARACTERS = 1_000_000  # of a text: longer ones are no messages, but a file read wrongly
+
 
 class Row(NamedTuple):
     """A row of the corpus: where it begins, and either its label and text or why it has none."""
@@ -22,7 +24,7 @@ def tsv_rows(raw: bytes, label_column: int, text_column: int) -> Iterator[Row]:
 
     Of more than two columns, the last one takes the rest of the line.
     """
-    last = max(label_column, text_column)
+    last = min(max(label_column, text_column), len(raw))  # no line has more tabs
     for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=1):
         try:
             fields = line.removesuffix(b"\r").decode("utf-8").split("\t", last)
@@ -57,6 +59,11 @@ def position(header: list[str], column: int | str) -> int:
         return column
     if column not in header:
         raise UserError(f"params.yaml: expected the column {column!r} in the header of data/raw/corpus, found {header}")
+    if header.count(column) > 1:
+        raise UserError(
+            f"params.yaml: expected the column {column!r} once in the header of data/raw/corpus, found it "
+            f"{header.count(column)} times: give its position"
+        )
     return header.index(column)
 
 
@@ -70,6 +77,8 @@ def checked_row(line: int, fields: list[str], label_column: int, text_column: in
         return Row(line, reason="a byte is not UTF-8")
     if not label or not text.strip():
         return Row(line, reason="the text is empty" if label else "the label is empty")
+    if len(text) > MOST_CHARACTERS:
+        return Row(line, reason=f"the text has {len(text):,} characters, expected at most {MOST_CHARACTERS:,}")
     if not label.isprintable():
         return Row(line, reason="the label holds a character that cannot be printed")
     return Row(line, label, text)

@@ -85,7 +85,7 @@ def member(archive: bytes, name: str, where: str) -> bytes:
                 content = file.read(MOST_BYTES + 1)
     except KeyError:
         raise UserError(f"{where}: expected the member {name} in the zip, found none") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, ArithmeticError, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{where}: expected a zip, found {describe(archive)} ({error})") from None
     if len(content) > MOST_BYTES:
         raise UserError(f"{where}: expected at most {MOST_BYTES:,} bytes in {name}, found more")

@@ -26,7 +26,12 @@ finally:
     os.close(_stderr)
     os.close(_nowhere)
 
-__all__ = ["deterministic", "keras", "tf"]
+__all__ = ["deterministic", "gpus", "keras", "tf"]
+
+
+def gpus() -> int:
+    """Return how many GPUs TensorFlow would compute on."""
+    return len(tf.config.list_physical_devices("GPU"))
 
 
 def deterministic(seed: int) -> None:

@@ -37,8 +37,8 @@ class Trainer:
             {"subwords": 2, "places": 2} if recipe.subword_buckets else {}
         )
         signature = {name: tf.TensorSpec([None] * rank, tf.int32) for name, rank in names.items()}
-        self.step = tf.function(self._step, input_signature=[signature])
-        self.logits = tf.function(self._logits, input_signature=[signature])
+        self.step = tf.function(self._step, input_signature=[signature], autograph=False)
+        self.logits = tf.function(self._logits, input_signature=[signature], autograph=False)
 
     def _step(self, batch: dict[str, Any]) -> Any:
         """Take one step on all replicas, and return the sums of the losses and of the right answers."""

@@ -1,0 +1,102 @@
+"""What a model was made of is on record, and parts of two models are found out."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages import evaluate
+from tests.models import copied
+from tests.workspace import Workspace
+from textrnn import machine, paths, provenance
+from textrnn.cells import cell
+from textrnn.errors import UserError
+from textrnn.files import read_json
+
+
+def test_a_model_names_its_corpus_parameters_code_packages_and_parts(trained_model: Path) -> None:
+    record, root = read_json(trained_model / "model.json"), trained_model.parent
+    assert record["corpus"] == provenance.checksum(root / "data/raw/corpus")
+    assert record["inputs"]["data/clean/messages.tsv"] == provenance.checksum(root / "data/clean/messages.tsv")
+    assert record["params"]["train"]["units"] == 6
+    assert set(record["params"]) == {"clean", "train", "vectorize"}
+    assert record["packages"] == provenance.packages()
+    assert len(record["code"]) == 64
+    assert record["parts"] == {
+        path.name: provenance.checksum(path)
+        for path in trained_model.iterdir()
+        if path.name not in ("model.json", "threshold.json")
+    }
+
+
+def test_evaluate_refuses_a_model_with_a_part_of_another(workspace: Workspace, trained_model: Path) -> None:
+    copied(workspace, trained_model.parent)
+    with (paths.MODEL / "vocabulary.tsv").open("ab") as file:
+        file.write(b"egg\t1\n")
+    assert "found vocabulary.tsv of another one" in workspace.failure(evaluate.main)
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", "{}", '{"parts": []}', "[" * 100_000])
+def test_a_record_that_is_none_is_an_error(trained_model: Path, tmp_path: Path, text: str) -> None:
+    copy = Path(shutil.copytree(trained_model, tmp_path / "model"))
+    (copy / "model.json").write_text(text)
+    with pytest.raises(UserError, match=r"model\.json"):
+        provenance.check_parts(copy, ("settings.json",))
+
+
+def test_the_hash_of_the_code_changes_with_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = provenance.code()
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    assert provenance.code() != before
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_processor_without_avx2_a_gpu_and_another_package_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths.REQUIREMENTS.write_text("tensorflow==1.0 \\\n    --hash=sha256:00\nnumpy==1.0\n")
+    monkeypatch.setattr(machine, "has_avx2", lambda: False)
+    machine.tell(gpus=2)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    for words in ("has no AVX2", "on 2 GPUs", "tensorflow is 2", "requirements.txt has 1.0", "numpy is "):
+        assert words in said
+    assert len(json.loads(paths.MACHINE.read_text("utf-8"))["differences"]) == 4
+
+
+@pytest.mark.usefixtures("workspace")
+def test_on_a_machine_like_the_others_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(Workspace.ORIGINAL / "requirements.txt", paths.REQUIREMENTS)
+    monkeypatch.setattr(machine, "has_avx2", lambda: True)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    machine.tell(gpus=0)
+    assert capsys.readouterr().err == ""
+    assert json.loads(paths.MACHINE.read_text("utf-8"))["differences"] == []
+
+
+def test_avx2_is_read_from_the_system(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx avx512f\n")
+    assert not machine.has_avx2(tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx avx2\n")
+    assert machine.has_avx2(tmp_path / "cpuinfo")
+    assert machine.has_avx2(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see you", "see you"),
+        ("=1+1", "'=1+1"),
+        ("+44", "'+44"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("a\tb\x1b[31m\r\n", "a\\tb\\x1b[31m\\r\\n"),
+        ("<b>é</b>", "<b>é</b>"),
+        (-1, "-1"),
+    ],
+)
+def test_a_field_neither_steers_a_terminal_nor_is_computed(text: object, expected: str) -> None:
+    assert cell(text) == expected

@@ -1,0 +1,72 @@
+"""What a model was made of, and the checksums of its parts: model/model.json, and whether parts belong together."""
+
+import hashlib
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from textrnn import paths
+from textrnn.errors import UserError
+from textrnn.files import read_json, write_json
+
+# Those whose arithmetic is in a model's bytes.
+PACKAGES = ("keras", "numpy", "onnx", "scikit-learn", "scipy", "tensorflow")
+RECORD = "model.json"
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of the file at `path`, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code() -> str:
+    """Return a hash of the project's loaded modules: of their names and their bytes."""
+    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    own = (paths.ROOT / "textrnn", paths.ROOT / "stages")
+    files = sorted({Path(name) for name in loaded if name and Path(name).parent in own})
+    lines = "".join(f"{path.parent.name}/{path.name} {checksum(path)}\n" for path in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def packages() -> dict[str, str]:
+    """Return the version of each of PACKAGES that is installed."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def write(
+    directory: Path, corpus: Path, parameters: dict[str, Any], inputs: list[Path], parts: tuple[str, ...]
+) -> None:
+    """Write the record of the model in `directory`, whose files `parts` are there already."""
+    write_json(
+        directory / RECORD,
+        {
+            "code": code(),
+            "corpus": checksum(corpus),
+            "inputs": {paths.shown(path): checksum(path) for path in inputs},
+            "packages": packages(),
+            "params": parameters,
+            "parts": {name: checksum(directory / name) for name in parts},
+        },
+    )
+
+
+def check_parts(directory: Path, parts: tuple[str, ...]) -> None:
+    """Raise UserError when one of these files is not the one that the model in `directory` was made with."""
+    record = _checksums(directory)
+    for name in parts:
+        if record.get(name) != checksum(directory / name):
+            raise UserError(
+                f"expected the files of one model in {directory}, found {name} of another one ({RECORD} has the "
+                "checksum of each): run `dvc repro`, or copy the whole directory"
+            )
+
+
+def _checksums(directory: Path) -> dict[str, Any]:
+    try:
+        found = read_json(directory / RECORD)
+    except ValueError as error:
+        raise UserError(f"expected {directory / RECORD} as `dvc repro` writes it, found it damaged: {error}") from None
+    record = found.get("parts") if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else {}
