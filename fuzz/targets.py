@@ -1,0 +1,499 @@
+"""What is fuzzed: functions of bytes, each of which fails when the project breaks a promise about them.
+
+An AssertionError is a broken promise, any other exception one which the user should never have seen. The first
+byte of an input chooses among settings where there are some.
+"""
+
+import csv
+import io
+import json
+import tempfile
+import tracemalloc
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+
+from stages.clean import Clean, as_utf8, clean, rows_of
+from stages.vectorize import vectorize
+from textrnn import inference, params, ragged, sms_spam, subwords
+from textrnn.errors import UserError, printable
+from textrnn.files import read_array, read_json
+from textrnn.labels import Positive
+from textrnn.messages import read_messages, write_messages
+from textrnn.ngrams import lookup, ngrams
+from textrnn.normalise import normalise
+from textrnn.rows import Row
+from textrnn.templates import families, template
+from textrnn.tokenizers import Tokenizer, tokenize
+from textrnn.vocabulary import Vectorize, ranked, read_tokens, write_counts
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+SPARE = 10_000_000  # bytes that reading a small file may take: more than numpy needs to parse any header
+
+CLEAN: dict[str, Any] = {
+    "format": "tsv",
+    "label_column": 0,
+    "text_column": 1,
+    "lowercase": False,
+    "ascii_only": False,
+    "remove_pattern": "",
+    "duplicates": "keep",
+    "max_rejected_share": 1.0,
+}
+TSV_COLUMNS = ((0, 1), (1, 0), (2, 0), (1, 3), (0, 16_383))
+CSV_COLUMNS = (*TSV_COLUMNS, ("label", "text"), (0, "text"), ("é", "text"))
+SECTIONS: tuple[tuple[str, type[params.Section], bool], ...] = (
+    ("clean", Clean, False),
+    ("vectorize", Vectorize, False),
+    ("evaluate", Positive, True),
+)
+MEMBER = "corpus"
+
+
+def knob(raw: bytes) -> tuple[int, bytes]:
+    """Return the first byte as a number that chooses settings, and the rest."""
+    return (raw[0], raw[1:]) if raw else (0, raw)
+
+
+def text_of(raw: bytes) -> str:
+    """Return `raw` as text, as much of it as is UTF-8."""
+    return raw.decode("utf-8", errors="ignore")
+
+
+@contextmanager
+def file_of(raw: bytes) -> Iterator[Path]:
+    """Give the path of a file which holds `raw`, until the block ends."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "file"
+        path.write_bytes(raw)
+        yield path
+
+
+def whole(row: Row) -> bool:
+    """Tell whether a row is what it should be: a label and a text without lone surrogates, or a reason."""
+    (row.label + row.text).encode("utf-8")  # raises if there is one
+    return bool(row.reason) != bool(row.label and row.label.isprintable() and row.text.strip())
+
+
+# Targets
+
+
+def tsv_rows(raw: bytes) -> None:
+    """Check that each line is one row, which holds what the line holds."""
+    number, raw = knob(raw)
+    label_column, text_column = TSV_COLUMNS[number % len(TSV_COLUMNS)]
+    settings = Clean.model_validate(CLEAN | {"label_column": label_column, "text_column": text_column})
+    try:
+        raw = as_utf8(raw)
+    except UserError:
+        return  # no UTF-16, though its mark says so
+    rows = list(rows_of(raw, settings))
+    lines = raw.removesuffix(b"\n").split(b"\n") if raw else []
+    assert [row.line for row in rows] == list(range(1, len(lines) + 1))
+    assert all(map(whole, rows))
+    for row, line in zip(rows, lines, strict=True):
+        if (label_column, text_column) == (0, 1) and not row.reason:
+            label, _, text = line.removesuffix(b"\r").decode("utf-8").partition("\t")
+            assert (row.label, row.text) == (label.strip(), text)
+
+
+def csv_rows(raw: bytes) -> None:
+    """Check that each row stands on a line of its own, and that all have a label and a text or a reason."""
+    number, raw = knob(raw)
+    label_column, text_column = CSV_COLUMNS[number % len(CSV_COLUMNS)]
+    settings = CLEAN | {"format": "csv", "label_column": label_column, "text_column": text_column}
+    with suppress(UserError):
+        rows = list(rows_of(raw, Clean.model_validate(settings)))
+        raw = as_utf8(raw)
+        lines = list(io.StringIO(raw.decode("utf-8", errors="surrogateescape"), newline=""))
+        records = sum(map(bool, csv.reader(lines)))  # blank lines are no rows
+        header = isinstance(label_column, str) or isinstance(text_column, str)
+        assert len(rows) == records - header
+        starts = [row.line for row in rows]
+        assert starts == sorted(set(starts))
+        assert not starts or (starts[0] > header and starts[-1] <= len(lines))
+        assert all(map(whole, rows))
+
+
+def cleaned(raw: bytes) -> tuple[list[Row], Clean]:
+    """Return the rows of a TSV after the first byte, and the settings that this byte stands for."""
+    number, raw = knob(raw)
+    changes = {
+        "lowercase": bool(number & 1),
+        "ascii_only": bool(number & 2),
+        "duplicates": "drop" if number & 4 else "keep",
+        "remove_pattern": r"[0-9]+|ab" if number & 8 else "",
+    }
+    settings = Clean.model_validate(CLEAN | changes)
+    return list(rows_of(raw, settings)), settings
+
+
+def clean_rows(raw: bytes) -> None:
+    """Check that each row is kept, a duplicate or rejected, and that a text kept would be left as it is."""
+    rows, settings = cleaned(raw)
+    kept, rejected, duplicates = clean(rows, settings)
+    assert len(rows) == len(kept) + len(rejected) + duplicates
+    texts = [text for _, text in kept]
+    assert not duplicates or settings.duplicates == "drop"
+    assert settings.duplicates == "keep" or len(texts) == len(set(texts))
+    if not settings.remove_pattern:
+        assert [normalise(text, settings) for text in texts] == texts
+
+
+def messages(raw: bytes) -> None:
+    """Check that the messages kept are read as they are written."""
+    kept, _, _ = clean(*cleaned(raw))
+    with file_of(b"") as path:
+        write_messages(path, kept)
+        assert read_messages(path) == kept
+
+
+def tokens(raw: bytes) -> None:
+    """Check that no token is empty or holds white space, and that rich loses nothing but that and digits."""
+    text = text_of(raw)
+    for tokenizer in get_args(Tokenizer):
+        for token in tokenize(text, tokenizer):
+            assert token.split() == token.splitlines() == [token]
+    joined = "".join(tokenize(text, "rich"))
+    bare = "".join(text.split())
+    assert len(joined) == len(bare)
+    assert all(one == other or one.isdecimal() for one, other in zip(bare, joined, strict=True))
+
+
+def vocabulary(raw: bytes) -> None:
+    """Check that each distinct token of a text is read as it is written, in order."""
+    counts = ranked(Counter(tokenize(text_of(raw), "rich")))
+    with file_of(b"") as path:
+        write_counts(path, counts)
+        assert read_tokens(path) == [token for token, _ in counts]
+
+
+def vectors(raw: bytes) -> None:
+    """Check that the ids of documents decode to their tokens."""
+    number, raw = knob(raw)
+    documents = [tokenize(line, "word" if number & 1 else "rich") for line in text_of(raw).split("\n")]
+    labels = [("ham", "spam")[len(document) % 2] for document in documents]
+    rows, counts = vectorize(documents, labels, ["ham", "spam"])
+    known = [token for token, _ in ranked(counts)]
+    found = [known[number] for number in rows.tokens]
+    starts = rows.offsets.tolist()
+    assert [found[start:end] for start, end in pairwise(starts)] == documents
+    assert rows.labels.tolist() == [len(document) % 2 for document in documents]
+
+
+def ragged_rows(raw: bytes) -> None:
+    """Check that rows are loaded as they are saved, and taken in the order given."""
+    lines = raw.split(b"\n")
+    places = np.arange(len(lines))
+    offsets = np.cumsum([0, *map(len, lines)], dtype=np.int64)
+    labels = (places % 3).astype(np.int8)
+    rows = ragged.Rows(np.frombuffer(b"".join(lines), np.uint8).astype(np.int32), offsets, labels, places)
+    backwards = ragged.take(rows, places[::-1])
+    with tempfile.TemporaryDirectory() as directory:
+        ragged.save(Path(directory), backwards)
+        loaded = ragged.load(Path(directory))
+        forwards = ragged.take(loaded, places[::-1])
+        both = ragged.joined(loaded, forwards)
+    assert [array.dtype for array in forwards] == [array.dtype for array in rows]
+    assert [array.tolist() for array in forwards] == [array.tolist() for array in rows]
+    assert both.offsets[-1] == 2 * offsets[-1]
+    assert np.array_equal(ragged.take(both, places + len(lines)).tokens, rows.tokens)
+
+
+def subword_features(raw: bytes) -> None:
+    """Check that a token has a few features, all of them numbers of buckets."""
+    number, raw = knob(raw)
+    buckets = 1 << number % 32
+    token = text_of(raw)
+    numbers = subwords.features(token, buckets)
+    assert 4 <= len(numbers) <= subwords.MOST
+    assert all(1 <= feature <= buckets for feature in numbers)
+
+
+def bag(raw: bytes) -> None:
+    """Check that n-grams are distinct and in order, and that each is found among itself."""
+    grams = ngrams(text_of(raw))
+    assert grams.dtype == np.uint32
+    assert (grams[:-1] < grams[1:]).all()
+    assert lookup(grams, grams).tolist() == list(range(len(grams)))
+    assert len(lookup(grams[::2], grams)) == len(grams[::2])
+
+
+def template_families(raw: bytes) -> None:
+    """Check that a template is its own, that texts of one are of one family, and that their order is no matter."""
+    texts = text_of(raw).split("\n")
+    templates = [template(text) for text in texts]
+    assert [template(one) for one in templates] == templates
+    assert [bool(one) for one in templates] == [bool(text) for text in texts]
+    keys = families(texts)
+    assert families(texts[::-1]) == keys[::-1]
+    assert set(keys) <= set(templates)
+    assert len(set(zip(templates, keys, strict=True))) == len(set(templates))
+
+
+def parameters(raw: bytes) -> None:
+    """Check that any params.yaml is read or is a user's error."""
+    number, raw = knob(raw)
+    name, kind, part = SECTIONS[number % len(SECTIONS)]
+    with file_of(raw) as path, suppress(UserError):
+        params.load(name, kind, part=part, path=path)
+
+
+def archive(raw: bytes) -> None:
+    """Check that any zip gives a member of bounded size or is a user's error."""
+    with suppress(UserError):
+        assert len(sms_spam.member(raw, MEMBER, "https://a.example/corpus.zip")) <= sms_spam.MOST_BYTES
+
+
+def array_file(raw: bytes) -> None:
+    """Check that any file is an array no larger than itself or raises ValueError, and takes no more memory."""
+    with file_of(raw) as path:
+        tracemalloc.start()
+        try:
+            array = read_array(path)
+            assert isinstance(array, np.ndarray)
+            assert array.nbytes <= len(raw)
+        except ValueError:
+            pass
+        finally:
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+    assert most <= SPARE
+
+
+def settings_file(raw: bytes) -> None:
+    """Check that any settings.json or threshold.json is read or is a user's error."""
+    number, raw = knob(raw)
+    kind = (inference.Settings, inference.Decision)[number % 2]
+    with file_of(raw) as file, suppress(UserError), inference.whole(file) as path:
+        kind.model_validate(read_json(path))
+
+
+def printed(raw: bytes) -> None:
+    """Check that what is printed can be, and that a text which can be is printed as it is."""
+    text = raw.decode("utf-8", errors="surrogateescape")
+    shown = printable(text)
+    assert shown.isprintable()
+    assert printable(shown) == shown
+    assert shown == text or not text.isprintable()
+
+
+# What each begins with
+
+
+class Target(NamedTuple):
+    """A function to fuzz, how many of a thousand inputs it has, and what the search begins with."""
+
+    check: Callable[[bytes], None]
+    share: int  # those which read and write files are slow, and have fewer
+    seeds: tuple[bytes, ...]  # whole inputs
+    pieces: tuple[bytes, ...]  # of inputs, up to 64 bytes: those that one byte at a time would seldom make
+
+
+def encoded(*pieces: str) -> tuple[bytes, ...]:
+    """Return the pieces in UTF-8."""
+    return tuple(piece.encode("utf-8") for piece in pieces)
+
+
+def zipped(name: str, compression: int, offset: int = 0) -> bytes:
+    """Return a zip of one member, which its directory says begins at `offset`."""
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w", compression) as archive:
+            archive.writestr(name, "ham\tsee you at 8\n" * 4)
+            archive.infolist()[0].header_offset = offset
+        return file.getvalue()
+
+
+def numpy_file(header: str, content: bytes = b"") -> bytes:
+    """Return a `.npy` file, whatever its header says."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode("utf-8") + content
+
+
+TEXT = encoded(
+    *"\t\n\r\x1c\x85\u2028\u3000\u200b\u0301\xad²½٣Ⅷªß_'’-!?.,£%:;=8()[]dDpP/\\|*\U0001f600İΣς",
+    *("http://", "WWW.", "camelCase", "WIN", "don't", "12345", "07", "中文", "10:30", "ham\t", "spam\t", "ab"),
+)
+MESSAGES = encoded(
+    "\0ham\tsee you at 8\nspam\tWIN £1,000 now! www.a.example/b\r\n",
+    "\5Ham\tIS it İ or Σ\nham\tis it i\u0307 or σ\n\nspam\nham\t \n",
+    "\7ham\tcafé\nham\tcaf\n",
+)
+MARKS = encoded(",", '"', '""', '","', "\r\n", "\n", "label,text", "é", "\x00", "\ufeff")
+YAML = encoded(
+    *(
+        "vectorize: ",
+        "clean: ",
+        "evaluate: ",
+        "positive_label: ",
+        "tokenizer: ",
+        "min_word_frequency: ",
+        "\n  ",
+        "---\n",
+    ),
+    *(
+        "[",
+        "]",
+        "{",
+        "}",
+        "? ",
+        ": ",
+        "- ",
+        "&a ",
+        "*a",
+        "<<: ",
+        "!!int ",
+        "!!float ",
+        "!!bool ",
+        "!!timestamp ",
+        "!!str ",
+    ),
+    *(
+        "!!binary ",
+        "!!set ",
+        "!!omap ",
+        "null",
+        "true",
+        ".nan",
+        "1e3",
+        "0x",
+        "0o7",
+        "_",
+        "2001-01-01",
+        "|\n",
+        ">\n",
+        '"',
+    ),
+    *(
+        "'",
+        "''",
+        '"\\U00110000"',
+        '"\\uD800"',
+        '"\\n"',
+        "%YAML 1.1\n---\n",
+        "%TAG ! x\n",
+        "#",
+        "\t",
+        "[[[",
+        "]]]",
+        "9" * 60,
+    ),
+)
+JSON = encoded(
+    *('"labels"', '"tokenizer"', '"positive_label"', '"threshold"', '"normalisation"', '"remove_pattern"', '"rich"'),
+    *(
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        '"',
+        "null",
+        "true",
+        "NaN",
+        "-Infinity",
+        "1e999",
+        "0.5",
+        "\\ud800",
+        "\\n",
+        "(((",
+        "a{9}",
+    ),
+    *("[[[", "]]]", '{"a":', "9" * 60),
+)
+HEADER = "{{'descr': {}, 'fortran_order': False, 'shape': ({},), }}\n"
+ARRAYS = encoded(
+    *(
+        "'<u4'",
+        "'|O'",
+        "'S0'",
+        "('<i8',)",
+        "[('a', '<i8')]",
+        "{'descr': ",
+        "'fortran_order': ",
+        "'shape': ",
+        "True",
+        "(,)",
+    ),
+    *("1000000000000", "9" * 20, "-1", "[]", "(((", "'''", "\n", "---", "\x93NUMPY", "PK\x03\x04", "L"),
+)
+ZIPS = (
+    b"PK\x01\x02",
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"PK\x06\x06",
+    b"PK\x06\x07",
+    b"\x01\x00\x18\x00",
+    b"\xff" * 8,
+    b"\xff" * 4,
+)
+
+TARGETS: dict[str, Target] = {
+    "tsv_rows": Target(tsv_rows, 100, MESSAGES, TEXT),
+    "csv_rows": Target(
+        csv_rows, 110, encoded("\0ham,hi\r\n", '\5label,text\r\nham,"on\r\n""two"" lines"\n\n,x\n'), MARKS + TEXT
+    ),
+    "clean": Target(clean_rows, 100, MESSAGES, TEXT),
+    "messages": Target(messages, 40, MESSAGES, TEXT),
+    "tokenize": Target(tokens, 110, MESSAGES, TEXT),
+    "vocabulary": Target(vocabulary, 30, MESSAGES, TEXT),
+    "vectorize": Target(vectors, 90, MESSAGES, TEXT),
+    "ragged": Target(ragged_rows, 30, (b"", b"\n\n", b"abc\n\nde\n"), (b"\n", b"\n\n\n")),
+    "subwords": Target(subword_features, 50, encoded("\0a", "\37don't", "\16www.a.example/b?c=12345"), TEXT),
+    "ngrams": Target(bag, 50, MESSAGES, TEXT),
+    "templates": Target(
+        template_families, 80, encoded("win £5 now\nWIN £1,000 now!\na b c d e\na b c d f", "!?\n"), TEXT
+    ),
+    "params": Target(
+        parameters,
+        30,
+        (
+            b"\0clean: " + json.dumps(CLEAN).encode(),
+            b"\1vectorize:\n  tokenizer: rich\n  min_word_frequency: 1\n  max_sequence_length: 100  # tokens\n",
+            b"\2evaluate: {positive_label: spam, threshold: 0.5}\n",
+        ),
+        YAML,
+    ),
+    "zip": Target(
+        archive,
+        60,
+        (
+            zipped(MEMBER, zipfile.ZIP_STORED),
+            zipped(MEMBER, zipfile.ZIP_DEFLATED),
+            zipped(MEMBER, zipfile.ZIP_DEFLATED, offset=2**32),
+            zipped(MEMBER, zipfile.ZIP_LZMA),
+            zipped("other", zipfile.ZIP_STORED),
+            b"<!DOCTYPE html>",
+        ),
+        ZIPS,
+    ),
+    "array": Target(
+        array_file,
+        30,
+        (
+            numpy_file(HEADER.format("'<i8'", 2), bytes(16)),
+            numpy_file(HEADER.format("'|i1'", 0)),
+            numpy_file(HEADER.format("[('a', '<u4')]", 1), bytes(4)),
+            numpy_file(HEADER.format("'<i8'", 10**12)),
+        ),
+        ARRAYS,
+    ),
+    "settings": Target(
+        settings_file,
+        50,
+        (
+            b'\0{"labels": ["ham", "spam"], "tokenizer": "rich", "max_sequence_length": 100, "masking": true, '
+            b'"subword_buckets": 16384, "linear": true, "normalisation": '
+            b'{"lowercase": false, "ascii_only": false, "remove_pattern": ""}}',
+            b'\1{"positive_label": "spam", "threshold": 0.5}',
+        ),
+        JSON,
+    ),
+    "printable": Target(printed, 40, (b"see you at 8", b"\x1b[31m\r\n\xff"), TEXT),
+}
