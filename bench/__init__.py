@@ -1,0 +1,1 @@
+"""What takes long and is run by hand: the pipeline put to the test."""
