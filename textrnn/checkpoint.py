@@ -57,7 +57,7 @@ def load(path: Path, mark: str) -> Checkpoint | None:
     """Return the checkpoint at `path`; None when there is none, or it cannot be used, which is told."""
 
     def refuse(why: str) -> None:
-        print(f"checkpoint not used, {why} ({paths.shown(path)})", file=sys.stderr, flush=True)
+        print(f"checkpoint not used: {why} ({paths.shown(path)})", file=sys.stderr, flush=True)
 
     try:
         stored = path.read_bytes()

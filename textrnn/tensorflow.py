@@ -26,6 +26,11 @@ finally:
     os.close(_stderr)
     os.close(_nowhere)
 
+# Whatever the user's keras.json says, too.
+keras.config.set_floatx("float32")
+keras.config.set_epsilon(1e-7)
+keras.config.set_image_data_format("channels_last")
+
 __all__ = ["deterministic", "gpus", "keras", "tf"]
 
 
