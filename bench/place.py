@@ -1,0 +1,66 @@
+"""A folder for one run of the pipeline, with an empty cache and state of its own, and commands run there."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from textrnn.errors import UserError
+
+DVC = (sys.executable, "-m", "dvc")
+REPRO = (*DVC, "repro", "--force")  # without force, a clone skips what the committed dvc.lock has already
+
+
+class Place:
+    """A copy of one commit of the repository `origin`, at `folder`; what it keeps elsewhere goes to `slot`."""
+
+    def __init__(self, origin: Path, commit: str, slot: Path, folder: str) -> None:
+        self.origin, self.commit, self.slot, self.folder = origin, commit, slot, slot / folder
+        self.environment = dict(os.environ)
+
+    def set(self, changes: Mapping[str, str | None]) -> None:
+        """Set environment variables, or unset where None; `{slot}` stands for the slot's path."""
+        for name, value in changes.items():
+            self.environment.pop(name, None)
+            if value is not None:
+                self.environment[name] = value.replace("{slot}", str(self.slot))
+
+    def run(self, *command: str, where: Path | None = None) -> str:
+        """Run a command, and return what it prints. Raises UserError with the end of that when it fails."""
+        done = subprocess.run(
+            command, cwd=where or self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise UserError(f"exit code {done.returncode}: {' '.join(command)}\n{last_lines(done.stdout)}")
+        return done.stdout
+
+    def clone(self) -> None:
+        """Clone the repository at its commit."""
+        self.clone_of(self.origin)
+
+    def clone_of(self, repository: Path) -> None:
+        """Clone this repository at the commit."""
+        self.run("git", "clone", "--quiet", str(repository), str(self.folder), where=self.slot)
+        self.run("git", "reset", "--quiet", "--hard", self.commit)
+
+    def clone_of_clone(self) -> None:
+        """Clone a clone, which knows nothing of the first."""
+        first = self.slot / "first"
+        self.run("git", "clone", "--quiet", str(self.origin), str(first), where=self.slot)
+        self.run("git", "reset", "--quiet", "--hard", self.commit, where=first)
+        self.clone_of(first)
+
+    def archive(self) -> None:
+        """Unpack the commit's files, as who downloads them without Git has them."""
+        packed = self.slot / "archive.tar"
+        self.run("git", "archive", "--output", str(packed), self.commit, where=self.origin)
+        self.folder.mkdir()
+        self.run("tar", "--extract", "--file", str(packed))
+        self.run(*DVC, "config", "--local", "core.no_scm", "true")
+
+
+def last_lines(said: str) -> str:
+    """Return the end of what was said."""
+    return "\n".join(said.strip().splitlines()[-12:])

