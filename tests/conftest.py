@@ -25,6 +25,23 @@ settings.load_profile("repeatable")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Files that take long, the longest first: begun last, one would keep a single processor busy at the end.
+SLOWEST = (
+    "test_pipeline.py",
+    "test_crashes.py",
+    "test_training.py",
+    "test_resume.py",
+    "test_learning.py",
+    "test_presets.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first."""
+    places = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 @pytest.fixture(scope="session")
 def trained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of a tiny model of two labels, which nobody may write into."""
