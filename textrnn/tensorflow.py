@@ -26,6 +26,10 @@ finally:
     os.close(_stderr)
     os.close(_nowhere)
 
+# Else as many as there are processors: four share out a sum in another way than two, and round it otherwise.
+tf.config.threading.set_intra_op_parallelism_threads(2)
+tf.config.threading.set_inter_op_parallelism_threads(2)
+
 # Whatever the user's keras.json says, too.
 keras.config.set_floatx("float32")
 keras.config.set_epsilon(1e-7)
