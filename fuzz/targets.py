@@ -33,7 +33,6 @@ from textrnn.templates import families, template
 from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import Vectorize, ranked, read_tokens, write_counts
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SPARE = 10_000_000  # bytes that reading a small file may take: more than numpy needs to parse any header
 
 CLEAN: dict[str, Any] = {

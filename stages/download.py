@@ -63,10 +63,16 @@ def own_corpus(source: str, checksum: str | None, connect_timeout: float) -> byt
             raise UserError(
                 f"params.yaml: expected download.source to be sms-spam, a URL or a file, found {found} at {path}"
             )
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path}: expected at most {MOST_BYTES:,} bytes, found {path.stat().st_size:,}")
-        content = path.read_bytes()
+        content = read(path)
     return verified(content, checksum, source) if checksum else content
+
+
+def read(path: Path) -> bytes:
+    """Return the content of the file at `path`. Raises UserError, before memory is taken, when it is too large."""
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise UserError(f"{path}: expected at most {MOST_BYTES:,} bytes, found {size:,}")
+    return path.read_bytes()
 
 
 def verified(content: bytes, checksum: str, where: str) -> bytes:
@@ -93,9 +99,7 @@ def from_cache(checksum: str) -> bytes | None:
     """Return the content with this checksum, or None when the cache lacks it or, which is told, holds other bytes."""
     try:
         path = cached(checksum)
-        if path.is_file() and path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path}: expected at most {MOST_BYTES:,} bytes, found {path.stat().st_size:,}")
-        return verified(path.read_bytes(), checksum, str(path))
+        return verified(read(path), checksum, str(path))
     except OSError:
         return None
     except UserError as failure:

@@ -131,8 +131,7 @@ def main() -> None:
     lines = ["\t".join(COLUMNS), *("\t".join(f"{value:.10g}" for value in row) for row in history)]
     write_text(paths.MODEL / "history.tsv", "".join(f"{line}\n" for line in lines))
     parameters = {"clean": normalisation, "train": recipe, "vectorize": vectorize}
-    parameters_as_read = {name: section.model_dump() for name, section in parameters.items()}
-    provenance.write(paths.MODEL, paths.CORPUS, parameters_as_read, inputs, PARTS)
+    provenance.write(paths.MODEL, paths.CORPUS, parameters, inputs, PARTS)
     chosen = best_epoch(history) if recipe.patience else len(history)
     write_metrics(paths.METRICS / "train.json", summary(learnt.fitted, chosen, side))
     CHECKPOINT.unlink(missing_ok=True)

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from tests.recipes import small
-from tests.test_training import BUCKETS, TRAIN, Trained, assert_same, ignore, made, members_of, questions, trained
+from tests.test_training import (
+    BUCKETS,
+    TRAIN,
+    Trained,
+    assert_same,
+    each_once,
+    ignore,
+    made,
+    members_of,
+    questions,
+    trained,
+)
 from textrnn import checkpoint
 from textrnn.ensemble import COLUMNS, best_epoch
 from textrnn.recipe import Recipe
@@ -37,14 +48,7 @@ QUICK = "lstm"
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
     """Return what gives the training of a recipe, done once."""
-    done: dict[str, Trained] = {}
-
-    def give(name: str) -> Trained:
-        if name not in done:
-            done[name] = trained(RECIPES[name], tmp_path_factory.mktemp("checkpoint") / "file")
-        return done[name]
-
-    return give
+    return each_once(RECIPES, tmp_path_factory)
 
 
 def stopped(recipe: Recipe, file: Path, at: int) -> None:

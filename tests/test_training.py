@@ -139,17 +139,22 @@ def questions(recipe: Recipe) -> int:
     return sum(-(-len(member.train.rows) // recipe.batch_size) for member in members_of(recipe, TRAIN)) + 1
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
+def each_once(recipes: dict[str, Recipe], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
     """Return what gives the training of a recipe, done once."""
     done: dict[str, Trained] = {}
 
     def give(name: str) -> Trained:
         if name not in done:
-            done[name] = trained(RECIPES[name], tmp_path_factory.mktemp("checkpoint") / "file")
+            done[name] = trained(recipes[name], tmp_path_factory.mktemp("checkpoint") / "file")
         return done[name]
 
     return give
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
+    """Return what gives the training of a recipe, done once."""
+    return each_once(RECIPES, tmp_path_factory)
 
 
 def in_bytes(arrays: dict[str, NDArray[Any]]) -> dict[str, bytes]:

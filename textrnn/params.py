@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 
 from textrnn import paths
-from textrnn.errors import UserError, printable
+from textrnn.errors import UserError
 
 FOUND = reprlib.Repr()  # of a value in a message: an alias of aliases of aliases would print for ever
 FOUND.maxlevel, FOUND.maxlist, FOUND.maxdict = 2, 3, 3
@@ -78,7 +78,7 @@ def _explained(key: str, problems: Sequence[Any], kind: type[Section]) -> str:
     if problem["type"] == "extra_forbidden":
         near = get_close_matches(str(problem["loc"][0]), kind.model_fields, n=1)
         meant = f"did you mean {near[0]}? E" if near else "e"
-        return f"{printable(key)}: no such setting, {meant}xpected one of {', '.join(kind.model_fields)}"
+        return f"{key}: no such setting, {meant}xpected one of {', '.join(kind.model_fields)}"
     if problem["type"] == "missing":
         return f"{key}: expected this setting, found none: add it"
     wanted = " or ".join(problem["msg"].removeprefix("Value error, ") for problem in problems)

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from textrnn import paths
 from textrnn.errors import UserError
 from textrnn.files import read_json, write_json
+from textrnn.params import Section
 
 # Those whose arithmetic is in a model's bytes.
 PACKAGES = ("keras", "numpy", "onnx", "scikit-learn", "scipy", "tensorflow")
@@ -36,7 +38,7 @@ def packages() -> dict[str, str]:
 
 
 def write(
-    directory: Path, corpus: Path, parameters: dict[str, Any], inputs: list[Path], parts: tuple[str, ...]
+    directory: Path, corpus: Path, parameters: Mapping[str, Section], inputs: list[Path], parts: tuple[str, ...]
 ) -> None:
     """Write the record of the model in `directory`, whose files `parts` are there already."""
     write_json(
@@ -46,7 +48,7 @@ def write(
             "corpus": checksum(corpus),
             "inputs": {paths.shown(path): checksum(path) for path in inputs},
             "packages": packages(),
-            "params": parameters,
+            "params": {name: section.model_dump() for name, section in parameters.items()},
             "parts": {name: checksum(directory / name) for name in parts},
         },
     )

@@ -24,7 +24,7 @@ def tsv_rows(raw: bytes, label_column: int, text_column: int) -> Iterator[Row]:
 
     Of more than two columns, the last one takes the rest of the line.
     """
-    last = min(max(label_column, text_column), len(raw))  # no line has more tabs
+    last = max(label_column, text_column)
     for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=1):
         try:
             fields = line.removesuffix(b"\r").decode("utf-8").split("\t", last)
