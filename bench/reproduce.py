@@ -162,10 +162,15 @@ def paths_of(hashes: Hashes) -> dict[str, str]:
     return {path: md5sum for outs in hashes.values() for path, md5sum in outs.items()}
 
 
-def report(ended: list[Outcome], committed: Hashes) -> str:
-    """Return docs/reproducibility.md."""
+def report(ended: list[Outcome], committed: Hashes, commit: str) -> str:
+    """Return docs/reproducibility.md, of a run at that commit."""
     listed = [[f"`{path}`", f"`{md5sum}`"] for path, md5sum in paths_of(committed).items()]
-    parts = [ABOUT.rstrip(), verdict(ended), by_circumstance(ended, committed), "The committed hashes:"]
+    parts = [
+        ABOUT.rstrip(),
+        f"At commit {commit[:7]}: {verdict(ended)}.",
+        by_circumstance(ended, committed),
+        "The committed hashes:",
+    ]
     return "\n\n".join([*parts, table(["output", "MD5, as DVC has it"], listed)]) + "\n"
 
 
@@ -197,7 +202,7 @@ def main() -> None:
     committed = of_lock(origin.lock)
     print(f"\n{by_circumstance(ended, committed)}\n")
     if len(chosen) == len(CIRCUMSTANCES):
-        write_text(REPORT, report(ended, committed))
+        write_text(REPORT, report(ended, committed, origin.commit))
     print(verdict(ended))
     if not all(outcome.equal for outcome in ended):
         raise UserError(f"expected equal outputs, found others: what differs is in {work}")

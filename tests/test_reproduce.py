@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from bench.circumstances import CIRCUMSTANCES, Circumstance
 from bench.outputs import Hashes, combined, differing, of_files, of_lock
 from bench.place import Place
-from bench.reproduce import NAMES, Origin, Outcome, by_circumstance, report, reproduce, verdict
+from bench.reproduce import NAMES, REPORT, Origin, Outcome, by_circumstance, report, reproduce, verdict
 from tests.repository import Repository
 
 STAGES = ["download", "clean", "vectorize", "split"]
@@ -140,9 +140,16 @@ def test_the_report_counts_rows_and_outputs_and_names_no_place(folder: Path) -> 
     assert combined(committed["first"]) in lines[0]
     assert combined(committed["first"]) not in lines[1]
     assert combined(committed["second"]) in lines[1]
-    written = report(ended, committed)
+    written = report(ended, committed, "0123456789")
     assert all(path in written and md5sum in written for outs in committed.values() for path, md5sum in outs.items())
+    assert "At commit 0123456: 1 of 3 circumstances equal." in written
     assert str(folder) not in written
+
+
+def test_the_committed_page_has_every_circumstance_and_each_is_equal() -> None:
+    rows = [line.split(" | ") for line in REPORT.read_text("utf-8").splitlines() if line.endswith(" of 30 |")]
+    assert [row[0].removeprefix("| ") for row in rows] == NAMES
+    assert {row[-1] for row in rows} == {"30 of 30 |"}
 
 
 @pytest.fixture(scope="module")
