@@ -27,9 +27,9 @@ from textrnn.folds import folds
 from textrnn.ngrams import ngrams, size
 from textrnn.normalise import Normalisation, normalise
 from textrnn.params import Section
+from textrnn.probabilities import softmax
 from textrnn.recipe import Recipe
 from textrnn.tokenizers import tokenize
-from textrnn.training import softmax
 from textrnn.vocabulary import UNKNOWN, Vectorize, ranked
 
 TUTORIAL = paths.ROOT / "presets/tutorial.txt"

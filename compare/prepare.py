@@ -8,9 +8,7 @@ Writes  compare/prepared/{naive,duplicates,templates}.tsv, compare/prepared/code
 Run     python -m compare.prepare
 """
 
-import hashlib
 import sys
-from pathlib import Path
 
 import numpy as np
 from pydantic import Field
@@ -18,7 +16,7 @@ from pydantic import Field
 from compare import models
 from compare.protocols import FOLDS, HERE, PREPARED, PROTOCOLS, REPEATS
 from stages.clean import Clean, clean, rows_of
-from textrnn import params, paths
+from textrnn import params, paths, provenance
 from textrnn.errors import run
 from textrnn.files import write_text
 from textrnn.folds import folds
@@ -51,13 +49,8 @@ def table(messages: list[tuple[str, str]], protocol: str, seed: int) -> str:
 
 def code() -> str:
     """Return a line for each module of the project that a model runs: its path and its SHA-256."""
-    loaded = {Path(getattr(module, "__file__", None) or "/") for module in list(sys.modules.values())}
-    files = sorted(path for path in loaded if path.parent in (paths.ROOT / "stages", paths.ROOT / "textrnn", HERE))
-    files += [models.TUTORIAL, paths.REQUIREMENTS, HERE / "requirements.txt"]
-    return "".join(
-        f"{path.relative_to(paths.ROOT).as_posix()}\t{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
-        for path in files
-    )
+    files = [*provenance.modules(HERE / "prepare.py"), models.TUTORIAL, paths.REQUIREMENTS, HERE / "requirements.txt"]
+    return "".join(f"{path.relative_to(paths.ROOT).as_posix()}\t{provenance.checksum(path)}\n" for path in files)
 
 
 def main() -> None:

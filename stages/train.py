@@ -20,7 +20,7 @@ import zipfile
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn import checkpoint, machine, params, paths, provenance, ragged, vocabulary
+from textrnn import checkpoint, params, paths, provenance, ragged, vocabulary
 from textrnn.ensemble import CHECKPOINT, COLUMNS, Fitted, best_epoch
 from textrnn.errors import UserError, run
 from textrnn.files import read_array, replacing, write_array, write_json, write_metrics, write_text
@@ -28,7 +28,6 @@ from textrnn.learning import Part, learn
 from textrnn.messages import read_messages
 from textrnn.normalise import Normalisation
 from textrnn.recipe import Recipe
-from textrnn.tensorflow import gpus
 from textrnn.vocabulary import Vectorize
 
 DIGITS = 6  # of the held-out probabilities
@@ -102,7 +101,6 @@ def main() -> None:
     inputs = [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv", paths.MESSAGES]
     parts_of_split = (paths.TRAIN, paths.VALIDATION, paths.TEST)
     inputs += [path for directory in parts_of_split for path in sorted(directory.glob("*.npy"))]
-    machine.tell(gpus())
     mark = checkpoint.fingerprint(f"{recipe!r} {vectorize!r} {normalisation!r}", inputs)
 
     learnt = learn(recipe, vectorize, tokens, len(labels), part, held_out, mark)

@@ -12,6 +12,7 @@ from tests.recipes import SMALL
 from tests.workspace import Workspace
 from textrnn import paths, provenance
 from textrnn.files import read_json, write_json
+from textrnn.turns import one_by_one
 
 BEGINNINGS = [
     ["see you at", "can you bring", "I left", "mum says", "are we late for", "thanks for"],
@@ -74,6 +75,7 @@ def place(patch: pytest.MonkeyPatch, root: Path) -> None:
         if isinstance(path, Path):
             patch.setattr(paths, name, root / path.relative_to(Workspace.ORIGINAL))
     patch.setattr("textrnn.ensemble.CHECKPOINT", root / "checkpoint.npz")
+    patch.setattr("textrnn.learning.side_by_side", one_by_one)
 
 
 def copied(workspace: Workspace, root: Path) -> None:

@@ -25,9 +25,10 @@ from textrnn.export import Weights, export
 from textrnn.linear import Linear
 from textrnn.network import Network, build, weights
 from textrnn.ngrams import lookup, ngrams, size
+from textrnn.probabilities import softmax
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import deterministic
-from textrnn.training import softmax, tensors
+from textrnn.training import tensors
 
 VOCABULARY, CLASSES, LONGEST, BUCKETS = 9, 3, 4, 7
 Floats = NDArray[np.float64]

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from tests.recipes import rows_of, small
-from textrnn import checkpoint, ensemble, learning, linear, subwords
+from textrnn import checkpoint, ensemble, learning, linear, machine, subwords, training
 from textrnn.batches import Encoder
 from textrnn.errors import UserError
 from textrnn.export import export
 from textrnn.folds import folds
 from textrnn.inference import padded
 from textrnn.learning import Learnt, Part, known_words, learn, linear_branch
-from textrnn.network import build
 from textrnn.ngrams import lookup, ngrams, size
+from textrnn.probabilities import softmax
 from textrnn.recipe import Recipe
-from textrnn.tensorflow import deterministic
-from textrnn.training import Trainer, softmax
+from textrnn.training import Trainer
+from textrnn.turns import one_by_one
 from textrnn.vocabulary import UNKNOWN, Vectorize
 
 VECTORIZE = Vectorize(tokenizer="word", min_word_frequency=0, max_sequence_length=6)
@@ -60,18 +60,17 @@ def made(recipe: Recipe, vocabulary_size: int, classes: int) -> tuple[Trainer, c
 
 def trainer_of(recipe: Recipe, vocabulary_size: int, classes: int) -> Trainer:
     """Return a trainer as if it were new: to compile its steps takes a second."""
-    deterministic(recipe.seed)
     trainer, first = made(recipe, vocabulary_size, classes)
     trainer.restore(first)
-    deterministic(recipe.seed)
-    build(recipe, vocabulary_size, classes)  # the other members' first weights follow upon those of the first
     return trainer
 
 
 @pytest.fixture(autouse=True)
 def trainers_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use a trainer for all tests, and no checkpoint for two of them."""
-    monkeypatch.setattr(learning, "Trainer", trainer_of)
+    monkeypatch.setattr(training, "Trainer", trainer_of)
+    monkeypatch.setattr(learning, "side_by_side", one_by_one)
+    monkeypatch.setattr(machine, "tell", lambda _: None)
     monkeypatch.setattr(ensemble, "CHECKPOINT", tmp_path / "checkpoint")
 
 
@@ -327,5 +326,5 @@ def test_a_label_whose_rows_are_all_in_one_fold_is_told_in_one_line(labels: list
 def test_a_new_trainer_learns_as_one_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "ensemble, linear, subwords"
     before = learnt(name).model
-    monkeypatch.setattr(learning, "Trainer", Trainer)
+    monkeypatch.setattr(training, "Trainer", Trainer)
     assert learnt_from(RECIPES[name]).model == before

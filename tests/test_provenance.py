@@ -45,10 +45,19 @@ def test_a_record_that_is_none_is_an_error(trained_model: Path, tmp_path: Path, 
         provenance.check_parts(copy, ("settings.json",))
 
 
-def test_the_hash_of_the_code_changes_with_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hash_of_the_code_changes_with_a_module_that_train_imports_and_with_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("stages", "textrnn"):
+        shutil.copytree(paths.ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     before = provenance.code()
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    assert provenance.code() != before
+    monkeypatch.setattr(provenance, "CODE", tmp_path)
+    assert provenance.code() == before, "wherever it lies"
+    for name, matters in {"textrnn/charts.py": False, "textrnn/gru.py": True, "stages/train.py": True}.items():
+        before = provenance.code()
+        with (tmp_path / name).open("a") as file:
+            file.write("# another byte\n")
+        assert (provenance.code() != before) == matters, name
 
 
 @pytest.mark.usefixtures("workspace")

@@ -11,7 +11,7 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from textrnn import scores
-from textrnn.training import softmax
+from textrnn.probabilities import softmax
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]

@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from stages.train import held_out_table, summary
 from tests.recipes import rows_of, small
-from textrnn import checkpoint, ensemble, paths, ragged, training
+from textrnn import checkpoint, ensemble, machine, paths, ragged, training
 from textrnn.batches import Encoder
 from textrnn.ensemble import COLUMNS, Fitted, Member, best_epoch, fit
 from textrnn.export import export
-from textrnn.network import build
+from textrnn.probabilities import log_loss, softmax
 from textrnn.ragged import Rows
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import deterministic, keras, tf
-from textrnn.training import Trainer, cosine, log_loss, softmax, tensors
+from textrnn.training import Trainer, cosine, tensors
+from textrnn.turns import one_by_one
 from textrnn.vocabulary import UNKNOWN
 
 VOCABULARY, CLASSES, BUCKETS = 12, 2, 9
@@ -83,14 +84,11 @@ def trainer_of(recipe: Recipe) -> Trainer:
     untold = {"patience": 0, "ensemble": 1} | ({"epochs": 1} if recipe.schedule == "constant" else {})
     trainer, first = made(recipe.model_copy(update=untold))
     trainer.restore(first)
-    if recipe.ensemble > 1:  # the other members' first weights follow upon those of the first
-        deterministic(recipe.seed)
-        build(recipe, VOCABULARY, CLASSES)
     return trainer
 
 
-def ignore() -> None:
-    """Let every step be taken."""
+def ignore(*_: object) -> None:
+    """Let every step be taken, and all be told to nobody."""
 
 
 class Trained(NamedTuple):
@@ -114,7 +112,10 @@ def trained(recipe: Recipe, file: Path, stop_at: int = sys.maxsize, rows: Rows |
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ensemble, "parent_watch", lambda: alive)
         patch.setattr(ensemble, "CHECKPOINT", file)
-        fitted = fit(trainer_of(recipe), members_of(recipe, rows or TRAIN), recipe, repr(recipe))
+        patch.setattr(machine, "tell", ignore)
+        patch.setattr(training, "Trainer", lambda recipe, *_: trainer_of(recipe))
+        members = members_of(recipe, rows or TRAIN)
+        fitted = fit(one_by_one(recipe, VOCABULARY, CLASSES, members), members, recipe, repr(recipe))
     return Trained(fitted, export(fitted.weights, recipe, CLASSES), asked)
 
 
@@ -301,13 +302,19 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(
 def test_each_member_of_an_ensemble_begins_with_other_weights_and_another_dropout() -> None:
     trainer = new_trainer(small(dropout=0.3, embedding_dropout=0.3, subword_buckets=BUCKETS))
     states = [trainer.beginning(number) for number in range(3)]
-    assert in_bytes(states[0]) == in_bytes(trainer.state())
-    variables = trainer.network.variables
     for one, other in combinations(states, 2):
-        alike = [number for number in map(str, range(len(one))) if (one[number] == other[number]).all()]
-        own = [variables[int(number)].path for number in alike if int(number) < len(variables)]
-        assert [path.rpartition("/")[2] for path in own] == ["bias", "bias"], "all others are drawn"
-        assert len(alike) - len(own) == len(trainer.optimizer.variables)
+        alike = {name for name in one if (one[name] == other[name]).all()}
+        assert {name for name in alike if not name.startswith("optimizer/")} == {
+            "weights/layer0.forward.bias", "weights/output.bias",
+        }, "all others are drawn"  # fmt: skip
+        assert len(alike) == 2 + len(trainer.optimizer.variables)
+
+
+def test_a_member_begins_alike_whoever_began_before_it_and_whatever_was_trained() -> None:
+    trainer = trainer_of(RECIPES["gru, ensemble, subwords, noise, cosine"])
+    first = [trainer.beginning(number) for number in range(3)]
+    trainer.epoch(TRAIN, encoder_of(trainer.recipe), 1, (0, 1, 0), ignore)
+    assert [in_bytes(trainer.beginning(number)) for number in (2, 0, 1)] == [in_bytes(first[n]) for n in (2, 0, 1)]
 
 
 def test_a_state_that_is_put_back_is_trained_as_before() -> None:
@@ -505,20 +512,18 @@ def digest(file: Path, stop_at: int = sys.maxsize) -> str:
 
 def test_a_training_goes_on_in_another_process_with_other_threads_and_variables(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from textrnn.tensorflow import tf\n"
-        "threads, file, stop_at = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])\n"
-        "tf.config.threading.set_intra_op_parallelism_threads(threads)\n"
-        "tf.config.threading.set_inter_op_parallelism_threads(threads)\n"
-        "from tests.test_training import digest; print(digest(file, stop_at))"
+        "import sys; from pathlib import Path; from tests.test_training import digest\n"
+        "print(digest(Path(sys.argv[1]), int(sys.argv[2])))"
     )
     interrupted, resumed = (
         subprocess.run(
-            [sys.executable, "-c", program, threads, tmp_path / "file", stop_at],
+            [sys.executable, "-c", program, tmp_path / "file", stop_at],
             cwd=paths.ROOT, env=os.environ | variables, capture_output=True, text=True, check=False,
         )
-        for threads, stop_at, variables in (
-            ("1", "8", {"PYTHONHASHSEED": "0"}),  # amid the second of three epochs
-            ("2", "1000", {"PYTHONHASHSEED": "1", "LC_ALL": "C", "ONEDNN_MAX_CPU_ISA": "SSE41", "TZ": "Asia/Tokyo"}),
+        for stop_at, variables in (
+            ("8", {"PYTHONHASHSEED": "0", "TF_NUM_INTRAOP_THREADS": "1"}),  # amid the second of three epochs
+            ("1000", {"PYTHONHASHSEED": "1", "LC_ALL": "C", "ONEDNN_MAX_CPU_ISA": "SSE41", "TZ": "Asia/Tokyo",
+                      "TF_NUM_INTRAOP_THREADS": "4"}),
         )
     )  # fmt: skip
     assert "KeyboardInterrupt" in interrupted.stderr

@@ -10,7 +10,7 @@ import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from textrnn.files import replacing
 
 SEAL = hashlib.sha256().digest_size  # bytes: whose checkpoint it is, then the checksum of all
 
-Arrays = dict[str, NDArray[np.generic]]
+Arrays = dict[str, NDArray[Any]]
 
 
 class Checkpoint(NamedTuple):

@@ -1,9 +1,11 @@
-"""The members of a model trained side by side, epoch by epoch: one network, or one for each fold.
+"""The members of a model, trained epoch by epoch: one network, or one for each fold.
 
 A member of an ensemble leaves out its fold of the rows, so together the members say of every row what a
 network says of it which has not seen it.
 """
 
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
@@ -11,15 +13,16 @@ from numpy.typing import NDArray
 
 from textrnn import checkpoint, paths
 from textrnn.batches import Encoder
-from textrnn.network import weights
+from textrnn.checkpoint import Arrays
 from textrnn.parent import parent_watch
+from textrnn.probabilities import log_loss, softmax
 from textrnn.progress import progress
 from textrnn.ragged import Rows
 from textrnn.recipe import Recipe
-from textrnn.training import Trainer, log_loss, softmax
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
 CHECKPOINT = paths.CHECKPOINTS / "train.npz"
+WEIGHTS, LOGITS = "weights/", "logits"  # names in a state, see textrnn/training.py
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +35,19 @@ class Member(NamedTuple):
     encoder: Encoder  # which knows the words of its own training rows
 
 
+class Turn(NamedTuple):
+    """An epoch of one member: the means over its training rows, and its state afterwards."""
+
+    loss: float
+    accuracy: float
+    state: Arrays  # with its LOGITS of the held-out rows
+
+
+# Trains the members from the epoch after those done, from their states or (None) from the beginning, and yields all
+# members' turns for each epoch, without end; calls its third argument now and then, which may raise.
+Run = Callable[[int, list[Arrays] | None, Callable[[], None]], Generator[list[Turn], None, None]]
+
+
 class Fitted(NamedTuple):
     """What has become of the members."""
 
@@ -40,50 +56,42 @@ class Fitted(NamedTuple):
     logits: list[Floats]  # of each member, on its held-out rows
 
 
-def fit(trainer: Trainer, members: list[Member], recipe: Recipe, mark: str) -> Fitted:
+def fit(run: Run, members: list[Member], recipe: Recipe, mark: str) -> Fitted:
     """Train all members to the last epoch, or to where patience ends.
 
     Every epoch trains each member once; held-out loss and accuracy are those of all members' held-out rows. With
     patience, the weights are those of the best epoch.
     """
     alive = parent_watch()
+    labels = np.concatenate([member.held_out.labels for member in members])
     saved = checkpoint.load(CHECKPOINT, mark)
+    history, now, best = saved or checkpoint.Checkpoint(np.zeros((0, len(COLUMNS))), {}, {})
     if saved:
-        print(f"resuming after epoch {len(saved.history)}", flush=True)
-        history, best = saved.history, saved.best
-        states = [checkpoint.part(saved.now, f"{number}/") for number in range(len(members))]
-    else:
-        history, best = np.zeros((0, len(COLUMNS))), {}
-        states = [trainer.beginning(number) for number in range(len(members))]
-    bar = progress(range(len(history) + 1, recipe.epochs + 1), "train", "epoch")
-    for epoch in bar:
-        if recipe.patience and epoch > best_epoch(history) + recipe.patience:
-            break
-        trained, logits = [], []
-        for number, member in enumerate(members):
-            trainer.restore(states[number])
-            trained.append(trainer.epoch(member.train, member.encoder, epoch, (recipe.seed, epoch, number), alive))
-            logits.append(trainer.predict(member.held_out, member.encoder))
-            states[number] = trainer.state()
-        probabilities = softmax(np.vstack(logits))
-        labels = np.concatenate([member.held_out.labels for member in members])
-        accuracy = float(np.mean(probabilities.argmax(axis=1) == labels))
-        row = [epoch, *np.mean(trained, axis=0), log_loss(probabilities, labels), accuracy]
-        history = np.vstack([history, np.round(row, 6)])
-        bar.write(", ".join(f"{name} {value:.6g}" for name, value in zip(COLUMNS, history[-1], strict=True)))
-        now = {f"{number}/{name}": array for number, one in enumerate(states) for name, array in one.items()}
-        if recipe.patience and best_epoch(history) == epoch:
-            best = now
-        alive()
-        checkpoint.save(CHECKPOINT, mark, checkpoint.Checkpoint(history, now, best))
-    if best:
-        states = [checkpoint.part(best, f"{number}/") for number in range(len(members))]
-    arrays, logits = [], []
-    for state, member in zip(states, members, strict=True):
-        trainer.restore(state)
-        arrays.append(weights(trainer.network))
-        logits.append(trainer.predict(member.held_out, member.encoder))
-    return Fitted(history, arrays, logits)
+        print(f"resuming after epoch {len(history)}", flush=True)
+    states = parted(now, len(members)) if saved else None
+    with closing(run(len(history), states, alive)) as turns:
+        bar = progress(range(len(history) + 1, recipe.epochs + 1), "train", "epoch")
+        for epoch in bar:
+            if recipe.patience and epoch > best_epoch(history) + recipe.patience:
+                break
+            ended = next(turns)
+            probabilities = softmax(np.vstack([turn.state[LOGITS] for turn in ended]))
+            accuracy = float(np.mean(probabilities.argmax(axis=1) == labels))
+            trained = np.mean([(turn.loss, turn.accuracy) for turn in ended], axis=0)
+            history = np.vstack([history, np.round([epoch, *trained, log_loss(probabilities, labels), accuracy], 6)])
+            bar.write(", ".join(f"{name} {value:.6g}" for name, value in zip(COLUMNS, history[-1], strict=True)))
+            now = {f"{number}/{name}": array for number, turn in enumerate(ended) for name, array in turn.state.items()}
+            if recipe.patience and best_epoch(history) == epoch:
+                best = now
+            alive()
+            checkpoint.save(CHECKPOINT, mark, checkpoint.Checkpoint(history, now, best))
+    chosen = parted(best or now, len(members))
+    return Fitted(history, [checkpoint.part(one, WEIGHTS) for one in chosen], [one[LOGITS] for one in chosen])
+
+
+def parted(arrays: Arrays, count: int) -> list[Arrays]:
+    """Return the state of each member from those of all."""
+    return [checkpoint.part(arrays, f"{number}/") for number in range(count)]
 
 
 def best_epoch(history: Floats) -> int:

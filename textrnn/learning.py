@@ -13,9 +13,9 @@ from textrnn.errors import UserError
 from textrnn.export import export
 from textrnn.folds import folds
 from textrnn.ngrams import ngrams, size
+from textrnn.probabilities import softmax
 from textrnn.recipe import Recipe
-from textrnn.tensorflow import deterministic
-from textrnn.training import Trainer, softmax
+from textrnn.turns import one_by_one, side_by_side
 from textrnn.vocabulary import UNKNOWN, Vectorize
 
 Floats = NDArray[np.float64]
@@ -60,8 +60,8 @@ def learn(
                 "one label in one: give more rows of that label, or set train.ensemble to 1 and train.linear to false"
             )
 
-    deterministic(recipe.seed)
-    fitted = ensemble.fit(Trainer(recipe, len(kept) + 1, classes), members, recipe, mark)
+    how = side_by_side if recipe.ensemble > 1 else one_by_one
+    fitted = ensemble.fit(how(recipe, len(kept) + 1, classes, members), members, recipe, mark)
     for arrays, member in zip(fitted.weights, members, strict=True):
         # What a member does not know has the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.encoder.words != words]] = arrays["words"][UNKNOWN]

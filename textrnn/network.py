@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn import gru
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import keras, tf
 
@@ -24,7 +25,7 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         self.thinned: Any = (
             keras.layers.SpatialDropout1D(recipe.embedding_dropout) if recipe.embedding_dropout else None
         )
-        self.cells = [recurrent(recipe, last=number == recipe.layers - 1) for number in range(recipe.layers)]
+        self.cells = [recurrent(recipe, number) for number in range(recipe.layers)]
         self.dropouts = [keras.layers.Dropout(recipe.dropout) for _ in self.cells]  # after each cell's layer
         self.logits = keras.layers.Dense(classes)
 
@@ -42,11 +43,23 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
             values = self.thinned(values, training=training)
         mask = tf.sequence_mask(batch["lengths"], tf.shape(batch["words"])[1])
         for cell, dropout in zip(self.cells, self.dropouts, strict=True):
-            values = cell(values, mask=mask if self.recipe.masking else None)
+            values = self.read(cell, values, mask)
             if cell is self.cells[-1] and self.recipe.pooling == "mean_max":
                 values = mean_max(values, mask)
             values = dropout(values, training=training)
         return self.logits(values)
+
+    def read(self, layer: Any, values: Any, mask: Any) -> Any:
+        """Return what a layer says at each time step, (batch, time, …), or of the last layer what is pooled of it."""
+        if self.recipe.cell != "gru":
+            return layer(values, mask=mask if self.recipe.masking else None)
+        if not self.recipe.masking:
+            mask = tf.ones_like(mask)
+        states = gru.outputs(list(directions(layer).values()), values, mask)
+        if layer is not self.cells[-1] or self.recipe.pooling == "mean_max":
+            return states
+        forward, *backward = tf.split(states, len(directions(layer)), -1)
+        return tf.concat([forward[:, -1], *(one[:, 0] for one in backward)], -1)
 
     def sum_of_subwords(self, subwords: Any) -> Any:
         """Return the sum of a token's subword vectors over the root of their number.
@@ -64,11 +77,13 @@ def embedding(rows: int, recipe: Recipe) -> keras.layers.Embedding:
     return keras.layers.Embedding(rows, recipe.embedding_size, embeddings_initializer=start)
 
 
-def recurrent(recipe: Recipe, last: bool) -> keras.layers.Layer:
-    """Return one recurrent layer. The last one gives its final state alone if that is what is pooled."""
-    sequences = not last or recipe.pooling == "mean_max"
+def recurrent(recipe: Recipe, number: int) -> keras.layers.Layer:
+    """Return that recurrent layer. The last one gives its final state alone if that is what is pooled."""
+    sequences = number < recipe.layers - 1 or recipe.pooling == "mean_max"
     layer = CELLS[recipe.cell](recipe.units, return_sequences=sequences)
-    return keras.layers.Bidirectional(layer) if recipe.bidirectional else layer
+    layer = keras.layers.Bidirectional(layer) if recipe.bidirectional else layer
+    layer.build((None, None, recipe.units * len(directions(layer)) if number else recipe.embedding_size))
+    return layer
 
 
 def mean_max(values: Any, mask: Any) -> Any:
@@ -132,8 +147,8 @@ def directions(layer: Any) -> dict[str, Any]:
     return {"forward": layer}
 
 
-def weights(network: Network) -> dict[str, Any]:
-    """Return the trained arrays by name: words, subwords, `layer0.forward.kernel` and so on, output.kernel."""
+def trained(network: Network) -> dict[str, Any]:
+    """Return the trained variables by name: words, subwords, `layer0.forward.kernel` and so on, output.kernel."""
     named = {"words": network.words.embeddings}
     if network.subwords is not None:
         named["subwords"] = network.subwords.embeddings
@@ -141,5 +156,9 @@ def weights(network: Network) -> dict[str, Any]:
         for direction, one in directions(layer).items():
             for kind in ("kernel", "recurrent_kernel", "bias"):
                 named[f"layer{number}.{direction}.{kind}"] = getattr(one.cell, kind)
-    named |= {"output.kernel": network.logits.kernel, "output.bias": network.logits.bias}
-    return {name: variable.numpy() for name, variable in named.items()}
+    return named | {"output.kernel": network.logits.kernel, "output.bias": network.logits.bias}
+
+
+def weights(network: Network) -> dict[str, Any]:
+    """Return the trained arrays by name."""
+    return {name: variable.numpy() for name, variable in trained(network).items()}

@@ -1,9 +1,9 @@
 """What a model was made of, and the checksums of its parts: model/model.json, and whether parts belong together."""
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from importlib.metadata import version
+from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from textrnn.params import Section
 # Those whose arithmetic is in a model's bytes.
 PACKAGES = ("keras", "numpy", "onnx", "scikit-learn", "scipy", "tensorflow")
 RECORD = "model.json"
+CODE = Path(__file__).parents[1]
 
 
 def checksum(path: Path) -> str:
@@ -23,11 +24,17 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def modules(script: Path) -> list[Path]:
+    """Return the project's modules which a script imports, directly or through others, itself among them, in order."""
+    finder = ModuleFinder([str(CODE)])  # no path to packages: they are not looked into
+    finder.run_script(str(script))
+    names = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return sorted(Path(name) for name in names if name)
+
+
 def code() -> str:
-    """Return a hash of the project's loaded modules: of their names and their bytes."""
-    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    own = (paths.ROOT / "textrnn", paths.ROOT / "stages")
-    files = sorted({Path(name) for name in loaded if name and Path(name).parent in own})
+    """Return a hash of the stage train with all that it imports: of the modules' names and bytes."""
+    files = modules(CODE / "stages/train.py")
     lines = "".join(f"{path.parent.name}/{path.name} {checksum(path)}\n" for path in files)
     return hashlib.sha256(lines.encode()).hexdigest()
 

@@ -35,7 +35,13 @@ keras.config.set_floatx("float32")
 keras.config.set_epsilon(1e-7)
 keras.config.set_image_data_format("channels_last")
 
-__all__ = ["deterministic", "gpus", "keras", "tf"]
+__all__ = ["deterministic", "gpus", "keras", "one_thread", "tf"]
+
+
+def one_thread() -> None:
+    """Compute on one thread in this process, which has computed nothing yet."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def gpus() -> int:

@@ -5,20 +5,22 @@ on several workers.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.batches import Batch, Encoder, Noise, by_length, shuffled
-from textrnn.network import build
+from textrnn.checkpoint import Arrays
+from textrnn.ensemble import LOGITS, WEIGHTS, Member, Turn
+from textrnn.network import Network, build, trained
 from textrnn.ragged import Rows
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import keras, tf
 
 PREDICTION_BATCH = 256
 WARM_UP = 0.1  # share of all steps
-OPTIMIZERS = {"rmsprop": keras.optimizers.RMSprop, "adamw": keras.optimizers.AdamW}
 
 
 class Trainer:
@@ -92,26 +94,72 @@ class Trainer:
             logits[chosen] = self.logits(tensors(encoder.batch(rows, chosen, lengths))).numpy()
         return logits
 
-    def beginning(self, member: int) -> dict[str, NDArray[np.generic]]:
-        """Return the state in which that member of an ensemble begins. To be asked before any training.
+    def turn(self, member: Member, number: int, epoch: int, state: Arrays, alive: Callable[[], None]) -> Turn:
+        """Train that member of an ensemble for an epoch, from its state, and predict its held-out rows."""
+        self.restore(state)
+        seed = (self.recipe.seed, epoch, number)
+        loss, accuracy = self.epoch(member.train, member.encoder, epoch, seed, alive)
+        return Turn(loss, accuracy, self.state() | {LOGITS: self.predict(member.held_out, member.encoder)})
+
+    def beginning(self, number: int) -> Arrays:
+        """Return the state in which that member of an ensemble begins, whatever has been done before.
 
         The members share the compiled steps: compiling takes as long as an epoch.
         """
-        other = build(self.recipe, self.vocabulary_size, self.classes, member) if member else self.network
-        variables = [*other.variables, *self.optimizer.variables]
-        return {str(number): variable.numpy() for number, variable in enumerate(variables)}
+        keras.utils.set_random_seed(seed_of(self.recipe.seed, number))
+        network = build(self.recipe, self.vocabulary_size, self.classes, number)
+        optimizer = built_optimizer(self.recipe, network.trainable_variables)
+        return values(named(network, optimizer))
 
-    def state(self) -> dict[str, NDArray[np.generic]]:
+    def state(self) -> Arrays:
         """Return every variable: of the network, its dropout's random generators, and the optimizer."""
-        return {str(number): variable.numpy() for number, variable in enumerate(self._variables())}
+        return values(named(self.network, self.optimizer))
 
-    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+    def restore(self, state: Arrays) -> None:
         """Put back what `state` returned."""
-        for number, variable in enumerate(self._variables()):
-            variable.assign(state[str(number)])
+        for name, variable in named(self.network, self.optimizer).items():
+            variable.assign(state[name])
 
-    def _variables(self) -> list[Any]:
-        return [*self.network.variables, *self.optimizer.variables]
+
+def seed_of(seed: int, number: int) -> int:
+    """Return the seed of Keras' own random numbers for that member of an ensemble: of the first, the recipe's."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) if number else seed
+
+
+def named(network: Network, optimizer: Any) -> dict[str, Any]:
+    """Return all variables by name: the trained ones as textrnn/network.py names them, after WEIGHTS."""
+    variables = {f"{WEIGHTS}{name}": variable for name, variable in trained(network).items()}
+    variables |= {f"random/{number}": one for number, one in enumerate(network.non_trainable_variables)}
+    return variables | {f"optimizer/{number}": one for number, one in enumerate(optimizer.variables)}
+
+
+def values(variables: dict[str, Any]) -> Arrays:
+    """Return the variables' values."""
+    return {name: variable.numpy() for name, variable in variables.items()}
+
+
+class AdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras has no types
+    """Keras' AdamW in TensorFlow's one operation for a step: five passes over the embeddings less."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Take a step (Kingma and Ba 2015); Keras has let the weights decay (Loshchilov and Hutter 2019)."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        place = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[place].value.handle,
+            v=self._velocities[place].value.handle,
+            beta1_power=tf.pow(tf.constant(self.beta_1, tf.float32), step),
+            beta2_power=tf.pow(tf.constant(self.beta_2, tf.float32), step),
+            lr=tf.cast(learning_rate, tf.float32),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+OPTIMIZERS = {"rmsprop": keras.optimizers.RMSprop, "adamw": AdamW}
 
 
 def built_optimizer(recipe: Recipe, variables: list[Any]) -> Any:
@@ -141,19 +189,6 @@ def cosine(done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
 
 
-def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the probabilities of (rows, classes) logits: TensorFlow's own differ in the last bits by processor."""
-    odds: NDArray[np.float64] = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
-    return shares
-
-
 def tensors(batch: Batch) -> dict[str, Any]:
     """Return the batch as tensors."""
     return {name: tf.constant(array) for name, array in batch.items()}
-
-
-def log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
-    """Return the mean cross entropy in nats."""
-    chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.mean(np.log(np.maximum(chosen, np.finfo(np.float32).tiny))))
