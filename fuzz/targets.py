@@ -96,11 +96,11 @@ def tsv_rows(raw: bytes) -> None:
     number, raw = knob(raw)
     label_column, text_column = TSV_COLUMNS[number % len(TSV_COLUMNS)]
     settings = Clean.model_validate(CLEAN | {"label_column": label_column, "text_column": text_column})
-    text = unmarked(raw)
-    if text is None:
+    utf8 = unmarked(raw)
+    if utf8 is None:
         return
     rows = list(rows_of(raw, settings))
-    lines = text.removesuffix(b"\n").split(b"\n") if text else []
+    lines = utf8.removesuffix(b"\n").split(b"\n") if utf8 else []
     assert [row.line for row in rows] == list(range(1, len(lines) + 1))
     assert all(map(whole, rows))
     for row, line in zip(rows, lines, strict=True):
