@@ -184,7 +184,8 @@ def test_a_last_line_without_its_end_and_a_byte_order_mark_are_read(
 
 
 def test_a_file_of_more_lines_than_are_read_at_once_is_answered_in_order(trained_model: Path, tmp_path: Path) -> None:
-    texts = [f"{SPAM if number % 3 else HAM} {number}" for number in range(2 * predict.TOGETHER + 3)]
+    texts = [f"{SPAM if number % 3 else HAM} {number}" for number in range(predict.ALONE + 2000)]
+    assert sum(map(len, texts)) > predict.READ
     (tmp_path / "many").write_text("".join(f"{text}\n" for text in texts))
     found = [json.loads(line) for line in succeeded(trained_model, "--input", tmp_path / "many", "--format", "jsonl")]
     assert [one["text"] for one in found] == texts

@@ -108,7 +108,7 @@ class _Characters:
         return result
 
     def words(self) -> tuple[Numbers, Numbers]:
-        """Return where the words of two characters or more begin and end: runs of what `\\w` stands for."""
+        """Return where the words of two characters or more begin and end: runs of letters, digits and _."""
         word = _ASCII_WORD[np.minimum(self.codes, 127)]
         strange = np.flatnonzero(self.codes > 127)
         word[strange] = [self.text[place].isalnum() for place in strange.tolist()]
