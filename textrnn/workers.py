@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -23,7 +23,7 @@ def processors() -> int:
 
 def mapped(
     make: Callable[[], Callable[[Piece], Result]], pieces: Iterator[Piece], source: BinaryIO, count: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield the result of each piece that is not empty, in order, as soon as it is there.
 
     Each of `count` processes calls `make` once, and what that returns with one piece after another. `pieces` are read
