@@ -1,6 +1,7 @@
 """A message as a bag of n-grams: which they are, how they are found again, and what is measured beside them."""
 
 import math
+from collections import Counter
 from itertools import groupby
 from zlib import crc32
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textrnn.ngrams import LONG, MOST, bags, indexed, lookup, ngrams, places, size
+from textrnn.ngrams import LONG, MOST, bags, counted, indexed, lookup, ngrams, places, size
 
 
 def hashed(grams: set[str]) -> list[int]:
@@ -45,6 +46,16 @@ def test_the_bags_of_several_texts_are_those_of_each_alone(texts: list[str]) -> 
     assert found.owners.tolist() == sorted(found.owners.tolist())
     for number, text in enumerate(texts):
         assert found.hashes[found.owners == number].tolist() == hashed(every_gram(text))
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30), max_size=5))
+def test_n_grams_of_characters_are_counted_as_they_stand(texts: list[str]) -> None:
+    found, counts = counted(texts)
+    for number, text in enumerate(texts):
+        grams = [text[start : start + size] for size in range(1, 6) for start in range(len(text) - size + 1)]
+        expected = Counter(crc32(gram.encode("utf-8")) for gram in grams)
+        own = found.owners == number
+        assert dict(zip(found.hashes[own].tolist(), counts[own].tolist(), strict=True)) == expected
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
@@ -46,46 +46,63 @@ def bags(texts: Sequence[str]) -> Bags:
     """Return the distinct hashes of the n-grams of each text: 1 to 5 characters, and 1 or 2 words.
 
     In lower case; white space of any length is one character. Word n-grams are kept apart from those of characters
-    by `1<TAB>` or `2<TAB>` before them. A hash is the CRC-32 of the n-gram in UTF-8. All texts are hashed at once:
-    the register of every n-gram takes its next character, and then of every one that is longer the next.
+    by `1<TAB>` or `2<TAB>` before them. A hash is the CRC-32 of the n-gram in UTF-8.
     """
-    texts = [_SPACE.sub(" ", text[:MOST].lower()) for text in texts]
-    characters = _Characters("\n".join([*texts, ""]))  # no text holds a line end any more
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
-    owners, ends = np.repeat(np.arange(len(texts)), lengths), np.repeat(np.cumsum(lengths) - 1, lengths)
-    found: list[tuple[Hashes, Numbers]] = []
+    characters = _Characters([_SPACE.sub(" ", text[:MOST].lower()) for text in texts])
+    return _distinct([*characters.grams(), *characters.word_grams()])[0]
 
-    starts = np.arange(len(owners))
-    registers = np.full(len(starts), _register(b""), np.uint32)
-    for size in range(SHORTEST, LONGEST + 1):
-        inside = starts + size <= ends[starts]
-        starts, registers = starts[inside], registers[inside]
-        registers = characters.taken(registers, starts + size - 1)
-        found.append((registers, owners[starts]))
 
-    begin, end = characters.words()
-    one = characters.run(np.full(len(begin), _register(b"1\t"), np.uint32), begin, end)
-    found.append((one, owners[begin]))
-    pairs = np.flatnonzero(owners[begin[:-1]] == owners[begin[1:]])
-    two = characters.run(np.full(len(pairs), _register(b"2\t"), np.uint32), begin[pairs], end[pairs])
-    two = characters.run(_next(two, np.uint32(ord(" "))), begin[pairs + 1], end[pairs + 1])
-    found.append((two, owners[begin[pairs]]))
+def counted(texts: Sequence[str]) -> tuple[Bags, Numbers]:
+    """Return the distinct n-grams of 1 to 5 characters of each text, and how often each stands there. No line ends."""
+    return _distinct(list(_Characters(texts).grams()))
 
-    everything = [owner.astype(np.uint64) << np.uint64(32) | ~registers for registers, owner in found]
-    ordered = np.sort(np.concatenate(everything))
-    distinct = ordered[np.diff(ordered, prepend=~ordered[:1]) != 0]  # np.unique hashes, and takes five times as long
-    return Bags(distinct.astype(np.uint32), (distinct >> np.uint64(32)).astype(np.int64))
+
+def _distinct(found: list[tuple[Hashes, Numbers]]) -> tuple[Bags, Numbers]:
+    """Return each hash of an owner once, and how often it was found."""
+    hashes, owners = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    # Sorted here, since np.unique hashes, and takes five times as long.
+    ordered = np.sort(owners.astype(np.uint64) << np.uint64(32) | hashes)
+    first = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
+    distinct = ordered[first]
+    bags = Bags(distinct.astype(np.uint32), (distinct >> np.uint64(32)).astype(np.int64))
+    return bags, np.diff(first, append=len(ordered))
 
 
 class _Characters:
-    """The characters of a string and their bytes in UTF-8."""
+    """The characters of texts without line ends, and their bytes in UTF-8.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    All texts are hashed at once: the register of every n-gram takes a character, and of every longer one the next.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.text = text = "\n".join([*texts, ""])
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
+        self.owners = np.repeat(np.arange(len(texts)), lengths)
+        self.ends = np.repeat(np.cumsum(lengths) - 1, lengths)  # of the text that each character is of
         self.bytes = np.frombuffer(text.encode("utf-8"), np.uint8)
         self.codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
         self.first = np.flatnonzero((self.bytes & 0xC0) != 0x80)  # where each character begins
         self.sizes = np.diff(self.first, append=len(self.bytes))
+
+    def grams(self) -> Iterator[tuple[Hashes, Numbers]]:
+        """Yield the hashes and the owners of the n-grams of each number of characters."""
+        starts = np.arange(len(self.owners))
+        registers = np.full(len(starts), _register(b""), np.uint32)
+        for size in range(SHORTEST, LONGEST + 1):
+            inside = starts + size <= self.ends[starts]
+            starts, registers = starts[inside], registers[inside]
+            registers = self.taken(registers, starts + size - 1)
+            yield ~registers, self.owners[starts]
+
+    def word_grams(self) -> Iterator[tuple[Hashes, Numbers]]:
+        """Yield the hashes and the owners of the words, and those of the pairs of words."""
+        begin, end = self.words()
+        one = self.run(np.full(len(begin), _register(b"1\t"), np.uint32), begin, end)
+        yield ~one, self.owners[begin]
+        pairs = np.flatnonzero(self.owners[begin[:-1]] == self.owners[begin[1:]])
+        two = self.run(np.full(len(pairs), _register(b"2\t"), np.uint32), begin[pairs], end[pairs])
+        two = self.run(_next(two, np.uint32(ord(" "))), begin[pairs + 1], end[pairs + 1])
+        yield ~two, self.owners[begin[pairs]]
 
     def taken(self, registers: Hashes, places: Numbers) -> Hashes:
         """Return the registers once each has taken the character at its place."""
