@@ -1,0 +1,78 @@
+"""How long commands take and how much memory, several of them in turn, and what of that is told."""
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import psutil
+
+from textrnn.errors import UserError
+
+LOOK = 0.05  # seconds between two looks at the memory
+
+
+class Run(NamedTuple):
+    """What one run of a command took."""
+
+    seconds: float
+    peak: float  # MB of resident memory of the process and all that it started, shared pages counted for each
+
+
+def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None) -> Run:
+    """Run a command to its end. Raises UserError when it fails."""
+    begin = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        peak = 0.0
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK)
+                break
+            peak = max(peak, resident(process.pid))
+        seconds = time.perf_counter() - begin
+        said = process.stderr.read().decode(errors="replace") if process.stderr else ""
+    if process.returncode:
+        raise UserError(f"exit code {process.returncode}: {' '.join(map(str, command))}\n{said[-2000:]}")
+    return Run(seconds, peak)
+
+
+def resident(number: int) -> float:
+    """Return the MB of resident memory of a process and of all that it started."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        first = psutil.Process(number)
+        for process in (first, *first.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+    return total / 1e6
+
+
+def interleaved(measures: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Return so many values of each measure, taken in turn, so that what else the machine does meets all alike."""
+    found: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(repeats):
+        for name, measure in measures.items():
+            found[name].append(measure())
+            print(f"{name}: {found[name][-1]:.3f}", flush=True)
+    return found
+
+
+def summary(values: Sequence[float]) -> dict[str, Any]:
+    """Return the median and the ends of the values, as a JSON file has them."""
+    return {"median": round(median(values), 4), "low": round(min(values), 4), "high": round(max(values), 4)}
+
+
+def shown(found: Mapping[str, Any], digits: int = 2) -> str:
+    """Return a summary as a table has it."""
+    return f"{found['median']:,.{digits}f} ({found['low']:,.{digits}f} … {found['high']:,.{digits}f})"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
