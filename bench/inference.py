@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bench import stream
-from bench.measure import interleaved, shown, summary, table, timed
+from bench.measure import interleaved, reach, shown, summary, table, timed
 from textrnn import params, paths, workers
 from textrnn.charts import BLUE, ORANGE, STYLE
 from textrnn.errors import run
@@ -115,7 +115,7 @@ def picture(path: Path, found: dict[str, Any]) -> None:
         start, rate, memory = figure.subplots(1, 3)
         names = list(COLD)
         values = [found["cold"][name] for name in names]
-        start.barh(names, [one["median"] for one in values], xerr=errors(values), color=[ORANGE, BLUE], capsize=3)
+        start.barh(names, [one["median"] for one in values], xerr=reach(values), color=[ORANGE, BLUE], capsize=3)
         start.invert_yaxis()
         start.set(title="One message, cold", xlabel="seconds")
         start.grid(visible=False, axis="y")
@@ -124,17 +124,12 @@ def picture(path: Path, found: dict[str, Any]) -> None:
             for (kind, sizes), colour, mark in zip(found["streams"].items(), (ORANGE, BLUE), "os", strict=True):
                 values = [one[key] for one in sizes.values()]
                 medians = [one["median"] for one in values]
-                axis.errorbar(SIZES, medians, errors(values), color=colour, marker=mark, capsize=3, label=kind)
+                axis.errorbar(SIZES, medians, reach(values), color=colour, marker=mark, capsize=3, label=kind)
             axis.set(xscale="log", title=unit.capitalize(), xlabel="messages in the stream", ylim=(0, None))
             axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             axis.legend(frameon=False, loc="lower right")
         with replacing(path) as file:
             figure.savefig(file, format="png", metadata={"Software": None})
-
-
-def errors(values: list[dict[str, float]]) -> list[list[float]]:
-    """Return how far the least and the most lie from the medians."""
-    return [[one["median"] - one["low"] for one in values], [one["high"] - one["median"] for one in values]]
 
 
 def report(found: dict[str, Any]) -> str:
@@ -160,7 +155,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.inference", description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="of each measure (default: 5)")
     options = parser.parse_args()
-    found: dict[str, Any] = {"arithmetic": arithmetic(), "cold": cold(options.repeats), "streams": streams(options.repeats)}
+    found: dict[str, Any] = {
+        "arithmetic": arithmetic(),
+        "cold": cold(options.repeats),
+        "streams": streams(options.repeats),
+    }
     found["processors"] = workers.processors()
     write_json(RESULT, found)
     picture(PICTURE, found)

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -66,6 +66,12 @@ def interleaved(measures: Mapping[str, Callable[[], float]], repeats: int) -> di
 def summary(values: Sequence[float]) -> dict[str, Any]:
     """Return the median and the ends of the values, as a JSON file has them."""
     return {"median": round(median(values), 4), "low": round(min(values), 4), "high": round(max(values), 4)}
+
+
+def reach(values: Iterable[Mapping[str, float]]) -> list[list[float]]:
+    """Return how far the least and the most lie from the medians, as Matplotlib's error bars want it."""
+    ends = [(one["median"] - one["low"], one["high"] - one["median"]) for one in values]
+    return [list(side) for side in zip(*ends, strict=True)]
 
 
 def shown(found: Mapping[str, Any], digits: int = 2) -> str:
