@@ -123,17 +123,8 @@ def picture(path: Path, found: dict[str, Any]) -> None:
 def bars(axis: Any, values: dict[str, dict[str, float]], target: float) -> None:
     """Draw a bar for each summary, the first on top, and the target."""
     medians = [one["median"] for one in values.values()]
-    reach = [
-        [one["median"] - one["low"] for one in values.values()],
-        [one["high"] - one["median"] for one in values.values()],
-    ]
-    axis.barh(
-        list(values),
-        medians,
-        xerr=reach(values.values()),
-        color=[ORANGE if one > target else BLUE for one in medians],
-        capsize=3,
-    )
+    colours = [ORANGE if one > target else BLUE for one in medians]
+    axis.barh(list(values), medians, xerr=reach(values.values()), color=colours, capsize=3)
     axis.axvline(target, color="0.4", linestyle="--", linewidth=1)
     axis.invert_yaxis()
     axis.grid(visible=False, axis="y")
