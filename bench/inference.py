@@ -2,7 +2,8 @@
 
 All is measured in turn: a median is given with the least and the most. A stream is a file of invented messages
 (bench/stream.py) and its time the whole of `python predict.py --input FILE --format tsv`, the start included; of
-the longest streams one run alone is made. How far the arithmetic is from the processor's limit is told too.
+the longest one run alone is made. Messages a second hang on what else the machine does, those for each second that
+the processors worked do not. How far the arithmetic is from the processor's limit is told too.
 
 Writes  docs/speed/inference.json, docs/speed/inference.png
 Run     python -m bench.inference [--repeats 5]
@@ -22,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bench import stream
-from bench.measure import interleaved, reach, shown, summary, table, timed
+from bench.measure import Run, interleaved, reach, shown, summary, table, timed
 from textrnn import params, paths, workers
 from textrnn.charts import BLUE, ORANGE, STYLE
 from textrnn.errors import run
@@ -39,8 +40,8 @@ COLD = {
     "TensorFlow": (sys.executable, "-m", "bench.keras_answer", MESSAGE),
 }
 SIZES = (10_000, 100_000, 1_000_000)
-LONG = 1_000_000  # messages of a stream that is measured once
-KINDS = {"7 % repeated": 0.07, "all distinct": 0.0}
+ONCE = 1_000_000  # messages of a stream that is measured once
+STREAMS = {"7 % repeated": (0.07, SIZES), "all distinct": (0.0, SIZES[:2])}
 
 
 def cold(repeats: int) -> dict[str, Any]:
@@ -52,26 +53,28 @@ def cold(repeats: int) -> dict[str, Any]:
 
 
 def streams(repeats: int) -> dict[str, Any]:
-    """Return messages a second and peak memory of each kind and size of stream."""
-    rates: dict[str, dict[int, list[float]]] = {kind: {size: [] for size in SIZES} for kind in KINDS}
-    peaks: dict[str, dict[int, list[float]]] = {kind: {size: [] for size in SIZES} for kind in KINDS}
+    """Return the speed and the peak memory of each kind and size of stream."""
+    each = [(kind, size) for kind, (_, sizes) in STREAMS.items() for size in sizes]
+    runs: dict[tuple[str, int], list[Run]] = {one: [] for one in each}
     with tempfile.TemporaryDirectory() as folder:
-        for kind, repeated in KINDS.items():
-            for size in SIZES:
-                stream.write(Path(folder) / f"{kind} {size}", size, seed=size, repeated=repeated)
+        for kind, size in each:
+            stream.write(Path(folder) / f"{kind} {size}", size, seed=size, repeated=STREAMS[kind][0])
         for repeat in range(repeats):
-            for kind in KINDS:
-                for size in SIZES if not repeat else [size for size in SIZES if size < LONG]:
-                    took = timed((*PREDICT, "--format", "tsv", "--input", Path(folder) / f"{kind} {size}"), paths.ROOT)
-                    rates[kind][size].append(size / took.seconds)
-                    peaks[kind][size].append(took.peak)
-                    print(f"{kind}, {size:,}: {rates[kind][size][-1]:,.0f}/s, {took.peak:,.0f} MB", flush=True)
+            for kind, size in each:
+                if repeat and size >= ONCE:
+                    continue
+                took = timed((*PREDICT, "--format", "tsv", "--input", Path(folder) / f"{kind} {size}"), paths.ROOT)
+                runs[kind, size].append(took)
+                print(f"{kind}, {size:,}: {size / took.seconds:,.0f}/s, {took.peak:,.0f} MB", flush=True)
+    return {kind: {str(size): of(runs[kind, size], size) for size in sizes} for kind, (_, sizes) in STREAMS.items()}
+
+
+def of(runs: list[Run], size: int) -> dict[str, dict[str, float]]:
+    """Return the summaries of the runs over a stream."""
     return {
-        kind: {
-            str(size): {"messages_per_second": summary(rates[kind][size]), "peak_megabytes": summary(peaks[kind][size])}
-            for size in SIZES
-        }
-        for kind in KINDS
+        "messages_per_second": summary([size / run.seconds for run in runs]),
+        "messages_per_processor_second": summary([size / run.processor for run in runs]),
+        "peak_megabytes": summary([run.peak for run in runs]),
     }
 
 
@@ -124,7 +127,9 @@ def picture(path: Path, found: dict[str, Any]) -> None:
             for (kind, sizes), colour, mark in zip(found["streams"].items(), (ORANGE, BLUE), "os", strict=True):
                 values = [one[key] for one in sizes.values()]
                 medians = [one["median"] for one in values]
-                axis.errorbar(SIZES, medians, reach(values), color=colour, marker=mark, capsize=3, label=kind)
+                axis.errorbar(
+                    list(map(int, sizes)), medians, reach(values), color=colour, marker=mark, capsize=3, label=kind
+                )
             axis.set(xscale="log", title=unit.capitalize(), xlabel="messages in the stream", ylim=(0, None))
             axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             axis.legend(frameon=False, loc="lower right")
@@ -136,7 +141,7 @@ def report(found: dict[str, Any]) -> str:
     """Return the tables that are printed."""
     starts = [[name, shown(values)] for name, values in found["cold"].items()]
     rows = [
-        [kind, f"{int(size):,}", shown(one["messages_per_second"], 0), shown(one["peak_megabytes"], 0)]
+        [kind, f"{int(size):,}", *(shown(values, 0) for values in one.values())]
         for kind, sizes in found["streams"].items()
         for size, one in sizes.items()
     ]
@@ -144,7 +149,7 @@ def report(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             table(["one message, cold", "seconds"], starts),
-            table(["stream", "messages", "messages a second", "peak memory, MB"], rows),
+            table(["stream", "messages", "a second", "a second of a processor", "peak memory, MB"], rows),
             table(["arithmetic", ""], limits),
         ]
     )

@@ -1,5 +1,6 @@
 """How long commands take and how much memory, several of them in turn, and what of that is told."""
 
+import resource
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,19 +13,20 @@ import psutil
 
 from textrnn.errors import UserError
 
-LOOK = 0.05  # seconds between two looks at the memory
+LOOK = 0.25  # seconds between two looks at the memory
 
 
 class Run(NamedTuple):
     """What one run of a command took."""
 
     seconds: float
+    processor: float  # seconds of all processors together
     peak: float  # MB of resident memory of the process and all that it started, shared pages counted for each
 
 
 def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None) -> Run:
     """Run a command to its end. Raises UserError when it fails."""
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), used()
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -39,7 +41,13 @@ def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str,
         said = process.stderr.read().decode(errors="replace") if process.stderr else ""
     if process.returncode:
         raise UserError(f"exit code {process.returncode}: {' '.join(map(str, command))}\n{said[-2000:]}")
-    return Run(seconds, peak)
+    return Run(seconds, used() - before, peak)
+
+
+def used() -> float:
+    """Return the processor seconds of all processes which this one and its children have waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def resident(number: int) -> float:

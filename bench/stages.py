@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bench import sources
-from bench.measure import shown, summary, table, timed
+from bench.measure import reach, shown, summary, table, timed
 from bench.outputs import of_lock
 from bench.place import DVC, REPRO, Place
 from bench.reproduce import Origin
