@@ -1,7 +1,7 @@
 """Classify messages with the trained model: a message a line in, its label and probability a line out.
 
 The probability is that of the positive label (evaluate.positive_label). Messages are answered in
-order, and as soon as they come.
+order, and as soon as they come; those of a fast stream together, and those of a long one by several processes.
 
 Run     python predict.py "Call now to claim your prize" "see you at 8"
         python predict.py --input messages.txt --format tsv
@@ -9,26 +9,28 @@ Run     python predict.py "Call now to claim your prize" "see you at 8"
 """
 
 import argparse
-import io
+import codecs
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from textrnn import interrupt
 
 if __name__ == "__main__":
     interrupt.ends_at_once()  # before what takes long to load
 
-from textrnn import inference, paths
+from textrnn import inference, paths, workers
 from textrnn.cells import cell
 from textrnn.errors import UserError, printable, run
 
 WIDTH = 60  # characters of a message in a table
-TOGETHER = 256  # messages classified at once when they come from a file
+READ = 1 << 17  # bytes of messages that are read, and classified, at once
+ALONE = 4_000  # messages from which on several processes answer: they take half a second to start
 
 
 class Answer(NamedTuple):
@@ -49,18 +51,59 @@ def classify(model: inference.Model, positive: int, threshold: float, texts: lis
     ]
 
 
-def messages(source: str) -> Iterator[list[str]]:
-    """Yield the lines of a file in lists, or those of standard input (`-`) one by one as they come."""
+@contextmanager
+def opened(source: str) -> Iterator[BinaryIO]:
+    """Open a file, or standard input (`-`), without a buffer: what has been read is in no other place than here."""
     try:
-        with (
-            sys.stdin.buffer if source == "-" else Path(source).open("rb") as raw,
-            io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="\n") as file,
-        ):
-            lines = (line.rstrip("\r\n") for line in file)
-            while some := list(islice(lines, 1 if source == "-" else TOGETHER)):
-                yield some
+        with open(sys.stdin.fileno(), "rb", 0, closefd=False) if source == "-" else Path(source).open("rb", 0) as raw:
+            yield raw
     except IsADirectoryError:
         raise UserError(f"expected a file of messages, a line each, at {source}, found a directory") from None
+
+
+def messages(raw: BinaryIO) -> Iterator[list[str]]:
+    """Yield the lines that each read has completed, none perhaps: of a pipe those that are waiting."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
+    begun: list[str] = []  # the parts of a line without its end
+    while part := raw.read(READ):
+        first, *others = decoder.decode(part).split("\n")
+        begun.append(first)
+        if others:
+            *whole, last = "".join(begun), *others
+            yield [line.rstrip("\r\n") for line in whole]
+            begun = [last]
+        else:
+            yield []
+    if last := "".join(begun) + decoder.decode(b"", final=True):
+        yield [last.rstrip("\r\n")]
+
+
+def answerer(directory: Path, style: str) -> Callable[[list[str]], str]:
+    """Return a function of texts to what is printed of them, by the model in `directory`."""
+    model = inference.load(directory)
+    positive, threshold = inference.decision(directory, model.settings.labels)
+
+    def answered(texts: list[str]) -> str:
+        return "".join(f"{line}\n" for line in written(classify(model, positive, threshold, texts), style))
+
+    return answered
+
+
+def streamed(answered: Callable[[list[str]], str], given: argparse.Namespace) -> Generator[str, None, None]:
+    """Yield what is printed of the messages of a file or of standard input."""
+    count = 0
+    with opened(given.input) as raw:
+        lists = messages(raw)
+        for texts in lists:
+            if texts:
+                yield answered(texts)
+            count += len(texts)
+            if count >= ALONE and workers.processors() > 1:
+                break
+        else:
+            return
+        make = partial(answerer, given.model, given.format)
+        yield from workers.mapped(make, lists, raw, workers.processors())
 
 
 def written(answers: Iterable[Answer], style: str) -> Iterator[str]:
@@ -92,14 +135,13 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Classify what the command line names."""
     given = arguments()
-    model = inference.load(given.model)
-    positive, threshold = inference.decision(given.model, model.settings.labels)
+    answered = answerer(given.model, given.format)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
     try:
-        for texts in [given.text] if given.text else messages(given.input):
-            for line in written(classify(model, positive, threshold, texts), given.format):
-                print(line)
-            sys.stdout.flush()
+        with closing(streamed(answered, given)) if given.input else nullcontext([answered(given.text)]) as said:
+            for lines in said:
+                sys.stdout.write(lines)
+                sys.stdout.flush()
     except OSError as error:  # at its end Python would try once more to write what is left, and complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):  # `| head` has seen enough

@@ -186,7 +186,7 @@ def network(*overrides: str) -> Model:
             normalisation=normalisation,
         )  # fmt: skip
         ids = {token: number for number, (token, _) in enumerate(learnt.words, UNKNOWN + 1)}
-        answering = inference.Model(onnxruntime.InferenceSession(learnt.model), ids, learnt.ngrams, settings)
+        answering = inference.of(onnxruntime.InferenceSession(learnt.model), ids, learnt.ngrams, settings)
         score = inference.probabilities(answering, cleaned[len(task.texts) :])[:, 1]
         return Answers(score, score >= cut)
 

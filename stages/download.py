@@ -18,7 +18,6 @@ from pydantic import Field
 
 from textrnn import params, paths, sms_spam
 from textrnn.errors import UserError, run
-from textrnn.fetch import fetch
 from textrnn.files import replacing
 from textrnn.params import Section
 
@@ -53,6 +52,8 @@ def sms_spam_collection(connect_timeout: float) -> bytes:
 def own_corpus(source: str, checksum: str | None, connect_timeout: float) -> bytes:
     """Return a user's own corpus, from a URL or a path relative to the repository."""
     if source.startswith(("http://", "https://")):
+        from textrnn.fetch import fetch  # noqa: PLC0415  # requests: not while the corpus is in the cache
+
         content = fetch(source, MOST_BYTES, connect_timeout)
         if sms_spam.describe(content) == "an HTML page":
             raise UserError(f"{source}: expected a corpus, found an HTML page: give the address of the file itself")

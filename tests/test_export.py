@@ -4,7 +4,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from functools import cache
 from itertools import combinations, product
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.models import scramble
-from tests.recipes import rows_of, small
+from tests.recipes import probabilities_of, rows_of, small
 from textrnn import linear, paths
 from textrnn.batches import Batch, Encoder
 from textrnn.blend import Blend, apply
@@ -80,12 +79,6 @@ def keras_probabilities(network: Network, batch: Batch) -> Floats:
     return softmax(keras_logits(network, batch))
 
 
-def onnx_probabilities(exported: bytes, batch: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    session = onnxruntime.InferenceSession(exported)
-    (result,) = session.run(None, {one.name: batch[one.name] for one in session.get_inputs()})
-    return np.asarray(result)
-
-
 def exported(changes: dict[str, Any]) -> bytes:
     recipe = small(**changes)
     return export([weights(scrambled(recipe))], recipe, CLASSES)
@@ -96,7 +89,7 @@ def test_the_exported_network_answers_as_the_trained_one(changes: dict[str, Any]
     recipe = small(**changes)
     for batch in batches(recipe):
         expected = keras_probabilities(scrambled(recipe), batch)
-        found = onnx_probabilities(exported(changes), batch)
+        found = probabilities_of(exported(changes), batch)
         assert found.shape == expected.shape
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
@@ -127,7 +120,7 @@ def test_an_ensemble_answers_with_the_softmax_of_its_members_mean_logits(cell: s
     members, logits = members_of(recipe, batch)
     expected = softmax(np.mean(logits, axis=0))
     assert np.abs(expected - np.mean([softmax(one) for one in logits], axis=0)).max() > 0.01
-    found = onnx_probabilities(export(members, recipe, CLASSES), batch)
+    found = probabilities_of(export(members, recipe, CLASSES), batch)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
@@ -165,7 +158,7 @@ def test_a_blended_ensemble_answers_as_numpy_blends_it(classes: int) -> None:
     expected = softmax(apply(mixed, np.mean(logits, axis=0), beside))
     model = export(members, recipe, classes, branch, mixed)
     for wider in (0, 5):
-        found = onnx_probabilities(model, {**batch, **read(branch, MESSAGES, wider)})
+        found = probabilities_of(model, {**batch, **read(branch, MESSAGES, wider)})
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     assert np.ptp(expected, axis=0).min() > 0.1
 
@@ -179,7 +172,7 @@ def test_a_row_of_which_no_n_gram_is_known_is_answered_alone_too(classes: int) -
     mixed = blend_of(classes + beside.shape[1], classes)
     given = read(branch, ["ЖЖЖ"])
     assert given["ngrams"].tolist() == [[0]]
-    found = onnx_probabilities(export(members, recipe, classes, branch, mixed), {**batch, **given})
+    found = probabilities_of(export(members, recipe, classes, branch, mixed), {**batch, **given})
     np.testing.assert_allclose(found, softmax(apply(mixed, np.mean(logits, axis=0), beside)), rtol=0, atol=1e-5)
 
 
@@ -188,7 +181,7 @@ def test_without_a_linear_branch_the_blend_weighs_the_mean_logits_alone(classes:
     recipe = small(ensemble=3)
     batch, mixed = batches(recipe)[0], blend_of(classes, classes)
     members, logits = members_of(recipe, batch, classes)
-    found = onnx_probabilities(export(members, recipe, classes, None, mixed), batch)
+    found = probabilities_of(export(members, recipe, classes, None, mixed), batch)
     expected = softmax(apply(mixed, np.mean(logits, axis=0), np.zeros((len(found), 0))))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
@@ -199,10 +192,11 @@ def test_the_linear_branch_has_inputs_of_its_own() -> None:
     branch = branch_of(CLASSES)
     exported = export(members, recipe, CLASSES, branch, blend_of(2 * CLASSES + 1, CLASSES))
     assert onnx_types(exported) == {
-        "words": (onnx.TensorProto.INT32, ["batch", "time"]),
-        "lengths": (onnx.TensorProto.INT32, ["batch"]),
+        "words": (onnx.TensorProto.INT32, ["tokens"]),
         "subwords": (onnx.TensorProto.INT32, ["tokens", "features"]),
+        "seen": (onnx.TensorProto.FLOAT, ["seen", 3 * recipe.embedding_size]),
         "places": (onnx.TensorProto.INT32, ["batch", "time"]),
+        "lengths": (onnx.TensorProto.INT32, ["batch"]),
         "ngrams": (onnx.TensorProto.INT32, ["batch", "most"]),
         "size": (onnx.TensorProto.FLOAT, ["batch", 1]),
     }
@@ -223,7 +217,7 @@ def test_what_stands_behind_the_end_of_a_masked_row_is_not_read(changes: dict[st
     subwords = np.array([[0, 0], [1, 2], [4, 0], [3, 3], [6, 5]], np.int32)
     places = np.array([[1, 2, 3, 0, 0], [1, 2, 3, 4, 1]], np.int32)
     batch = {"words": words, "lengths": lengths, "subwords": subwords, "places": places}
-    first, second = onnx_probabilities(exported(changes), batch)
+    first, second = probabilities_of(exported(changes), batch)
     np.testing.assert_allclose(first, second, rtol=0, atol=1e-6)
 
 
@@ -248,10 +242,31 @@ def test_each_layer_is_one_recurrent_node_and_nothing_loops(changes: dict[str, A
 def test_the_graph_is_whole_and_names_what_goes_in_and_out(changes: dict[str, Any]) -> None:
     model = onnx.load_from_string(exported(changes))
     onnx.checker.check_model(model, full_check=True)
-    names = ["words", "lengths", "subwords", "places"] if changes["subword_buckets"] else ["words", "lengths"]
-    assert [one.name for one in model.graph.input] == names
-    assert {one.type.tensor_type.elem_type for one in model.graph.input} == {onnx.TensorProto.INT32}
-    assert [one.name for one in model.graph.output] == ["probabilities"]
+    of_tokens = ["words", "subwords", "seen"] if changes["subword_buckets"] else ["words", "seen"]
+    assert [one.name for one in model.graph.input] == [*of_tokens, "places", "lengths"]
+    assert [one.name for one in model.graph.output] == ["probabilities", "vectors"]
+
+
+@pytest.mark.parametrize("buckets", [0, BUCKETS])
+def test_a_token_is_read_from_the_vector_which_the_graph_gave_of_it_before(buckets: int) -> None:
+    recipe = small(ensemble=2, subword_buckets=buckets, embedding_size=3)
+    graph = export([weights(scrambled(recipe, seed)) for seed in (1, 2)], recipe, CLASSES)
+    session = onnxruntime.InferenceSession(graph)
+    words, subwords = np.array([0, 3, 1, 4, 5], np.int32), np.array([[0, 0], [1, 2], [4, 0], [3, 3], [6, 5]], np.int32)
+    places, lengths = np.array([[1, 2, 3], [4, 1, 0]], np.int32), np.array([3, 2], np.int32)
+
+    def answered(new: list[int], seen: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        given = {"words": words[new], "subwords": subwords[new], "seen": seen, "places": places, "lengths": lengths}
+        result: list[NDArray[np.float32]] = session.run(
+            ["probabilities", "vectors"], {one.name: given[one.name] for one in session.get_inputs()}
+        )
+        return result
+
+    probabilities, vectors = answered([0, 1, 2, 3, 4], np.zeros((0, 6), np.float32))
+    assert vectors.shape == (5, 2 * 3)
+    again, new = answered([0, 1], vectors[2:])
+    assert again.tolist() == probabilities.tolist()
+    assert new.tolist() == vectors[:2].tolist()
 
 
 def test_the_weights_lie_inside_the_file(tmp_path: Path) -> None:
@@ -260,7 +275,7 @@ def test_the_weights_lie_inside_the_file(tmp_path: Path) -> None:
     graph = onnx.load(file, load_external_data=False).graph
     assert {one.data_location for one in graph.initializer} == {onnx.TensorProto.DEFAULT}
     assert not any(one.external_data for one in graph.initializer)
-    assert [one.name for one in onnxruntime.InferenceSession(file).get_outputs()] == ["probabilities"]
+    assert [one.name for one in onnxruntime.InferenceSession(file).get_outputs()] == ["probabilities", "vectors"]
 
 
 def test_a_graph_that_is_none_is_not_exported() -> None:

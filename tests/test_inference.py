@@ -5,11 +5,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.models import TWO, corpus, resealed
@@ -19,7 +22,7 @@ from textrnn.batches import Encoder
 from textrnn.errors import UserError
 from textrnn.files import write_json
 from textrnn.inference import Model
-from textrnn.ngrams import ngrams, size
+from textrnn.ngrams import indexed, ngrams, size
 from textrnn.normalise import Normalisation
 from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import UNKNOWN
@@ -40,16 +43,26 @@ Inputs = Mapping[str, NDArray[Any]]
 
 
 class Session:
-    """In the place of ONNX Runtime: keeps what it is given and answers with a row's length and first word."""
+    """In the place of ONNX Runtime: keeps what it is given and answers with a row's length and first word.
+
+    A token's vector is its word id and the number of its features.
+    """
 
     def __init__(self) -> None:
         self.given: list[Inputs] = []
 
-    def run(self, outputs: None, inputs: Inputs) -> list[NDArray[np.float64]]:
+    def get_inputs(self) -> list[SimpleNamespace]:
+        """Tell the width of the vectors."""
+        return [SimpleNamespace(name="words", shape=["tokens"]), SimpleNamespace(name="seen", shape=["seen", 2])]
+
+    def run(self, outputs: list[str], inputs: Inputs) -> list[NDArray[np.float64]]:
         """Keep the inputs and answer."""
-        assert outputs is None
+        assert outputs == ["probabilities", "vectors"]
         self.given.append(inputs)
-        return [np.stack([inputs["lengths"], inputs["words"][:, 0]], axis=1) / 7]
+        counts = (inputs["subwords"] > 0).sum(axis=1) if "subwords" in inputs else np.zeros(len(inputs["words"]))
+        vectors = np.stack([inputs["words"], counts], axis=1)
+        words = np.concatenate([vectors, inputs["seen"]])[inputs["places"][:, 0], 0]
+        return [np.stack([inputs["lengths"], words], axis=1) / 7, vectors]
 
 
 def model_of(
@@ -67,7 +80,7 @@ def model_of(
         linear=learnt is not None,
         normalisation=normalisation,
     )
-    return Model(session or Session(), ids, ngrams(learnt or ""), settings)
+    return inference.of(session or Session(), ids, ngrams(learnt or ""), settings)
 
 
 def given_to(model: Model, texts: list[str]) -> list[Inputs]:
@@ -91,16 +104,15 @@ def test_the_model_reads_a_text_as_training_read_its_row(tokenizer: Tokenizer, b
     expected = dict(encoder.batch(rows, np.arange(len(TEXTS)), lengths))
     del expected["labels"]
 
-    found = inference.encode(model, [row[: model.settings.max_sequence_length] for row in tokens], lengths)
-    assert {name: array.dtype for name, array in found.items()} == dict.fromkeys(expected, np.dtype(np.int32))
+    found, new = inference.encode(model, [row[: model.settings.max_sequence_length] for row in tokens], lengths)
+    assert {name: str(array.dtype) for name, array in found.items() if name != "seen"} == dict.fromkeys(
+        {*expected, "places"}, "int32"
+    )
+    assert new == list(dict.fromkeys(["", *(token for row in tokens for token in row[:5])])), "each token once"
+    assert found["words"][found["places"]].tolist() == expected["words"].tolist()
+    assert found["lengths"].tolist() == expected["lengths"].tolist()
     if buckets:  # the tokens may be ordered otherwise, and a batch is as wide as its own longest token
         assert sorted_features(found) == sorted_features(expected)
-        assert len(found["subwords"]) == 1 + len({token for row in tokens for token in row[:5]})
-        for inputs in (found, expected):
-            del inputs["subwords"], inputs["places"]
-    assert {name: array.tolist() for name, array in found.items()} == {
-        name: array.tolist() for name, array in expected.items()
-    }
 
 
 def sorted_features(inputs: Inputs) -> list[list[list[int]]]:
@@ -109,18 +121,56 @@ def sorted_features(inputs: Inputs) -> list[list[list[int]]]:
 
 
 def test_a_token_that_stands_twice_has_its_subwords_once() -> None:
-    found = inference.encode(model_of(), [["tea", "at", "tea"], ["at"]], np.array([3, 1]))
+    found, new = inference.encode(model_of(), [["tea", "at", "tea"], ["at"]], np.array([3, 1]))
+    assert new == ["", "tea", "at"]
+    assert found["words"].tolist() == [UNKNOWN, 1, 2]
     assert len(found["subwords"]) == 3
     assert not found["subwords"][0].any(), "the padding"
     assert found["places"].tolist() == [[1, 2, 1], [2, 0, 0]]
 
 
+def test_a_token_that_was_read_before_is_given_as_its_vector() -> None:
+    model = model_of()
+    given_to(model, ["tea at"])
+    first, second = given_to(model, ["WIN at tea"])
+    assert first["seen"].shape == (0, 2)
+    assert second["words"].tolist() == [UNKNOWN, 3]
+    assert len(second["subwords"]) == 2
+    features = [len(subwords.features(token, 50)) for token in ("at", "tea")]
+    assert second["seen"].tolist() == [[2, features[0]], [1, features[1]]]
+    assert second["places"].tolist() == [[1, 2, 3]] * 2
+
+
+def test_no_more_vectors_are_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "CACHED", 4)
+    seen: dict[str, NDArray[np.float32]] = {}
+    for tokens in (["a", "b", "c"], ["d"], ["e", "f"], list("ghijkl")):
+        inference.remember(seen, tokens, np.zeros((len(tokens), 2), np.float32))
+    assert list(seen) == list("ghijkl"), "of one batch all, which the next one removes"
+
+
+@given(st.text(max_size=60), st.sampled_from(["word", "rich"]))
+def test_a_text_has_the_tokens_of_its_pieces_between_white_space(text: str, tokenizer: Tokenizer) -> None:
+    assert inference.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
+
+
+@pytest.mark.parametrize("tokenizer", ["word", "rich"])
+def test_links_emoticons_and_runs_of_marks_end_at_white_space(tokenizer: Tokenizer) -> None:
+    for space in (" ", "\t", "\u00a0", "\u2028", "\x1c", "\u3000"):
+        text = space.join(
+            ["see http://a.b/c", ":-)", "x:D", "HAMeggSpam", "WIN!!", "!!", "don't", "'t", "12", "345", ""]
+        )
+        assert inference.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
+
+
 def test_the_width_and_the_order_of_the_subwords_do_not_change_the_answer(trained_model: Path) -> None:
     model = inference.load(trained_model)
     tokens = [["soup", "!"], ["at"]]
-    narrow = inference.encode(model, tokens, np.array([2, 1])) | inference.linear_inputs(model, ["soup!", "at"])
+    narrow, _ = inference.encode(model, tokens, np.array([2, 1]))
+    narrow |= inference.linear_inputs(indexed(model.ngrams), ["soup!", "at"])
     order = np.array([2, 0, 3, 1])
     wide = narrow | {
+        "words": narrow["words"][order],
         "subwords": np.pad(narrow["subwords"], ((0, 0), (0, 30)))[order],
         "places": np.argsort(order).astype(np.int32)[narrow["places"]],
     }
@@ -129,8 +179,8 @@ def test_the_width_and_the_order_of_the_subwords_do_not_change_the_answer(traine
 
 
 def test_an_unknown_word_is_word_0_and_keeps_its_subwords() -> None:
-    found = inference.encode(model_of(), [["tea", "wonderful"]], np.array([2]))
-    assert found["words"].tolist() == [[1, UNKNOWN]]
+    found, _ = inference.encode(model_of(), [["tea", "wonderful"]], np.array([2]))
+    assert found["words"].tolist() == [UNKNOWN, 1, UNKNOWN]
     assert sorted_features(found) == [[sorted(subwords.features(token, 50)) for token in ("tea", "wonderful")]]
 
 
@@ -140,26 +190,27 @@ LEARNT = "Tea at 9, WIN!!"
 def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from_1_and_padded_with_0() -> None:
     model = model_of(learnt=LEARNT)
     known = model.ngrams.tolist()
-    found = inference.linear_inputs(model, TEXTS)
+    found = inference.linear_inputs(indexed(model.ngrams), TEXTS)
     assert set(found) == {"ngrams", "size"}
     assert [str(found[name].dtype) for name in ("ngrams", "size")] == ["int32", "float32"]
     rows = [[1 + known.index(gram) for gram in ngrams(text).tolist() if gram in known] for text in TEXTS]
-    most = max(map(len, rows))
-    assert found["ngrams"].tolist() == [row + [0] * (most - len(row)) for row in rows]
+    width = 64  # the least multiple of it
+    assert max(map(len, rows)) <= width
+    assert found["ngrams"].tolist() == [row + [0] * (width - len(row)) for row in rows]
     np.testing.assert_allclose(found["size"], [[size(text)] for text in TEXTS], rtol=1e-6)
     assert [len(row) for row in rows].count(0) == 1  # of the empty text
 
 
 @pytest.mark.parametrize("text", ["", "ЖЖЖ"])
-def test_a_text_without_a_known_n_gram_is_given_as_one_place_of_padding(text: str) -> None:
-    assert inference.linear_inputs(model_of(learnt=LEARNT), [text])["ngrams"].tolist() == [[0]]
+def test_a_text_without_a_known_n_gram_is_given_as_padding(text: str) -> None:
+    assert inference.linear_inputs(indexed(model_of(learnt=LEARNT).ngrams), [text])["ngrams"].tolist() == [[0] * 64]
 
 
 def test_the_linear_branch_reads_all_of_a_text_the_networks_cut() -> None:
     (batch,) = given_to(model_of(longest=2, learnt=LEARNT), ["ЖЖ ЖЖ ЖЖ WIN 99"])
-    assert batch["lengths"].tolist() == [2]
-    assert len(batch["ngrams"][0]) > 5
-    assert batch["size"].tolist() == [[float(np.float32(size("ЖЖ ЖЖ ЖЖ WIN 99")))]]
+    assert batch["lengths"].tolist() == [2] * 2, "twice the one row"
+    assert (batch["ngrams"][0] > 0).sum() > 5
+    assert batch["size"].tolist() == [[float(np.float32(size("ЖЖ ЖЖ ЖЖ WIN 99")))]] * 2
 
 
 def test_each_row_of_a_batch_is_given_its_own_n_grams_and_size() -> None:
@@ -168,19 +219,22 @@ def test_each_row_of_a_batch_is_given_its_own_n_grams_and_size() -> None:
     (together,) = given_to(model, texts)
     order = [1, 2, 0]  # the shortest first
     assert together["lengths"].tolist() == [1, 2, 4]
-    alone = [inference.linear_inputs(model, [texts[row]]) for row in order]
+    alone = [inference.linear_inputs(indexed(model.ngrams), [texts[row]]) for row in order]
     assert together["size"].tolist() == [one["size"][0].tolist() for one in alone]
-    assert [row[row > 0].tolist() for row in together["ngrams"]] == [one["ngrams"][0].tolist() for one in alone]
+    assert [row[row > 0].tolist() for row in together["ngrams"]] == [
+        row[row > 0].tolist() for one in alone for row in one["ngrams"]
+    ]
 
 
 @pytest.mark.parametrize("buckets", [0, 50])
 def test_a_model_without_a_linear_branch_is_given_no_n_grams(buckets: int) -> None:
     (batch,) = given_to(model_of(buckets=buckets), ["tea at 9"])
-    assert set(batch) == {"words", "lengths"} | ({"subwords", "places"} if buckets else set())
+    assert set(batch) == {"words", "seen", "places", "lengths"} | ({"subwords"} if buckets else set())
 
 
 def test_a_model_without_subwords_is_given_none() -> None:
-    assert set(inference.encode(model_of(buckets=0), [["tea"]], np.array([1]))) == {"words", "lengths"}
+    found, _ = inference.encode(model_of(buckets=0), [["tea"]], np.array([1]))
+    assert set(found) == {"words", "seen", "places", "lengths"}
 
 
 @pytest.mark.parametrize(
@@ -196,8 +250,8 @@ def test_a_model_without_subwords_is_given_none() -> None:
 )
 def test_a_text_is_cut_and_without_masking_padded(masking: bool, text: str, words: list[int], length: int) -> None:
     (batch,) = given_to(model_of(masking), [text])
-    assert batch["words"].tolist() == [words]
-    assert batch["lengths"].tolist() == [length]
+    assert batch["words"][batch["places"]].tolist() == [words] * 2, "twice the one row: alone, its sums would be others"
+    assert batch["lengths"].tolist() == [length] * 2
 
 
 @pytest.mark.parametrize("count", [0, 1, inference.BATCH, inference.BATCH + 1, 3 * inference.BATCH + 5])
@@ -215,8 +269,8 @@ def test_answers_come_in_the_order_of_the_texts(count: int) -> None:
 def test_texts_are_read_in_batches_of_like_length() -> None:
     texts = ["tea " * (1 + number % 5) for number in range(2 * inference.BATCH)]
     batches = given_to(model_of(longest=20), texts)
-    assert [len(batch["words"]) for batch in batches] == [inference.BATCH] * 2
-    assert batches[0]["words"].shape[1] < batches[1]["words"].shape[1] == 5
+    assert [len(batch["places"]) for batch in batches] == [inference.BATCH] * 2
+    assert batches[0]["places"].shape[1] < batches[1]["places"].shape[1] == 5
 
 
 def test_probabilities_are_rounded_to_six_digits() -> None:
@@ -224,12 +278,15 @@ def test_probabilities_are_rounded_to_six_digits() -> None:
     assert found.tolist() == [[0.142857, 0.142857]]
 
 
-def test_a_batch_does_not_change_an_answer_by_more_than_the_last_digit(trained_model: Path) -> None:
+def test_a_text_has_the_same_probabilities_whichever_others_it_comes_with(trained_model: Path) -> None:
+    texts = [line.partition("\t")[2] for line in corpus(TWO, 300).splitlines()] + ["", "ЖЖ", "long " * 200, "x" * 3000]
     model = inference.load(trained_model)
-    texts = [line.partition("\t")[2] for line in corpus(TWO, 100).splitlines()]
-    alone = np.concatenate([inference.probabilities(model, [text]) for text in texts])
-    np.testing.assert_allclose(inference.probabilities(model, texts), alone, rtol=0, atol=1.1e-6)
-    assert np.ptp(alone[:, 1]) > 0.5
+    together = inference.probabilities(model, texts)
+    assert np.ptp(together[:, 1]) > 0.5
+    model.seen.clear()
+    for count in (1, 2, 3, 64):
+        parts = [texts[start : start + count] for start in range(0, len(texts), count)]
+        assert np.concatenate([inference.probabilities(model, part) for part in parts]).tolist() == together.tolist()
 
 
 def test_the_probability_is_that_of_the_label_in_its_column(trained_model: Path) -> None:
@@ -403,17 +460,25 @@ def test_a_model_is_whole_wherever_it_is_copied(model_copy: Path) -> None:
     everything(model_copy)
 
 
-def test_only_train_waits_for_tensorflow() -> None:
-    modules = ["predict", *(f"stages.{path.stem}" for path in sorted((paths.ROOT / "stages").glob("[a-z]*.py")))]
-    modules.remove("stages.train")
-    program = (
-        "import importlib, sys\n"
-        "for module in sys.argv[1:]:\n"
-        "    importlib.import_module(module)\n"
-        "    print(module, *sorted({'tensorflow', 'keras', 'jax', 'torch'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *modules], cwd=paths.ROOT, capture_output=True, text=True, check=True
-    )
-    assert len(modules) >= 7
-    assert done.stdout.splitlines() == modules
+HEAVY = {"jax", "keras", "matplotlib", "onnxruntime", "psutil", "regex", "requests", "scipy", "sklearn", "tensorflow"}
+LOADED = {
+    "predict": ["onnxruntime"],
+    "stages.download": [],
+    "stages.clean": [],
+    "stages.vectorize": [],
+    "stages.split": [],
+    "stages.evaluate": ["onnxruntime"],
+    "stages.plot": ["matplotlib"],
+}
+
+
+@pytest.mark.parametrize("module", LOADED)
+def test_what_takes_long_to_load_is_loaded_only_where_it_is_used(module: str) -> None:
+    program = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == LOADED[module]
+
+
+def test_only_train_is_not_in_that_list() -> None:
+    stages = {f"stages.{path.stem}" for path in (paths.ROOT / "stages").glob("[a-z]*.py")}
+    assert {*LOADED, "stages.train"} == {"predict", *stages}

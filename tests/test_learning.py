@@ -5,20 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from tests.recipes import rows_of, small
+from tests.recipes import probabilities_of, rows_of, small
 from textrnn import checkpoint, ensemble, learning, linear, machine, subwords, training
 from textrnn.batches import Encoder
 from textrnn.errors import UserError
 from textrnn.export import export
 from textrnn.folds import folds
-from textrnn.inference import padded
+from textrnn.inference import linear_inputs
 from textrnn.learning import Learnt, Part, known_words, learn, linear_branch
-from textrnn.ngrams import lookup, ngrams, size
+from textrnn.ngrams import indexed, ngrams, size
 from textrnn.probabilities import softmax
 from textrnn.recipe import Recipe
 from textrnn.training import Trainer
@@ -107,11 +106,9 @@ def answers(model: bytes, recipe: Recipe, found: Learnt, texts: list[str]) -> Fl
     encoder = Encoder(words, pieces, VECTORIZE.max_sequence_length, recipe.masking)
     rows = part_of(texts, [0] * len(texts), tokens).rows
     inputs: dict[str, Any] = dict(encoder.batch(rows, np.arange(len(texts)), encoder.lengths(rows)))
-    inputs["ngrams"] = padded([1 + lookup(found.ngrams, ngrams(text)) for text in texts]) if recipe.linear else None
-    inputs["size"] = np.array([[size(text)] for text in texts], np.float32)
-    session = onnxruntime.InferenceSession(model)
-    (result,) = session.run(None, {one.name: inputs[one.name] for one in session.get_inputs()})
-    return np.asarray(result, np.float64)
+    if recipe.linear:
+        inputs |= linear_inputs(indexed(found.ngrams), texts)
+    return np.asarray(probabilities_of(model, inputs), np.float64)
 
 
 ENSEMBLES = pytest.mark.parametrize("name", ["ensemble", "ensemble, linear, subwords"])

@@ -7,12 +7,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from textrnn import neighbours
 from textrnn.neighbours import nearest
 
 KNOWN = ["see you at the lamp", "claim your two tickets", "mum says soup", "claim the red box", "CAFÉ at 8pm", "ok"]
 TEXTS = ["Claim your ticket", "see you at eight", "soup?", "the café", "OK", "a red lamp"]
+
+
+@given(st.lists(st.text(st.sampled_from("abAB \téЖ\N{PILE OF POO}"), min_size=1, max_size=12), min_size=1, max_size=8))
+def test_the_weights_are_those_of_scikit_learn(texts: list[str]) -> None:
+    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 5), sublinear_tf=True)
+    known = vectorizer.fit_transform(texts)
+    others = [text[::2] + "a" for text in texts]
+    expected = (vectorizer.transform(others) @ known.T).toarray()
+    numbers, similarity = nearest(others, texts)
+    assert similarity == pytest.approx(expected.max(axis=1))
+    assert expected[np.arange(len(texts)), numbers] == pytest.approx(similarity)
 
 
 def grams(text: str) -> Counter[str]:

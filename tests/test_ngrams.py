@@ -1,6 +1,7 @@
 """A message as a bag of n-grams: which they are, how they are found again, and what is measured beside them."""
 
 import math
+from collections import Counter
 from itertools import groupby
 from zlib import crc32
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textrnn.ngrams import LONG, MOST, lookup, ngrams, size
+from textrnn.ngrams import LONG, MOST, bags, counted, indexed, lookup, ngrams, places, size
 
 
 def hashed(grams: set[str]) -> list[int]:
@@ -37,6 +38,24 @@ def test_the_bag_holds_each_gram_of_the_text_once_in_order_and_nothing_else(text
     found = ngrams(text)
     assert found.dtype == np.uint32
     assert found.tolist() == hashed(every_gram(text))
+
+
+@given(st.lists(st.one_of(st.text(max_size=40), words.map(" ".join)), max_size=6))
+def test_the_bags_of_several_texts_are_those_of_each_alone(texts: list[str]) -> None:
+    found = bags(texts)
+    assert found.owners.tolist() == sorted(found.owners.tolist())
+    for number, text in enumerate(texts):
+        assert found.hashes[found.owners == number].tolist() == hashed(every_gram(text))
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30), max_size=5))
+def test_n_grams_of_characters_are_counted_as_they_stand(texts: list[str]) -> None:
+    found, counts = counted(texts)
+    for number, text in enumerate(texts):
+        grams = [text[start : start + size] for size in range(1, 6) for start in range(len(text) - size + 1)]
+        expected = Counter(crc32(gram.encode("utf-8")) for gram in grams)
+        own = found.owners == number
+        assert dict(zip(found.hashes[own].tolist(), counts[own].tolist(), strict=True)) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,6 +106,19 @@ def test_the_place_of_every_known_gram_is_found_and_no_other(known: set[int], ba
     found = lookup(np.array(order, np.uint32), np.array(sorted(bag), np.uint32))
     assert found.tolist() == [order.index(gram) for gram in sorted(bag) if gram in known]
     assert found.dtype == np.int64
+
+
+@given(hashes, st.lists(st.one_of(st.integers(0, 9), st.integers(0, 2**32 - 1)), max_size=12))
+def test_many_hashes_are_found_at_once_in_any_order(known: set[int], wanted: list[int]) -> None:
+    order = sorted(known)
+    found = places(indexed(np.array(order, np.uint32)), np.array([*wanted, *order], np.uint32))
+    assert found.tolist() == [order.index(gram) if gram in known else -1 for gram in [*wanted, *order]]
+
+
+def test_hashes_which_begin_alike_are_told_apart() -> None:
+    known = np.arange(7 << 20, (7 << 20) + 3000, 3, dtype=np.uint32)
+    found = places(indexed(known), np.arange(7 << 20, (7 << 20) + 3000, dtype=np.uint32))
+    assert found.tolist() == [number // 3 if number % 3 == 0 else -1 for number in range(3000)]
 
 
 @pytest.mark.parametrize("bag", [[], [0], [3, 2**32 - 1]])

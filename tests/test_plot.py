@@ -10,6 +10,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from stages import plot
 from stages.plot import as_csv, as_json, confusion, curve, curves
@@ -180,6 +184,21 @@ def test_points_are_written_a_line_each() -> None:
     )
     with pytest.raises(ValueError, match="not JSON compliant"):
         as_json([{"x": float("nan")}])
+
+
+LABELLED = st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=2, max_size=40)
+
+
+@given(LABELLED.filter(lambda rows: len({label for label, _ in rows}) == 2))
+def test_the_curves_are_those_of_scikit_learn(rows: list[tuple[bool, int]]) -> None:
+    truth, probability = np.array([label for label, _ in rows]), np.array([score / 10 for _, score in rows])
+    found = curves(truth, probability)
+    fpr, tpr, _ = metrics.roc_curve(truth, probability)
+    precision, recall, _ = metrics.precision_recall_curve(truth, probability, drop_intermediate=True)
+    observed, predicted = calibration_curve(truth, probability, n_bins=10, strategy="quantile")
+    assert found["roc"] == curve(fpr=fpr, tpr=tpr)
+    assert found["pr"] == curve(recall=recall, precision=precision)
+    assert found["calibration"] == curve(predicted=predicted, observed=observed)
 
 
 def test_a_curve_is_rounded_to_six_digits() -> None:

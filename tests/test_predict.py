@@ -1,5 +1,6 @@
 """predict.py as its user runs it: a message a line in, its label and probability a line out."""
 
+import argparse
 import json
 import os
 import re
@@ -7,15 +8,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from typing import Any
 
+import psutil
 import pytest
 
 import predict
 from tests.models import resealed
-from textrnn import inference, paths
+from textrnn import inference, paths, workers
 
 SPAM, HAM = "URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"
 LINES: list[bytes] = [
@@ -184,7 +187,8 @@ def test_a_last_line_without_its_end_and_a_byte_order_mark_are_read(
 
 
 def test_a_file_of_more_lines_than_are_read_at_once_is_answered_in_order(trained_model: Path, tmp_path: Path) -> None:
-    texts = [f"{SPAM if number % 3 else HAM} {number}" for number in range(2 * predict.TOGETHER + 3)]
+    texts = [f"{SPAM if number % 3 else HAM} {number}" for number in range(predict.ALONE + 2000)]
+    assert sum(map(len, texts)) > predict.READ
     (tmp_path / "many").write_text("".join(f"{text}\n" for text in texts))
     found = [json.loads(line) for line in succeeded(trained_model, "--input", tmp_path / "many", "--format", "jsonl")]
     assert [one["text"] for one in found] == texts
@@ -220,6 +224,73 @@ def test_each_line_is_answered_before_the_next_one_comes(stream: subprocess.Pope
         assert answer.endswith(f"\t{text}\n".encode())
     rest, said = stream.communicate()
     assert (rest, said, stream.returncode) == (b"", b"", 0)
+
+
+def many(count: int) -> list[str]:
+    """Return distinct messages of many lengths, some with characters of several bytes."""
+    ends = ("", "!!", " on Friday", " для вас", " 00 \N{PILE OF POO}")
+    return [f"{(HAM, SPAM)[number % 3 > 1]} {number}{ends[number % 5] * (number % 7)}" for number in range(count)]
+
+
+def test_lines_that_wait_together_are_answered_as_one_by_one(
+    stream: subprocess.Popen[bytes], trained_model: Path
+) -> None:
+    texts = many(300)
+    alone = [line for text in texts[:40] for line in written(expected(trained_model, [text]))]
+    together, said = stream.communicate("".join(f"{text}\n" for text in texts).encode())
+    assert said == b""
+    assert together.decode().splitlines()[:40] == alone
+    assert together.decode().splitlines() == written(expected(trained_model, texts))
+
+
+def written(answers: list[predict.Answer]) -> list[str]:
+    return list(predict.written(answers, "tsv"))
+
+
+def test_part_of_a_line_waits_for_the_rest_of_it(stream: subprocess.Popen[bytes]) -> None:
+    assert stream.stdin is not None
+    for part in ("caf", "é £5 ", "\N{PILE OF POO}", " tea"):
+        for byte in part.encode():  # a character may come in pieces too
+            stream.stdin.write(bytes([byte]))
+            stream.stdin.flush()
+    assert answer_to(stream, b"\n").decode().endswith("\tcafé £5 \N{PILE OF POO} tea\n")
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_the_number_of_processes_does_not_change_an_answer(
+    trained_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    texts = many(1500)
+    (tmp_path / "many").write_text("".join(f"{text}\n" for text in texts), "utf-8")
+    monkeypatch.setattr(predict, "ALONE", 400)
+    monkeypatch.setattr(predict, "READ", 1 << 14)
+    monkeypatch.setattr(workers, "processors", lambda: processes)
+    given = argparse.Namespace(input=str(tmp_path / "many"), model=trained_model, format="tsv")
+    found = "".join(predict.streamed(predict.answerer(trained_model, "tsv"), given))
+    assert found.splitlines() == written(expected(trained_model, texts))
+
+
+def test_after_a_long_stream_each_line_is_still_answered_before_the_next_one_comes(
+    stream: subprocess.Popen[bytes],
+) -> None:
+    assert stream.stdin is not None
+    assert stream.stdout is not None
+    texts = many(predict.ALONE + 3000)
+    writer = Thread(target=stream.stdin.write, args=("".join(f"{text}\n" for text in texts).encode(),))
+    writer.start()
+    for text in texts:
+        assert stream.stdout.readline().decode().endswith(f"\t{text}\n")
+    writer.join()
+    for text in (SPAM, HAM):
+        assert answer_to(stream, f"{text}\n".encode()).endswith(f"\t{text}\n".encode())
+    started = psutil.Process(stream.pid).children()
+    assert len(started) > 1 or workers.processors() == 1
+    for number in [stream.pid, *(process.pid for process in started)]:  # as a terminal does
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGINT)
+    rest, said = stream.communicate()
+    assert (rest, said, stream.returncode) == (b"", b"error: interrupted\n", 130)
+    assert psutil.wait_procs(started, timeout=10)[1] == []
 
 
 def test_ctrl_c_ends_a_stream_in_one_line(stream: subprocess.Popen[bytes]) -> None:

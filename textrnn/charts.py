@@ -1,13 +1,14 @@
 """The PNGs: the same bytes on each run, readable in black and white and by the colour-blind."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
@@ -59,9 +60,7 @@ def plain(text: str) -> str:
 
 def canvas(dpi: int, width: float = 5.2) -> Figure:
     """Return an empty figure, its size in inches."""
-    figure = Figure(figsize=(width, 4.2), dpi=dpi, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, 4.2), dpi=dpi, layout="constrained")
 
 
 def by_epoch(axis: Axes, history: dict[str, NDArray[np.float64]], what: str, unit: str) -> None:
@@ -101,6 +100,12 @@ def matrix(rows: Points, dpi: int) -> Figure:
 
 
 def save(path: Path, figure: Figure) -> None:
-    """Write the figure as PNG, without the date and version that would change its bytes."""
+    """Write the figure as PNG, without the date and version that would change its bytes.
+
+    Figure.savefig would draw it twice, first to lay it out.
+    """
+    drawn: Any = FigureCanvasAgg(figure)
+    drawn.draw()
+    unnamed: Any = {"Software": None}
     with replacing(path) as file:
-        figure.savefig(file, format="png", metadata={"Software": None})
+        imsave(cast("BinaryIO", file), drawn.buffer_rgba(), format="png", dpi=figure.dpi, metadata=unnamed)

@@ -32,6 +32,8 @@ def run(main: Callable[[], None]) -> int:
 
 def printable(text: str) -> str:
     """Return `text` with what could steer a terminal (escape sequences, line ends) escaped."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 

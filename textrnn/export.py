@@ -52,13 +52,19 @@ def export(
 ) -> bytes:
     """Return a serialised ONNX model: the members' mean logits, blended with the linear branch if there is one.
 
-    Inputs: int32 words (batch, time), lengths (batch); if the recipe has subword buckets, int32 subwords
-    (tokens, features) and places (batch, time); with a linear branch, int32 ngrams (batch, most), the
-    places of a row's n-grams among the known ones counted from 1 and padded with 0, and float32 size
-    (batch, 1). Output: float32 probabilities (batch, classes).
+    Inputs: of each distinct token int32 words (tokens), its word id, and if the recipe has subword buckets int32
+    subwords (tokens, features), padded with 0; float32 seen (seen, width), the vectors of further tokens, as an earlier
+    run has given them; int32 places (batch, time), which token stands where, those seen counted after the others;
+    and int32 lengths (batch). With a linear branch, int32 ngrams (batch, most), the places of a row's n-grams among
+    the known ones counted from 1 and padded with 0, and float32 size (batch, 1).
+    Outputs: float32 probabilities (batch, classes), and vectors (tokens, width), those of the tokens for all members.
     """
     graph = Graph()
-    outputs = [member(graph, weights, recipe, f"member{number}.") for number, weights in enumerate(members)]
+    embeddings = embedded(graph, members)
+    outputs = [
+        member(graph, weights, recipe, f"member{number}.", vectors)
+        for number, (weights, vectors) in enumerate(zip(members, embeddings, strict=True))
+    ]
     (total,) = graph.add("Sum", *outputs)
     (logits,) = graph.add("Div", total, graph.constant("members", np.array(len(members), np.float32)))
     if blend:
@@ -68,9 +74,12 @@ def export(
         (logits,) = graph.add("Gemm", joined, kernel, graph.constant("blend.bias", blend.bias.astype(np.float32)))
     graph.nodes.append(helper.make_node("Softmax", [logits], ["probabilities"], axis=-1))
     inputs: dict[str, tuple[int, list[str | int]]]
-    inputs = {"words": (INT32, ["batch", "time"]), "lengths": (INT32, ["batch"])}
+    inputs = {"words": (INT32, ["tokens"])}
     if recipe.subword_buckets:
-        inputs |= {"subwords": (INT32, ["tokens", "features"]), "places": (INT32, ["batch", "time"])}
+        inputs |= {"subwords": (INT32, ["tokens", "features"])}
+    width = len(members) * recipe.embedding_size
+    inputs |= {"seen": (TensorProto.FLOAT, ["seen", width]), "places": (INT32, ["batch", "time"])}
+    inputs |= {"lengths": (INT32, ["batch"])}
     if linear:
         inputs |= {"ngrams": (INT32, ["batch", "most"]), "size": (TensorProto.FLOAT, ["batch", 1])}
     model = helper.make_model(
@@ -78,7 +87,10 @@ def export(
             graph.nodes,
             "textrnn",
             [helper.make_tensor_value_info(name, *kind) for name, kind in inputs.items()],
-            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes])],
+            [
+                helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes]),
+                helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["tokens", width]),
+            ],
             list(graph.constants.values()),
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -102,40 +114,57 @@ def decisions(graph: Graph, linear: Linear) -> str:
     return graph.add("Add", scaled, graph.constant("linear.intercept", linear.intercept.astype(np.float32)))[0]
 
 
-def member(graph: Graph, weights: Weights, recipe: Recipe, prefix: str) -> str:
-    """Add one network and return the name of its logits."""
-    values = embedded(graph, weights, prefix)
-    (values,) = graph.add("Transpose", values, perm=[1, 0, 2])  # time first, as the recurrent nodes want it
+def member(graph: Graph, weights: Weights, recipe: Recipe, prefix: str, vectors: str) -> str:
+    """Add one network, which reads the vectors (time, batch, embedding size), and return the name of its logits."""
     steps = "lengths" if recipe.masking else ""
-    for number in range(recipe.layers):
-        values, state = recurrent(graph, weights, recipe, f"layer{number}", prefix, values, steps)
-    pooled = mean_max(graph, values) if recipe.pooling == "mean_max" else state
+    sequence, state = recurrent(graph, weights, recipe, "layer0", prefix, vectors, steps)
+    for number in range(1, recipe.layers):
+        (values,) = graph.add("Transpose", sequence, perm=[0, 2, 1, 3])
+        (values,) = graph.add("Reshape", values, graph.ints(0, 0, -1))
+        sequence, state = recurrent(graph, weights, recipe, f"layer{number}", prefix, values, steps)
+    pooled = mean_max(graph, sequence) if recipe.pooling == "mean_max" else state
+    (pooled,) = graph.add("Transpose", pooled, perm=[1, 0, 2])
+    (pooled,) = graph.add("Reshape", pooled, graph.ints(0, -1))
     kernel = graph.constant(prefix + "output.kernel", weights["output.kernel"])
     bias = graph.constant(prefix + "output.bias", weights["output.bias"])
     return graph.add("Gemm", pooled, kernel, bias)[0]
 
 
-def embedded(graph: Graph, weights: Weights, prefix: str) -> str:
-    """Add the embeddings and return the name of their sum, (batch, time, embedding size)."""
-    (values,) = graph.add("Gather", graph.constant(prefix + "words", weights["words"]), "words")
-    if "subwords" not in weights:
-        return values
-    vectors = weights["subwords"].copy()
+def embedded(graph: Graph, members: list[Weights]) -> list[str]:
+    """Add the embeddings of each distinct token, and return the names of each member's, (time, batch, embedding size).
+
+    They are summed up once for each token, not where it stands, and not at all for one that was seen before.
+    """
+    totals = []
+    for number, weights in enumerate(members):
+        (values,) = graph.add("Gather", graph.constant(f"member{number}.words", weights["words"]), "words")
+        if "subwords" in weights:
+            values = graph.add("Add", values, of_subwords(graph, weights["subwords"], number))[0]
+        totals.append(values)
+    graph.nodes.append(helper.make_node("Concat", totals, ["vectors"], axis=1))
+    (everything,) = graph.add("Concat", "vectors", "seen", axis=0)
+    size = members[0]["words"].shape[1]
+    parts = graph.add("Split", everything, graph.ints(*[size] * len(members)), outputs=len(members), axis=1)
+    (steps,) = graph.add("Transpose", "places", perm=[1, 0])  # time first, as the recurrent nodes want it
+    return [graph.add("Gather", part, steps)[0] for part in parts]
+
+
+def of_subwords(graph: Graph, vectors: NDArray[np.float32], number: int) -> str:
+    """Add the sum of the vectors of a token's subwords over the root of their number, (tokens, embedding size)."""
+    vectors = vectors.copy()
     vectors[0] = 0  # padding adds nothing to the sum
-    (parts,) = graph.add("Gather", graph.constant(prefix + "subwords", vectors), "subwords")
+    (parts,) = graph.add("Gather", graph.constant(f"member{number}.subwords", vectors), "subwords")
     (total,) = graph.add("ReduceSum", parts, graph.ints(1), keepdims=0)
     (present,) = graph.add("Cast", graph.add("Sign", "subwords")[0], to=TensorProto.FLOAT)
     (count,) = graph.add("ReduceSum", present, graph.ints(1), keepdims=1)
     (count,) = graph.add("Max", count, graph.constant("one", np.array(1, np.float32)))
-    (scaled,) = graph.add("Div", total, graph.add("Sqrt", count)[0])
-    (placed,) = graph.add("Gather", scaled, "places")
-    return graph.add("Add", values, placed)[0]
+    return graph.add("Div", total, graph.add("Sqrt", count)[0])[0]
 
 
 def recurrent(
     graph: Graph, weights: Weights, recipe: Recipe, layer: str, prefix: str, values: str, steps: str
 ) -> tuple[str, str]:
-    """Add one recurrent layer: its sequence (time, batch, width) and final state (batch, width)."""
+    """Add one recurrent layer: its sequence (time, directions, batch, units) and final state, without time."""
     directions = ["forward", "backward"] if recipe.bidirectional else ["forward"]
     arrays = [parameters(weights, recipe.cell, f"{layer}.{direction}") for direction in directions]
     names = [
@@ -147,10 +176,6 @@ def recurrent(
     if recipe.cell == "gru":
         attributes["linear_before_reset"] = 1  # Keras: reset_after=True
     sequence, state = graph.add(OPERATORS[recipe.cell], values, *names, steps, outputs=2, **attributes)
-    (sequence,) = graph.add("Transpose", sequence, perm=[0, 2, 1, 3])
-    (sequence,) = graph.add("Reshape", sequence, graph.ints(0, 0, -1))
-    (state,) = graph.add("Transpose", state, perm=[1, 0, 2])
-    (state,) = graph.add("Reshape", state, graph.ints(0, -1))
     return sequence, state
 
 
@@ -168,7 +193,7 @@ def parameters(weights: Weights, cell: str, name: str) -> list[NDArray[np.float3
 
 
 def mean_max(graph: Graph, values: str) -> str:
-    """Add the mean and the maximum over the steps of each row, (batch, 2·width).
+    """Add the mean and the maximum over the steps of each row, (2·directions, batch, units).
 
     The recurrent nodes write zeros after a row's last step, which a mean may sum up but a maximum
     must not see.
@@ -179,10 +204,10 @@ def mean_max(graph: Graph, values: str) -> str:
     (steps,) = graph.add("Unsqueeze", steps, graph.ints(1))
     (lengths,) = graph.add("Cast", "lengths", to=TensorProto.INT64)
     (present,) = graph.add("Less", steps, lengths)  # (time, batch)
-    (present,) = graph.add("Unsqueeze", present, graph.ints(2))
+    (present,) = graph.add("Unsqueeze", present, graph.ints(1, 3))
     (total,) = graph.add("ReduceSum", values, graph.ints(0), keepdims=0)
     (count,) = graph.add("Cast", lengths, to=TensorProto.FLOAT)
     (mean,) = graph.add("Div", total, graph.add("Unsqueeze", count, graph.ints(1))[0])
     lowest = graph.constant("lowest", np.array(np.finfo(np.float32).min, np.float32))
     (most,) = graph.add("ReduceMax", graph.add("Where", present, values, lowest)[0], axes=[0], keepdims=0)
-    return graph.add("Concat", mean, most, axis=-1)[0]
+    return graph.add("Concat", mean, most, axis=0)[0]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from textrnn.errors import UserError
@@ -26,6 +25,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        import psutil  # noqa: PLC0415  # seldom needed, and every stage would wait for it
+
         if not psutil.pid_exists(int(left.suffixes[-2][1:])):
             left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

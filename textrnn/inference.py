@@ -1,8 +1,10 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +13,12 @@ import onnxruntime
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from textrnn import provenance
+from textrnn import ngrams, provenance
 from textrnn.batches import by_length
 from textrnn.errors import UserError
 from textrnn.files import read_array, read_json
 from textrnn.labels import MOST_CLASSES
-from textrnn.ngrams import lookup, ngrams, size
+from textrnn.ngrams import Known, bags, indexed, size
 from textrnn.normalise import Normalisation, normalise
 from textrnn.params import Section
 from textrnn.subwords import features
@@ -24,7 +26,11 @@ from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import UNKNOWN, read_tokens
 
 DIGITS = 6  # ONNX Runtime picks kernels by CPU: further digits may differ between machines
-BATCH = 64
+BATCH = 128
+# Widths to whose multiples an input is padded: the runtime adds up in an order which depends on the width else.
+SUMMED = {"ngrams": 64, "subwords": 8}
+PADDING = ""
+CACHED = 20_000  # pieces of text, and tokens, of which is kept what was made of them
 EXTERNAL = b"location"  # the key under which an ONNX graph names a file of its weights; the stages write none
 
 
@@ -55,6 +61,8 @@ class Model(NamedTuple):
     ids: dict[str, int]
     ngrams: NDArray[np.uint32]  # hashes of the n-grams that the linear branch knows, in order
     settings: Settings
+    width: int  # of a token's vectors in all members
+    seen: dict[str, NDArray[np.float32]]  # the vectors of tokens that have been read before
 
 
 def load(directory: Path) -> Model:
@@ -64,21 +72,33 @@ def load(directory: Path) -> Model:
     with whole(directory / "vocabulary.tsv") as path:
         ids = {token: number for number, token in enumerate(read_tokens(path), UNKNOWN + 1)}
     with whole(directory / "ngrams.npy") as path:
-        known = read_array(path)
+        known = np.asarray(read_array(path))
         if known.dtype != np.uint32 or known.ndim != 1:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
     try:
         graph = (directory / "model.onnx").read_bytes()
         if EXTERNAL in graph:
             raise ValueError("a graph which would read other files")
-        session = onnxruntime.InferenceSession(graph)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # processes share a stream out, and a thread more takes time to start
+        model = of(onnxruntime.InferenceSession(graph, options), ids, known, settings)
     except FileNotFoundError:
         raise UserError(f"expected the model in {directory}/model.onnx, found no file: run `dvc repro`") from None
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
         why = " ".join(str(error).split())
         raise UserError(f"expected a model in {directory}/model.onnx, found another file: {why}") from None
     provenance.check_parts(directory, ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv"))
-    return Model(session, ids, known, settings)
+    return model
+
+
+def of(
+    session: onnxruntime.InferenceSession, ids: dict[str, int], known: NDArray[np.uint32], settings: Settings
+) -> Model:
+    """Return a model that has read nothing yet. Raises ValueError when the graph is not of textrnn/export.py."""
+    shapes = {one.name: one.shape for one in session.get_inputs()}
+    if "seen" not in shapes:
+        raise ValueError(f"a graph whose inputs are {', '.join(shapes)}")
+    return Model(session, ids, known, settings, shapes["seen"][1], {})
 
 
 def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
@@ -113,6 +133,7 @@ def clean(model: Model, text: str) -> str:
 
 
 Batches = list[NDArray[np.int64]]
+Inputs = dict[str, NDArray[Any]]
 
 
 def probabilities(
@@ -120,22 +141,28 @@ def probabilities(
 ) -> NDArray[np.float64]:
     """Return (texts, labels) probabilities of cleaned texts, rounded to DIGITS digits, in order.
 
-    `counted` gives back the batches one by one, and may tell how many are done. Raises UserError when
-    the graph cannot read what the settings and the vocabulary make of a text.
+    They are the same for a text whichever others it comes with. `counted` gives back the batches one by one, and may
+    tell how many are done. Raises UserError when the graph cannot read what the settings and the vocabulary make of
+    a text.
     """
     longest = model.settings.max_sequence_length
-    tokens = [tokenize(text, model.settings.tokenizer)[:longest] for text in texts]
+    tokens = [tokens_of(text, model.settings.tokenizer)[:longest] for text in texts]
     lengths = np.array([max(1, len(row)) if model.settings.masking else longest for row in tokens], np.int64)
+    known = indexed(model.ngrams)
     result = np.zeros((len(texts), len(model.settings.labels)))
     for chosen in counted(list(by_length(lengths, BATCH))):
-        inputs = encode(model, [tokens[row] for row in chosen], lengths[chosen])
+        # A row alone is multiplied by another kernel, which adds up in another order.
+        rows = np.resize(chosen, max(2, len(chosen)))
+        inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows])
         if model.settings.linear:
-            inputs |= linear_inputs(model, [texts[row] for row in chosen])
+            inputs |= linear_inputs(known, [texts[row] for row in rows])
         try:
-            (result[chosen],) = model.session.run(None, inputs)
+            found, vectors = model.session.run(["probabilities", "vectors"], inputs)
+            result[chosen] = found[: len(chosen)]
         except Exception as error:  # noqa: BLE001  # as in load
             why = " ".join(str(error).split())
             raise UserError(f"expected the files of one model, found some that do not fit together: {why}") from None
+        remember(model.seen, new[1:], vectors[1:])
     return np.round(result, DIGITS)
 
 
@@ -150,35 +177,59 @@ def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> ND
     return likeliest.astype(np.int8)
 
 
-def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """Return the inputs of the networks: words, lengths, and subwords and places where the model reads them."""
-    time = int(lengths.max())
-    words = np.zeros((len(tokens), time), np.int32)
-    for place, row in zip(words, tokens, strict=True):
-        place[: len(row)] = [model.ids.get(token, UNKNOWN) for token in row]
-    inputs = {"words": words, "lengths": lengths.astype(np.int32)}
-    if model.settings.subword_buckets:
-        places: dict[str, int] = {"": 0}  # no token is empty: this one is the padding, which has no features
-        inputs["places"] = np.zeros_like(words)
-        for place, row in zip(inputs["places"], tokens, strict=True):
-            place[: len(row)] = [places.setdefault(token, len(places)) for token in row]
-        parts = [cached_features(token, model.settings.subword_buckets) if token else [] for token in places]
-        inputs["subwords"] = padded(parts)
-    return inputs
+def tokens_of(text: str, tokenizer: Tokenizer) -> list[str]:
+    """Return the tokens of `text`, as `tokenize` does: none holds white space, and what lies between is seen often."""
+    return [token for piece in text.split() for token in _cached_tokens(piece, tokenizer)]
 
 
-def linear_inputs(model: Model, texts: list[str]) -> dict[str, NDArray[Any]]:
+def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) -> tuple[Inputs, list[str]]:
+    """Return the inputs of the networks, as textrnn/export.py names them, and the tokens whose vectors are to come.
+
+    The first of these is the padding: no token is empty, and it has no features.
+    """
+    distinct = dict.fromkeys(chain(*tokens))
+    new = [PADDING, *(token for token in distinct if token not in model.seen)]
+    old = [token for token in distinct if token in model.seen]
+    numbers = {token: number for number, token in enumerate(chain(new, old))}
+    flat = np.array([numbers[token] for row in tokens for token in row], np.int32)
+    inputs = {
+        "words": np.fromiter((model.ids.get(token, UNKNOWN) for token in new), np.int32),
+        "seen": np.array([model.seen[token] for token in old], np.float32).reshape(len(old), model.width),
+        "places": padded(flat, np.fromiter(map(len, tokens), np.int64), int(lengths.max())),
+        "lengths": lengths.astype(np.int32),
+    }
+    if buckets := model.settings.subword_buckets:
+        parts = [features(token, buckets) for token in new[1:]]
+        counts = np.fromiter(chain([0], map(len, parts)), np.int64)
+        inputs["subwords"] = padded(np.fromiter(chain(*parts), np.int32), counts, SUMMED["subwords"])
+    return inputs, new
+
+
+def remember(seen: dict[str, NDArray[np.float32]], tokens: list[str], vectors: NDArray[np.float32]) -> None:
+    """Keep the tokens' vectors. When too many are kept they are all forgotten: the frequent ones soon come again."""
+    if len(seen) + len(tokens) > CACHED:
+        seen.clear()
+    seen.update(zip(tokens, vectors, strict=True))
+
+
+def linear_inputs(known: Known, texts: list[str]) -> Inputs:
     """Return the inputs of the graph's linear branch: ngrams and size."""
-    places = [1 + lookup(model.ngrams, ngrams(text)) for text in texts]
-    return {"ngrams": padded(places), "size": np.array([[size(text)] for text in texts], np.float32)}
+    found = bags(texts)
+    places = 1 + ngrams.places(known, found.hashes)
+    lengths = np.bincount(found.owners[places > 0], minlength=len(texts))
+    sizes = np.array([[size(text)] for text in texts], np.float32)
+    return {"ngrams": padded(places[places > 0], lengths, SUMMED["ngrams"]), "size": sizes}
 
 
-def padded(rows: Sequence[Sequence[int] | NDArray[np.int64]]) -> NDArray[np.int32]:
-    """Return the rows as one array, shape (rows, longest, at least 1), padded with 0."""
-    array = np.zeros((len(rows), max(1, *map(len, rows))), np.int32)
-    for place, row in zip(array, rows, strict=True):
-        place[: len(row)] = row
+def padded(flat: NDArray[np.int32], lengths: NDArray[np.int64], multiple: int) -> NDArray[np.int32]:
+    """Return rows, which lie in `flat` one after another, as one array (rows, width), padded with 0.
+
+    The width is the least multiple that holds the longest row, and not 0.
+    """
+    width = max(1, math.ceil(int(lengths.max(initial=0)) / multiple)) * multiple
+    array = np.zeros((len(lengths), width), np.int32)
+    array[np.arange(width) < lengths[:, None]] = flat
     return array
 
 
-cached_features = lru_cache(maxsize=100_000)(features)
+_cached_tokens = lru_cache(maxsize=CACHED)(tokenize)

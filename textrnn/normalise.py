@@ -1,8 +1,8 @@
 """What is done to a message's text before it is cut into tokens: in clean, and again in predict.py."""
 
 import math
+import re
 
-import regex
 from pydantic import Field, field_validator
 
 from textrnn.errors import UserError
@@ -10,7 +10,7 @@ from textrnn.params import Section
 
 LONGEST = 1000  # characters of a pattern
 MOST_REPETITIONS = 100_000  # ((a{999}){999}){999} takes gigabytes when it is compiled
-COUNT = regex.compile(r"(?<=[{,])[0-9]+(?=[,}])")  # a number of repetitions
+COUNT = re.compile(r"(?<=[{,])[0-9]+(?=[,}])")  # a number of repetitions
 DEADLINE = 1.0  # seconds for a message: a pattern such as (a+)+$ may else backtrack for ever
 
 
@@ -24,8 +24,12 @@ class Normalisation(Section):
     @field_validator("remove_pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
+        if not pattern:
+            return pattern
         if math.prod(int(count) for count in COUNT.findall(pattern) if int(count)) > MOST_REPETITIONS:
             raise ValueError(f"expected at most {MOST_REPETITIONS:,} repetitions, all that are counted multiplied")
+        import regex  # noqa: PLC0415  # as below: most corpora have no pattern
+
         try:
             regex.compile(pattern)
         except (regex.error, OverflowError, RecursionError, MemoryError) as error:
@@ -42,6 +46,8 @@ def normalise(text: str, settings: Normalisation) -> str:
     if settings.ascii_only:
         text = text.encode("ascii", "ignore").decode("ascii")
     if settings.remove_pattern:
+        import regex  # noqa: PLC0415
+
         try:
             text = regex.sub(settings.remove_pattern, "", text, timeout=DEADLINE)
         except TimeoutError:

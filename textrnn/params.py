@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
 
 from textrnn import paths
 from textrnn.errors import UserError
@@ -61,6 +60,8 @@ def load(name: str, kind: type[S], part: bool = False, path: Path | None = None)
 
 def _read(path: Path) -> dict[str, Any]:
     """Parse as YAML 1.2, as DVC itself does: to YAML 1.1, `no` is false and `1e-3` is a string."""
+    from ruamel.yaml import YAML  # noqa: PLC0415  # predict.py has sections too, and reads no YAML
+
     try:
         value = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
     except FileNotFoundError:

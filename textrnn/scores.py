@@ -5,8 +5,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
-from sklearn.linear_model import LogisticRegression
 
 from textrnn.inference import DIGITS
 
@@ -15,7 +13,7 @@ Bools = NDArray[np.bool_]
 Labels = NDArray[np.int8]
 
 CONFIDENCE = 0.95
-TOGETHER = 2_000_000  # counts of the bootstrap in memory at once: some sixteen megabytes for each array
+TOGETHER = 50_000  # counts of the bootstrap that are worked on at once: each array of them fits a processor's cache
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 
 
@@ -27,6 +25,8 @@ def best_threshold(truth: Bools, probability: Floats) -> float:
     the few rows near it, and is worse on other rows (docs/experiments.md). A message is positive when its
     probability is at least the threshold, which lies half-way between two neighbouring ones.
     """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  # most of a second: only where it computes
+
     order = np.argsort(-probability, kind="stable")
     values = probability[order]
     least = 0.5 * 10**-DIGITS
@@ -60,6 +60,8 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
 
     Accuracy, mcc and loss are over all labels; the others are of the positive one against the rest.
     """
+    from sklearn import metrics  # noqa: PLC0415  # as above
+
     truth, answer, probability = labels == positive, predicted == positive, probabilities[:, positive]
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         truth, answer, average="binary", zero_division=0.0

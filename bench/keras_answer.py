@@ -1,0 +1,58 @@
+"""Answer one message with the TensorFlow network and model/weights.npz: what predict.py would be without the export.
+
+It leaves out the linear branch, the blend and the checksums, and is the quicker for it.
+
+Run     python -m bench.keras_answer MESSAGE
+"""
+
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn import params, paths
+from textrnn.files import read_json
+from textrnn.network import Network, build, directions
+from textrnn.recipe import Recipe
+from textrnn.subwords import table
+from textrnn.tensorflow import tf
+from textrnn.tokenizers import tokenize
+from textrnn.vocabulary import UNKNOWN, read_tokens
+
+
+def fill(network: Network, arrays: dict[str, NDArray[np.float32]]) -> None:
+    """Give the network the arrays that textrnn.network.weights names."""
+    network.words.embeddings.assign(arrays["words"])
+    if network.subwords is not None:
+        network.subwords.embeddings.assign(arrays["subwords"])
+    for number, layer in enumerate(network.cells):
+        for direction, one in directions(layer).items():
+            for kind in ("kernel", "recurrent_kernel", "bias"):
+                getattr(one.cell, kind).assign(arrays[f"layer{number}.{direction}.{kind}"])
+    network.logits.kernel.assign(arrays["output.kernel"])
+    network.logits.bias.assign(arrays["output.bias"])
+
+
+def main() -> None:
+    """Answer the message on the command line."""
+    settings, recipe = read_json(paths.MODEL / "settings.json"), params.load("train", Recipe)
+    ids = {token: number for number, token in enumerate(read_tokens(paths.MODEL / "vocabulary.tsv"), UNKNOWN + 1)}
+    tokens = tokenize(sys.argv[1], settings["tokenizer"])[: settings["max_sequence_length"]]
+    batch = {
+        "words": tf.constant([[ids.get(token, UNKNOWN) for token in tokens]], tf.int32),
+        "lengths": tf.constant([len(tokens)], tf.int32),
+        "subwords": tf.constant(table(tokens, recipe.subword_buckets)),
+        "places": tf.constant([list(range(len(tokens)))], tf.int32),
+    }
+    logits = []
+    with np.load(paths.MODEL / "weights.npz") as weights:
+        for member in range(recipe.ensemble):
+            arrays = {name.partition("/")[2]: weights[name] for name in weights if name.startswith(f"{member}/")}
+            network = build(recipe, len(ids) + 1, len(settings["labels"]))
+            fill(network, arrays)
+            logits.append(network(batch))
+    print(settings["labels"], tf.nn.softmax(tf.reduce_mean(logits, axis=0)).numpy())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""How long commands take and how much memory, several of them in turn, and what of that is told."""
+
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import psutil
+
+from textrnn.errors import UserError
+
+LOOK = 0.25  # seconds between two looks at the memory
+
+
+class Run(NamedTuple):
+    """What one run of a command took."""
+
+    seconds: float
+    processor: float  # seconds of all processors together
+    peak: float  # MB of resident memory of the process and all that it started, shared pages counted for each
+
+
+def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None) -> Run:
+    """Run a command to its end. Raises UserError when it fails."""
+    begin, before = time.perf_counter(), used()
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        peak = 0.0
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK)
+                break
+            peak = max(peak, resident(process.pid))
+        seconds = time.perf_counter() - begin
+        said = process.stderr.read().decode(errors="replace") if process.stderr else ""
+    if process.returncode:
+        raise UserError(f"exit code {process.returncode}: {' '.join(map(str, command))}\n{said[-2000:]}")
+    return Run(seconds, used() - before, peak)
+
+
+def used() -> float:
+    """Return the processor seconds of all processes which this one and its children have waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def resident(number: int) -> float:
+    """Return the MB of resident memory of a process and of all that it started."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        first = psutil.Process(number)
+        for process in (first, *first.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+    return total / 1e6
+
+
+def interleaved(measures: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Return so many values of each measure, taken in turn, so that what else the machine does meets all alike."""
+    found: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(repeats):
+        for name, measure in measures.items():
+            found[name].append(measure())
+            print(f"{name}: {found[name][-1]:.3f}", flush=True)
+    return found
+
+
+def summary(values: Sequence[float]) -> dict[str, Any]:
+    """Return the median and the ends of the values, as a JSON file has them."""
+    return {"median": round(median(values), 4), "low": round(min(values), 4), "high": round(max(values), 4)}
+
+
+def reach(values: Iterable[Mapping[str, float]]) -> list[list[float]]:
+    """Return how far the least and the most lie from the medians, as Matplotlib's error bars want it."""
+    ends = [(one["median"] - one["low"], one["high"] - one["median"]) for one in values]
+    return [list(side) for side in zip(*ends, strict=True)]
+
+
+def shown(found: Mapping[str, Any], digits: int = 2) -> str:
+    """Return a summary as a table has it."""
+    return f"{found['median']:,.{digits}f} ({found['low']:,.{digits}f} … {found['high']:,.{digits}f})"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])

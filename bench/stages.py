@@ -1,0 +1,148 @@
+"""What the pipeline costs beside its training: each stage's start and run, and what DVC adds.
+
+All is measured in clones of HEAD with empty caches, but for the corpus, in turn, and a median given with the
+least and the most: `dvc repro` of everything beside `python -m stages.train` in the same clone, a `dvc repro` with
+nothing to do beside `dvc status`, and how long each stage takes to load its modules.
+
+Writes  docs/speed/stages.json, docs/speed/stages.png
+Run     python -m bench.stages [--repeats 5]
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from bench import sources
+from bench.measure import reach, shown, summary, table, timed
+from bench.outputs import of_lock
+from bench.place import DVC, REPRO, Place
+from bench.reproduce import Origin
+from textrnn import paths, sms_spam
+from textrnn.charts import BLUE, ORANGE, STYLE
+from textrnn.errors import run
+from textrnn.files import replacing, write_json
+
+RESULT = paths.ROOT / "docs/speed/stages.json"
+PICTURE = RESULT.with_suffix(".png")
+REPRO_TARGET, NOTHING_TARGET, LOAD_TARGET = 1.25, 1.2, 0.5  # the last in seconds, for all stages but train
+
+Seconds = dict[str, float]
+
+
+def measured(origin: Origin, corpus: bytes, work: Path, repeat: int) -> tuple[Seconds, Seconds, Seconds]:
+    """Return the seconds of DVC's commands, of each stage alone, and of loading each stage's modules, in one clone."""
+    place = prepared(origin, corpus, work / str(repeat))
+
+    def seconds(*command: str) -> float:
+        took = timed(command, place.folder, place.environment).seconds
+        print(f"{' '.join(command[1:])}: {took:.2f} s", flush=True)
+        return took
+
+    commands = {"repro": seconds(*REPRO), "nothing to do": seconds(*DVC, "repro")}
+    commands["status"] = seconds(*DVC, "status", "dvc.yaml")
+    stages = {stage: seconds(sys.executable, "-m", f"stages.{stage}") for stage in of_lock(origin.lock)}
+    loads = {stage: seconds(sys.executable, "-c", f"import stages.{stage}") for stage in stages}
+    return commands, stages, loads
+
+
+def prepared(origin: Origin, corpus: bytes, slot: Path) -> Place:
+    """Return a clone whose caches are empty, but for the corpus."""
+    kept = slot / "corpora"
+    kept.mkdir(parents=True)
+    (kept / sms_spam.SHA256).write_bytes(corpus)
+    place = Place(origin.repository, origin.commit, slot, "clone")
+    place.set(
+        {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),  # stages run `python`
+            "DVC_SITE_CACHE_DIR": "{slot}/site",
+            "DVC_NO_ANALYTICS": "true",
+            "TEXTRNN_CACHE": str(kept),
+        }
+    )
+    place.clone()
+    return place
+
+
+def collected(runs: list[tuple[Seconds, Seconds, Seconds]]) -> dict[str, Any]:
+    """Return the summaries of all clones, as the JSON file has them."""
+    commands, stages, loads = ([one[part] for one in runs] for part in range(3))
+    ratios = [one["repro"] / alone["train"] for one, alone in zip(commands, stages, strict=True)]
+    nothing = [one["nothing to do"] / one["status"] for one in commands]
+    return {
+        "commands": {name: summary([one[name] for one in commands]) for name in commands[0]},
+        "stages": {name: summary([one[name] for one in stages]) for name in stages[0]},
+        "loads": {name: summary([one[name] for one in loads]) for name in loads[0]},
+        "ratios": {"repro / train": summary(ratios), "nothing to do / status": summary(nothing)},
+    }
+
+
+def report(found: dict[str, Any]) -> str:
+    """Return the tables that are printed."""
+    rows = [[name, shown(found["loads"][name]), shown(values)] for name, values in found["stages"].items()]
+    commands = [[name, shown(values)] for name, values in found["commands"].items()]
+    targets = {"repro / train": REPRO_TARGET, "nothing to do / status": NOTHING_TARGET}
+    ratios = [[name, shown(values), f"{targets[name]:g}"] for name, values in found["ratios"].items()]
+    return "\n\n".join(
+        [
+            table(["stage", "modules loaded, s", "whole, s"], rows),
+            table(["dvc", "seconds"], commands),
+            table(["ratio", "found", "at most"], ratios),
+        ]
+    )
+
+
+def picture(path: Path, found: dict[str, Any]) -> None:
+    """Draw what the whole costs beside train, what DVC takes to find nothing to do, and how soon the stages begin."""
+    mpl.rcdefaults()
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(12, 4), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        whole, nothing, begin = figure.subplots(1, 3)
+        train, commands = found["stages"]["train"], found["commands"]
+        bars(whole, {"dvc repro": commands["repro"], "train alone": train}, REPRO_TARGET * train["median"])
+        bars(
+            nothing,
+            {"dvc repro": commands["nothing to do"], "dvc status": commands["status"]},
+            NOTHING_TARGET * commands["status"]["median"],
+        )
+        bars(begin, {name: one for name, one in found["loads"].items() if name != "train"}, LOAD_TARGET)
+        titles = ("Everything from nothing", "Nothing to do", "Modules loaded")
+        for axis, title in zip((whole, nothing, begin), titles, strict=True):
+            axis.set(title=title, xlabel="seconds (dashed: the target)")
+        with replacing(path) as file:
+            figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def bars(axis: Any, values: dict[str, dict[str, float]], target: float) -> None:
+    """Draw a bar for each summary, the first on top, and the target."""
+    medians = [one["median"] for one in values.values()]
+    colours = [ORANGE if one > target else BLUE for one in medians]
+    axis.barh(list(values), medians, xerr=reach(values.values()), color=colours, capsize=3)
+    axis.axvline(target, color="0.4", linestyle="--", linewidth=1)
+    axis.invert_yaxis()
+    axis.grid(visible=False, axis="y")
+
+
+def main() -> None:
+    """Measure all, and write it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.stages", description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="clones (default: 5)")
+    options = parser.parse_args()
+    origin, corpus = Origin.head(paths.ROOT), sources.corpus()
+    with tempfile.TemporaryDirectory(prefix="stages-") as work:
+        runs = [measured(origin, corpus, Path(work), repeat) for repeat in range(options.repeats)]
+    found = collected(runs)
+    write_json(RESULT, found)
+    picture(PICTURE, found)
+    print(f"\n{report(found)}")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,55 @@
+"""An endless stream of invented messages, the same for a seed: as long as those of the corpus, and as rich in words."""
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from textrnn import paths
+from textrnn.files import read_table
+
+TOGETHER = 10_000  # messages made at once
+WORDS = 17  # of a message on average; some 80 characters
+NEW = 0.06  # share of the words that no model knows: names, misspellings and numbers
+RECENT = 1000  # messages back from which a repeated one is taken
+LETTERS = np.array(list("aaaabcdeeeeefghiiijklmnnooooprrsssttttuvwy"))
+
+
+def messages(seed: int, repeated: float) -> Iterator[str]:
+    """Yield messages for ever; a share `repeated` of them are one of the last RECENT ones once more.
+
+    Known words are drawn by their frequency in the model's vocabulary. All others are distinct, since each of those
+    has a number of its own.
+    """
+    words, counts = zip(*read_table(paths.MODEL / "vocabulary.tsv"), strict=True)
+    shares = np.array(counts, float) / np.sum(np.array(counts, float))
+    random = np.random.default_rng(seed)
+    recent: deque[str] = deque(maxlen=RECENT)
+    number = 0
+    while True:
+        lengths = 2 + np.minimum(random.negative_binomial(2, 2 / WORDS, TOGETHER), 60)
+        drawn = iter(random.choice(len(words), int(lengths.sum()), p=shares).tolist())
+        for length, again in zip(lengths.tolist(), random.random(TOGETHER) < repeated, strict=True):
+            if again and recent:
+                yield recent[random.integers(len(recent))]
+                continue
+            parts = [invented(random) if random.random() < NEW else words[next(drawn)] for _ in range(length)]
+            parts[random.integers(length)] += str(number)
+            number += 1
+            recent.append(" ".join(parts))
+            yield recent[-1]
+
+
+def invented(random: np.random.Generator) -> str:
+    """Return a word that was hardly ever written, or a number."""
+    if random.random() < 0.3:
+        return str(random.integers(10**9))
+    return "".join(random.choice(LETTERS, random.integers(3, 11)))
+
+
+def write(path: Path, count: int, seed: int, repeated: float) -> None:
+    """Write so many messages, a line each."""
+    stream = messages(seed, repeated)
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(f"{next(stream)}\n" for _ in range(count))
