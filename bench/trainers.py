@@ -199,9 +199,9 @@ def pytorch(task: Task, epochs: int, threads: int) -> list[float]:
 
 
 CONTENDERS: dict[str, Callable[[Task, int], list[float]]] = {
-    "textrnn, side by side": textrnn_side_by_side,
+    "textrnn": textrnn_side_by_side,
     "textrnn, one thread": textrnn_alone,
-    "PyTorch, all threads": lambda task, epochs: pytorch(task, epochs, turns.processors()),
+    "PyTorch": lambda task, epochs: pytorch(task, epochs, turns.processors()),
     "PyTorch, one thread": lambda task, epochs: pytorch(task, epochs, 1),
     "Keras fit, same batches": lambda task, epochs: keras_fit(task, epochs, padded=False),
     "Keras fit, padded": lambda task, epochs: keras_fit(task, epochs, padded=True),

@@ -1,10 +1,9 @@
 """How fast the default network is trained, beside PyTorch and Keras' `fit`, in the same run.
 
-The contenders take turns, each in a process of its own. PyTorch, where it is installed
-(pip install -r bench/requirements.txt), runs on packed sequences. What is reported is tokens of training rows in a
-second, the median of the repetitions and their spread, and the ratio to the first contender's.
+The contenders of bench/trainers.py take turns, each in a process of its own: once on all processors, as they are used
+by default, and once on one thread. PyTorch is left out where it is not installed (bench/requirements.txt).
 
-Reads   data/split/, data/vectors/: run `dvc repro` first
+Reads   data/split/, data/vectors/, data/clean/messages.tsv, as `dvc repro` leaves them
 Writes  docs/speed/training.json, docs/speed/training.png
 Run     python -m bench.training [--repeats N]   (about two minutes for each)
 """
@@ -13,21 +12,29 @@ import argparse
 import json
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
+from typing import Any
 
-from bench.speed import bars, spread, table
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from bench.measure import interleaved, reach, shown, summary, table
 from bench.trainers import CONTENDERS
 from textrnn import paths
+from textrnn.charts import BLUE, ORANGE, STYLE
 from textrnn.errors import UserError, run
-from textrnn.files import write_json
+from textrnn.files import replacing, write_json
 
 EPOCHS = 2
-OUT = paths.ROOT / "docs/speed"
+RESULT, PICTURE = (paths.ROOT / "docs/speed" / f"training.{kind}" for kind in ("json", "png"))
 
 
 def tokens_per_second(contender: str) -> float:
-    """Return the pace of one contender in a process of its own."""
+    """Return the pace of one contender: tokens of training rows by the median epoch's seconds."""
     command = [sys.executable, "-m", "bench.trainers", contender, "--epochs", str(EPOCHS)]
     done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -36,22 +43,48 @@ def tokens_per_second(contender: str) -> float:
     return float(found["tokens"] / median(found["seconds"]))
 
 
+def collected(paces: dict[str, list[float]]) -> dict[str, Any]:
+    """Return summaries of the paces, and of how often each is in textrnn's with as many threads, run by run."""
+    first, alone = (paces[name] for name in list(CONTENDERS)[:2])
+    found = {}
+    for name, values in paces.items():
+        own = alone if "one thread" in name else first
+        ratios = [mine / other for mine, other in zip(own, values, strict=True)]
+        found[name] = {"tokens_per_second": summary(values), "textrnn_is_faster_by": summary(ratios)}
+    return found
+
+
+def picture(path: Path, found: dict[str, Any]) -> None:
+    """Draw a bar for each contender."""
+    mpl.rcdefaults()
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 3.5), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        axis = figure.subplots()
+        values = [one["tokens_per_second"] for one in found.values()]
+        colours = [ORANGE if "textrnn" in name else BLUE for name in found]
+        bars = axis.barh(list(found), [one["median"] for one in values], xerr=reach(values), color=colours, capsize=3)
+        axis.bar_label(bars, [f"{one['median']:,.0f}" for one in values], padding=8)
+        axis.invert_yaxis()
+        axis.margins(x=0.15)
+        axis.set(title="Training the default network", xlabel="tokens of training rows in a second")
+        axis.grid(visible=False, axis="y")
+        with replacing(path) as file:
+            figure.savefig(file, format="png", metadata={"Software": None})
+
+
 def main() -> None:
-    """Run the benchmark."""
+    """Measure all, and write it."""
     parser = argparse.ArgumentParser(prog="python -m bench.training", description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="of each contender (default: 5)")
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="of each contender (default: 5)")
     options = parser.parse_args()
     contenders = [name for name in CONTENDERS if "PyTorch" not in name or find_spec("torch")]
-    paces: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(options.repeats):
-        for name in contenders:
-            paces[name].append(tokens_per_second(name))
-            print(f"{number + 1}: {name}: {paces[name][-1]:,.0f} tokens/s", flush=True)
-    first = median(paces[contenders[0]])
-    rows = [[name, f"{median(one):,.0f}", spread(one), f"{first / median(one):.2f}"] for name, one in paces.items()]
-    print(table(["contender", "tokens/s", "from … to", "textrnn is so many times faster"], rows))
-    write_json(OUT / "training.json", {name: {"median": median(one), "runs": one} for name, one in paces.items()})
-    bars(OUT / "training.png", "Training the default network", "tokens of training rows in a second", paces)
+    found = collected(interleaved({name: partial(tokens_per_second, name) for name in contenders}, options.repeats))
+    write_json(RESULT, found)
+    picture(PICTURE, found)
+    rows = [[name, *(shown(one, digits) for one, digits in zip(values.values(), (0, 2), strict=True))]
+            for name, values in found.items()]  # fmt: skip
+    print(table(["contender", "tokens a second", "textrnn is faster by"], rows))
 
 
 if __name__ == "__main__":
