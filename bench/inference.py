@@ -122,15 +122,18 @@ def picture(path: Path, found: dict[str, Any]) -> None:
         start.invert_yaxis()
         start.set(title="One message, cold", xlabel="seconds")
         start.grid(visible=False, axis="y")
-        axes = ((rate, "messages_per_second", "messages a second"), (memory, "peak_megabytes", "peak memory (MB)"))
-        for axis, key, unit in axes:
+        axes = ((rate, "messages_per_second", "Messages a second"), (memory, "peak_megabytes", "Peak memory, MB"))
+        for axis, key, title in axes:
             for (kind, sizes), colour, mark in zip(found["streams"].items(), (ORANGE, BLUE), "os", strict=True):
                 values = [one[key] for one in sizes.values()]
                 medians = [one["median"] for one in values]
                 axis.errorbar(
                     list(map(int, sizes)), medians, reach(values), color=colour, marker=mark, capsize=3, label=kind
                 )
-            axis.set(xscale="log", title=unit.capitalize(), xlabel="messages in the stream", ylim=(0, None))
+            axis.set(xscale="log", title=title, xlabel="messages in the stream")
+            axis.set_ylim(
+                0, 1.1 * max(one[key]["high"] for sizes in found["streams"].values() for one in sizes.values())
+            )
             axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             axis.legend(frameon=False, loc="lower right")
         with replacing(path) as file:
