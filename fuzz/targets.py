@@ -74,6 +74,14 @@ def file_of(raw: bytes) -> Iterator[Path]:
         yield path
 
 
+def unmarked(raw: bytes) -> bytes | None:
+    """Return a corpus in UTF-8, None when it is no UTF-16 though its mark says so: this is a user's error."""
+    try:
+        return as_utf8(raw)
+    except UserError:
+        return None
+
+
 def whole(row: Row) -> bool:
     """Tell whether a row is what it should be: a label and a text without lone surrogates, or a reason."""
     (row.label + row.text).encode("utf-8")  # raises if there is one
@@ -88,12 +96,11 @@ def tsv_rows(raw: bytes) -> None:
     number, raw = knob(raw)
     label_column, text_column = TSV_COLUMNS[number % len(TSV_COLUMNS)]
     settings = Clean.model_validate(CLEAN | {"label_column": label_column, "text_column": text_column})
-    try:
-        raw = as_utf8(raw)
-    except UserError:
-        return  # no UTF-16, though its mark says so
+    utf8 = unmarked(raw)
+    if utf8 is None:
+        return
     rows = list(rows_of(raw, settings))
-    lines = raw.removesuffix(b"\n").split(b"\n") if raw else []
+    lines = utf8.removesuffix(b"\n").split(b"\n") if utf8 else []
     assert [row.line for row in rows] == list(range(1, len(lines) + 1))
     assert all(map(whole, rows))
     for row, line in zip(rows, lines, strict=True):
@@ -130,7 +137,7 @@ def cleaned(raw: bytes) -> tuple[list[Row], Clean]:
         "remove_pattern": r"[0-9]+|ab" if number & 8 else "",
     }
     settings = Clean.model_validate(CLEAN | changes)
-    return list(rows_of(raw, settings)), settings
+    return [] if unmarked(raw) is None else list(rows_of(raw, settings)), settings
 
 
 def clean_rows(raw: bytes) -> None:
