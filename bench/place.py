@@ -38,19 +38,18 @@ class Place:
 
     def clone(self) -> None:
         """Clone the repository at its commit."""
-        self.clone_of(self.origin)
+        self.clone_of(self.origin, self.folder)
 
-    def clone_of(self, repository: Path) -> None:
+    def clone_of(self, repository: Path, folder: Path) -> None:
         """Clone this repository at the commit."""
-        self.run("git", "clone", "--quiet", str(repository), str(self.folder), where=self.slot)
-        self.run("git", "reset", "--quiet", "--hard", self.commit)
+        self.run("git", "clone", "--quiet", str(repository), str(folder), where=self.slot)
+        self.run("git", "reset", "--quiet", "--hard", self.commit, where=folder)
 
     def clone_of_clone(self) -> None:
         """Clone a clone, which knows nothing of the first."""
         first = self.slot / "first"
-        self.run("git", "clone", "--quiet", str(self.origin), str(first), where=self.slot)
-        self.run("git", "reset", "--quiet", "--hard", self.commit, where=first)
-        self.clone_of(first)
+        self.clone_of(self.origin, first)
+        self.clone_of(first, self.folder)
 
     def archive(self) -> None:
         """Unpack the commit's files, as who downloads them without Git has them."""

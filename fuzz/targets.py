@@ -21,7 +21,7 @@ import numpy as np
 
 from stages.clean import Clean, as_utf8, clean, rows_of
 from stages.vectorize import vectorize
-from textrnn import inference, params, ragged, sms_spam, subwords
+from textrnn import inference, params, provenance, ragged, sms_spam, subwords
 from textrnn.errors import UserError, printable
 from textrnn.files import read_array, read_json
 from textrnn.labels import Positive
@@ -277,7 +277,7 @@ def settings_file(raw: bytes) -> None:
     """Check that any settings.json or threshold.json is read or is a user's error."""
     number, raw = knob(raw)
     kind = (inference.Settings, inference.Decision)[number % 2]
-    with file_of(raw) as file, suppress(UserError), inference.whole(file) as path:
+    with file_of(raw) as file, suppress(UserError), provenance.whole(file) as path:
         kind.model_validate(read_json(path))
 
 

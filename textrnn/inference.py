@@ -1,8 +1,7 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from textrnn import ngrams, provenance
 from textrnn.batches import by_length
@@ -67,11 +66,11 @@ class Model(NamedTuple):
 
 def load(directory: Path) -> Model:
     """Return the model in `directory`. Raises UserError when a file is missing, is no model, or of another model."""
-    with whole(directory / "settings.json") as path:
+    with provenance.whole(directory / "settings.json") as path:
         settings = Settings.model_validate(read_json(path))
-    with whole(directory / "vocabulary.tsv") as path:
+    with provenance.whole(directory / "vocabulary.tsv") as path:
         ids = {token: number for number, token in enumerate(read_tokens(path), UNKNOWN + 1)}
-    with whole(directory / "ngrams.npy") as path:
+    with provenance.whole(directory / "ngrams.npy") as path:
         known = np.asarray(read_array(path))
         if known.dtype != np.uint32 or known.ndim != 1:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
@@ -103,7 +102,7 @@ def of(
 
 def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
     """Return the number of the positive label, and its threshold. Raises UserError as `load` does."""
-    with whole(directory / "threshold.json") as path:
+    with provenance.whole(directory / "threshold.json") as path:
         found = Decision.model_validate(read_json(path))
     if found.positive_label not in labels:
         raise UserError(
@@ -113,18 +112,6 @@ def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
     if found.model != provenance.checksum(directory / provenance.RECORD):
         raise UserError(f"expected the threshold of this model in {path}, found that of another one: run `dvc repro`")
     return labels.index(found.positive_label), found.threshold
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Raise UserError when the block finds in `path` something else than the stages write."""
-    try:
-        yield path
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {wrong}") from None
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, no table
-        raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {error}") from None
 
 
 def clean(model: Model, text: str) -> str:

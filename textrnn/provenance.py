@@ -1,11 +1,14 @@
 """What a model was made of, and the checksums of its parts: model/model.json, and whether parts belong together."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from textrnn import paths
 from textrnn.errors import UserError
@@ -73,9 +76,19 @@ def check_parts(directory: Path, parts: tuple[str, ...]) -> None:
 
 
 def _checksums(directory: Path) -> dict[str, Any]:
-    try:
-        found = read_json(directory / RECORD)
-    except ValueError as error:
-        raise UserError(f"expected {directory / RECORD} as `dvc repro` writes it, found it damaged: {error}") from None
+    with whole(directory / RECORD) as path:
+        found = read_json(path)
     record = found.get("parts") if isinstance(found, dict) else None
     return record if isinstance(record, dict) else {}
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Raise UserError when the block finds in `path` something else than the stages write."""
+    try:
+        yield path
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {wrong}") from None
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, no table
+        raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {error}") from None
