@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # else a power cut may leave the new name with no content
