@@ -32,14 +32,14 @@ NEAR = 0.05
 WORDS = {"ham": (2.5, 0.62), "spam": (3.0, 0.3)}  # of a message: mean and deviation of the logarithm of their number
 MOST_WORDS = 150
 
-HEAD = 8_000  # words which occur as Zipf and Mandelbrot have it, (rank + SHIFT)^-1
+HEAD = 2_500  # words which occur as Zipf and Mandelbrot have it, (rank + SHIFT)^-1
 SHIFT = 2.7
-TAIL = 1.6  # exponent of the words after those
+TAIL = 1.8  # exponent of the words after those
 
 # Shares of the words of a message which are not just a word.
 ODD = {
-    "ham": {"number": 0.02, "price": 0.003, "link": 0.001, "capitals": 0.015, "contraction": 0.03},
-    "spam": {"number": 0.08, "price": 0.04, "link": 0.02, "capitals": 0.1, "contraction": 0.005},
+    "ham": {"number": 0.02, "price": 0.003, "link": 0.001, "capitals": 0.01, "contraction": 0.01},
+    "spam": {"number": 0.08, "price": 0.04, "link": 0.015, "capitals": 0.08, "contraction": 0.005},
 }
 MARKS = (*[""] * 84, *["."] * 5, *[","] * 4, *["!"] * 2, *["?"] * 2, "...", "!!", " :)")
 

@@ -25,6 +25,7 @@ from textrnn.errors import UserError, run
 from textrnn.files import replacing, write_metrics
 from textrnn.labels import Positive, class_names
 from textrnn.normalise import Normalisation, normalise
+from textrnn.numbering import numbers, places
 from textrnn.progress import counter
 from textrnn.rows import Row, csv_rows, tsv_rows
 from textrnn.workers import ordered
@@ -94,8 +95,8 @@ def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejec
     A duplicate has the text of an earlier row, once normalised; the earlier row is the one kept.
     """
     parts: list[Cleaned] = []  # without their lines
-    labels: dict[str, int] = {}
-    numbers = []
+    labels = numbers()
+    label_of = [np.zeros(0, np.int64)]
     first = None
     refused = 0
     with counter("clean", "row") as bar:
@@ -104,15 +105,15 @@ def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejec
             rejected.write("".join(f"{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))
             first = first or next(iter(part.rejected), None)
             refused += len(part.rejected)
-            numbers.append(np.array([labels.setdefault(label, len(labels)) for label in part.labels], np.int32))
+            label_of.append(places(part.labels, labels))
             parts.append(part._replace(lines=b"", labels=[], rejected=[]))
             bar.update(len(part.lengths) + len(part.rejected))
-    label_of = np.concatenate([np.zeros(0, np.int32), *numbers])
-    kept = np.ones(len(label_of), np.bool_)
+    label_ids = np.concatenate(label_of)
+    kept = np.ones(len(label_ids), np.bool_)
     if settings.duplicates == "drop" and parts:
         kept = firsts(np.concatenate([part.digests for part in parts])) == np.arange(len(kept))
     drop(messages, [part.lengths for part in parts], kept)
-    counts = np.bincount(label_of[kept], minlength=len(labels)).tolist()
+    counts = np.bincount(label_ids[kept], minlength=len(labels)).tolist()
     found = Counter({label: count for label, count in zip(labels, counts, strict=True) if count})
     return Tally(len(kept) + refused, int(np.sum(~kept)), refused, first, found)
 

@@ -1,12 +1,14 @@
 """Rows of unequal length without padding: one flat array of tokens, and where each row begins."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.files import read_array, write_array
+
+N = TypeVar("N", bound=np.generic)
 
 
 class Rows(NamedTuple):
@@ -31,11 +33,22 @@ def load(directory: Path) -> Rows:
 
 def take(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
     """Return the chosen rows, in the order given."""
-    lengths = np.diff(rows.offsets)[chosen]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    tokens = rows.tokens[np.repeat(rows.offsets[chosen], lengths) + within]
+    tokens, offsets = gathered(rows.tokens, rows.offsets, chosen)
     return Rows(tokens, offsets, rows.labels[chosen], rows.rows[chosen])
+
+
+def gathered(
+    flat: NDArray[N], offsets: NDArray[np.int64], chosen: NDArray[np.int64]
+) -> tuple[NDArray[N], NDArray[np.int64]]:
+    """Return the chosen ones of rows that lie in `flat`, and where each begins now."""
+    lengths = offsets[chosen + 1] - offsets[chosen]
+    starts = offsets_of(lengths)
+    return flat[np.repeat(offsets[chosen] - starts[:-1], lengths) + np.arange(starts[-1])], starts
+
+
+def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each row begins, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def joined(one: Rows, other: Rows) -> Rows:
