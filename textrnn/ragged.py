@@ -6,9 +6,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.files import read_array, write_array
+from textrnn.files import read_array, replacing, write_array, write_header
 
 N = TypeVar("N", bound=np.generic)
+
+FEW = 50_000  # rows
 
 
 class Rows(NamedTuple):
@@ -23,6 +25,19 @@ class Rows(NamedTuple):
 def save(directory: Path, rows: Rows) -> None:
     """Write each array to a file of its name."""
     for name, array in rows._asdict().items():
+        write_array(directory / f"{name}.npy", array)
+
+
+def save_chosen(directory: Path, rows: Rows, chosen: NDArray[np.int64]) -> None:
+    """Write the chosen rows as `save` would, with the tokens of no more than a few in memory."""
+    lengths = rows.offsets[chosen + 1] - rows.offsets[chosen]
+    offsets = offsets_of(lengths)
+    with replacing(directory / "tokens.npy") as file:
+        write_header(file, np.int32, int(offsets[-1]))
+        for start in range(0, len(chosen), FEW):
+            file.write(gathered(rows.tokens, rows.offsets, chosen[start : start + FEW])[0].tobytes())
+    others = {"offsets": offsets, "labels": rows.labels[chosen], "rows": rows.rows[chosen]}
+    for name, array in others.items():
         write_array(directory / f"{name}.npy", array)
 
 
