@@ -3,6 +3,7 @@
 import re
 import tempfile
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -25,17 +26,12 @@ def template(text: str) -> str:
     return _bare(text) or text
 
 
-def templates(texts: Iterable[str]) -> list[str]:
+def templates(texts: list[str]) -> list[str]:
     """Return the template of each text: what `template` does, done once for all pieces between spaces that are alike."""
-    pieces: dict[str, str] = {}
-    found = []
-    for text in texts:
-        words = text.split()
-        for word in words:
-            if word not in pieces:
-                pieces[word] = _bare(word)
-        found.append(" ".join(filter(None, map(pieces.__getitem__, words))) or text)
-    return found
+    cut = [text.split() for text in texts]
+    bare = {piece: _bare(piece) for piece in dict.fromkeys(chain.from_iterable(cut))}
+    found = (" ".join(filter(None, map(bare.__getitem__, pieces))) for pieces in cut)
+    return [name or text for name, text in zip(found, texts, strict=True)]
 
 
 def _bare(text: str) -> str:
@@ -52,7 +48,7 @@ def families(texts: Iterable[str]) -> list[str]:
     is near to the same third one belongs together too. The key is the first template of its family by the
     alphabet, so it depends neither on the order nor on the number of the texts.
     """
-    found = templates(texts)
+    found = templates(list(texts))
     names = sorted(set(found))
     words = numbered(names, str.split)
     members, offsets = distinct(words.numbers, offsets_of(words.lengths))
