@@ -61,7 +61,7 @@ def head() -> NDArray[np.float64]:
     """Return the share of all words which the first HEAD words and then all others make, added up."""
     weights = 1 / (np.arange(1, HEAD + 1) + SHIFT)
     rest = (HEAD + SHIFT) * weights[-1] / (TAIL - 1)  # the integral of the tail, which begins where the head ends
-    return np.cumsum([*weights, rest]) / (weights.sum() + rest)
+    return np.asarray(np.cumsum([*weights, rest]) / (weights.sum() + rest))
 
 
 def ranks(rng: np.random.Generator, count: int) -> NDArray[np.int64]:

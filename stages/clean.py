@@ -73,11 +73,8 @@ class Tally(NamedTuple):
 
 def cleaned(batch: Batch, settings: Clean) -> Cleaned:
     """Return what comes of a batch, duplicates included."""
-    rows: Iterable[Row] = batch.rows
-    if isinstance(settings.label_column, int) and isinstance(settings.text_column, int) and batch.lines:
-        rows = tsv_rows(batch.lines, settings.label_column, settings.text_column, batch.first)
     labels, texts, rejected = [], [], []
-    for row in rows:
+    for row in rows_of(batch, settings):
         if row.reason:
             rejected.append(row)
         else:
@@ -184,6 +181,14 @@ def batches(corpus: io.BufferedReader, settings: Clean) -> Iterator[Batch]:
             first += block.count(b"\n")
     else:
         raise UserError("params.yaml: expected clean.label_column and clean.text_column as positions for format tsv")
+
+
+def rows_of(batch: Batch, settings: Clean) -> Iterable[Row]:
+    """Return the rows of a batch."""
+    label_column, text_column = settings.label_column, settings.text_column
+    if batch.lines and isinstance(label_column, int) and isinstance(text_column, int):
+        return tsv_rows(batch.lines, label_column, text_column, batch.first)
+    return batch.rows
 
 
 def csv_batches(rows: Iterator[Row]) -> Iterator[Batch]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from stages import clean
 from tests.workspace import Workspace
 from textrnn import paths
-from textrnn.files import read_table
-from textrnn.messages import read_messages, write_messages
+from textrnn.files import read_table, write_text
+from textrnn.messages import read_messages
 from textrnn.normalise import Normalisation, normalise
 from textrnn.rows import csv_rows, tsv_rows
 
@@ -504,7 +504,7 @@ def test_messages_are_bytes_of_label_tab_text_and_line_feed(workspace: Workspace
 @example([("ham", "\ttabs\t\there\t"), ("spam", ""), ("ham", "\u2028\x85\x0c\x1c")])
 def test_messages_are_read_as_they_were_written(tmp_path: Path, messages: list[tuple[str, str]]) -> None:
     messages = [(label, text.replace("\n", " ")) for label, text in messages]
-    write_messages(tmp_path / "messages.tsv", messages)
+    write_text(tmp_path / "messages.tsv", lines(messages))
     assert read_messages(tmp_path / "messages.tsv") == messages
 
 

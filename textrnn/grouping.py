@@ -64,7 +64,9 @@ def described(lines: bytes, keep_together: str, seed: int) -> Described:
     own = templates(texts)
     keys = None
     if keep_together != "templates":
-        keys = strings(texts if keep_together == "duplicates" else [f"{line}\t1" for line in text.split("\n")[:-1]], seed)
+        keys = strings(
+            texts if keep_together == "duplicates" else [f"{line}\t1" for line in text.split("\n")[:-1]], seed
+        )
     cut = numbered(dict.fromkeys(own), str.split)
     members, offsets = distinct(cut.numbers, offsets_of(cut.lengths))
     words = Numbered(cut.words, members, np.diff(offsets))
@@ -159,7 +161,7 @@ def joined(parts: list[Strings], file: IO[bytes]) -> Strings:
 
 
 def ranked(of: Strings) -> tuple[NDArray[np.bool_], Ints]:
-    """Return which strings equal none before, and for each string its place among those in the order of the alphabet."""
+    """Return which strings equal none before, and the place of each one among those, in the order of the alphabet."""
     first = firsts(of.digests)
     kept = first == np.arange(len(first))
     order = alphabetical(letters_of(of), offsets_of(of.lengths)[:-1][kept], of.lengths[kept])
@@ -176,7 +178,7 @@ def letters_of(of: Strings) -> NDArray[np.uint8]:
 
 
 def counted(of: Strings, seed: int) -> Strings:
-    """Return a string for each row: that of the row ends in a 1, which becomes the number of rows so far that have it."""
+    """Return a string for each row: the 1 at the end of its own becomes the number of rows so far that have it."""
     first = firsts(of.digests)[of.rows]
     by = np.argsort(first, kind="stable")
     new = np.ones(len(by), np.bool_)

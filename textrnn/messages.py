@@ -2,12 +2,7 @@
 
 from pathlib import Path
 
-from textrnn.files import read_text, write_text
-
-
-def write_messages(path: Path, messages: list[tuple[str, str]]) -> None:
-    """Write (label, text) pairs. Labels hold neither tab nor newline, texts no newline."""
-    write_text(path, "".join(f"{label}\t{text}\n" for label, text in messages))
+from textrnn.files import read_text
 
 
 def read_messages(path: Path) -> list[tuple[str, str]]:

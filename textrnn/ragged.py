@@ -36,9 +36,9 @@ def save_chosen(directory: Path, rows: Rows, chosen: NDArray[np.int64]) -> None:
         write_header(file, np.int32, int(offsets[-1]))
         for start in range(0, len(chosen), FEW):
             file.write(gathered(rows.tokens, rows.offsets, chosen[start : start + FEW])[0].tobytes())
-    others = {"offsets": offsets, "labels": rows.labels[chosen], "rows": rows.rows[chosen]}
-    for name, array in others.items():
-        write_array(directory / f"{name}.npy", array)
+    write_array(directory / "offsets.npy", offsets)
+    write_array(directory / "labels.npy", rows.labels[chosen])
+    write_array(directory / "rows.npy", rows.rows[chosen])
 
 
 def load(directory: Path) -> Rows:

@@ -3,8 +3,8 @@
 By the prefix filter (Chaudhuri, Ganti and Kaushik 2006): of two sets that nearly coincide, the l-th of the rarest words
 that both have has, in either, no more than a fifth of the set's words before it that the other has not. Sets with one
 such word in common are put into a bucket. A bucket that holds too many to compare every two of them is parted into
-buckets by two such words, then by three and so on (an adaptive prefix: Wang, Li and Feng 2012), since words may be common
-that are shared by sets which have little else in common.
+buckets by two such words, then by three and so on (an adaptive prefix: Wang, Li and Feng 2012), since sets may share a
+common word and little else.
 """
 
 import tempfile
@@ -64,7 +64,7 @@ def similar(sets: Sets, folder: Path) -> Ints:
 
 
 def fingerprints(sets: Sets) -> NDArray[np.uint64]:
-    """Return 128 bits for each set, sums of those of its words (scrambled as splitmix64 does, Steele and others 2014)."""
+    """Return 128 bits for each set: sums of its words, scrambled as by splitmix64 (Steele and others 2014)."""
     result = np.zeros((len(sets.offsets) - 1, 2), np.uint64)
     for start in range(0, len(result), PAIRS):
         some = sets.offsets[start : start + PAIRS + 1]
@@ -154,8 +154,10 @@ def runs(values: Ints) -> tuple[Ints, Ints]:
 
 def in_runs(values: Ints) -> NDArray[np.bool_]:
     """Return which of the values stand beside an equal one."""
-    same = np.concatenate([[False], values[1:] == values[:-1], [False]])
-    return (same[1:] | same[:-1])[: len(values)]
+    same = np.zeros(len(values), np.bool_)
+    same[1:] = values[1:] == values[:-1]
+    same[:-1] |= same[1:]
+    return same
 
 
 def compare_within(sets: Sets, members: Ints, starts: Ints, lengths: Ints, parents: Ints) -> None:

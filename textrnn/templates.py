@@ -27,7 +27,7 @@ def template(text: str) -> str:
 
 
 def templates(texts: list[str]) -> list[str]:
-    """Return the template of each text: what `template` does, done once for all pieces between spaces that are alike."""
+    """Return the template of each text, found once for all pieces between spaces that are alike."""
     cut = [text.split() for text in texts]
     bare = {piece: _bare(piece) for piece in dict.fromkeys(chain.from_iterable(cut))}
     found = (" ".join(filter(None, map(bare.__getitem__, pieces))) for pieces in cut)

@@ -56,8 +56,8 @@ def _results(workers: dict[Connection, BaseProcess], items: Iterator[tuple[int, 
                 pipe.send(item)
         if not busy:
             return
-        for pipe in wait(list(busy)):
-            assert isinstance(pipe, Connection)
+        ready = wait(list(busy))
+        for pipe in [pipe for pipe in busy if pipe in ready]:
             with _alive(workers[pipe]):
                 done[busy.pop(pipe)] = pipe.recv()
             free.append(pipe)
@@ -78,7 +78,7 @@ def _started(function: Callable[[Any], Any], count: int) -> Iterator[dict[Connec
     try:
         for _ in range(count):
             here, there = context.Pipe()
-            process = context.Process(target=_work, args=(function, there), daemon=True)
+            process: BaseProcess = context.Process(target=_work, args=(function, there), daemon=True)
             with _deaf():
                 process.start()
             there.close()
