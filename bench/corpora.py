@@ -158,6 +158,13 @@ def messages(rows: int, seed: int) -> Iterator[Message]:
                 pool[chance.randrange(POOL)] = message
 
 
+def write_corpus(path: Path, rows: int, seed: int) -> None:
+    """Write so many messages."""
+    with replacing(path) as file:
+        for label, text in messages(rows, seed):
+            file.write(f"{label}\t{text}\n".encode())
+
+
 def main() -> None:
     """Write a corpus."""
     parser = argparse.ArgumentParser(prog="python -m bench.corpora", description=__doc__.splitlines()[0])
@@ -165,9 +172,7 @@ def main() -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="where to write them")
     parser.add_argument("--seed", type=int, default=0, help="another one, other messages (default: 0)")
     options = parser.parse_args()
-    with replacing(options.file) as file:
-        for label, text in messages(options.rows, options.seed):
-            file.write(f"{label}\t{text}\n".encode())
+    write_corpus(options.file, options.rows, options.seed)
 
 
 if __name__ == "__main__":

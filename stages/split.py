@@ -128,7 +128,7 @@ def main() -> None:
     for directory in (paths.TRAIN, paths.VALIDATION, paths.TEST):
         chosen = rows[directory.name]
         ragged.save_chosen(directory, everything, chosen)
-        write_array(directory / "groups.npy", together.numbers[chosen])
+        write_array(directory / "groups.npy", together.numbers[chosen].astype(np.int64))
     spam = {side: float(np.mean(found == names.index(positive.positive_label))) if len(found) else 0.0
             for side, found in labels.items()}  # fmt: skip
     write_metrics(

@@ -4,7 +4,8 @@ What is said of distinct strings stands in arrays, the strings themselves one af
 """
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -20,12 +21,13 @@ from textrnn.numbering import Numbered, numbered, numbers, places
 from textrnn.progress import counter
 from textrnn.ragged import gathered, offsets_of
 from textrnn.similar import Sets, by_rarity, distinct, similar
-from textrnn.templates import templates
+from textrnn.templates import templates as templates_of
 from textrnn.workers import ordered
 
 ROWS = 100_000  # templates whose words are in memory at a time
 
 Ints = NDArray[np.int64]
+Narrow = NDArray[np.int32]  # numbers of messages, of which memory does not hold two thousand millions
 
 
 class Strings(NamedTuple):
@@ -35,7 +37,7 @@ class Strings(NamedTuple):
     lengths: Ints  # in bytes
     digests: Digests
     order: Digests  # by which groups are dealt: the first 16 bytes of a seeded hash
-    rows: Ints  # of each message, which of the strings is its own
+    rows: Narrow  # of each message, which of the strings is its own
 
 
 class Described(NamedTuple):
@@ -47,21 +49,30 @@ class Described(NamedTuple):
     words: Numbered  # of each of the templates
 
 
-class Groups(NamedTuple):
-    """A number for each message; of those to be kept together, in the order of the alphabet of what they share."""
+class Settled(NamedTuple):
+    """Strings in the order of the alphabet, the distinct ones numbered by it."""
 
-    numbers: Ints  # 0 … groups - 1
+    kept: NDArray[np.bool_]  # which of the strings, as they came, are equal to none before
+    ranks: Narrow  # the number of each that is kept
+    rows: Narrow  # the number of each message's own
+    order: Digests  # of each number
+
+
+class Groups(NamedTuple):
+    """A number for each message: of the group it belongs to, and, the same for the same, of what it has in common."""
+
+    numbers: Narrow  # 0 … groups - 1, in the order of the alphabet of what a group shares
     order: Digests  # of each group
-    texts: Ints  # the same number for the same text
-    templates: Ints  # the same number for the same template
-    families: Ints  # the same number for templates that nearly coincide
+    texts: Narrow
+    templates: Narrow
+    families: Narrow  # of templates that nearly coincide
 
 
 def described(lines: bytes, keep_together: str, seed: int) -> Described:
     """Return what is to be known of some lines of messages.tsv."""
     text = lines.decode("utf-8")
     texts = columns(text)[1]
-    own = templates(texts)
+    own = templates_of(texts)
     keys = None
     if keep_together != "templates":
         keys = strings(
@@ -79,7 +90,7 @@ def strings(texts: list[str], seed: int) -> Strings:
     rows = places(texts, known)
     encoded = [text.encode("utf-8") for text in known]
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    return Strings(b"".join(encoded), lengths, digests(encoded), seeded(encoded, seed), rows)
+    return Strings(b"".join(encoded), lengths, digests(encoded), seeded(encoded, seed), rows.astype(np.int32))
 
 
 def seeded(keys: Iterable[bytes], seed: int) -> Digests:
@@ -94,52 +105,56 @@ def groups(lines: Iterable[bytes], keep_together: str, seed: int, folder: Path) 
     `keep_together` is what they then have in common: the whole line, and how often it has come before (none), the text
     (duplicates), or templates that nearly coincide (templates).
     """
-    with tempfile.TemporaryFile(dir=folder) as of_templates, tempfile.TemporaryFile(dir=folder) as of_keys, \
-         tempfile.TemporaryFile(dir=folder) as of_words:  # fmt: skip
-        texts: list[Digests] = [np.zeros((0, 2), np.uint64)]
-        found: list[Strings] = []
-        keys: list[Strings] = []
-        sizes = [np.zeros(0, np.int64)]
-        known = numbers()
-        with counter("compare", "message") as bar:
-            for part in ordered(partial(described, keep_together=keep_together, seed=seed), lines):
-                texts.append(part.texts)
-                found.append(spooled(part.templates, of_templates))
-                keys += [spooled(part.keys, of_keys)] if part.keys else []
-                of_words.write(places(part.words.words, known).astype(np.int32)[part.words.numbers].tobytes())
-                sizes.append(part.words.lengths)
-                bar.update(len(part.texts))
-        vocabulary = len(known)
-        del known
-        same_text = firsts(np.concatenate(texts))
-        del texts
-        together = joined(found, of_templates)
-        del found
-        kept, ranks = ranked(together)
-        own = ranks[together.rows]
-        sets = sets_of(of_words, np.concatenate(sizes), kept, vocabulary)
-        nearest = similar(sets, folder)
-        del sets
-        at = ranks[kept]
-        first = np.full(len(at), len(at))
-        np.minimum.at(first, nearest, at)
-        of_rank = np.empty_like(at)
-        of_rank[at] = first[nearest]
-        families = of_rank[own]
+    with ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(3)]
+        texts, templates, keys, lengths, vocabulary = collected(lines, keep_together, seed, files)
+        own = settled(templates)
+        del templates  # here and below: what is no longer needed would be gigabytes
+        nearest = similar(sets_of(files[2], lengths, own.kept, vocabulary), folder)
+        del lengths
+        families = firsts_of(nearest, own.ranks)[own.rows]
+        del nearest
         if keep_together == "templates":
-            present, group_of = np.unique(families, return_inverse=True)
-            order = np.empty((len(at), 2), np.uint64)
-            order[at] = together.order[kept]
-            return Groups(group_of, order[present], same_text, own, families)
-        del together
-        others = joined(keys, of_keys)
-        del keys
-        if keep_together == "none":
-            others = counted(others, seed)
-        kept, ranks = ranked(others)
-        order = np.empty((int(kept.sum()), 2), np.uint64)
-        order[ranks[kept]] = others.order[kept]
-        return Groups(ranks[others.rows], order, same_text, own, families)
+            present, numbers = np.unique(families, return_inverse=True)
+            return Groups(numbers.astype(np.int32), own.order[present], texts, own.rows, families)
+        own = own._replace(order=own.order[:0])
+        together = settled(counted(keys, seed) if keep_together == "none" else keys)
+        return Groups(together.rows, together.order, texts, own.rows, families)
+
+
+def collected(
+    lines: Iterable[bytes], keep_together: str, seed: int, files: Sequence[IO[bytes]]
+) -> tuple[Narrow, Strings, Strings, Ints, int]:
+    """Return numbers of the texts, the templates, the other keys, how many words each template has, and all do.
+
+    The letters of templates and keys, and the words of templates as numbers, int32, are written to the files.
+    """
+    texts: list[Digests] = [np.zeros((0, 2), np.uint64)]
+    templates, keys = [spooled(strings([], seed), files[0])], [spooled(strings([], seed), files[1])]
+    lengths = [np.zeros(0, np.int64)]
+    known = numbers()
+    with counter("compare", "message") as bar:
+        for part in ordered(partial(described, keep_together=keep_together, seed=seed), lines):
+            texts.append(part.texts)
+            templates.append(spooled(part.templates, files[0]))
+            keys += [spooled(part.keys, files[1])] if part.keys else []
+            files[2].write(places(part.words.words, known).astype(np.int32)[part.words.numbers].tobytes())
+            lengths.append(part.words.lengths)
+            bar.update(len(part.texts))
+    told_apart = np.concatenate(texts)
+    del texts
+    first = firsts(told_apart).astype(np.int32)
+    del told_apart
+    return first, joined(templates, files[0]), joined(keys, files[1]), np.concatenate(lengths), len(known)
+
+
+def firsts_of(nearest: Ints, ranks: Narrow) -> Narrow:
+    """Return for each rank the least of those whose strings have the same `nearest` one."""
+    least = np.full(len(ranks), len(ranks), np.int32)
+    np.minimum.at(least, nearest, ranks)
+    result = np.empty_like(least)
+    result[ranks] = least[nearest]
+    return result
 
 
 def spooled(part: Strings, file: IO[bytes]) -> Strings:
@@ -150,24 +165,25 @@ def spooled(part: Strings, file: IO[bytes]) -> Strings:
 
 
 def joined(parts: list[Strings], file: IO[bytes]) -> Strings:
-    """Return all strings whose letters have been written to the file."""
+    """Return all strings whose letters have been written to the file. The list is emptied."""
     bases = offsets_of(np.array([len(part.lengths) for part in parts], np.int64))
-    none = strings([], 0)
-    rows = [part.rows + base for part, base in zip(parts, bases.tolist(), strict=False)]
+    rows = np.concatenate([part.rows + base for part, base in zip(parts, bases.tolist(), strict=False)])
     lengths, told_apart, order = (
-        np.concatenate([getattr(part, name) for part in [none, *parts]]) for name in ("lengths", "digests", "order")
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("lengths", "digests", "order")
     )
-    return Strings(file, lengths, told_apart, order, np.concatenate([none.rows, *rows]))
+    parts.clear()
+    return Strings(file, lengths, told_apart, order, rows)
 
 
-def ranked(of: Strings) -> tuple[NDArray[np.bool_], Ints]:
-    """Return which strings equal none before, and the place of each one among those, in the order of the alphabet."""
+def settled(of: Strings) -> Settled:
+    """Return the strings in the order of the alphabet."""
     first = firsts(of.digests)
     kept = first == np.arange(len(first))
-    order = alphabetical(letters_of(of), offsets_of(of.lengths)[:-1][kept], of.lengths[kept])
-    ranks = np.empty(len(first), np.int64)
-    ranks[np.flatnonzero(kept)[order]] = np.arange(len(order))
-    return kept, ranks[first]
+    chosen = np.flatnonzero(kept)
+    order = chosen[alphabetical(letters_of(of), offsets_of(of.lengths)[chosen], of.lengths[chosen])]
+    ranks = np.empty(len(first), np.int32)
+    ranks[order] = np.arange(len(order))
+    return Settled(kept, ranks[chosen], ranks[first[of.rows]], of.order[order])
 
 
 def letters_of(of: Strings) -> NDArray[np.uint8]:
@@ -195,7 +211,7 @@ def counted(of: Strings, seed: int) -> Strings:
     of.letters.seek(0, 2)
     of.letters.write(b"".join(more))
     rows = of.rows.copy()
-    rows[again] = len(of.lengths) + np.arange(len(again))
+    rows[again] = len(of.lengths) + np.arange(len(again), dtype=np.int32)
     lengths = np.concatenate([of.lengths, np.fromiter(map(len, more), np.int64, len(more))])
     told_apart = np.concatenate([of.digests, digests(more)])
     return Strings(of.letters, lengths, told_apart, np.concatenate([of.order, seeded(more, seed)]), rows)

@@ -20,7 +20,7 @@ from textrnn.digests import firsts
 from textrnn.ragged import gathered, offsets_of
 
 NEAR = 80  # per cent of the words of both that two sets have in common, from which they count as one
-ENTRIES = 2_000_000  # of buckets that are looked at together
+ENTRIES = 500_000  # of buckets that are looked at together
 PAIRS = 200_000  # that are compared together
 
 Ints = NDArray[np.int64]
@@ -55,7 +55,9 @@ def similar(sets: Sets, folder: Path) -> Ints:
     same = firsts(fingerprints(sets))
     filled = np.diff(sets.offsets) > 0
     compare(sets, parents[filled], same[filled], parents)
-    for some in parted(sets, np.flatnonzero((same == np.arange(len(same))) & (np.diff(sets.offsets) > 3)), folder):
+    chosen = np.flatnonzero((same == np.arange(len(same))) & (np.diff(sets.offsets) > 3))
+    del same, filled
+    for some in parted(sets, chosen, folder):
         entries, shared = some, 1
         while len(entries.sets):
             entries = extended(sets, crowded(sets, entries, shared, parents), shared)

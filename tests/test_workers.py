@@ -1,0 +1,116 @@
+"""Work in several processes: the results in order, and what becomes of one that fails, dies or is interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.test_pipeline import wait_for
+from tests.work import dies_at_nine, fails_at_seven, slower_at_first
+from textrnn import workers
+from textrnn.errors import UserError
+from textrnn.paths import ROOT
+
+ITEMS = range(40)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(workers, "cores", lambda: count)
+    results = list(workers.ordered(slower_at_first, ITEMS))
+    assert [square for square, _ in results] == [number * number for number in ITEMS]
+    found = {process for _, process in results}
+    assert found == {os.getpid()} if count == 1 else len(found) <= count and os.getpid() not in found
+    assert workers_left() == []
+
+
+def workers_left() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_a_few_items_are_not_worth_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_started", None)  # which would have to be called
+    assert list(workers.ordered(slower_at_first, range(workers.FEW))) == [
+        (number * number, os.getpid()) for number in range(workers.FEW)
+    ]
+
+
+def test_items_are_taken_when_they_are_wanted_and_not_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in ITEMS:
+            taken.append(number)
+            yield number
+
+    results = workers.ordered(slower_at_first, items())
+    for _ in range(5):
+        next(results)
+    assert len(taken) <= 5 + 2 * 2
+    results.close()  # type: ignore[attr-defined]
+    assert workers_left() == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_is_raised_in_a_worker_is_raised_here_when_its_turn_has_come(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(workers, "cores", lambda: count)
+    seen = []
+    with pytest.raises(UserError, match="expected less than 7, found 7"):
+        seen += list(workers.ordered(fails_at_seven, ITEMS))
+    results = workers.ordered(fails_at_seven, ITEMS)
+    assert [next(results) for _ in range(7)] == list(range(7))
+    assert workers_left() != [] if count > 1 else workers_left() == []
+    with pytest.raises(UserError):
+        next(results)
+    assert workers_left() == []
+
+
+def test_a_worker_that_dies_is_one_clear_error_and_the_others_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    with pytest.raises(UserError) as error:
+        list(workers.ordered(dies_at_nine, ITEMS))
+    assert "found one ended with exit code -9" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert workers_left() == []
+
+
+PROGRAM = """
+import sys
+from tests.work import slow
+from textrnn import workers
+from textrnn.errors import run
+workers.cores = lambda: 2
+sys.exit(run(lambda: list(workers.ordered(slow, range(4000)))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "said"), [(signal.SIGINT, 130, "error: interrupted\n"), (signal.SIGKILL, -signal.SIGKILL, "")]
+)
+def test_no_worker_outlives_the_process_that_started_it(
+    tmp_path: Path, sent: signal.Signals, code: int, said: str
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+        stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    wait_for(lambda: len(working(tmp_path) - {process.pid}) == 2 or process.poll() is not None)
+    started = [psutil.Process(number) for number in working(tmp_path) - {process.pid}]
+    assert len(started) == 2
+    os.killpg(process.pid, sent) if sent == signal.SIGINT else process.kill()  # a terminal sends it to all
+    _, heard = process.communicate(timeout=30)
+    assert (process.returncode, heard) == (code, said)
+    assert psutil.wait_procs(started, timeout=10)[1] == []
+
+
+def working(folder: Path) -> set[int]:
+    """Return which processes have been at work."""
+    return {int(path.name.split("-")[1]) for path in folder.glob("working-*")}
