@@ -87,7 +87,7 @@ def renumber(file: IO[bytes], order: NDArray[np.int64]) -> None:
     ids[order] = np.arange(len(order))
     at = HEADER
     file.seek(at)
-    while block := file.read(BLOCK):
+    while block := file.read(4 * BLOCK):  # four bytes each
         file.seek(at)
         at += file.write(ids[np.frombuffer(block, "<i4")].tobytes())
         file.seek(at)
