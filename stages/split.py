@@ -116,18 +116,18 @@ def main() -> None:
         raise UserError("params.yaml: expected split.test_share + split.validation_share below 1: nothing is left")
     positive = params.load("evaluate", Positive, part=True)
     with opened(paths.MESSAGES) as messages:
-        everything = ragged.load(paths.VECTORS)
+        all_labels = ragged.load(paths.VECTORS).labels
         folder = paths.TRAIN.parent
         folder.mkdir(parents=True, exist_ok=True)
         together = groups(blocks(messages), settings.keep_together, settings.seed, folder)
     names = [name for name, _ in read_table(paths.VECTORS / "classes.tsv")]
-    sides = assign(together, everything.labels, settings)
+    sides = assign(together, all_labels, settings)
     rows = {side: np.flatnonzero(sides == number) for number, side in enumerate(SIDES)}
-    labels = {side: everything.labels[rows[side]] for side in SIDES}
+    labels = {side: all_labels[rows[side]] for side in SIDES}
     check(labels, len(names), settings)
     for directory in (paths.TRAIN, paths.VALIDATION, paths.TEST):
         chosen = rows[directory.name]
-        ragged.save_chosen(directory, everything, chosen)
+        ragged.save_chosen(directory, paths.VECTORS, chosen)
         write_array(directory / "groups.npy", together.numbers[chosen].astype(np.int64))
     spam = {side: float(np.mean(found == names.index(positive.positive_label))) if len(found) else 0.0
             for side, found in labels.items()}  # fmt: skip

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from textrnn.ragged import offsets_of
 
 WORD = 8  # bytes of each string that are compared at a time
-ROUND = 1_000_000  # strings whose bytes are fetched at a time
+ROUND = 500_000  # strings which are put in order at a time
 
 Ints = NDArray[np.int64]
 
@@ -14,8 +14,27 @@ Ints = NDArray[np.int64]
 def alphabetical(letters: NDArray[np.uint8], starts: Ints, lengths: Ints) -> Ints:
     """Return the places of the strings `letters[start:start + length]` in their order. No two may be equal.
 
-    The order of UTF-8 bytes is that of the code points. WORD bytes of all strings are compared, then the next
-    of those which were equal, and so on: a radix sort from the front.
+    The order of UTF-8 bytes is that of the code points. All are put in the order of their first bytes, and then those
+    that begin alike in their own, about ROUND at a time.
+    """
+    word = np.concatenate(
+        [np.zeros(0, np.uint64)]
+        + [words(letters, starts[i : i + ROUND], lengths[i : i + ROUND]) for i in range(0, len(starts), ROUND)]
+    )
+    order = np.argsort(word)
+    word = word[order]
+    changes = np.flatnonzero(word[1:] != word[:-1]) + 1
+    del word
+    cuts = np.unique(np.searchsorted(changes, np.arange(ROUND, len(order), ROUND)))
+    for some in np.split(order, changes[cuts[cuts < len(changes)]]):
+        some[:] = some[settled(letters, starts[some], lengths[some])]
+    return order
+
+
+def settled(letters: NDArray[np.uint8], starts: Ints, lengths: Ints) -> Ints:
+    """Return the places of the strings in their order.
+
+    WORD bytes of all are compared, then the next of those which were equal, and so on: a radix sort from the front.
     """
     order = np.arange(len(starts))
     slots = np.arange(len(starts))  # places in the order which are not settled
@@ -39,14 +58,10 @@ def alphabetical(letters: NDArray[np.uint8], starts: Ints, lengths: Ints) -> Int
 
 def words(letters: NDArray[np.uint8], starts: Ints, lengths: Ints) -> NDArray[np.uint64]:
     """Return the first WORD bytes of each string as a number, with zeros after its end."""
-    result = np.zeros(len(starts), np.uint64)
-    for first in range(0, len(starts), ROUND):
-        some = slice(first, first + ROUND)
-        counts = np.clip(lengths[some], 0, WORD)
-        ends = offsets_of(counts)
-        row = np.repeat(np.arange(len(counts)), counts)
-        column = np.arange(ends[-1]) - ends[row]
-        table = np.zeros((len(counts), WORD), np.uint8)
-        table[row, column] = letters[starts[some][row] + column]
-        result[some] = table.view(">u8")[:, 0]
-    return result
+    counts = np.clip(lengths, 0, WORD)
+    ends = offsets_of(counts)
+    row = np.repeat(np.arange(len(counts)), counts)
+    column = np.arange(ends[-1]) - ends[row]
+    table = np.zeros((len(counts), WORD), np.uint8)
+    table[row, column] = letters[starts[row] + column]
+    return table.view(">u8")[:, 0].astype(np.uint64)

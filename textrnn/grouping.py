@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,14 @@ from textrnn.numbering import Numbered, numbered, numbers, places
 from textrnn.progress import counter
 from textrnn.ragged import gathered, offsets_of
 from textrnn.similar import Sets, by_rarity, distinct, similar
-from textrnn.templates import templates as templates_of
+from textrnn.templates import templates
 from textrnn.workers import ordered
 
 ROWS = 100_000  # templates whose words are in memory at a time
 
+N = TypeVar("N", bound=np.generic)
+
+Files = Sequence[IO[bytes]]
 Ints = NDArray[np.int64]
 Narrow = NDArray[np.int32]  # numbers of messages, of which memory does not hold two thousand millions
 
@@ -33,7 +36,7 @@ Narrow = NDArray[np.int32]  # numbers of messages, of which memory does not hold
 class Strings(NamedTuple):
     """Strings of which some may be equal."""
 
-    letters: bytes | IO[bytes]  # UTF-8, one string after the other
+    letters: NDArray[np.uint8]  # UTF-8, one string after the other
     lengths: Ints  # in bytes
     digests: Digests
     order: Digests  # by which groups are dealt: the first 16 bytes of a seeded hash
@@ -45,7 +48,7 @@ class Described(NamedTuple):
 
     texts: Digests
     templates: Strings
-    keys: Strings | None  # of what is to be kept together, unless that is templates
+    keys: Strings  # of what is to be kept together, none if that is templates
     words: Numbered  # of each of the templates
 
 
@@ -72,25 +75,27 @@ def described(lines: bytes, keep_together: str, seed: int) -> Described:
     """Return what is to be known of some lines of messages.tsv."""
     text = lines.decode("utf-8")
     texts = columns(text)[1]
-    own = templates_of(texts)
-    keys = None
-    if keep_together != "templates":
-        keys = strings(
-            texts if keep_together == "duplicates" else [f"{line}\t1" for line in text.split("\n")[:-1]], seed
-        )
+    own = templates(texts)
+    keys = texts if keep_together == "duplicates" else []
+    if keep_together == "none":
+        keys = [f"{line}\t1" for line in text.split("\n")[:-1]]
     cut = numbered(dict.fromkeys(own), str.split)
     members, offsets = distinct(cut.numbers, offsets_of(cut.lengths))
     words = Numbered(cut.words, members, np.diff(offsets))
-    return Described(digests(text.encode("utf-8") for text in texts), strings(own, seed), keys, words)
+    return Described(digests(text.encode("utf-8") for text in texts), strings(own, seed), strings(keys, seed), words)
 
 
 def strings(texts: list[str], seed: int) -> Strings:
     """Return the texts, each once."""
     known = numbers()
-    rows = places(texts, known)
-    encoded = [text.encode("utf-8") for text in known]
+    rows = places(texts, known).astype(np.int32)
+    return encoded_strings([text.encode("utf-8") for text in known], rows, seed)
+
+
+def encoded_strings(encoded: list[bytes], rows: Narrow, seed: int) -> Strings:
+    """Return the strings, and which of them is the own one of each row."""
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    return Strings(b"".join(encoded), lengths, digests(encoded), seeded(encoded, seed), rows.astype(np.int32))
+    return Strings(np.frombuffer(b"".join(encoded), np.uint8), lengths, digests(encoded), seeded(encoded, seed), rows)
 
 
 def seeded(keys: Iterable[bytes], seed: int) -> Digests:
@@ -103,49 +108,99 @@ def groups(lines: Iterable[bytes], keep_together: str, seed: int, folder: Path) 
     """Return which messages belong together. `lines` are those of messages.tsv, some at a time.
 
     `keep_together` is what they then have in common: the whole line, and how often it has come before (none), the text
-    (duplicates), or templates that nearly coincide (templates).
+    (duplicates), or templates that nearly coincide (templates). Files without a name in `folder` hold what would be too
+    much for the memory.
     """
     with ExitStack() as stack:
-        files = [stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(3)]
-        texts, templates, keys, lengths, vocabulary = collected(lines, keep_together, seed, files)
+        texts, words, lengths, *others = (stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(13))
+        templates, keys = others[:5], others[5:]
+        vocabulary = collected(lines, keep_together, seed, (texts, words, lengths), templates, keys)
         own = settled(templates)
-        del templates  # here and below: what is no longer needed would be gigabytes
-        nearest = similar(sets_of(files[2], lengths, own.kept, vocabulary), folder)
-        del lengths
+        nearest = similar(sets_of(words, column(lengths, np.int64), own.kept, vocabulary), folder)
         families = firsts_of(nearest, own.ranks)[own.rows]
         del nearest
+        of_texts = firsts(column(texts, np.uint64).reshape(-1, 2)).astype(np.int32)
         if keep_together == "templates":
-            present, numbers = np.unique(families, return_inverse=True)
-            return Groups(numbers.astype(np.int32), own.order[present], texts, own.rows, families)
-        own = own._replace(order=own.order[:0])
-        together = settled(counted(keys, seed) if keep_together == "none" else keys)
-        return Groups(together.rows, together.order, texts, own.rows, families)
+            present, of_rows = np.unique(families, return_inverse=True)
+            return Groups(of_rows.astype(np.int32), own.order[present], of_texts, own.rows, families)
+        if keep_together == "none":
+            count(keys, seed)
+        together = settled(keys)
+        return Groups(together.rows, together.order, of_texts, own.rows, families)
 
 
 def collected(
-    lines: Iterable[bytes], keep_together: str, seed: int, files: Sequence[IO[bytes]]
-) -> tuple[Narrow, Strings, Strings, Ints, int]:
-    """Return numbers of the texts, the templates, the other keys, how many words each template has, and all do.
+    lines: Iterable[bytes], keep_together: str, seed: int, files: Files, templates: Files, keys: Files
+) -> int:
+    """Write what is to be known of the messages, and return how many words all templates have.
 
-    The letters of templates and keys, and the words of templates as numbers, int32, are written to the files.
+    The files hold the digests of texts, the words of each of the templates as numbers, and how many those are.
     """
-    texts: list[Digests] = [np.zeros((0, 2), np.uint64)]
-    templates, keys = [spooled(strings([], seed), files[0])], [spooled(strings([], seed), files[1])]
-    lengths = [np.zeros(0, np.int64)]
     known = numbers()
+    so_far = [0, 0]
     with counter("compare", "message") as bar:
         for part in ordered(partial(described, keep_together=keep_together, seed=seed), lines):
-            texts.append(part.texts)
-            templates.append(spooled(part.templates, files[0]))
-            keys += [spooled(part.keys, files[1])] if part.keys else []
-            files[2].write(places(part.words.words, known).astype(np.int32)[part.words.numbers].tobytes())
-            lengths.append(part.words.lengths)
+            words = places(part.words.words, known).astype(np.int32)[part.words.numbers]
+            append(files, part.texts, words, part.words.lengths)
+            for which, (own, spool) in enumerate(((part.templates, templates), (part.keys, keys))):
+                append(spool, *own._replace(rows=own.rows + np.int32(so_far[which])))
+                so_far[which] += len(own.lengths)
             bar.update(len(part.texts))
-    told_apart = np.concatenate(texts)
-    del texts
-    first = firsts(told_apart).astype(np.int32)
-    del told_apart
-    return first, joined(templates, files[0]), joined(keys, files[1]), np.concatenate(lengths), len(known)
+    return len(known)
+
+
+def append(files: Files, *arrays: NDArray[Any]) -> None:
+    """Write each array at the end of its file."""
+    for file, array in zip(files, arrays, strict=True):
+        file.seek(0, 2)
+        file.write(array.tobytes())
+
+
+def column(file: IO[bytes], kind: type[N]) -> NDArray[N]:
+    """Return the array that a file holds."""
+    file.seek(0)
+    return np.frombuffer(file.read(), kind)
+
+
+def mapped(file: IO[bytes]) -> NDArray[np.uint8]:
+    """Return the bytes that a file holds, which are in memory only when they are used."""
+    file.flush()
+    return np.memmap(file, np.uint8, "r") if file.seek(0, 2) else np.zeros(0, np.uint8)
+
+
+def settled(files: Files) -> Settled:
+    """Return the strings that the files hold in the order of the alphabet."""
+    letters, lengths, told_apart, order, rows = files
+    first = firsts(column(told_apart, np.uint64).reshape(-1, 2))
+    kept = first == np.arange(len(first))
+    chosen = np.flatnonzero(kept)
+    sizes = column(lengths, np.int64)
+    by = chosen[alphabetical(mapped(letters), offsets_of(sizes)[chosen], sizes[chosen])]
+    ranks = np.empty(len(first), np.int32)
+    ranks[by] = np.arange(len(by))
+    of_rows = ranks[first[column(rows, np.int32)]]
+    return Settled(kept, ranks[chosen], of_rows, column(order, np.uint64).reshape(-1, 2)[by])
+
+
+def count(files: Files, seed: int) -> None:
+    """Give each row a string of its own: the 1 at the end becomes the number of rows so far that have it."""
+    letters, sizes, told_apart, _, of_rows = files
+    rows = column(of_rows, np.int32).copy()
+    first = firsts(column(told_apart, np.uint64).reshape(-1, 2))[rows]
+    by = np.argsort(first, kind="stable")
+    new = np.ones(len(by), np.bool_)
+    new[1:] = np.diff(first[by]) != 0
+    seen = np.empty_like(by)
+    seen[by] = np.arange(len(by)) - np.flatnonzero(new)[np.cumsum(new) - 1] + 1
+    again = np.flatnonzero(seen > 1)
+    found, starts = mapped(letters), offsets_of(column(sizes, np.int64))
+    more = [
+        found[starts[string] : starts[string + 1] - 1].tobytes() + b"%d" % number
+        for string, number in zip(first[again].tolist(), seen[again].tolist(), strict=True)
+    ]
+    rows[again] = len(starts) - 1 + np.arange(len(again), dtype=np.int32)
+    of_rows.truncate(0)
+    append(files, *encoded_strings(more, rows, seed))
 
 
 def firsts_of(nearest: Ints, ranks: Narrow) -> Narrow:
@@ -155,66 +210,6 @@ def firsts_of(nearest: Ints, ranks: Narrow) -> Narrow:
     result = np.empty_like(least)
     result[ranks] = least[nearest]
     return result
-
-
-def spooled(part: Strings, file: IO[bytes]) -> Strings:
-    """Write the letters to the file, and return the rest."""
-    assert isinstance(part.letters, bytes)
-    file.write(part.letters)
-    return part._replace(letters=b"")
-
-
-def joined(parts: list[Strings], file: IO[bytes]) -> Strings:
-    """Return all strings whose letters have been written to the file. The list is emptied."""
-    bases = offsets_of(np.array([len(part.lengths) for part in parts], np.int64))
-    rows = np.concatenate([part.rows + base for part, base in zip(parts, bases.tolist(), strict=False)])
-    lengths, told_apart, order = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("lengths", "digests", "order")
-    )
-    parts.clear()
-    return Strings(file, lengths, told_apart, order, rows)
-
-
-def settled(of: Strings) -> Settled:
-    """Return the strings in the order of the alphabet."""
-    first = firsts(of.digests)
-    kept = first == np.arange(len(first))
-    chosen = np.flatnonzero(kept)
-    order = chosen[alphabetical(letters_of(of), offsets_of(of.lengths)[chosen], of.lengths[chosen])]
-    ranks = np.empty(len(first), np.int32)
-    ranks[order] = np.arange(len(order))
-    return Settled(kept, ranks[chosen], ranks[first[of.rows]], of.order[order])
-
-
-def letters_of(of: Strings) -> NDArray[np.uint8]:
-    """Return the letters of all strings, mapped."""
-    assert not isinstance(of.letters, bytes)
-    of.letters.flush()
-    return np.memmap(of.letters, np.uint8, "r") if of.lengths.any() else np.zeros(0, np.uint8)
-
-
-def counted(of: Strings, seed: int) -> Strings:
-    """Return a string for each row: the 1 at the end of its own becomes the number of rows so far that have it."""
-    first = firsts(of.digests)[of.rows]
-    by = np.argsort(first, kind="stable")
-    new = np.ones(len(by), np.bool_)
-    new[1:] = np.diff(first[by]) != 0
-    seen = np.empty_like(by)
-    seen[by] = np.arange(len(by)) - np.flatnonzero(new)[np.cumsum(new) - 1] + 1
-    again = np.flatnonzero(seen > 1)
-    letters, starts = letters_of(of), offsets_of(of.lengths)
-    more = [
-        letters[starts[string] : starts[string + 1] - 1].tobytes() + b"%d" % number
-        for string, number in zip(first[again].tolist(), seen[again].tolist(), strict=True)
-    ]
-    assert not isinstance(of.letters, bytes)
-    of.letters.seek(0, 2)
-    of.letters.write(b"".join(more))
-    rows = of.rows.copy()
-    rows[again] = len(of.lengths) + np.arange(len(again), dtype=np.int32)
-    lengths = np.concatenate([of.lengths, np.fromiter(map(len, more), np.int64, len(more))])
-    told_apart = np.concatenate([of.digests, digests(more)])
-    return Strings(of.letters, lengths, told_apart, np.concatenate([of.order, seeded(more, seed)]), rows)
 
 
 def sets_of(file: IO[bytes], sizes: Ints, kept: NDArray[np.bool_], vocabulary: int) -> Sets:

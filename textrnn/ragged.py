@@ -28,14 +28,15 @@ def save(directory: Path, rows: Rows) -> None:
         write_array(directory / f"{name}.npy", array)
 
 
-def save_chosen(directory: Path, rows: Rows, chosen: NDArray[np.int64]) -> None:
-    """Write the chosen rows as `save` would, with the tokens of no more than a few in memory."""
-    lengths = rows.offsets[chosen + 1] - rows.offsets[chosen]
-    offsets = offsets_of(lengths)
+def save_chosen(directory: Path, source: Path, chosen: NDArray[np.int64]) -> None:
+    """Write those of the rows in `source` which are chosen, in rising order, with the tokens of a few in memory."""
+    rows = load(source)
+    offsets = offsets_of(rows.offsets[chosen + 1] - rows.offsets[chosen])
     with replacing(directory / "tokens.npy") as file:
         write_header(file, np.int32, int(offsets[-1]))
         for start in range(0, len(chosen), FEW):
-            file.write(gathered(rows.tokens, rows.offsets, chosen[start : start + FEW])[0].tobytes())
+            tokens = load(source).tokens  # mapped anew: what has been read is let go
+            file.write(gathered(tokens, rows.offsets, chosen[start : start + FEW])[0].tobytes())
     write_array(directory / "offsets.npy", offsets)
     write_array(directory / "labels.npy", rows.labels[chosen])
     write_array(directory / "rows.npy", rows.rows[chosen])
