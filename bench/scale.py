@@ -34,6 +34,10 @@ ALL = "clean, vectorize and split"
 RESULTS = paths.ROOT / "docs/speed/scale.json"
 BASE = 100_000  # messages, with which times by message are compared
 LIMIT = 2000  # MB
+STYLES = {
+    ALL: "k-o", "clean": "C0--", "vectorize": "C1--", "split": "C2--",
+    "pandas and scikit-learn": "C3-s", "CountVectorizer alone": "C4-^",
+}  # fmt: skip
 
 
 class Measured(NamedTuple):
@@ -162,11 +166,10 @@ def picture(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     panels = figure.subplots(1, 2)
     what = {"microseconds_per_message": "time for each message (µs)", "peak_megabytes": "peak memory (MB)"}
-    styles = dict(zip((ALL, *STAGES, *PEERS.values()), ("k-o", "C0--", "C1--", "C2--", "C3-s", "C4-^"), strict=True))
     for panel, (key, label) in zip(panels, what.items(), strict=True):
-        for name, style in styles.items():
-            points = [(int(size), rows[name][key]) for size, rows in results.items() if name in rows]
-            panel.plot(*zip(*points, strict=True), style, label=name)
+        for name, style in STYLES.items():
+            sizes = [size for size, rows in results.items() if name in rows]
+            panel.plot([int(size) for size in sizes], [results[size][name][key] for size in sizes], style, label=name)
         panel.set(xscale="log", yscale="log", xlabel="messages", ylabel=label)
         panel.grid(visible=True, alpha=0.3)
     panels[1].axhline(LIMIT, color="grey", linestyle=":", label="2 GB")

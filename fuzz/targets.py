@@ -138,6 +138,7 @@ def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
     settings = Clean.model_validate(CLEAN | changes)
     kept, rejected = io.BytesIO(), io.BytesIO()
     tally = clean(as_file(raw), settings, kept, rejected)
+    assert tally.rows == len(all_rows(raw, settings))
     assert tally.rejected == rejected.getvalue().count(b"\n")
     return kept.getvalue(), tally, settings
 
