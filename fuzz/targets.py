@@ -19,9 +19,10 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from stages.clean import Clean, Tally, as_file, as_utf8, batches, clean, rows_of
+from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
 from textrnn import inference, params, ragged, sms_spam, subwords
+from textrnn.corpus import as_file, as_utf8, batches, rows_of
 from textrnn.errors import UserError, printable
 from textrnn.files import HEADER as NPY_HEADER
 from textrnn.files import read_array, read_json
@@ -83,7 +84,8 @@ def whole(row: Row) -> bool:
 
 def all_rows(raw: bytes, settings: Clean) -> list[Row]:
     """Return the rows of a corpus."""
-    return [row for batch in batches(as_file(raw), settings) for row in rows_of(batch, settings)]
+    columns = settings.label_column, settings.text_column
+    return [row for batch in batches(as_file(raw), settings.format, *columns) for row in rows_of(batch, *columns)]
 
 
 # Targets

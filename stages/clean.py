@@ -6,11 +6,9 @@ Writes  data/clean/messages.tsv (label, tab, text), data/clean/rejected.tsv (lin
 Run     python -m stages.clean
 """
 
-import codecs
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import IO, Annotated, Literal, NamedTuple
 
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn import params, paths
-from textrnn.blocks import BLOCK, blocks
+from textrnn.corpus import Batch, batches, rows_of
 from textrnn.digests import Digests, digests, firsts
 from textrnn.errors import UserError, run
 from textrnn.files import replacing, write_metrics
@@ -27,7 +25,7 @@ from textrnn.labels import Positive, class_names
 from textrnn.normalise import Normalisation, normalise
 from textrnn.numbering import numbers, places
 from textrnn.progress import counter
-from textrnn.rows import Row, csv_rows, tsv_rows
+from textrnn.rows import Row
 from textrnn.workers import ordered
 
 Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
@@ -41,14 +39,6 @@ class Clean(Normalisation):
     text_column: Column
     duplicates: Literal["keep", "drop"]
     max_rejected_share: float = Field(ge=0, le=1)
-
-
-class Batch(NamedTuple):
-    """Some rows of the corpus: lines of TSV, numbered from `first`, or rows that a CSV was parsed into."""
-
-    first: int = 0
-    lines: bytes = b""
-    rows: tuple[Row, ...] = ()
 
 
 class Cleaned(NamedTuple):
@@ -74,7 +64,7 @@ class Tally(NamedTuple):
 def cleaned(batch: Batch, settings: Clean) -> Cleaned:
     """Return what comes of a batch, duplicates included."""
     labels, texts, rejected = [], [], []
-    for row in rows_of(batch, settings):
+    for row in rows_of(batch, settings.label_column, settings.text_column):
         if row.reason:
             rejected.append(row)
         else:
@@ -97,7 +87,8 @@ def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejec
     first = None
     refused = 0
     with counter("clean", "row") as bar:
-        for part in ordered(partial(cleaned, settings=settings), batches(corpus, settings)):
+        some = batches(corpus, settings.format, settings.label_column, settings.text_column)
+        for part in ordered(partial(cleaned, settings=settings), some):
             messages.write(part.lines)
             rejected.write("".join(f"{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))
             first = first or next(iter(part.rejected), None)
@@ -144,64 +135,6 @@ def check(tally: Tally, limit: float) -> None:
             "(data/clean/rejected.tsv lists all), set clean.format and the columns as the file has them, or raise "
             "clean.max_rejected_share"
         )
-
-
-def as_utf8(corpus: io.BufferedReader) -> io.BufferedReader:
-    """Return the corpus without a byte order mark, and in UTF-8 if the mark says UTF-16, as spreadsheets write it."""
-    mark = corpus.peek(3)[:3]
-    if mark == codecs.BOM_UTF8:
-        corpus.read(3)
-    if not mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return corpus
-    try:  # as a whole: a spreadsheet has a million rows at most
-        return as_file(corpus.read().decode("utf-16").encode("utf-8"))
-    except UnicodeError as error:
-        raise UserError(f"data/raw/corpus: expected UTF-16, as its first two bytes say, found none: {error}") from None
-
-
-def as_file(raw: bytes) -> io.BufferedReader:
-    """Return an open file which holds `raw`."""
-    return io.BufferedReader(io.BytesIO(raw))
-
-
-def batches(corpus: io.BufferedReader, settings: Clean) -> Iterator[Batch]:
-    """Yield the rows of a corpus in the format that the settings name, some at a time."""
-    corpus = as_utf8(corpus)
-    label_column, text_column = settings.label_column, settings.text_column
-    if label_column == text_column:
-        raise UserError(
-            f"params.yaml: expected two columns, found {label_column!r} for clean.label_column and text_column"
-        )
-    if settings.format == "csv":
-        yield from csv_batches(csv_rows(corpus, label_column, text_column))
-    elif isinstance(label_column, int) and isinstance(text_column, int):
-        first = 1
-        for block in blocks(corpus):
-            yield Batch(first, block)
-            first += block.count(b"\n")
-    else:
-        raise UserError("params.yaml: expected clean.label_column and clean.text_column as positions for format tsv")
-
-
-def rows_of(batch: Batch, settings: Clean) -> Iterable[Row]:
-    """Return the rows of a batch."""
-    label_column, text_column = settings.label_column, settings.text_column
-    if batch.lines and isinstance(label_column, int) and isinstance(text_column, int):
-        return tsv_rows(batch.lines, label_column, text_column, batch.first)
-    return batch.rows
-
-
-def csv_batches(rows: Iterator[Row]) -> Iterator[Batch]:
-    """Yield the rows, as many at a time as BLOCK characters of text make."""
-    some: list[Row] = []
-    length = 0
-    for row in rows:
-        some.append(row)
-        length += len(row.text) + 100  # for what else a row takes
-        if length >= BLOCK:
-            yield Batch(rows=tuple(some))
-            some, length = [], 0
-    yield Batch(rows=tuple(some))
 
 
 def main() -> None:

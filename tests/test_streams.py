@@ -10,7 +10,7 @@ from bench.corpora import messages
 from stages import clean, split, vectorize
 from tests import plain
 from tests.workspace import Workspace
-from textrnn import blocks, params, paths, ragged, workers
+from textrnn import blocks, corpus, params, paths, ragged, workers
 from textrnn.files import read_table
 from textrnn.rows import tsv_rows
 from textrnn.vocabulary import Vectorize
@@ -25,7 +25,7 @@ cut_in = pytest.mark.parametrize(("processes", "size"), PROCESSES_AND_BYTES)
 def cut(processes: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let so many processes work on blocks of so many bytes."""
     monkeypatch.setattr(workers, "cores", lambda: processes)
-    for module in (blocks, clean, vectorize):
+    for module in (blocks, corpus, vectorize):
         monkeypatch.setattr(module, "BLOCK", size)
 
 
