@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(workers.cores() == 1, reason="one core, and so n
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Return a workspace with a corpus that is large enough for workers, cleaned and vectorized."""
     made = Place(tmp_path_factory.mktemp("large") / "place")
-    write_corpus(made.corpus, 150_000, seed=0)
+    write_corpus(made.corpus, 500_000, seed=0)
     for stage in ("clean", "vectorize"):
         made.run(f"stages.{stage}")
     return made

@@ -25,6 +25,7 @@ cut_in = pytest.mark.parametrize(("processes", "size"), PROCESSES_AND_BYTES)
 def cut(processes: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let so many processes work on blocks of so many bytes."""
     monkeypatch.setattr(workers, "cores", lambda: processes)
+    monkeypatch.setattr(workers, "LONG", 0)
     for module in (blocks, corpus, vectorize):
         monkeypatch.setattr(module, "BLOCK", size)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import IO
 
-BLOCK = 2 << 20  # bytes
+BLOCK = 1 << 20  # bytes
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:

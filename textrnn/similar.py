@@ -67,17 +67,23 @@ def similar(sets: Sets, folder: Path) -> Ints:
 
 def fingerprints(sets: Sets) -> NDArray[np.uint64]:
     """Return 128 bits for each set: sums of its words, scrambled as by splitmix64 (Steele and others 2014)."""
+    scrambled = [splitmix64(int(sets.words.max(initial=0)) + 1, seed) for seed in (1, 2)]
     result = np.zeros((len(sets.offsets) - 1, 2), np.uint64)
     for start in range(0, len(result), PAIRS):
         some = sets.offsets[start : start + PAIRS + 1]
-        words = sets.words[some[0] : some[-1]].astype(np.uint64)
-        for column, salt in enumerate((1, 2)):
-            mixed = words * np.uint64(2) + np.uint64(salt)
-            for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-                mixed = (mixed * np.uint64(0x9E3779B97F4A7C15) ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-            sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed ^ (mixed >> np.uint64(31)))])
+        words = sets.words[some[0] : some[-1]]
+        for column, of_word in enumerate(scrambled):
+            sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(of_word[words])])
             result[start : start + PAIRS, column] = np.diff(sums[some - some[0]])
     return result
+
+
+def splitmix64(count: int, seed: int) -> NDArray[np.uint64]:
+    """Return so many numbers that look like chance."""
+    mixed = (np.arange(count, dtype=np.uint64) * np.uint64(2) + np.uint64(seed)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def spare(sizes: Ints) -> Ints:

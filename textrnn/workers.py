@@ -4,8 +4,10 @@ A worker has no files open and shares nothing: it is sent an item and the functi
 killed at any time. When the process that started it is gone, it ends too.
 """
 
+import gc
 import os
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +22,7 @@ from textrnn.errors import UserError
 T = TypeVar("T")
 R = TypeVar("R")
 
-FEW = 4  # items which are done here, since processes take longer to start
+LONG = 0.5  # seconds of work, after which it is worth what starting processes takes
 
 
 def cores() -> int:
@@ -31,17 +33,22 @@ def cores() -> int:
 def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield `function(item)` for each item, in their order, whatever the number of processes.
 
-    The function and all that goes in and out must be picklable. An exception in a worker is raised here, when its
-    item's turn has come. Raises UserError when a worker has died. No more than two items for each core are under way.
+    The function and all that goes in and out must be picklable. What is done soon is done here; when it has taken LONG,
+    the rest is given to workers. An exception in a worker is raised here, when its item's turn has come. Raises
+    UserError when a worker has died. No more than two items for each core are under way.
     """
-    items = iter(items)
-    first = list(islice(items, FEW + 1))
-    count = cores()
-    if len(first) <= FEW or count == 1:
-        yield from map(function, chain(first, items))
+    items, count = iter(items), cores()
+    start = time.monotonic()
+    for item in items:
+        yield function(item)
+        if count > 1 and time.monotonic() - start >= LONG:
+            break
+    some = list(islice(items, 2))
+    if len(some) < 2:
+        yield from map(function, some)
         return
     with _started(function, count) as workers:
-        yield from _results(workers, enumerate(chain(first, items)))
+        yield from _results(workers, enumerate(chain(some, items)))
 
 
 def _results(workers: dict[Connection, BaseProcess], items: Iterator[tuple[int, Any]]) -> Iterator[Any]:
@@ -116,6 +123,7 @@ def _alive(process: BaseProcess) -> Iterator[None]:
 
 def _work(function: Callable[[Any], Any], pipe: Connection) -> None:
     """Answer each item with the function's result or exception, until the other side is gone."""
+    gc.disable()  # it would look through every one of a hundred thousand strings, and find nothing to free
     with suppress(EOFError, ConnectionError):
         while True:
             item = pipe.recv()
