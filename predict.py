@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -61,8 +61,8 @@ def opened(source: str) -> Iterator[BinaryIO]:
         raise UserError(f"expected a file of messages, a line each, at {source}, found a directory") from None
 
 
-def messages(raw: BinaryIO) -> Iterator[list[str]]:
-    """Yield the lines that each read has completed, none perhaps: of a pipe those that are waiting."""
+def messages(raw: BinaryIO) -> Iterator[list[str] | None]:
+    """Yield the lines that each read has completed, or None: of a pipe those that are waiting."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
     begun: list[str] = []  # the parts of a line without its end
     while part := raw.read(READ):
@@ -73,11 +73,12 @@ def messages(raw: BinaryIO) -> Iterator[list[str]]:
             yield [line.rstrip("\r\n") for line in whole]
             begun = [last]
         else:
-            yield []
+            yield None
     if last := "".join(begun) + decoder.decode(b"", final=True):
         yield [last.rstrip("\r\n")]
 
 
+@cache
 def answerer(directory: Path, style: str) -> Callable[[list[str]], str]:
     """Return a function of texts to what is printed of them, by the model in `directory`."""
     model = inference.load(directory)
@@ -89,6 +90,11 @@ def answerer(directory: Path, style: str) -> Callable[[list[str]], str]:
     return answered
 
 
+def answered_by(directory: Path, style: str, texts: list[str]) -> str:
+    """Return what is printed of the texts, in a process which loads the model when the first of them come."""
+    return answerer(directory, style)(texts)
+
+
 def streamed(answered: Callable[[list[str]], str], given: argparse.Namespace) -> Generator[str, None, None]:
     """Yield what is printed of the messages of a file or of standard input."""
     count = 0
@@ -97,13 +103,9 @@ def streamed(answered: Callable[[list[str]], str], given: argparse.Namespace) ->
         for texts in lists:
             if texts:
                 yield answered(texts)
-            count += len(texts)
+                count += len(texts)
             if count >= ALONE and workers.processors() > 1:
-                break
-        else:
-            return
-        make = partial(answerer, given.model, given.format)
-        yield from workers.mapped(make, lists, raw, workers.processors())
+                yield from workers.mapped(partial(answered_by, given.model, given.format), lists, raw)
 
 
 def written(answers: Iterable[Answer], style: str) -> Iterator[str]:

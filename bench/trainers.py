@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from textrnn import params, paths, subwords, turns, vocabulary
+from textrnn import params, paths, subwords, turns, vocabulary, workers
 from textrnn.batches import Batch, Encoder, Noise, shuffled
 from textrnn.ensemble import Member
 from textrnn.folds import folds
@@ -111,7 +111,7 @@ def keras_fit(task: Task, epochs: int, padded: bool) -> list[float]:
         tf.config.threading.set_intra_op_parallelism_threads,
         tf.config.threading.set_inter_op_parallelism_threads,
     ):
-        setting(turns.processors())
+        setting(workers.processors())
     keras.utils.set_random_seed(0)
     recipe, rows = task.recipe, task.members[0].train
 
@@ -201,7 +201,7 @@ def pytorch(task: Task, epochs: int, threads: int) -> list[float]:
 CONTENDERS: dict[str, Callable[[Task, int], list[float]]] = {
     "textrnn": textrnn_side_by_side,
     "textrnn, one thread": textrnn_alone,
-    "PyTorch": lambda task, epochs: pytorch(task, epochs, turns.processors()),
+    "PyTorch": lambda task, epochs: pytorch(task, epochs, workers.processors()),
     "PyTorch, one thread": lambda task, epochs: pytorch(task, epochs, 1),
     "Keras fit, same batches": lambda task, epochs: keras_fit(task, epochs, padded=False),
     "Keras fit, padded": lambda task, epochs: keras_fit(task, epochs, padded=True),

@@ -3,6 +3,7 @@
 The networks are learnt, exported and run by the very functions that the stages use.
 """
 
+import io
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -23,14 +24,15 @@ from compare.protocols import LABELS
 from stages.vectorize import vectorize
 from textrnn import blend, checkpoint, ensemble, inference, learning, linear, params, paths, ragged, scores
 from textrnn.errors import UserError
+from textrnn.files import HEADER
 from textrnn.folds import folds
 from textrnn.ngrams import ngrams, size
 from textrnn.normalise import Normalisation, normalise
 from textrnn.params import Section
 from textrnn.probabilities import softmax
 from textrnn.recipe import Recipe
-from textrnn.tokenizers import tokenize
-from textrnn.vocabulary import UNKNOWN, Vectorize, ranked
+from textrnn.tokenizers import Tokenizer
+from textrnn.vocabulary import UNKNOWN, Vectorize
 
 TUTORIAL = paths.ROOT / "presets/tutorial.txt"
 INNER = 5  # folds within the training rows, by which a linear model's cut is chosen
@@ -155,6 +157,16 @@ def section(name: str, kind: type[S], changes: dict[str, Any]) -> S:
     return kind.model_validate(values | {key: changes[f"{name}.{key}"] for key in values if f"{name}.{key}" in changes})
 
 
+def vectors(texts: list[str], labels: Labels, tokenizer: Tokenizer) -> tuple[ragged.Rows, list[str]]:
+    """Return the texts as rows of ids, and the tokens that these stand for. The first texts have the labels."""
+    file = io.BytesIO()
+    # The labels of the test rows are no one's business here: any will do, and none is read.
+    found = vectorize(["".join(f"\t{text}\n" for text in texts).encode("utf-8")], tokenizer, file)
+    ids = np.frombuffer(file.getvalue(), np.int32, offset=HEADER)
+    of_all = np.concatenate([labels, np.zeros(len(texts) - len(labels), np.int8)])
+    return ragged.Rows(ids, found.offsets, of_all, np.arange(len(texts))), found.tokens
+
+
 def network(*overrides: str) -> Model:
     """Return the pipeline's model with the parameters of params.yaml, but for the `overrides` (`section.key=value`)."""
 
@@ -163,10 +175,7 @@ def network(*overrides: str) -> Model:
         recipe = section("train", Recipe, changes)
         words, normalisation = section("vectorize", Vectorize, changes), section("clean", Normalisation, changes)
         cleaned = [normalise(text, normalisation) for text in [*task.texts, *task.test_texts]]
-        documents = [tokenize(text, words.tokenizer) for text in cleaned]
-        # The labels of the test rows are no one's business here: any will do, and none is read.
-        labels = [LABELS[label] for label in task.labels] + [LABELS[0]] * len(task.test_texts)
-        rows, counts = vectorize(documents, labels, LABELS)
+        rows, tokens = vectors(cleaned, task.labels, words.tokenizer)
         train, held_out = np.arange(len(task.texts)), np.arange(len(task.texts))
         given = changes.get("evaluate.threshold")
         if recipe.ensemble == 1:
@@ -174,7 +183,6 @@ def network(*overrides: str) -> Model:
             held_out = np.flatnonzero(tenth)
             train = np.flatnonzero(~tenth) if given is None else train
         part = learning.Part(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
-        tokens = [token for token, _ in ranked(counts)]
         told = (recipe, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
         mark = checkpoint.fingerprint(repr(told), [])
         learnt = learning.learn(recipe, words, tokens, 2, part, ragged.take(rows, held_out), mark)

@@ -8,6 +8,7 @@ Writes  compare/prepared/{naive,duplicates,templates}.tsv, compare/prepared/code
 Run     python -m compare.prepare
 """
 
+import io
 import sys
 
 import numpy as np
@@ -15,11 +16,12 @@ from pydantic import Field
 
 from compare import models
 from compare.protocols import FOLDS, HERE, PREPARED, PROTOCOLS, REPEATS
-from stages.clean import Clean, clean, rows_of
+from stages.clean import Clean, clean
 from textrnn import params, paths, provenance
 from textrnn.errors import run
 from textrnn.files import write_text
 from textrnn.folds import folds
+from textrnn.messages import columns
 from textrnn.params import Section
 from textrnn.templates import families
 
@@ -35,6 +37,14 @@ def keys(texts: list[str], protocol: str) -> list[str]:
     if protocol == "templates":
         return families(texts)
     return [f"{number:09}" for number in range(len(texts))]
+
+
+def messages(settings: Clean) -> list[tuple[str, str]]:
+    """Return the (label, text) pairs that are kept of the corpus."""
+    kept = io.BytesIO()
+    with paths.CORPUS.open("rb") as corpus:
+        clean(corpus, settings, kept, io.BytesIO())
+    return list(zip(*columns(kept.getvalue().decode("utf-8")), strict=True))
 
 
 def table(messages: list[tuple[str, str]], protocol: str, seed: int) -> str:
@@ -57,11 +67,9 @@ def main() -> None:
     """Run the stage."""
     settings = params.load("clean", Clean)
     seed = params.load("compare", Compare, path=HERE / "params.yaml").seed
-    rows = list(rows_of(paths.CORPUS.read_bytes(), settings))
     for protocol in PROTOCOLS:
         kept = settings.model_copy(update={"duplicates": "keep" if protocol == "naive" else "drop"})
-        messages, _, _ = clean(rows, kept)
-        write_text(PREPARED / f"{protocol}.tsv", table(messages, protocol, seed))
+        write_text(PREPARED / f"{protocol}.tsv", table(messages(kept), protocol, seed))
     write_text(PREPARED / "code.tsv", code())
 
 

@@ -19,13 +19,15 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from stages.clean import Clean, as_utf8, clean, rows_of
+from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
 from textrnn import inference, params, provenance, ragged, sms_spam, subwords
+from textrnn.corpus import as_file, as_utf8, batches, rows_of
 from textrnn.errors import UserError, printable
+from textrnn.files import HEADER as NPY_HEADER
 from textrnn.files import read_array, read_json
 from textrnn.labels import Positive
-from textrnn.messages import read_messages, write_messages
+from textrnn.messages import columns, read_messages
 from textrnn.ngrams import lookup, ngrams
 from textrnn.normalise import normalise
 from textrnn.rows import Row
@@ -77,7 +79,7 @@ def file_of(raw: bytes) -> Iterator[Path]:
 def unmarked(raw: bytes) -> bytes | None:
     """Return a corpus in UTF-8, None when it is no UTF-16 though its mark says so: this is a user's error."""
     try:
-        return as_utf8(raw)
+        return as_utf8(as_file(raw)).read()
     except UserError:
         return None
 
@@ -86,6 +88,12 @@ def whole(row: Row) -> bool:
     """Tell whether a row is what it should be: a label and a text without lone surrogates, or a reason."""
     (row.label + row.text).encode("utf-8")  # raises if there is one
     return bool(row.reason) != bool(row.label and row.label.isprintable() and row.text.strip())
+
+
+def all_rows(raw: bytes, settings: Clean) -> list[Row]:
+    """Return the rows of a corpus."""
+    columns = settings.label_column, settings.text_column
+    return [row for batch in batches(as_file(raw), settings.format, *columns) for row in rows_of(batch, *columns)]
 
 
 # Targets
@@ -99,7 +107,7 @@ def tsv_rows(raw: bytes) -> None:
     utf8 = unmarked(raw)
     if utf8 is None:
         return
-    rows = list(rows_of(raw, settings))
+    rows = all_rows(raw, settings)
     lines = utf8.removesuffix(b"\n").split(b"\n") if utf8 else []
     assert [row.line for row in rows] == list(range(1, len(lines) + 1))
     assert all(map(whole, rows))
@@ -115,8 +123,8 @@ def csv_rows(raw: bytes) -> None:
     label_column, text_column = CSV_COLUMNS[number % len(CSV_COLUMNS)]
     settings = CLEAN | {"format": "csv", "label_column": label_column, "text_column": text_column}
     with suppress(UserError):
-        rows = list(rows_of(raw, Clean.model_validate(settings)))
-        raw = as_utf8(raw)
+        rows = all_rows(raw, Clean.model_validate(settings))
+        raw = as_utf8(as_file(raw)).read()
         lines = list(io.StringIO(raw.decode("utf-8", errors="surrogateescape"), newline=""))
         records = sum(map(bool, csv.reader(lines)))  # blank lines are no rows
         header = isinstance(label_column, str) or isinstance(text_column, str)
@@ -127,8 +135,8 @@ def csv_rows(raw: bytes) -> None:
         assert all(map(whole, rows))
 
 
-def cleaned(raw: bytes) -> tuple[list[Row], Clean]:
-    """Return the rows of a TSV after the first byte, and the settings that this byte stands for."""
+def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
+    """Return what is kept of the TSV after the first byte, and the settings that this byte stands for."""
     number, raw = knob(raw)
     changes = {
         "lowercase": bool(number & 1),
@@ -137,27 +145,33 @@ def cleaned(raw: bytes) -> tuple[list[Row], Clean]:
         "remove_pattern": r"[0-9]+|ab" if number & 8 else "",
     }
     settings = Clean.model_validate(CLEAN | changes)
-    return [] if unmarked(raw) is None else list(rows_of(raw, settings)), settings
+    raw = b"" if unmarked(raw) is None else raw
+    kept, rejected = io.BytesIO(), io.BytesIO()
+    tally = clean(as_file(raw), settings, kept, rejected)
+    assert tally.rows == len(all_rows(raw, settings))
+    assert tally.rejected == rejected.getvalue().count(b"\n")
+    return kept.getvalue(), tally, settings
 
 
 def clean_rows(raw: bytes) -> None:
     """Check that each row is kept, a duplicate or rejected, and that a text kept would be left as it is."""
-    rows, settings = cleaned(raw)
-    kept, rejected, duplicates = clean(rows, settings)
-    assert len(rows) == len(kept) + len(rejected) + duplicates
-    texts = [text for _, text in kept]
-    assert not duplicates or settings.duplicates == "drop"
+    kept, tally, settings = cleaned(raw)
+    labels, texts = columns(kept.decode("utf-8"))
+    assert tally.labels == Counter(labels)
+    assert tally.rows == len(texts) + tally.rejected + tally.duplicates
+    assert not tally.duplicates or settings.duplicates == "drop"
     assert settings.duplicates == "keep" or len(texts) == len(set(texts))
     if not settings.remove_pattern:
         assert [normalise(text, settings) for text in texts] == texts
 
 
 def messages(raw: bytes) -> None:
-    """Check that the messages kept are read as they are written."""
-    kept, _, _ = clean(*cleaned(raw))
-    with file_of(b"") as path:
-        write_messages(path, kept)
-        assert read_messages(path) == kept
+    """Check that the messages kept are read as they are written, each on a line of its own."""
+    kept, tally, _ = cleaned(raw)
+    with file_of(kept) as path:
+        read = read_messages(path)
+    assert len(read) == tally.rows - tally.rejected - tally.duplicates
+    assert "".join(f"{label}\t{text}\n" for label, text in read).encode("utf-8") == kept
 
 
 def tokens(raw: bytes) -> None:
@@ -181,16 +195,20 @@ def vocabulary(raw: bytes) -> None:
 
 
 def vectors(raw: bytes) -> None:
-    """Check that the ids of documents decode to their tokens."""
+    """Check that the ids of messages decode to their tokens."""
     number, raw = knob(raw)
-    documents = [tokenize(line, "word" if number & 1 else "rich") for line in text_of(raw).split("\n")]
-    labels = [("ham", "spam")[len(document) % 2] for document in documents]
-    rows, counts = vectorize(documents, labels, ["ham", "spam"])
-    known = [token for token, _ in ranked(counts)]
-    found = [known[number] for number in rows.tokens]
-    starts = rows.offsets.tolist()
-    assert [found[start:end] for start, end in pairwise(starts)] == documents
-    assert rows.labels.tolist() == [len(document) % 2 for document in documents]
+    tokenizer: Tokenizer = "word" if number & 1 else "rich"
+    texts = text_of(raw).split("\n")
+    labels = [("ham", "spam")[len(text) % 2] for text in texts]
+    lines = [f"{label}\t{text}\n".encode() for label, text in zip(labels, texts, strict=True)]
+    half = len(lines) // 2
+    file = io.BytesIO()
+    found = vectorize([b"".join(lines[:half]), b"".join(lines[half:])], tokenizer, file)
+    tokens = [found.tokens[number] for number in np.frombuffer(file.getvalue(), "<i4", offset=NPY_HEADER)]
+    assert [tokens[start:end] for start, end in pairwise(found.offsets.tolist())] == [
+        tokenize(text, tokenizer) for text in texts
+    ]
+    assert [found.classes[number] for number in found.labels] == labels
 
 
 def ragged_rows(raw: bytes) -> None:

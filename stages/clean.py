@@ -6,22 +6,27 @@ Writes  data/clean/messages.tsv (label, tab, text), data/clean/rejected.tsv (lin
 Run     python -m stages.clean
 """
 
-import codecs
+import io
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from functools import partial
+from typing import IO, Annotated, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn import params, paths
+from textrnn.corpus import Batch, batches, rows_of
+from textrnn.digests import Digests, digests, firsts
 from textrnn.errors import UserError, run
-from textrnn.files import write_metrics, write_text
+from textrnn.files import replacing, write_metrics
 from textrnn.labels import Positive, class_names
-from textrnn.messages import write_messages
 from textrnn.normalise import Normalisation, normalise
-from textrnn.progress import progress
-from textrnn.rows import Row, csv_rows, tsv_rows
+from textrnn.numbering import numbers, places
+from textrnn.progress import counter
+from textrnn.rows import Row
+from textrnn.workers import ordered
 
 Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
 
@@ -36,79 +41,120 @@ class Clean(Normalisation):
     max_rejected_share: float = Field(ge=0, le=1)
 
 
-def clean(rows: list[Row], settings: Clean) -> tuple[list[tuple[str, str]], list[Row], int]:
-    """Return the (label, text) pairs kept, the rows rejected, and the number of duplicates dropped.
+class Cleaned(NamedTuple):
+    """What came of a batch: the messages as lines of messages.tsv, and the rows rejected."""
+
+    lines: bytes
+    lengths: NDArray[np.int64]  # of each line, in bytes
+    digests: Digests  # of each text, where duplicates are to be dropped
+    labels: list[str]
+    rejected: list[Row]
+
+
+class Tally(NamedTuple):
+    """What was counted."""
+
+    rows: int
+    duplicates: int
+    rejected: int
+    first: Row | None  # of those rejected
+    labels: Counter[str]  # of the messages kept
+
+
+def cleaned(batch: Batch, settings: Clean) -> Cleaned:
+    """Return what comes of a batch, duplicates included."""
+    labels, texts, rejected = [], [], []
+    for row in rows_of(batch, settings.label_column, settings.text_column):
+        if row.reason:
+            rejected.append(row)
+        else:
+            labels.append(row.label)
+            texts.append(normalise(row.text, settings).encode("utf-8"))
+    lines = [b"%s\t%s\n" % (label.encode("utf-8"), text) for label, text in zip(labels, texts, strict=True)]
+    lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+    told_apart = digests(texts if settings.duplicates == "drop" else [])
+    return Cleaned(b"".join(lines), lengths, told_apart, labels, rejected)
+
+
+def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejected: IO[bytes]) -> Tally:
+    """Write the messages kept and the rows rejected.
 
     A duplicate has the text of an earlier row, once normalised; the earlier row is the one kept.
     """
-    rejected = [row for row in rows if row.reason]
-    messages = [(row.label, normalise(row.text, settings)) for row in rows if not row.reason]
-    kept = messages
-    if settings.duplicates == "drop":
-        first: dict[str, str] = {}
-        for label, text in messages:
-            first.setdefault(text, label)
-        kept = [(label, text) for text, label in first.items()]
-    return kept, rejected, len(messages) - len(kept)
+    parts: list[Cleaned] = []  # without their lines
+    labels = numbers()
+    label_of = [np.zeros(0, np.int64)]
+    first = None
+    refused = 0
+    with counter("clean", "row") as bar:
+        some = batches(corpus, settings.format, settings.label_column, settings.text_column)
+        for part in ordered(partial(cleaned, settings=settings), some):
+            messages.write(part.lines)
+            rejected.write("".join(f"{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))
+            first = first or next(iter(part.rejected), None)
+            refused += len(part.rejected)
+            label_of.append(places(part.labels, labels))
+            parts.append(part._replace(lines=b"", labels=[], rejected=[]))
+            bar.update(len(part.lengths) + len(part.rejected))
+    label_ids = np.concatenate(label_of)
+    kept = np.ones(len(label_ids), np.bool_)
+    if settings.duplicates == "drop" and parts:
+        kept = firsts(np.concatenate([part.digests for part in parts])) == np.arange(len(kept))
+    drop(messages, [part.lengths for part in parts], kept)
+    counts = np.bincount(label_ids[kept], minlength=len(labels)).tolist()
+    found = Counter({label: count for label, count in zip(labels, counts, strict=True) if count})
+    return Tally(len(kept) + refused, int(np.sum(~kept)), refused, first, found)
 
 
-def check(rows: list[Row], rejected: list[Row], limit: float) -> None:
-    """Raise UserError when more than a share of `limit` of the rows was rejected."""
-    if rejected and len(rejected) / len(rows) > limit:  # 0.29 * 100 is less than 29, and 29 / 100 is 0.29
-        first = rejected[0]
+def drop(file: IO[bytes], lengths: list[NDArray[np.int64]], kept: NDArray[np.bool_]) -> None:
+    """Move the lines that are kept together, and cut off what is left after them.
+
+    `lengths` are those of the lines, in bytes, in parts of which one is read at a time.
+    """
+    if kept.all():
+        return
+    row = start = end = 0
+    for part in lengths:
+        file.seek(start)
+        content = np.frombuffer(file.read(int(part.sum())), np.uint8)
+        start += len(content)
+        file.seek(end)
+        end += file.write(content[np.repeat(kept[row : row + len(part)], part)].tobytes())
+        row += len(part)
+    file.truncate(end)
+
+
+def check(tally: Tally, limit: float) -> None:
+    """Raise UserError when there was no row, or more than a share of `limit` of them was rejected."""
+    if not tally.rows:
+        raise UserError("expected a row or more in data/raw/corpus, found none: check download.source")
+    if tally.first and tally.rejected / tally.rows > limit:  # 0.29 * 100 is less than 29, and 29 / 100 is 0.29
         raise UserError(
-            f"expected at most {limit:.2%} of the rows of data/raw/corpus to be rejected, found {len(rejected)} of "
-            f"{len(rows)}. The first is line {first.line}: {first.reason}. Mend them (data/clean/rejected.tsv "
-            "lists all), set clean.format and the columns as the file has them, or raise clean.max_rejected_share"
+            f"expected at most {limit:.2%} of the rows of data/raw/corpus to be rejected, found {tally.rejected} of "
+            f"{tally.rows}. The first is line {tally.first.line}: {tally.first.reason}. Mend them "
+            "(data/clean/rejected.tsv lists all), set clean.format and the columns as the file has them, or raise "
+            "clean.max_rejected_share"
         )
-
-
-def as_utf8(raw: bytes) -> bytes:
-    """Return the corpus without a byte order mark, and in UTF-8 if the mark says UTF-16, as spreadsheets write it."""
-    if not raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return raw.removeprefix(codecs.BOM_UTF8)
-    try:
-        return raw.decode("utf-16").encode("utf-8")
-    except UnicodeError as error:
-        raise UserError(f"data/raw/corpus: expected UTF-16, as its first two bytes say, found none: {error}") from None
-
-
-def rows_of(raw: bytes, settings: Clean) -> Iterator[Row]:
-    """Return the rows of a corpus in the format that the settings name."""
-    raw = as_utf8(raw)
-    label_column, text_column = settings.label_column, settings.text_column
-    if label_column == text_column:
-        raise UserError(
-            f"params.yaml: expected two columns, found {label_column!r} for clean.label_column and text_column"
-        )
-    if settings.format == "csv":
-        return csv_rows(raw, label_column, text_column)
-    if isinstance(label_column, int) and isinstance(text_column, int):
-        return tsv_rows(raw, label_column, text_column) if raw else iter(())
-    raise UserError("params.yaml: expected clean.label_column and clean.text_column as positions for format tsv")
 
 
 def main() -> None:
     """Run the stage."""
     settings = params.load("clean", Clean)
     positive = params.load("evaluate", Positive, part=True)
-    rows = list(progress(rows_of(paths.CORPUS.read_bytes(), settings), "read", "row"))
-    if not rows:
-        raise UserError("expected a row or more in data/raw/corpus, found none: check download.source")
-    messages, rejected, duplicates = clean(rows, settings)
-    labels = Counter(label for label, _ in messages)
-    write_text(paths.REJECTED, "".join(f"{row.line}\t{row.reason}\n" for row in rejected))
-    check(rows, rejected, settings.max_rejected_share)
-    class_names(labels, positive)
-    write_messages(paths.MESSAGES, messages)
+    with replacing(paths.MESSAGES) as messages:
+        with paths.CORPUS.open("rb") as corpus, replacing(paths.REJECTED) as rejected:
+            tally = clean(corpus, settings, messages, rejected)
+        check(tally, settings.max_rejected_share)
+        class_names(tally.labels, positive)
+    kept = tally.labels.total()
     write_metrics(
         paths.METRICS / "clean.json",
         {
-            "rows": len(rows),
-            "kept": len(messages),
-            "duplicates": duplicates,
-            "rejected": len(rejected),
-            "spam_share": labels[positive.positive_label] / len(messages),
+            "rows": tally.rows,
+            "kept": kept,
+            "duplicates": tally.duplicates,
+            "rejected": tally.rejected,
+            "spam_share": tally.labels[positive.positive_label] / kept,
         },
     )
 

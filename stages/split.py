@@ -11,10 +11,8 @@ Writes  data/split/{train,validation,test}/ (groups.npy beside the rows: which o
 Run     python -m stages.split
 """
 
-import hashlib
 import math
 import sys
-from collections import Counter, defaultdict
 from typing import Literal
 
 import numpy as np
@@ -22,13 +20,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn import params, paths, ragged
+from textrnn.blocks import blocks
 from textrnn.errors import UserError, run
-from textrnn.files import write_array, write_metrics
-from textrnn.folds import commonest
+from textrnn.files import opened, read_table, write_array, write_metrics
+from textrnn.folds import commonest_of
+from textrnn.grouping import Groups, groups
 from textrnn.labels import Positive
-from textrnn.messages import read_messages
 from textrnn.params import Section
-from textrnn.templates import families, template
 
 SIDES = ("test", "validation", "train")  # in the order in which they are filled
 
@@ -40,21 +38,6 @@ class Split(Section):
     test_share: float = Field(gt=0, lt=1)
     validation_share: float = Field(ge=0, lt=1)
     keep_together: Literal["none", "duplicates", "templates"]
-
-
-def group_keys(messages: list[tuple[str, str]], keep_together: str) -> list[str]:
-    """Return a key for each (label, text): rows with the same key belong together."""
-    texts = [text for _, text in messages]
-    if keep_together == "templates":
-        return families(texts)
-    if keep_together == "duplicates":
-        return texts
-    seen: Counter[tuple[str, str]] = Counter()
-    keys = []
-    for message in messages:
-        seen[message] += 1
-        keys.append(f"{message[0]}\t{message[1]}\t{seen[message]}")  # equal rows are interchangeable
-    return keys
 
 
 def quotas(sizes: list[int], share: float) -> list[int]:
@@ -71,57 +54,58 @@ def quotas(sizes: list[int], share: float) -> list[int]:
     return counts
 
 
-def assign(keys: list[str], labels: NDArray[np.int8], settings: Split) -> list[str]:
-    """Return the side of each row.
+def assign(together: Groups, labels: NDArray[np.int8], settings: Split) -> NDArray[np.int8]:
+    """Return the side of each row, as its place in SIDES.
 
     The groups of each stratum (a group's stratum is its commonest label) are taken in the order of a
-    seeded hash of their keys, and given whole to the first side whose quota still has room for them.
+    seeded hash of what they share, and given whole to the first side whose quota still has room for them.
     """
-    members: defaultdict[str, list[int]] = defaultdict(list)
-    for row, key in enumerate(keys):
-        members[key].append(row)
-    strata: defaultdict[int, list[str]] = defaultdict(list)
-    for key, rows in members.items():
-        strata[commonest(labels[rows])].append(key)
-    sizes = [sum(len(members[key]) for key in strata[label]) for label in sorted(strata)]
-    wanted = {"test": quotas(sizes, settings.test_share), "validation": quotas(sizes, settings.validation_share)}
-    sides = [""] * len(keys)
-    for place, label in enumerate(sorted(strata)):
-        room = {side: wanted[side][place] for side in wanted} | {"train": len(keys)}
-        for key in sorted(strata[label], key=lambda key: (seeded_hash(settings.seed, key), key)):
-            side = next(side for side in SIDES if room[side] >= len(members[key]))
-            room[side] -= len(members[key])
-            for row in members[key]:
-                sides[row] = side
-    return sides
+    sizes = np.bincount(together.numbers, minlength=len(together.order))
+    strata = commonest_of(together.numbers, labels, len(sizes))
+    # Stable: of equal hashes, the group first by the alphabet is the first.
+    order = np.lexsort((together.order[:, 1], together.order[:, 0], strata))
+    present, starts = np.unique(strata[order], return_index=True)
+    totals = [int(sizes[strata == label].sum()) for label in present]
+    wanted = [quotas(totals, settings.test_share), quotas(totals, settings.validation_share), totals]
+    sides = np.empty(len(sizes), np.int8)
+    for some, *room in zip(np.split(order, starts[1:]) if len(order) else [], *wanted, strict=True):
+        sides[some] = filled(sizes[some], room)
+    return sides[together.numbers]
 
 
-def seeded_hash(seed: int, key: str) -> bytes:
-    """Return 32 bytes that order the keys in a way which differs for each seed."""
-    return hashlib.sha256(f"{seed}\t{key}".encode()).digest()
+def filled(sizes: NDArray[np.int64], room: list[int]) -> NDArray[np.int8]:
+    """Return for each group, in their order, the first side that has room for it."""
+    left = list(room)
+    sides = bytearray()
+    for size in sizes:
+        side = 0
+        while left[side] < size:
+            side += 1
+        left[side] -= size
+        sides.append(side)
+    return np.frombuffer(sides, np.int8)
 
 
-def twins(texts: list[str], near: list[str], sides: NDArray[np.str_]) -> dict[str, int]:
-    """Return how many test rows have a twin outside the test part, under each notion of a twin.
-
-    `near` are the texts' families.
-    """
-    notions = {"same_text": texts, "same_template": [template(text) for text in texts], "near_template": near}
+def twins(together: Groups, sides: NDArray[np.int8]) -> dict[str, int]:
+    """Return how many test rows have a twin outside the test part, under each notion of a twin."""
+    notions = {"same_text": together.texts, "same_template": together.templates, "near_template": together.families}
+    in_test = sides == SIDES.index("test")
     counts = {}
-    for name, keys in notions.items():
-        seen = {key for key, side in zip(keys, sides, strict=True) if side != "test"}
-        counts[name] = sum(key in seen for key, side in zip(keys, sides, strict=True) if side == "test")
+    for name, numbers in notions.items():
+        outside = np.zeros(len(sides), np.bool_)
+        outside[numbers[~in_test]] = True
+        counts[name] = int(np.sum(outside[numbers[in_test]]))
     return counts
 
 
-def check(parts: dict[str, ragged.Rows], classes: int, settings: Split) -> None:
+def check(labels: dict[str, NDArray[np.int8]], classes: int, settings: Split) -> None:
     """Raise UserError when a side that was asked for lacks one of the labels."""
-    for side, rows in parts.items():
-        found = len(np.unique(rows.labels))
-        if found < classes and (side != "validation" or settings.validation_share):
+    for side, found in labels.items():
+        if len(np.unique(found)) < classes and (side != "validation" or settings.validation_share):
             raise UserError(
-                f"expected every one of the {classes} labels among the {side} rows, found {found} in {len(rows.rows)} "
-                "rows: change the shares in section split of params.yaml, or give more rows of the rare labels"
+                f"expected every one of the {classes} labels among the {side} rows, found {len(np.unique(found))} in "
+                f"{len(found)} rows: change the shares in section split of params.yaml, or give more rows of the rare "
+                "labels"
             )
 
 
@@ -131,30 +115,29 @@ def main() -> None:
     if settings.test_share + settings.validation_share >= 1:
         raise UserError("params.yaml: expected split.test_share + split.validation_share below 1: nothing is left")
     positive = params.load("evaluate", Positive, part=True)
-    messages = read_messages(paths.MESSAGES)
-    everything = ragged.load(paths.VECTORS)
-    keys = group_keys(messages, settings.keep_together)
-    sides = np.array(assign(keys, everything.labels, settings))
-    parts = {side: ragged.take(everything, np.flatnonzero(sides == side)) for side in SIDES}
-    texts = [text for _, text in messages]
-    near = keys if settings.keep_together == "templates" else families(texts)
-    names = sorted({label for label, _ in messages})
-    check(parts, len(names), settings)
-    numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
-    groups = np.array([numbers[key] for key in keys], np.int64)
+    with opened(paths.MESSAGES) as messages:
+        all_labels = ragged.load(paths.VECTORS).labels
+        folder = paths.TRAIN.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        together = groups(blocks(messages), settings.keep_together, settings.seed, folder)
+    names = [name for name, _ in read_table(paths.VECTORS / "classes.tsv")]
+    sides = assign(together, all_labels, settings)
+    rows = {side: np.flatnonzero(sides == number) for number, side in enumerate(SIDES)}
+    labels = {side: all_labels[rows[side]] for side in SIDES}
+    check(labels, len(names), settings)
     for directory in (paths.TRAIN, paths.VALIDATION, paths.TEST):
-        part = parts[directory.name]
-        ragged.save(directory, part)
-        write_array(directory / "groups.npy", groups[part.rows])
-    spam = {side: float(np.mean(rows.labels == names.index(positive.positive_label))) if len(rows.rows) else 0.0
-            for side, rows in parts.items()}  # fmt: skip
+        chosen = rows[directory.name]
+        ragged.save_chosen(directory, paths.VECTORS, chosen)
+        write_array(directory / "groups.npy", together.numbers[chosen].astype(np.int64))
+    spam = {side: float(np.mean(found == names.index(positive.positive_label))) if len(found) else 0.0
+            for side, found in labels.items()}  # fmt: skip
     write_metrics(
         paths.METRICS / "split.json",
-        {side: len(rows.rows) for side, rows in parts.items()}
+        {side: len(found) for side, found in labels.items()}
         | {
             "spam_share": spam,
-            "groups": len(numbers),
-            "test_twins": twins(texts, near, sides),
+            "groups": len(together.order),
+            "test_twins": twins(together, sides),
         },
     )
 

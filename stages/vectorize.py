@@ -10,43 +10,96 @@ Run     python -m stages.vectorize
 
 import sys
 from collections import Counter
-from itertools import chain
+from collections.abc import Iterable
+from functools import partial
+from typing import IO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textrnn import params, paths, ragged
+from textrnn.blocks import BLOCK, blocks
 from textrnn.errors import run
-from textrnn.files import write_metrics
+from textrnn.files import HEADER, opened, replacing, write_array, write_header, write_metrics
 from textrnn.labels import Positive, class_names
-from textrnn.messages import read_messages
-from textrnn.progress import progress
-from textrnn.tokenizers import tokenize
-from textrnn.vocabulary import Vectorize, ranked, write_counts
+from textrnn.messages import columns
+from textrnn.numbering import Numbered, numbered, numbers, places
+from textrnn.progress import counter
+from textrnn.tokenizers import Tokenizer, tokenize
+from textrnn.vocabulary import Vectorize, write_counts
+from textrnn.workers import ordered
 
 
-def vectorize(documents: list[list[str]], labels: list[str], names: list[str]) -> tuple[ragged.Rows, Counter[str]]:
-    """Return the documents as rows of token ids, and how often each token occurs in the corpus."""
-    counts = Counter(chain.from_iterable(documents))
-    ids = {token: number for number, (token, _) in enumerate(ranked(counts))}
-    lengths = [len(document) for document in documents]
-    rows = ragged.Rows(
-        tokens=np.fromiter((ids[token] for document in documents for token in document), np.int32, sum(lengths)),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        labels=np.array([names.index(label) for label in labels], np.int8),
-        rows=np.arange(len(documents), dtype=np.int64),
-    )
-    return rows, counts
+class Vectors(NamedTuple):
+    """What is known of messages whose tokens have been written."""
+
+    offsets: NDArray[np.int64]
+    labels: NDArray[np.int64]  # of each message, the place of its label in `classes`
+    classes: list[str]  # in the order in which they come first
+    tokens: list[str]  # the distinct tokens: a token's place is its id
+    counts: NDArray[np.int64]  # how often each occurs
 
 
-def summary(rows: ragged.Rows, counts: Counter[str], settings: Vectorize) -> dict[str, float]:
+def tokenized(block: bytes, tokenizer: Tokenizer) -> tuple[list[str], Numbered]:
+    """Return the labels, and the texts as tokens, of some lines of messages.tsv."""
+    labels, texts = columns(block.decode("utf-8"))
+    return labels, numbered(texts, partial(tokenize, tokenizer=tokenizer))
+
+
+def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> Vectors:
+    """Write the tokens of messages as an array of ids, int32. `lines` are those of messages.tsv, some at a time.
+
+    The ids of tokens, by falling count and then by token, are known only at the end. Until then, the file holds
+    numbers by the order in which the tokens came first.
+    """
+    tokens, classes = numbers(), numbers()
+    counts = np.zeros(0, np.int64)
+    labels, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    file.write(bytes(HEADER))
+    with counter("tokenize", "message") as bar:
+        for names, part in ordered(partial(tokenized, tokenizer=tokenizer), lines):
+            at = places(part.words, tokens)
+            counts = np.concatenate([counts, np.zeros(len(tokens) - len(counts), np.int64)])
+            counts[at] += np.bincount(part.numbers, minlength=len(at))
+            file.write(at.astype("<i4")[part.numbers].tobytes())
+            labels.append(places(names, classes))
+            lengths.append(part.lengths)
+            bar.update(len(names))
+    offsets = ragged.offsets_of(np.concatenate(lengths))
+    known, order = ranked_places(tokens, counts)
+    renumber(file, order)
+    file.seek(0)
+    write_header(file, np.int32, int(offsets[-1]))
+    return Vectors(offsets, np.concatenate(labels), list(classes), known, counts[order])
+
+
+def ranked_places(tokens: dict[str, int], counts: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the tokens by falling count and then by token, and their numbers in this order."""
+    known = sorted(tokens)
+    at = np.fromiter(map(tokens.__getitem__, known), np.int64, len(known))
+    order = np.argsort(-counts[at], kind="stable")
+    return [known[place] for place in order], at[order]
+
+
+def renumber(file: IO[bytes], order: NDArray[np.int64]) -> None:
+    """Replace each number in the file by its place in `order`."""
+    ids = np.empty(len(order), "<i4")
+    ids[order] = np.arange(len(order))
+    at = HEADER
+    file.seek(at)
+    while block := file.read(4 * BLOCK):  # four bytes each
+        file.seek(at)
+        at += file.write(ids[np.frombuffer(block, "<i4")].tobytes())
+        file.seek(at)
+
+
+def summary(vectors: Vectors, settings: Vectorize) -> dict[str, float]:
     """Return the metrics. Words are counted in whole messages, before any is truncated."""
-    kept = sum(count > settings.min_word_frequency for count in counts.values())
-    lengths = np.diff(rows.offsets)
     return {
-        "vocabulary_size": kept + 1,  # the unknown word is one too
-        "distinct_tokens": len(counts),
-        "tokens": len(rows.tokens),
-        "truncated_share": float(np.mean(lengths > settings.max_sequence_length)),
+        "vocabulary_size": int(np.sum(vectors.counts > settings.min_word_frequency)) + 1,  # the unknown word is one too
+        "distinct_tokens": len(vectors.tokens),
+        "tokens": int(vectors.offsets[-1]),
+        "truncated_share": float(np.mean(np.diff(vectors.offsets) > settings.max_sequence_length)),
     }
 
 
@@ -54,14 +107,17 @@ def main() -> None:
     """Run the stage."""
     settings = params.load("vectorize", Vectorize)
     positive = params.load("evaluate", Positive, part=True)
-    messages = read_messages(paths.MESSAGES)
-    labels = Counter(label for label, _ in messages)
-    documents = [tokenize(text, settings.tokenizer) for _, text in progress(messages, "tokenize", "message")]
-    rows, counts = vectorize(documents, [label for label, _ in messages], class_names(labels, positive))
-    ragged.save(paths.VECTORS, rows)
-    write_counts(paths.VECTORS / "vocabulary.tsv", ranked(counts))
+    with opened(paths.MESSAGES) as messages, replacing(paths.VECTORS / "tokens.npy") as file:
+        vectors = vectorize(blocks(messages), settings.tokenizer, file)
+        labels = Counter(dict(zip(vectors.classes, np.bincount(vectors.labels).tolist(), strict=True)))
+        names = class_names(labels, positive)
+    label_ids = np.array([names.index(label) for label in vectors.classes], np.int8)
+    write_array(paths.VECTORS / "offsets.npy", vectors.offsets)
+    write_array(paths.VECTORS / "labels.npy", label_ids[vectors.labels])
+    write_array(paths.VECTORS / "rows.npy", np.arange(len(vectors.labels), dtype=np.int64))
+    write_counts(paths.VECTORS / "vocabulary.tsv", zip(vectors.tokens, vectors.counts.tolist(), strict=True))
     write_counts(paths.VECTORS / "classes.tsv", sorted(labels.items()))
-    write_metrics(paths.METRICS / "vectorize.json", summary(rows, counts, settings))
+    write_metrics(paths.METRICS / "vectorize.json", summary(vectors, settings))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """A checkpoint comes back as it was saved, or not at all."""
 
-import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -172,19 +170,24 @@ def test_where_the_data_lies_and_how_old_it_is_does_not_matter(files: list[Path]
 
 
 @pytest.mark.parametrize("package", ["textrnn", "stages"])
-def test_another_line_of_a_loaded_module_gives_another_fingerprint(
+def test_another_line_of_a_module_that_train_imports_gives_another_fingerprint(
     files: list[Path], workspace: Workspace, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    code = workspace.root / package / "cells.py"
-    code.parent.mkdir()
+    project = workspace.root / "project"
+    for name in ("stages", "textrnn"):
+        (project / name).mkdir(parents=True)
+        (project / name / "__init__.py").touch()
+    code = project / package / "cells.py"
     code.write_text("units = 4\n")
-    before = checkpoint.fingerprint("", files)
-    module = ModuleType("cells")
-    module.__file__ = str(code)
-    monkeypatch.setitem(sys.modules, f"{package}.cells", module)
-    loaded = checkpoint.fingerprint("", files)
+    train = project / "stages/train.py"
+    train.touch()
+    monkeypatch.setattr(provenance, "CODE", project)
+    found = [checkpoint.fingerprint("", files)]
+    train.write_text(f"def main():\n    from {package} import cells\n")
+    found.append(checkpoint.fingerprint("", files))
     code.write_text("units = 8\n")
-    assert len({before, loaded, checkpoint.fingerprint("", files)}) == 3
+    found.append(checkpoint.fingerprint("", files))
+    assert len(set(found)) == 3
 
 
 @pytest.mark.parametrize("package", provenance.PACKAGES)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from stages import clean
 from tests.workspace import Workspace
 from textrnn import paths
-from textrnn.files import read_table
-from textrnn.messages import read_messages, write_messages
+from textrnn.files import read_table, write_text
+from textrnn.messages import read_messages
 from textrnn.normalise import Normalisation, normalise
 from textrnn.rows import csv_rows, tsv_rows
 
@@ -104,7 +104,7 @@ def test_every_row_of_any_csv_is_kept_or_a_duplicate_or_rejected(workspace: Work
 
 @given(st.lists(st.tuples(st.sampled_from(["ham", "spam"]), TEXTS.filter(str.strip))))
 def test_a_csv_gives_back_the_very_texts_that_were_written(messages: list[tuple[str, str]]) -> None:
-    rows = list(csv_rows(as_csv(messages).encode(), 0, 1))
+    rows = list(csv_rows(io.BytesIO(as_csv(messages).encode()), 0, 1))
     assert [(row.label, row.text, row.reason) for row in rows] == [(label, text, "") for label, text in messages]
 
 
@@ -195,7 +195,7 @@ def test_a_csv_text_may_be_longer_than_128_kib(workspace: Workspace) -> None:
 
 
 def test_a_small_csv_does_not_lower_the_limit_of_other_readers() -> None:
-    assert len(list(csv_rows(GOOD_CSV.encode(), 0, 1))) == 2
+    assert len(list(csv_rows(io.BytesIO(GOOD_CSV.encode()), 0, 1))) == 2
     assert csv.field_size_limit() >= 128 * 1024
 
 
@@ -275,7 +275,7 @@ def test_a_rejected_csv_row_is_named_by_the_line_on_which_it_begins(workspace: W
 def test_no_lone_surrogate_comes_out_of_any_bytes(noise: bytes) -> None:
     for rows in (
         tsv_rows(b"ham\t" + noise, 0, 1),
-        csv_rows(b'ham,"' + noise.replace(b'"', b"") + b'"', 0, 1),
+        csv_rows(io.BytesIO(b'ham,"' + noise.replace(b'"', b"") + b'"'), 0, 1),
     ):
         for row in rows:
             (row.label + row.text).encode("utf-8")  # raises if there is one
@@ -504,7 +504,7 @@ def test_messages_are_bytes_of_label_tab_text_and_line_feed(workspace: Workspace
 @example([("ham", "\ttabs\t\there\t"), ("spam", ""), ("ham", "\u2028\x85\x0c\x1c")])
 def test_messages_are_read_as_they_were_written(tmp_path: Path, messages: list[tuple[str, str]]) -> None:
     messages = [(label, text.replace("\n", " ")) for label, text in messages]
-    write_messages(tmp_path / "messages.tsv", messages)
+    write_text(tmp_path / "messages.tsv", lines(messages))
     assert read_messages(tmp_path / "messages.tsv") == messages
 
 

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+import psutil
 import pytest
 
 from bench.kills import STAGES, Undisturbed, committed, forget, kill, leftovers, started
@@ -185,16 +186,23 @@ LIBRARIES = {
     "clean": ["pydantic_core"],
     "vectorize": ["_multiarray_umath", "pydantic_core"],
     "split": ["_multiarray_umath", "pydantic_core"],
-    "train": ["libtensorflow"],
+    "train": ["pydantic_core", "libtensorflow"],
     "evaluate": ["_multiarray_umath", "onnxruntime_pybind11_state"],
     "plot": ["_multiarray_umath", "ft2font"],
 }
 
 
 def wait_for_library(process: subprocess.Popen[str], name: str) -> None:
-    """Wait until the process has loaded a library."""
-    maps = Path(f"/proc/{process.pid}/maps")
-    wait_for(lambda: process.poll() is not None or name in maps.read_text())
+    """Wait until the process, or one that it has started, has loaded a library."""
+
+    def loaded() -> bool:
+        try:
+            family = [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
+            return any(name in Path(f"/proc/{one.pid}/maps").read_text() for one in family)
+        except (psutil.Error, OSError):  # it has ended
+            return False
+
+    wait_for(lambda: process.poll() is not None or loaded())
     assert process.poll() is None
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from fuzz import targets
 from fuzz.targets import HEADER, MEMBER, TARGETS, Target, numpy_file, zipped
+from stages.clean import Tally
 from textrnn.errors import UserError
 from textrnn.paths import ROOT
 
@@ -92,14 +94,14 @@ HI = b"\0ham\thi 12345\n"
         ("tsv_rows", "rows_of", nothing, HI),
         ("tsv_rows", "rows_of", refused, HI),
         ("csv_rows", "rows_of", nothing, b"\0ham,hi\n"),
-        ("clean", "clean", lambda _rows, _settings: ([], [], 0), HI),
+        ("clean", "clean", lambda *_: Tally(0, 0, 0, None, Counter()), HI),
         ("clean", "normalise", lambda text, _: text + " ", HI),
         ("messages", "read_messages", nothing, HI),
         ("tokenize", "tokenize", nothing, HI),
         ("tokenize", "tokenize", lambda text, _: [text], HI),
         ("tokenize", "tokenize", lambda text, _: ["x" * len(word) for word in text.split()], HI),
         ("vocabulary", "read_tokens", nothing, HI),
-        ("vectorize", "ranked", lambda counts: [("x", 1)] * len(counts), HI),
+        ("vectorize", "tokenize", lambda text, _: [text], HI),
         ("subwords", "subwords.features", lambda _, buckets: [0, 1, 1, buckets], HI),
         ("subwords", "subwords.features", lambda _, buckets: [buckets] * 41, HI),
         ("ragged", "ragged.take", lambda rows, _: rows, b"ab\nc"),

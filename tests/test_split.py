@@ -1,6 +1,7 @@
 """split: every row on one side, stratified and seeded, and what belongs together kept together."""
 
 import re
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stages import split, vectorize
+from tests import plain
 from tests.recipes import rows_of
 from tests.workspace import Workspace
 from textrnn import paths, ragged
 from textrnn.folds import commonest
+from textrnn.grouping import groups
 from textrnn.templates import families, template
 
 Messages = list[tuple[str, str]]
@@ -69,7 +72,9 @@ def sides_of(messages: Messages, **changes: Any) -> list[str]:
     settings = chosen(**changes)
     names = sorted({label for label, _ in messages})
     labels = np.array([names.index(label) for label, _ in messages], np.int8)
-    return split.assign(split.group_keys(messages, settings.keep_together), labels, settings)
+    lines = "".join(f"{label}\t{text}\n" for label, text in messages).encode()
+    together = groups([lines] if lines else [], settings.keep_together, settings.seed, Path(tempfile.gettempdir()))
+    return [split.SIDES[number] for number in split.assign(together, labels, settings)]
 
 
 def parts_of(workspace: Workspace, messages: Messages, **changes: Any) -> dict[str, ragged.Rows]:
@@ -137,7 +142,7 @@ def test_each_directory_has_five_arrays_of_the_types_that_are_promised(workspace
 def test_rows_of_one_group_are_those_that_belong_together(workspace: Workspace, keep_together: str) -> None:
     messages = invented(400)
     parts = parts_of(workspace, messages, keep_together=keep_together)
-    keys = split.group_keys(messages, keep_together)
+    keys = plain.group_keys(messages, keep_together)
     pairs = {
         (keys[row], group)
         for name, part in parts.items()

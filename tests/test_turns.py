@@ -17,14 +17,14 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from textrnn import ensemble, machine, paths, ragged, turns
+from textrnn import ensemble, machine, paths, ragged, turns, workers
 from textrnn.batches import Encoder
 from textrnn.errors import run
 from tests.recipes import rows_of, small
 
 how, count, epochs, file = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 ensemble.CHECKPOINT, paths.MACHINE = file, file.with_name("machine.json")
-turns.processors = lambda: count
+workers.processors = lambda: count
 recipe = small(units=8, embedding_size=8, bidirectional=True, pooling="mean_max", subword_buckets=9, dropout=0.3,
                token_dropout=0.2, subword_dropout=0.2, epochs=epochs, ensemble=3, batch_size=6)
 random = np.random.default_rng(0)
@@ -105,7 +105,7 @@ def test_a_process_that_is_killed_ends_the_training_with_one_line(tmp_path: Path
     _, error = process.communicate(timeout=5)
     assert process.returncode == 1
     assert error.startswith(
-        "error: expected a process which trains to go on, found it ended with code -9: is there enough"
+        "error: expected the worker processes to live until all is done, found one ended with exit code -9"
     )
     assert error.count("\n") == 1
     assert not any(child.is_running() for child in children)

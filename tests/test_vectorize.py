@@ -1,5 +1,6 @@
 """vectorize: messages to integers and back, nothing lost, and what is measured on the way."""
 
+import io
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages import vectorize
+from tests import plain
 from tests.workspace import Workspace
 from textrnn import paths, ragged
 from textrnn.files import read_table
@@ -59,11 +61,28 @@ def test_the_order_of_tokens_does_not_depend_on_the_order_in_which_they_came(cou
     assert numbers == sorted(numbers)
 
 
-@given(DOCUMENTS)
-def test_ids_decode_to_the_very_documents(documents: list[list[str]]) -> None:
-    rows, counts = vectorize.vectorize(documents, ["b"] * len(documents), ["a", "b"])
-    assert decoded(rows, [token for token, _ in ranked(counts)]) == documents
-    assert counts == Counter(token for document in documents for token in document)
+@given(st.dictionaries(st.text(max_size=3), st.integers(1, 4)))
+def test_numbers_are_ranked_by_the_counts_of_their_tokens_and_then_by_those(counts: dict[str, int]) -> None:
+    expected = sorted(counts, key=lambda token: (-counts[token], token))
+    for tokens in (list(counts), list(reversed(counts))):
+        numbers = {token: number for number, token in enumerate(tokens)}
+        known, order = vectorize.ranked_places(numbers, np.array([counts[token] for token in tokens], np.int64))
+        assert known == expected
+        assert [tokens[number] for number in order] == expected
+
+
+@given(DOCUMENTS, st.integers(1, 4))
+@pytest.mark.parametrize("tokenizer", ["word", "rich"])
+def test_ids_decode_to_the_very_documents(tokenizer: Tokenizer, documents: list[list[str]], at_a_time: int) -> None:
+    texts = [" ".join(document) for document in documents]
+    lines = [f"b\t{text}\n".encode() for text in texts]
+    file = io.BytesIO()
+    blocks = [b"".join(lines[start : start + at_a_time]) for start in range(0, len(lines), at_a_time)]
+    found = vectorize.vectorize(blocks, tokenizer, file)
+    file.seek(0)
+    rows = ragged.Rows(np.load(file), found.offsets, np.zeros(0, np.int8), np.zeros(0, np.int64))
+    assert decoded(rows, found.tokens) == [tokenize(text, tokenizer) for text in texts]
+    assert list(zip(found.tokens, found.counts.tolist(), strict=True)) == plain.vocabulary(texts, tokenizer)
 
 
 @pytest.mark.parametrize("tokenizer", ["word", "rich"])

@@ -1,142 +1,154 @@
-"""Processes that share a stream out: the order of their results, and how they end."""
+"""Work in several processes: the results in order, and what becomes of one that fails, dies or is interrupted."""
 
-import io
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from textrnn import paths, workers
+from tests.test_pipeline import wait_for
+from tests.work import dies_at_nine, fails_at_seven, slower_at_first
+from textrnn import workers
 from textrnn.errors import UserError
+from textrnn.paths import ROOT
+
+ITEMS = range(40)
 
 
-def doubled() -> Callable[[list[int]], list[int]]:
-    """Return a function that takes longer for the pieces which come first."""
-
-    def work(piece: list[int]) -> list[int]:
-        time.sleep(max(0.0, 0.05 - piece[0] / 100))
-        return [2 * number for number in piece]
-
-    return work
-
-
-def failing(error: Exception) -> Callable[[list[int]], int]:
-    def work(piece: list[int]) -> int:
-        if piece[0] == 2:
-            raise error
-        return piece[0]
-
-    return work
-
-
-def stopped() -> Callable[[list[int]], int]:
-    """Return a function that ends its own process, as one without memory would be."""
-
-    def work(piece: list[int]) -> int:
-        if piece[0] == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return piece[0]
-
-    return work
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Iterator[io.FileIO]:
-    """Return a file, which always has something to read."""
-    (tmp_path / "file").touch()
-    with (tmp_path / "file").open("rb", 0) as file:
-        yield file
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all but the first item be worth processes."""
+    monkeypatch.setattr(workers, "LONG", 0)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_results_come_in_the_order_of_the_pieces_and_empty_pieces_are_left_out(source: io.FileIO, count: int) -> None:
-    pieces = [[number] * (number % 3) for number in range(40)]
-    found = list(workers.mapped(doubled, iter(pieces), source, count))
-    assert found == [[2 * number for number in piece] for piece in pieces if piece]
-    assert alive() == []
+def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(workers, "processors", lambda: count)
+    results = list(workers.ordered(slower_at_first, ITEMS))
+    assert [square for square, _ in results] == [number * number for number in ITEMS]
+    found = {process for _, process in results}
+    assert len(found) <= count + (count > 1), "the first item was done here"
+    assert os.getpid() in found
+    assert workers_left() == []
 
 
-def alive() -> list[psutil.Process]:
-    """Return the processes that work for this one."""
-    return [one for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())]
+def workers_left() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
 
 
-def test_no_pieces_have_no_results(source: io.FileIO) -> None:
-    assert list(workers.mapped(doubled, iter([]), source, 2)) == []
+def test_what_is_soon_done_is_not_worth_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LONG", 3)
+    monkeypatch.setattr(workers, "started", None)  # which would have to be called
+    assert list(workers.ordered(double, range(1000))) == [2 * number for number in range(1000)]
 
 
-def test_pieces_are_asked_for_only_as_they_are_needed(source: io.FileIO) -> None:
-    asked = []
-
-    def pieces() -> Iterator[list[int]]:
-        for number in range(1000):
-            asked.append(number)
-            yield [number]
-
-    results = workers.mapped(doubled, pieces(), source, 2)
-    assert next(results) == [0]
-    assert len(asked) <= 1 + 2 * workers.AHEAD
-    results.close()
-    assert alive() == []
+def test_nor_is_a_last_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LONG", 0)
+    monkeypatch.setattr(workers, "started", None)
+    assert list(workers.ordered(double, range(2))) == [0, 2]
+    assert list(workers.ordered(double, [])) == []
 
 
-@pytest.mark.parametrize("error", [UserError("expected tea"), OSError(28, "No space left"), MemoryError("tea")])
-def test_an_error_that_a_process_has_met_is_raised_here_after_the_results_before_it(
-    source: io.FileIO, error: Exception
-) -> None:
-    results = workers.mapped(partial(failing, error), iter([[number] for number in range(9)]), source, 1)
-    assert [next(results), next(results)] == [0, 1]
-    with pytest.raises(type(error), match=str(error.args[-1])):
+def double(number: int) -> int:
+    return 2 * number
+
+
+def test_items_are_taken_when_they_are_wanted_and_not_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "processors", lambda: 2)
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in ITEMS:
+            taken.append(number)
+            yield number
+
+    results = workers.ordered(slower_at_first, items())
+    for _ in range(5):
         next(results)
-    assert alive() == []
+    assert len(taken) <= 5 + 2 * workers.AHEAD
+    results.close()  # type: ignore[attr-defined]
+    assert workers_left() == []
 
 
-def test_a_killed_process_is_told_of_in_one_line(source: io.FileIO) -> None:
-    results = workers.mapped(stopped, iter([[number] for number in range(9)]), source, 2)
-    with pytest.raises(UserError, match="found one gone, killed or out of memory"):
-        list(results)
-    assert alive() == []
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_is_raised_in_a_worker_is_raised_here_when_its_turn_has_come(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(workers, "processors", lambda: count)
+    seen = []
+    with pytest.raises(UserError, match="expected less than 7, found 7"):
+        seen += list(workers.ordered(fails_at_seven, ITEMS))
+    results = workers.ordered(fails_at_seven, ITEMS)
+    assert [next(results) for _ in range(7)] == list(range(7))
+    assert workers_left() != [] if count > 1 else workers_left() == []
+    with pytest.raises(UserError):
+        next(results)
+    assert workers_left() == []
 
 
-def test_a_slow_source_holds_no_result_back() -> None:
+def test_a_worker_that_dies_is_one_clear_error_and_the_others_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "processors", lambda: 2)
+    with pytest.raises(UserError) as error:
+        list(workers.ordered(dies_at_nine, ITEMS))
+    assert "found one ended with exit code -9" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert workers_left() == []
+
+
+def test_items_that_are_none_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "processors", lambda: 2)
+    assert list(workers.mapped(double, iter([None, 1, None, None, 2, None]))) == [2, 4]
+    assert list(workers.mapped(double, iter([]))) == []
+
+
+def test_a_slow_source_holds_no_result_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "processors", lambda: 2)
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", 0) as raw, os.fdopen(writing, "wb", 0) as end:
         end.write(b"\1\2")
-        results = workers.mapped(doubled, ([byte[0]] for byte in iter(partial(raw.read, 1), b"")), raw, 2)
-        assert next(results) == [2]
-        assert next(results) == [4], "though nothing more is to be read"
+        results = workers.mapped(double, (byte[0] for byte in iter(partial(raw.read, 1), b"")), raw)
+        assert next(results) == 2
+        assert next(results) == 4, "though nothing more is to be read"
         end.write(b"\3")
-        assert next(results) == [6]
+        assert next(results) == 6
         end.close()
         assert list(results) == []
 
 
-def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    program = (
-        "import itertools, sys; from pathlib import Path; from tests.test_workers import doubled\n"
-        "from textrnn import workers\n"
-        "if __name__ == '__main__':\n"
-        "    with Path(sys.argv[1]).open('rb', 0) as file:\n"
-        "        for _ in workers.mapped(doubled, ([number] for number in itertools.count()), file, 2):\n"
-        "            print('on', flush=True)\n"
-    )
-    (tmp_path / "program.py").write_text(program)
-    environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
-    with subprocess.Popen(
-        [sys.executable, tmp_path / "program.py", tmp_path / "file"], stdout=subprocess.PIPE, env=environment
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"on\n"
-        started = psutil.Process(process.pid).children()
-        assert len(started) >= 2
-        process.kill()
-    _, left = psutil.wait_procs(started, timeout=20)
-    assert left == []
+PROGRAM = """
+import sys
+from tests.work import slow
+from textrnn import workers
+from textrnn.errors import run
+workers.processors = lambda: 2
+sys.exit(run(lambda: list(workers.ordered(slow, range(4000)))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "said"), [(signal.SIGINT, 130, "error: interrupted\n"), (signal.SIGKILL, -signal.SIGKILL, "")]
+)
+def test_no_worker_outlives_the_process_that_started_it(
+    tmp_path: Path, sent: signal.Signals, code: int, said: str
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+        stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    wait_for(lambda: len(working(tmp_path) - {process.pid}) == 2 or process.poll() is not None)
+    started = [psutil.Process(number) for number in working(tmp_path) - {process.pid}]
+    assert len(started) == 2
+    os.killpg(process.pid, sent) if sent == signal.SIGINT else process.kill()  # a terminal sends it to all
+    _, heard = process.communicate(timeout=30)
+    assert (process.returncode, heard) == (code, said)
+    assert psutil.wait_procs(started, timeout=10)[1] == []
+
+
+def working(folder: Path) -> set[int]:
+    """Return which processes have been at work."""
+    return {int(path.name.split("-")[1]) for path in folder.glob("working-*")}

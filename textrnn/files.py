@@ -1,6 +1,7 @@
 """Files written whole or not at all, in the same bytes on every machine."""
 
 import glob
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from textrnn.errors import UserError
 
 NPY = b"\x93NUMPY\x01\x00"  # how a .npy file begins
+HEADER = 128  # bytes before the numbers in the .npy file of an array of one dimension, whatever its length
 
 
 @contextmanager
@@ -31,7 +33,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # else a power cut may leave the new name with no content
@@ -74,12 +76,18 @@ def read_json(path: Path) -> Any:
         raise ValueError("expected JSON, found brackets nested too deeply") from None
 
 
-def read_text(path: Path) -> str:
-    """Return the UTF-8 text at `path`, its line ends untouched. Raises UserError when it is missing."""
+def opened(path: Path) -> io.BufferedReader:
+    """Open the file at `path` for reading. Raises UserError when it is missing."""
     try:
-        return path.read_bytes().decode("utf-8")
+        return path.open("rb")
     except FileNotFoundError:
         raise UserError(f"expected the file {path}, found none: run `dvc repro`, which makes it") from None
+
+
+def read_text(path: Path) -> str:
+    """Return the UTF-8 text at `path`, its line ends untouched. Raises UserError when it is missing."""
+    with opened(path) as file:
+        return file.read().decode("utf-8")
 
 
 def read_array(path: Path) -> Any:
@@ -88,14 +96,12 @@ def read_array(path: Path) -> Any:
     Raises UserError when it is missing, ValueError when it is damaged.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             # A header of the later versions may claim to be of 4 GB; write_array never writes one.
             if file.read(len(NPY)) != NPY:
                 raise ValueError("expected a .npy file of version 1.0")
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(f"expected the file {path}, found none: run `dvc repro`, which makes it") from None
-    except (OSError, MemoryError):
+    except (UserError, OSError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001  # NumPy evaluates the header, and lets through whatever that raises
         raise ValueError(str(error)) from None
@@ -105,6 +111,12 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
     """Write one array as a `.npy` file."""
     with replacing(path) as file:
         np.save(file, array, allow_pickle=False)
+
+
+def write_header(file: IO[bytes], kind: type[np.generic], count: int) -> None:
+    """Write what stands before the numbers in the `.npy` file of an array of one dimension: HEADER bytes."""
+    shape = {"descr": np.dtype(kind).newbyteorder("<").str, "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(file, shape)
 
 
 def read_table(path: Path) -> list[list[str]]:

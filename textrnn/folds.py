@@ -33,3 +33,13 @@ def commonest(labels: Iterable[np.int8]) -> int:
     """Return the commonest label, the smallest of those which tie."""
     counts = Counter(int(label) for label in labels)
     return min(counts, key=lambda label: (-counts[label], label))
+
+
+def commonest_of(groups: NDArray[np.integer], labels: NDArray[np.int8], count: int) -> NDArray[np.int64]:
+    """Return the commonest label of each group, 0 … count - 1, the smallest of those which tie."""
+    pairs, times = np.unique(groups.astype(np.int64) << 8 | labels, return_counts=True)
+    group, label = pairs >> 8, pairs & 255
+    order = np.lexsort((-label, times, group))  # the last of each group is the one
+    result = np.zeros(count, np.int64)
+    result[group[order]] = label[order]
+    return result

@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
-from textrnn.files import read_text, write_text
-
-
-def write_messages(path: Path, messages: list[tuple[str, str]]) -> None:
-    """Write (label, text) pairs. Labels hold neither tab nor newline, texts no newline."""
-    write_text(path, "".join(f"{label}\t{text}\n" for label, text in messages))
+from textrnn.files import read_text
 
 
 def read_messages(path: Path) -> list[tuple[str, str]]:
     """Return the (label, text) pairs. Only the first tab of a line is a separator."""
-    lines = read_text(path).split("\n")[:-1]
-    return [(label, text) for label, _, text in (line.partition("\t") for line in lines)]
+    return list(zip(*columns(read_text(path)), strict=True))
+
+
+def columns(lines: str) -> tuple[list[str], list[str]]:
+    """Return the labels and the texts of some lines."""
+    labels, texts = [], []
+    for line in lines.split("\n")[:-1]:
+        label, _, text = line.partition("\t")
+        labels.append(label)
+        texts.append(text)
+    return labels, texts

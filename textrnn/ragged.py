@@ -1,12 +1,16 @@
 """Rows of unequal length without padding: one flat array of tokens, and where each row begins."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.files import read_array, write_array
+from textrnn.files import read_array, replacing, write_array, write_header
+
+N = TypeVar("N", bound=np.generic)
+
+FEW = 50_000  # rows
 
 
 class Rows(NamedTuple):
@@ -24,6 +28,20 @@ def save(directory: Path, rows: Rows) -> None:
         write_array(directory / f"{name}.npy", array)
 
 
+def save_chosen(directory: Path, source: Path, chosen: NDArray[np.int64]) -> None:
+    """Write those of the rows in `source` which are chosen, in rising order, with the tokens of a few in memory."""
+    rows = load(source)
+    offsets = offsets_of(rows.offsets[chosen + 1] - rows.offsets[chosen])
+    with replacing(directory / "tokens.npy") as file:
+        write_header(file, np.int32, int(offsets[-1]))
+        for start in range(0, len(chosen), FEW):
+            tokens = load(source).tokens  # mapped anew: what has been read is let go
+            file.write(gathered(tokens, rows.offsets, chosen[start : start + FEW])[0].tobytes())
+    write_array(directory / "offsets.npy", offsets)
+    write_array(directory / "labels.npy", rows.labels[chosen])
+    write_array(directory / "rows.npy", rows.rows[chosen])
+
+
 def load(directory: Path) -> Rows:
     """Return the rows in `directory`, mapped from the files: a page is read when it is used."""
     return Rows(*(read_array(directory / f"{name}.npy") for name in Rows._fields))
@@ -31,11 +49,22 @@ def load(directory: Path) -> Rows:
 
 def take(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
     """Return the chosen rows, in the order given."""
-    lengths = np.diff(rows.offsets)[chosen]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    tokens = rows.tokens[np.repeat(rows.offsets[chosen], lengths) + within]
+    tokens, offsets = gathered(rows.tokens, rows.offsets, chosen)
     return Rows(tokens, offsets, rows.labels[chosen], rows.rows[chosen])
+
+
+def gathered(
+    flat: NDArray[N], offsets: NDArray[np.int64], chosen: NDArray[np.int64]
+) -> tuple[NDArray[N], NDArray[np.int64]]:
+    """Return the chosen ones of rows that lie in `flat`, and where each begins now."""
+    lengths = offsets[chosen + 1] - offsets[chosen]
+    starts = offsets_of(lengths)
+    return flat[np.repeat(offsets[chosen] - starts[:-1], lengths) + np.arange(starts[-1])], starts
+
+
+def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each row begins, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def joined(one: Rows, other: Rows) -> Rows:

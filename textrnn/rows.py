@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from textrnn.errors import UserError
 
@@ -19,13 +19,13 @@ class Row(NamedTuple):
     reason: str = ""
 
 
-def tsv_rows(raw: bytes, label_column: int, text_column: int) -> Iterator[Row]:
+def tsv_rows(raw: bytes, label_column: int, text_column: int, first: int = 1) -> Iterator[Row]:
     """Yield the rows of `label<TAB>text` lines, in which further tabs and all quotes are text.
 
-    Of more than two columns, the last one takes the rest of the line.
+    Of more than two columns, the last one takes the rest of the line. The lines are numbered from `first`.
     """
     last = max(label_column, text_column)
-    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=1):
+    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
         try:
             fields = line.removesuffix(b"\r").decode("utf-8").split("\t", last)
         except UnicodeDecodeError as error:
@@ -34,11 +34,11 @@ def tsv_rows(raw: bytes, label_column: int, text_column: int) -> Iterator[Row]:
         yield checked_row(number, fields, label_column, text_column)
 
 
-def csv_rows(raw: bytes, label_column: int | str, text_column: int | str) -> Iterator[Row]:
+def csv_rows(file: IO[bytes], label_column: int | str, text_column: int | str) -> Iterator[Row]:
     """Yield the rows of an RFC 4180 file. It has a header line if a column is given by its name."""
-    text = raw.decode("utf-8", errors="surrogateescape")
+    text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
     csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB that csv allows at first
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(text, strict=True)
     line = 1
     try:
         if isinstance(label_column, str) or isinstance(text_column, str):
@@ -73,7 +73,7 @@ def checked_row(line: int, fields: list[str], label_column: int, text_column: in
     if len(fields) < wanted:
         return Row(line, reason=f"expected at least {wanted} columns, found {len(fields)}")
     label, text = fields[label_column].strip(), fields[text_column]
-    if any("\ud800" <= letter <= "\udfff" for letter in label + text):
+    if not (is_unicode(label) and is_unicode(text)):
         return Row(line, reason="a byte is not UTF-8")
     if not label or not text.strip():
         return Row(line, reason="the text is empty" if label else "the label is empty")
@@ -82,3 +82,12 @@ def checked_row(line: int, fields: list[str], label_column: int, text_column: in
     if not label.isprintable():
         return Row(line, reason="the label holds a character that cannot be printed")
     return Row(line, label, text)
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether a text is free of lone surrogates, which stand for bytes that are not UTF-8."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,11 +1,16 @@
 """What two messages made from one template have in common, and which messages belong together by it."""
 
-import math
 import re
-from collections import Counter, defaultdict
+import tempfile
 from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
 
-NEAR = 80  # per cent of the words of both that two templates have in common, from which they count as one
+import numpy as np
+
+from textrnn.numbering import numbered
+from textrnn.ragged import offsets_of
+from textrnn.similar import Sets, by_rarity, distinct, similar
 
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
@@ -18,8 +23,22 @@ def template(text: str) -> str:
     Capitals, punctuation and white space are no difference either. A text of which nothing would
     be left is its own template.
     """
-    masked = _NUMBER.sub("0", _LINK.sub(" link ", text.casefold()))
-    return _SPACE.sub(" ", masked).strip() or text
+    return _bare(text) or text
+
+
+def templates(texts: list[str]) -> list[str]:
+    """Return the template of each text, found once for all pieces between spaces that are alike."""
+    cut = [text.split() for text in texts]
+    bare = {piece: _bare(piece) for piece in dict.fromkeys(chain.from_iterable(cut))}
+    found = (" ".join(filter(None, map(bare.__getitem__, pieces))) for pieces in cut)
+    return [name or text for name, text in zip(found, texts, strict=True)]
+
+
+def _bare(text: str) -> str:
+    text = text.casefold()
+    if "://" in text or "www." in text:
+        text = _LINK.sub(" link ", text)
+    return _SPACE.sub(" ", _NUMBER.sub("0", text)).strip()
 
 
 def families(texts: Iterable[str]) -> list[str]:
@@ -27,31 +46,17 @@ def families(texts: Iterable[str]) -> list[str]:
 
     Two templates nearly coincide when the Jaccard similarity of their sets of words is at least NEAR per cent; what
     is near to the same third one belongs together too. The key is the first template of its family by the
-    alphabet, so it depends neither on the order nor on the number of the texts. Exact, by the prefix filter
-    (Chaudhuri, Ganti and Kaushik 2006): sets so similar share one of the rarest words of either.
+    alphabet, so it depends neither on the order nor on the number of the texts.
     """
-    templates = [template(text) for text in texts]
-    names = sorted(set(templates))
-    sets = [frozenset(name.split()) for name in names]
-    frequency = Counter(word for words in sets for word in words)
-    parents = list(range(len(names)))
-    holders: defaultdict[str, list[int]] = defaultdict(list)  # the sets seen so far, by each of their rarest words
-    for one in sorted(range(len(names)), key=lambda number: (len(sets[number]), number)):
-        size = len(sets[one])
-        rarest = sorted(sets[one], key=lambda word: (frequency[word], word))[: size - math.ceil(NEAR * size / 100) + 1]
-        for other in {other for word in rarest for other in holders[word]}:
-            common = len(sets[one] & sets[other])
-            if 100 * common >= NEAR * (size + len(sets[other]) - common):
-                first, second = sorted((_root(parents, one), _root(parents, other)))
-                parents[second] = first
-        for word in rarest:
-            holders[word].append(one)
-    keys = {name: names[_root(parents, number)] for number, name in enumerate(names)}
-    return [keys[name] for name in templates]
-
-
-def _root(parents: list[int], node: int) -> int:
-    while parents[node] != node:
-        parents[node] = parents[parents[node]]  # halves the way for the next one
-        node = parents[node]
-    return node
+    found = templates(list(texts))
+    names = sorted(set(found))
+    words = numbered(names, str.split)
+    members, offsets = distinct(words.numbers, offsets_of(words.lengths))
+    rarity = by_rarity(np.bincount(members, minlength=len(words.words)))
+    sets = Sets(distinct(rarity[members], offsets)[0].astype(np.int32), offsets)
+    found_with = similar(sets, Path(tempfile.gettempdir()))
+    first: dict[int, int] = {}
+    for number, one in enumerate(found_with.tolist()):
+        first.setdefault(one, number)
+    keys = {name: names[first[one]] for name, one in zip(names, found_with.tolist(), strict=True)}
+    return [keys[name] for name in found]

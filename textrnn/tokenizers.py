@@ -29,11 +29,12 @@ def tokenize(text: str, tokenizer: Tokenizer) -> list[str]:
     """Return the tokens of `text` in order."""
     if tokenizer == "word":
         return _WORD.findall(text)
-    return [_shape(match.group()) for match in _RICH.finditer(text)]
+    tokens = [match.group() for match in _RICH.finditer(text)]
+    return [_shape(token) if token.isdecimal() else token for token in tokens]
 
 
 def _shape(token: str) -> str:
-    if not token.isdecimal() or len(token) == 1:
+    if len(token) == 1:
         return token
     kept = 2 if len(token) >= 5 else 0
     return token[:kept] + _DIGIT.sub("0", token[kept:])

@@ -4,20 +4,17 @@ TensorFlow gains little from a second thread in networks of this size, and nothi
 ensemble has a process for each processor instead. Which process trains a member changes no bit.
 """
 
-import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable, Generator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any
 
-from textrnn import machine
+from textrnn import machine, workers
 from textrnn.checkpoint import Arrays
 from textrnn.ensemble import Member, Run, Turn
 from textrnn.errors import UserError
 from textrnn.recipe import Recipe
+from textrnn.workers import Workers, received, started
 
 PATIENCE = 0.5  # seconds between two looks at whether to go on
 
@@ -47,20 +44,17 @@ def side_by_side(recipe: Recipe, vocabulary_size: int, classes: int, members: li
     """Return what trains the members in a process for each processor."""
 
     def run(done: int, states: list[Arrays] | None, alive: Alive) -> Generator[list[Turn], None, None]:
-        crew = start(min(processors(), len(members)), (recipe, vocabulary_size, classes, members))
-        try:
+        # Forked ones share the rows in memory; but threads, such as TensorFlow's, are torn by a fork.
+        forks = sys.platform == "linux" and "tensorflow" not in sys.modules
+        task = os.getpid(), recipe, vocabulary_size, classes, members
+        with started(work, task, min(workers.processors(), len(members)), "fork" if forks else "spawn") as crew:
             yield from turns_of(crew, len(members), recipe.epochs, done, states, alive)
-        finally:
-            for process in crew.values():
-                process.kill()
-            for process in crew.values():
-                process.join()
 
     return run
 
 
 def turns_of(
-    crew: dict[Connection, BaseProcess],
+    crew: Workers,
     members: int,
     epochs: int,
     done: int,
@@ -76,7 +70,9 @@ def turns_of(
     idle, told = [], False
     while True:
         for connection in listen(crew, alive):
-            came = said(connection, crew[connection])
+            came = received(connection, crew[connection])
+            if isinstance(came, Exception):
+                raise came
             if isinstance(came, int):  # of GPUs: it is ready
                 if not told:
                     machine.tell(came)
@@ -96,7 +92,7 @@ def turns_of(
             yield [turns[number] for number in range(members)]
 
 
-def listen(crew: dict[Connection, BaseProcess], alive: Alive) -> list[Connection]:
+def listen(crew: Workers, alive: Alive) -> list[Connection]:
     """Return the connections to the processes which have something to say."""
     while True:
         alive()
@@ -104,39 +100,8 @@ def listen(crew: dict[Connection, BaseProcess], alive: Alive) -> list[Connection
             return ready
 
 
-def said(connection: Connection, process: BaseProcess) -> Any:
-    """Return what the process says. Raises what it could not go on with, and UserError when it is gone."""
-    try:
-        message = connection.recv()
-    except (EOFError, OSError):
-        process.join()
-        raise UserError(
-            f"expected a process which trains to go on, found it ended with code {process.exitcode}: is there "
-            "enough memory? Run it again, or set train.ensemble, train.batch_size or train.units lower"
-        ) from None
-    if isinstance(message, Exception):
-        raise message
-    return message
-
-
-def start(count: int, task: tuple[Recipe, int, int, list[Member]]) -> dict[Connection, BaseProcess]:
-    """Return so many processes, each by the connection to it."""
-    # Forked ones share the rows in memory; but threads, such as TensorFlow's, are torn by a fork.
-    forks = sys.platform == "linux" and "tensorflow" not in sys.modules
-    context: Any = multiprocessing.get_context("fork" if forks else "spawn")
-    crew: dict[Connection, BaseProcess] = {}
-    for _ in range(count):
-        here, there = context.Pipe()
-        process = context.Process(target=work, args=(there, os.getpid(), *task), daemon=True)
-        process.start()
-        there.close()
-        crew[here] = process
-    return crew
-
-
 def work(connection: Connection, parent: int, recipe: Recipe, size: int, classes: int, members: list[Member]) -> None:
     """Train epochs of members as they are asked for, until this process is ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes to all: the one which started this ends it
 
     def alive() -> None:
         if os.getppid() != parent:
@@ -157,8 +122,3 @@ def work(connection: Connection, parent: int, recipe: Recipe, size: int, classes
             connection.send((epoch, number, turn))
     except (UserError, MemoryError, OSError) as error:
         connection.send(error)
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

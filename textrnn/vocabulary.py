@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from textrnn.files import read_table, write_text
+from textrnn.files import read_table, replacing
 from textrnn.params import Section
 from textrnn.tokenizers import Tokenizer
 
@@ -28,7 +28,9 @@ def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
 
 def write_counts(path: Path, counts: Iterable[tuple[str, int]]) -> None:
     """Write a `token<TAB>count` line for each token: its zero-based line is its id."""
-    write_text(path, "".join(f"{token}\t{count}\n" for token, count in counts))
+    with replacing(path) as file:
+        for token, count in counts:
+            file.write(f"{token}\t{count}\n".encode())
 
 
 def read_tokens(path: Path) -> list[str]:

@@ -1,0 +1,209 @@
+"""How clean, vectorize and split grow from five thousand messages to ten million, beside pandas and scikit-learn.
+
+The corpora are invented (bench.corpora). Each stage is a process, as `dvc repro` runs it, in a workspace of its own;
+all contenders take turns. Time is from the start of a process to its end; memory is the peak of what it and its
+workers have together, what they share counted once (proportional set size, taken ten times a second).
+
+Writes  docs/speed/scale.json, docs/speed/scale.png
+Run     python -m bench.scale [--sizes 5000 100000 1000000 10000000] [--repeats 5] [--same-most N]
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from matplotlib.figure import Figure
+
+from bench.corpora import write_corpus
+from textrnn import paths
+from textrnn.errors import UserError, run
+from textrnn.files import read_json, replacing, write_json
+
+STAGES = ("clean", "vectorize", "split")
+PEERS = {
+    "same": "pandas and scikit-learn", "less": "the same without near-duplicates", "counts": "CountVectorizer alone",
+}  # fmt: skip
+ALL = "clean, vectorize and split"
+RESULTS = paths.ROOT / "docs/speed/scale.json"
+BASE = 100_000  # messages, with which times by message are compared
+LIMIT = 2000  # MB
+SAME = "the largest size at which pandas and scikit-learn do all the work: their time grows with its square"
+STYLES = {
+    ALL: "k-o", "clean": "C0--", "vectorize": "C1--", "split": "C2--",
+    "pandas and scikit-learn": "C3-s", "the same without near-duplicates": "C5-v", "CountVectorizer alone": "C4-^",
+}  # fmt: skip
+
+
+class Measured(NamedTuple):
+    """One run of one contender."""
+
+    seconds: float
+    megabytes: float
+
+
+class Place:
+    """A workspace: the stages' code, the parameters, and a corpus."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.corpus = folder / "data/raw/corpus"
+        self.peers = folder / "peers"
+        self.peers.mkdir(parents=True)
+        for name in ("stages", "textrnn", "bench"):
+            shutil.copytree(paths.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(paths.PARAMS, folder)
+
+    def run(self, *module: str) -> Measured:
+        """Run a module to its end. Raises UserError when it fails."""
+        start = time.perf_counter()
+        peak = 0
+        process = psutil.Popen([sys.executable, "-m", *module], cwd=self.folder)
+        while process.poll() is None:
+            peak = max(peak, memory(process))
+            time.sleep(0.01 if time.perf_counter() - start < 2 else 0.1)
+        if process.returncode:
+            raise UserError(f"expected exit code 0 of python -m {' '.join(module)}, found {process.returncode}")
+        return Measured(time.perf_counter() - start, peak / 1e6)
+
+    def outputs(self) -> str:
+        """Return a hash of all that the stages have written."""
+        folders = [self.folder / name for name in ("data/clean", "data/vectors", "data/split", "metrics")]
+        files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+        sums = []
+        for path in files:
+            with path.open("rb") as file:
+                digest = sha256()
+                while block := file.read(1 << 20):
+                    digest.update(block)
+            sums.append(f"{path.relative_to(self.folder)} {digest.hexdigest()}")
+        return sha256("\n".join(sums).encode()).hexdigest()
+
+
+def memory(process: psutil.Process) -> int:
+    """Return the bytes of memory of a process and of those it has started, what they share counted once."""
+    total = 0
+    for one in [process, *children(process)]:
+        try:
+            total += one.memory_full_info().pss
+        except psutil.Error:  # it has ended
+            continue
+    return total
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    """Return the processes that a process has started, and those started by them."""
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def measured(place: Place, repeats: int, peers: Sequence[str]) -> dict[str, list[Measured]]:
+    """Run all contenders by turns, so many times each."""
+    found: dict[str, list[Measured]] = {}
+    for _ in range(repeats):
+        of_stages = [place.run(f"stages.{stage}") for stage in STAGES]
+        whole = Measured(sum(one.seconds for one in of_stages), max(one.megabytes for one in of_stages))
+        for name, one in zip((*STAGES, ALL), (*of_stages, whole), strict=True):
+            found.setdefault(name, []).append(one)
+        for peer in peers:
+            one = place.run("bench.peers", peer, str(place.corpus), str(place.peers))
+            found.setdefault(PEERS[peer], []).append(one)
+    return found
+
+
+def equal_with_one_process(place: Place) -> bool:
+    """Return whether the stages write the same on one core alone, where they start no workers."""
+    expected = place.outputs()
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [min(cores)])
+    try:
+        for stage in STAGES:
+            place.run(f"stages.{stage}")
+    finally:
+        os.sched_setaffinity(0, cores)
+    return place.outputs() == expected
+
+
+def summary(size: int, runs: Sequence[Measured]) -> dict[str, float]:
+    """Return what is told of one contender at one size."""
+    seconds = sorted(one.seconds for one in runs)
+    middle = statistics.median(seconds)
+    return {
+        "seconds": round(middle, 2),
+        "seconds_least": round(seconds[0], 2),
+        "seconds_most": round(seconds[-1], 2),
+        "messages_per_second": round(size / middle),
+        "microseconds_per_message": round(1e6 * middle / size, 2),
+        "peak_megabytes": round(max(one.megabytes for one in runs)),
+        "runs": len(runs),
+    }
+
+
+def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Return the results as text, a line for each size and contender."""
+    lines = [f"{'messages':>10}  {'':26} {'seconds':>24} {'messages/s':>10} {'µs each':>8} {'of 100 k':>8} {'MB':>6}"]
+    for size, contenders in results.items():
+        for name, row in contenders.items():
+            base = results.get(str(BASE), {}).get(name)
+            ratio = f"{row['microseconds_per_message'] / base['microseconds_per_message']:.2f}" if base else ""
+            spread = f"{row['seconds']:.2f} ({row['seconds_least']:.2f} … {row['seconds_most']:.2f})"
+            lines.append(
+                f"{int(size):>10,}  {name:26} {spread:>24} {row['messages_per_second']:>10,.0f} "
+                f"{row['microseconds_per_message']:>8.2f} {ratio:>8} {row['peak_megabytes']:>6.0f}"
+            )
+    return "\n".join(lines)
+
+
+def picture(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
+    """Draw time for each message and peak memory by size."""
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    panels = figure.subplots(1, 2)
+    what = {"microseconds_per_message": "time for each message (µs)", "peak_megabytes": "peak memory (MB)"}
+    for panel, (key, label) in zip(panels, what.items(), strict=True):
+        for name, style in STYLES.items():
+            sizes = [size for size, rows in results.items() if name in rows]
+            panel.plot([int(size) for size in sizes], [results[size][name][key] for size in sizes], style, label=name)
+        panel.set(xscale="log", yscale="log", xlabel="messages", ylabel=label)
+        panel.grid(visible=True, alpha=0.3)
+    panels[1].axhline(LIMIT, color="grey", linestyle=":", label="2 GB")
+    panels[1].legend(fontsize="small")
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
+
+
+def main() -> None:
+    """Measure each size that was asked for, and tell of all that have been measured."""
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[5000, 100_000, 1_000_000, 10_000_000], metavar="N")
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="runs of each (default: 5)")
+    parser.add_argument("--same-most", type=int, default=BASE, metavar="N", help=f"{SAME} (default: {BASE})")
+    options = parser.parse_args()
+    results = read_json(RESULTS) if RESULTS.exists() else {}
+    for size in options.sizes:
+        with tempfile.TemporaryDirectory(prefix="scale-") as folder:
+            place = Place(Path(folder))
+            write_corpus(place.corpus, size, seed=0)
+            peers = [peer for peer in PEERS if peer != "same" or size <= options.same_most]
+            found = measured(place, options.repeats, peers)
+            if not equal_with_one_process(place):
+                raise UserError(f"expected the same bytes of {size:,} messages with one process, found others")
+        results[str(size)] = {name: summary(size, runs) for name, runs in found.items()}
+        results = {str(size): results[str(size)] for size in sorted(map(int, results))}
+        write_json(RESULTS, results)
+        print(f"{size:,} messages: the same bytes with one process and with one for each core", flush=True)
+    picture(results, RESULTS.with_suffix(".png"))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

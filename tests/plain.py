@@ -1,0 +1,124 @@
+"""What clean, vectorize and split do, said plainly: all in memory, in one process, every message an object.
+
+The stages must write the same, however they come to it.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from stages.clean import Clean
+from stages.split import SIDES, Split, quotas
+from textrnn.folds import commonest
+from textrnn.normalise import normalise
+from textrnn.rows import Row
+from textrnn.templates import template
+from textrnn.tokenizers import Tokenizer, tokenize
+from textrnn.vocabulary import ranked
+
+Messages = list[tuple[str, str]]
+
+
+def clean(rows: list[Row], settings: Clean) -> tuple[Messages, list[Row], int]:
+    """Return the (label, text) pairs kept, the rows rejected, and the number of duplicates dropped."""
+    rejected = [row for row in rows if row.reason]
+    messages = [(row.label, normalise(row.text, settings)) for row in rows if not row.reason]
+    kept = messages
+    if settings.duplicates == "drop":
+        first: dict[str, str] = {}
+        for label, text in messages:
+            first.setdefault(text, label)
+        kept = [(label, text) for text, label in first.items()]
+    return kept, rejected, len(messages) - len(kept)
+
+
+def vocabulary(texts: list[str], tokenizer: Tokenizer) -> list[tuple[str, int]]:
+    """Return the tokens with their counts, by falling count and then by token."""
+    return ranked(Counter(token for text in texts for token in tokenize(text, tokenizer)))
+
+
+def ids(texts: list[str], tokenizer: Tokenizer) -> list[list[int]]:
+    """Return the texts as places of their tokens in the vocabulary."""
+    numbers = {token: number for number, (token, _) in enumerate(vocabulary(texts, tokenizer))}
+    return [[numbers[token] for token in tokenize(text, tokenizer)] for text in texts]
+
+
+def families(texts: Iterable[str]) -> list[str]:
+    """Return a key for each text: the first, by the alphabet, of all templates that nearly coincide, by every way."""
+    templates = [template(text) for text in texts]
+    names = sorted(set(templates))
+    sets = [frozenset(name.split()) for name in names]
+    parents = list(range(len(names)))
+
+    def root(node: int) -> int:
+        while parents[node] != node:
+            node = parents[node]
+        return node
+
+    for one in range(len(names)):
+        for other in range(one):
+            common = len(sets[one] & sets[other])
+            if common and 100 * common >= 80 * (len(sets[one]) + len(sets[other]) - common):
+                first, second = sorted((root(one), root(other)))
+                parents[second] = first
+    keys = {name: names[root(number)] for number, name in enumerate(names)}
+    return [keys[name] for name in templates]
+
+
+def group_keys(messages: Messages, keep_together: str) -> list[str]:
+    """Return a key for each (label, text): rows with the same key belong together."""
+    texts = [text for _, text in messages]
+    if keep_together == "templates":
+        return families(texts)
+    if keep_together == "duplicates":
+        return texts
+    seen: Counter[tuple[str, str]] = Counter()
+    keys = []
+    for message in messages:
+        seen[message] += 1
+        keys.append(f"{message[0]}\t{message[1]}\t{seen[message]}")  # equal rows are interchangeable
+    return keys
+
+
+def sides(messages: Messages, settings: Split) -> list[str]:
+    """Return the side of each row."""
+    names = sorted({label for label, _ in messages})
+    labels = np.array([names.index(label) for label, _ in messages], np.int8)
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for row, key in enumerate(group_keys(messages, settings.keep_together)):
+        members[key].append(row)
+    strata: defaultdict[int, list[str]] = defaultdict(list)
+    for key, rows in members.items():
+        strata[commonest(labels[rows])].append(key)
+    sizes = [sum(len(members[key]) for key in strata[label]) for label in sorted(strata)]
+    wanted = {"test": quotas(sizes, settings.test_share), "validation": quotas(sizes, settings.validation_share)}
+    result = [""] * len(messages)
+    for place, label in enumerate(sorted(strata)):
+        room = {side: wanted[side][place] for side in wanted} | {"train": len(messages)}
+        for key in sorted(strata[label], key=lambda key: (seeded_hash(settings.seed, key), key)):
+            side = next(side for side in SIDES if room[side] >= len(members[key]))
+            room[side] -= len(members[key])
+            for row in members[key]:
+                result[row] = side
+    return result
+
+
+def seeded_hash(seed: int, key: str) -> bytes:
+    """Return 32 bytes that order the keys in a way which differs for each seed."""
+    return hashlib.sha256(f"{seed}\t{key}".encode()).digest()
+
+
+def twins(texts: list[str], of_rows: list[str]) -> dict[str, int]:
+    """Return how many test rows have a twin outside the test part, under each notion of a twin."""
+    notions = {
+        "same_text": texts,
+        "same_template": [template(text) for text in texts],
+        "near_template": families(texts),
+    }
+    counts = {}
+    for name, keys in notions.items():
+        outside = {key for key, side in zip(keys, of_rows, strict=True) if side != "test"}
+        counts[name] = sum(key in outside for key, side in zip(keys, of_rows, strict=True) if side == "test")
+    return counts

@@ -1,0 +1,33 @@
+"""What tests/test_workers.py has done in other processes: a module of its own, which those load quickly."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from textrnn.errors import UserError
+
+
+def slower_at_first(number: int) -> tuple[int, int]:
+    """Return the square, and which process found it."""
+    time.sleep(0.05 if number < 3 else 0)
+    return number * number, os.getpid()
+
+
+def fails_at_seven(number: int) -> int:
+    if number >= 7:
+        raise UserError(f"expected less than 7, found {number}")
+    return number
+
+
+def dies_at_nine(number: int) -> int:
+    if number == 9:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def slow(number: int) -> int:
+    """Tell which process is at work, and work half a second."""
+    Path(f"working-{os.getpid()}").touch()
+    time.sleep(0.5)
+    return number
