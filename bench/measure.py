@@ -2,6 +2,7 @@
 
 import resource
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -31,17 +32,22 @@ def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str,
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        peak = 0.0
-        while True:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(LOOK)
-                break
-            peak = max(peak, resident(process.pid))
-        seconds = time.perf_counter() - begin
+        ended, peaks = threading.Event(), [0.0]
+
+        def watch() -> None:
+            while not ended.wait(LOOK):
+                peaks.append(resident(process.pid))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
         said = process.stderr.read().decode(errors="replace") if process.stderr else ""
+        process.wait()  # without a limit: with one it would look at intervals of up to 50 ms
+        seconds = time.perf_counter() - begin
+        ended.set()
+        watcher.join()
     if process.returncode:
         raise UserError(f"exit code {process.returncode}: {' '.join(map(str, command))}\n{said[-2000:]}")
-    return Run(seconds, used() - before, peak)
+    return Run(seconds, used() - before, max(peaks))
 
 
 def used() -> float:

@@ -241,12 +241,17 @@ def test_the_scores_of_counts_are_scikit_learns_with_the_counts_as_weights(
         }, abs=1e-9)  # fmt: skip
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-def test_rows_drawn_once_each_have_the_scores_of_all_rows(classes: int) -> None:
-    rows = answered(200, classes)
-    found = scores.resampled(*rows, 1, np.ones((1, 200)))
-    every = scores.scores(*rows, 1)
-    assert {name: values[0] for name, values in found.items()} == pytest.approx({name: every[name] for name in found})
+@settings(max_examples=200)
+@given(ROWS)
+@example([(True, 1.0), (False, 0.0)])  # nothing but the penalty keeps the slope finite
+@example([(False, 1.0), (True, 0.0)])
+@example([(True, 0.5), (False, 0.5), (False, 0.5)])
+def test_the_calibration_is_scikit_learns_logistic_regression(rows: list[tuple[bool, float]]) -> None:
+    truth, probability = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    assume(truth.any() and not truth.all())
+    inside = np.clip(probability, 0.5e-6, 1 - 0.5e-6)
+    found = scores.calibrated(np.log(inside / (1 - inside)), truth)
+    assert found == pytest.approx(platt(truth, probability), abs=2e-4)
 
 
 def answered(rows: int, classes: int = 2, seed: int = 0) -> tuple[Labels, Labels, Floats]:
