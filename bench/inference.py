@@ -12,7 +12,6 @@ Run     python -m bench.inference [--repeats 5]
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bench import stream
-from bench.measure import Run, interleaved, reach, shown, summary, table, timed
+from bench.arithmetic import multiply_adds, sgemm
+from bench.measure import Run, interleaved, reach, shown, summary, timed
 from textrnn import params, paths, workers
 from textrnn.charts import BLUE, ORANGE, STYLE
 from textrnn.errors import run
 from textrnn.files import replacing, write_json
 from textrnn.recipe import Recipe
 from textrnn.tokenizers import tokenize
+from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/inference.json"
 PICTURE = RESULT.with_suffix(".png")
@@ -79,34 +80,17 @@ def of(runs: list[Run], size: int) -> dict[str, dict[str, float]]:
 
 
 def arithmetic() -> dict[str, float]:
-    """Return what the networks multiply for a message, and what a processor could do in a second.
-
-    Of a step a cell multiplies its gates' input and state by their kernels: gates · (input + units) · units
-    multiplications with an addition each, in every layer, direction and member.
-    """
+    """Return what the networks multiply for a message, and what a processor could do in a second."""
     recipe = params.load("train", Recipe)
     texts = [text for text, _ in zip(stream.messages(0, 0.0), range(2000), strict=False)]
     steps = float(np.mean([len(tokenize(text, "rich")) for text in texts]))
-    gates, directions = {"rnn": 1, "lstm": 4, "gru": 3}[recipe.cell], 1 + recipe.bidirectional
-    widths = [recipe.embedding_size, *[recipe.units * directions] * (recipe.layers - 1)]
-    step = sum(gates * (width + recipe.units) * recipe.units for width in widths) * directions * recipe.ensemble
+    step, peak = multiply_adds(recipe) * recipe.ensemble, sgemm()
     return {
         "tokens_per_message": round(steps, 1),
         "million_multiply_adds_per_message": round(step * steps / 1e6, 2),
-        "billion_multiply_adds_per_second_of_sgemm": round(sgemm() / 1e9, 1),
-        "messages_per_second_at_most": round(workers.processors() * sgemm() / (step * steps)),
+        "billion_multiply_adds_per_second_of_sgemm": round(peak / 1e9, 1),
+        "messages_per_second_at_most": round(workers.processors() * peak / (step * steps)),
     }
-
-
-def sgemm(size: int = 1024) -> float:
-    """Return the multiply-adds a second of one processor, in the best of several products of large matrices."""
-    one = np.random.default_rng(0).random((size, size), np.float32)
-    took = []
-    for _ in range(10):
-        begin = time.process_time()
-        one @ one
-        took.append(time.process_time() - begin)
-    return size**3 / min(took)
 
 
 def picture(path: Path, found: dict[str, Any]) -> None:

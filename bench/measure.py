@@ -91,8 +91,3 @@ def reach(values: Iterable[Mapping[str, float]]) -> list[list[float]]:
 def shown(found: Mapping[str, Any], digits: int = 2) -> str:
     """Return a summary as a table has it."""
     return f"{found['median']:,.{digits}f} ({found['low']:,.{digits}f} … {found['high']:,.{digits}f})"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])

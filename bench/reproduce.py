@@ -27,6 +27,7 @@ from bench.place import Place, last_lines
 from textrnn import paths, sms_spam
 from textrnn.errors import UserError, run
 from textrnn.files import write_text
+from tools.markdown import table
 
 REPORT = paths.ROOT / "docs/reproducibility.md"
 NAMES = [circumstance.name for circumstance in CIRCUMSTANCES]
@@ -138,11 +139,6 @@ def line(outcome: Outcome, work: Path) -> str:
         return f"{outcome.circumstance.name}: equal, {outcome.seconds:.0f} s"
     how = f"failed: {outcome.failure}" if outcome.failure else f"differs: {', '.join(outcome.differ)}"
     return f"{outcome.circumstance.name}: {how}\n    in {work / outcome.circumstance.name}, {outcome.seconds:.0f} s"
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
 
 
 def by_circumstance(ended: list[Outcome], committed: Hashes) -> str:

@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bench import sources
-from bench.measure import reach, shown, summary, table, timed
+from bench.measure import reach, shown, summary, timed
 from bench.outputs import of_lock
 from bench.place import DVC, REPRO, Place
 from bench.reproduce import Origin
@@ -28,6 +28,7 @@ from textrnn import paths, sms_spam
 from textrnn.charts import BLUE, ORANGE, STYLE
 from textrnn.errors import run
 from textrnn.files import replacing, write_json
+from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/stages.json"
 PICTURE = RESULT.with_suffix(".png")

@@ -22,12 +22,13 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bench.measure import interleaved, reach, shown, summary, table
+from bench.measure import interleaved, reach, shown, summary
 from bench.trainers import CONTENDERS
 from textrnn import paths
 from textrnn.charts import BLUE, ORANGE, STYLE
 from textrnn.errors import UserError, run
 from textrnn.files import replacing, write_json
+from tools.markdown import table
 
 EPOCHS = 2
 RESULT, PICTURE = (paths.ROOT / "docs/speed" / f"training.{kind}" for kind in ("json", "png"))

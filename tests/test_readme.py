@@ -7,14 +7,21 @@ import pytest
 from ruamel.yaml import YAML
 
 from textrnn.files import read_json
-from tools import readme
+from tools import readme, speed
+from tools.markdown import written
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = readme.README.read_text("utf-8")
 
 
 def test_every_number_is_the_one_in_the_committed_metrics() -> None:
-    assert readme.written(TEXT) == TEXT, "run `python -m tools.readme`"
+    assert written(TEXT, readme.BLOCKS) == TEXT, "run `python -m tools.readme`"
+
+
+def test_every_number_of_the_page_on_speed_is_one_that_was_measured() -> None:
+    page = speed.PAGE.read_text("utf-8")
+    assert written(page, speed.BLOCKS) == page, "run `python -m tools.speed`"
+    assert re.findall("<!-- (.*) -->\n.", page) == [name for one in speed.BLOCKS for name in (one, f"/{one}")]
 
 
 @pytest.mark.parametrize("block", readme.BLOCKS)
@@ -22,7 +29,7 @@ def test_another_number_in_a_block_is_noticed(block: str) -> None:
     start = TEXT.index(f"<!-- {block} -->\n")
     digit = start + next(place for place, letter in enumerate(TEXT[start:]) if letter.isdigit())
     changed = TEXT[:digit] + str((int(TEXT[digit]) + 1) % 10) + TEXT[digit + 1 :]
-    assert readme.written(changed) == TEXT != changed
+    assert written(changed, readme.BLOCKS) == TEXT != changed
 
 
 def test_every_row_that_no_model_gets_right_is_explained() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import inference, measure, stages, stream
-from textrnn import paths
+from bench import arithmetic, inference, measure, stages, stream
+from textrnn import params, paths
 from textrnn.errors import UserError
+from textrnn.recipe import Recipe
 
 
 @pytest.fixture
@@ -79,9 +80,14 @@ def test_a_summary_is_the_median_between_the_least_and_the_most() -> None:
     assert measure.reach([found, found | {"high": 5.0}]) == [[1.0, 1.0], [1.0, 3.0]]
 
 
+def test_the_multiplications_of_a_step_are_those_of_its_kernels() -> None:
+    # Three gates of 64 units, which read 64 inputs and 64 units, in both directions.
+    assert arithmetic.multiply_adds(params.load("train", Recipe)) == 2 * (64 * 3 * 64 + 64 * 3 * 64)
+
+
 def test_the_speed_of_products_is_that_of_one_processor() -> None:
     begin = time.process_time()
-    assert inference.sgemm(64) > 1e6
+    assert arithmetic.sgemm(64) > 1e6
     assert time.process_time() - begin < 5
 
 

@@ -1,13 +1,10 @@
 """README.md's numbers, written from the committed metrics: none is typed by hand.
 
-A block of the README stands between `<!-- NAME -->` and `<!-- /NAME -->`.
-
 Reads   metrics/*.json, compare/table.json, presets/networks.json
 Writes  README.md
 Run     python -m tools.readme   (after `dvc repro`, `dvc repro compare/dvc.yaml` or `python -m presets.networks`)
 """
 
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +15,7 @@ from presets.networks import NETWORKS, RESULTS, TUTORIAL
 from textrnn import paths
 from textrnn.errors import run
 from textrnn.files import read_json, read_text, write_text
+from tools.markdown import table, written
 
 # In the picture a name stands below the one it means; in a sentence it does not.
 ALONE = NAMES | {
@@ -32,12 +30,6 @@ TABLE = paths.ROOT / "compare/table.json"
 def percent(share: float, digits: int = 1) -> str:
     """Return a share as a reader wants it."""
     return f"{share:.{digits}%}".replace("%", " %")
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table, its numbers to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def metrics(name: str) -> dict[str, Any]:
@@ -70,7 +62,7 @@ def results() -> str:
         f"mislabelled; without the {scores['suspects']['test']} among the test rows the Matthews correlation is "
         f"{sure['mcc']:.3f}."
     )
-    return f"{table(['', 'this model', 'answering ham always'], rows)}\n\n{said}"
+    return f"{table(['', 'this model', 'answering ham always'], rows, numbers=True)}\n\n{said}"
 
 
 def tutorial() -> str:
@@ -98,7 +90,7 @@ def networks() -> str:
             percent(row["spam_caught"]),
         ]
         rows.append([name, f"`{line}`" if line else "", *shown])
-    return table(["network", "its line", "parameters", "test accuracy", "MCC", "spam caught"], rows)
+    return table(["network", "its line", "parameters", "test accuracy", "MCC", "spam caught"], rows, numbers=True)
 
 
 def comparison() -> str:
@@ -115,7 +107,7 @@ def comparison() -> str:
             row.append(f"{scores['mcc']['mean']:.3f} ± {scores['mcc']['sd']:.3f}")
             row.append(f"{scores['average_precision']['mean']:.3f}")
         rows.append([*row, *(percent(scores[name]["mean"], digits=2) for name in ("spam_caught", "blocked_ham"))])
-    return table(header, rows)
+    return table(header, rows, numbers=True)
 
 
 def verdict() -> str:
@@ -150,7 +142,8 @@ def leaks() -> str:
             row += [f"{models[model]['mcc']['mean']:.3f}", percent(models[model]["spam_caught"]["mean"])]
         rows.append(row)
     names = [ALONE[linear], "the default"]
-    return table(["rows", *(f"{name}: {score}" for name in names for score in ("MCC", "spam caught"))], rows)
+    header = ["rows", *(f"{name}: {score}" for name in names for score in ("MCC", "spam caught"))]
+    return table(header, rows, numbers=True)
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -163,17 +156,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 
 
-def written(text: str) -> str:
-    """Return the README's text with every block as the metrics have it."""
-    for name, block in BLOCKS.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = pattern.sub(lambda match, block=block: f"{match[1]}{block()}\n{match[2]}", text)  # type: ignore[misc]
-    return text
-
-
 def main() -> None:
     """Write the README anew."""
-    write_text(README, written(read_text(README)))
+    write_text(README, written(read_text(README), BLOCKS))
 
 
 if __name__ == "__main__":

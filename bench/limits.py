@@ -1,0 +1,124 @@
+"""Where the time of each stage goes: beside how long its bytes would take to read, and its products to multiply.
+
+A stage reads its dependencies and writes its outputs, of which dvc.lock has the sizes: no faster than the disk. Train
+and evaluate multiply matrices: no faster than a processor multiplies large ones. What a stage takes beyond the larger
+of the two is what Python, loading libraries, small matrices and the rest cost. Times are those of bench/stages.py.
+
+Reads   dvc.lock, docs/speed/stages.json, data/, as `dvc repro` leaves it
+Writes  docs/speed/limits.json, docs/speed/limits.png
+Run     python -m bench.limits
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from ruamel.yaml import YAML
+
+from bench import stages
+from bench.arithmetic import multiply_adds, sgemm
+from textrnn import params, paths, ragged, workers
+from textrnn.charts import BLUE, ORANGE, STYLE
+from textrnn.errors import run
+from textrnn.files import read_json, replacing, write_json
+from textrnn.recipe import Recipe
+from textrnn.vocabulary import Vectorize
+
+RESULT = paths.ROOT / "docs/speed/limits.json"
+PICTURE = RESULT.with_suffix(".png")
+BACK = 3  # multiplications of training for each of the forward pass: the gradients of inputs and of weights come to it
+
+
+def moved(stage: dict[str, Any]) -> int:
+    """Return the bytes that a stage of dvc.lock reads and writes."""
+    return sum(one["size"] for kind in ("deps", "outs") for one in stage.get(kind, []))
+
+
+def multiplied() -> dict[str, float]:
+    """Return the multiply-adds of the stages whose work they are, as if no token were left out in training."""
+    recipe, longest = params.load("train", Recipe), params.load("vectorize", Vectorize).max_sequence_length
+    parts = (paths.TRAIN, paths.VALIDATION, paths.TEST)
+    tokens = {path: int(np.diff(ragged.load(path).offsets).clip(1, longest).sum()) for path in parts}
+    step = multiply_adds(recipe)
+    seen = tokens[paths.TRAIN] + tokens[paths.VALIDATION]
+    held_out = 1 / recipe.ensemble if recipe.ensemble > 1 else 0.0
+    learnt = recipe.epochs * seen * step * (BACK * (1 - held_out) + held_out)
+    return {"train": learnt, "evaluate": tokens[paths.TEST] * step * recipe.ensemble}
+
+
+def disk(size: int = 1 << 28) -> float:
+    """Return the bytes a second at which a file is read that is in no cache."""
+    with tempfile.NamedTemporaryFile(dir=paths.ROOT) as file:
+        file.write(np.random.default_rng(0).bytes(size))
+        file.flush()
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, size, os.POSIX_FADV_DONTNEED)
+        begin = time.perf_counter()
+        with Path(file.name).open("rb", 0) as again:
+            while again.read(1 << 20):
+                pass
+        return size / (time.perf_counter() - begin)
+
+
+def measured() -> dict[str, Any]:
+    """Return the seconds of each stage, and those which the disk and the processors would need."""
+    took = read_json(stages.RESULT)["stages"]
+    lock = YAML(typ="safe", pure=True).load(paths.ROOT / "dvc.lock")["stages"]
+    speed, peak, work = disk(), workers.processors() * sgemm(), multiplied()
+    found = {
+        name: {
+            "seconds": took[name]["median"],
+            "seconds_of_disk": round(moved(lock[name]) / speed, 5),
+            "seconds_of_multiplying": round(work.get(name, 0) / peak, 5),
+            "megabytes": round(moved(lock[name]) / 1e6, 2),
+            "billion_multiply_adds": round(work.get(name, 0) / 1e9, 2),
+        }
+        for name in took
+    }
+    machine = {"disk_megabytes_per_second": round(speed / 1e6), "billion_multiply_adds_per_second": round(peak / 1e9)}
+    return {"machine": machine, "stages": found}
+
+
+def picture(path: Path, found: dict[str, Any]) -> None:
+    """Draw a stage's time and its two limits beside each other."""
+    mpl.rcdefaults()
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        axis = figure.subplots()
+        names = list(found["stages"])
+        kinds = {"seconds": ("taken", ORANGE), "seconds_of_disk": ("limit of the disk", "0.6"),
+                 "seconds_of_multiplying": ("limit of the processors", BLUE)}  # fmt: skip
+        for place, (kind, (label, colour)) in enumerate(kinds.items()):
+            values = [found["stages"][name][kind] for name in names]
+            bars = axis.barh(np.arange(len(names)) + 0.27 * (place - 1), values, 0.25, color=colour, label=label)
+            axis.bar_label(bars, [f"{value:.2g}" if value else "" for value in values], padding=3, fontsize="small")
+        axis.set(xscale="log", xlabel="seconds", title="What each stage takes, and what it cannot do without")
+        axis.set_yticks(np.arange(len(names)), names)
+        axis.invert_yaxis()
+        axis.margins(x=0.1)
+        axis.grid(visible=False, axis="y")
+        axis.legend(frameon=False, loc="upper right")
+        with replacing(path) as file:
+            figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def main() -> None:
+    """Measure the machine, and write what is limited by what."""
+    found = measured()
+    write_json(RESULT, found)
+    picture(PICTURE, found)
+    for name, one in found["stages"].items():
+        print(f"{name}: {one['seconds']:.2f} s; disk {one['seconds_of_disk']:.4f} s, "
+              f"multiplying {one['seconds_of_multiplying']:.3f} s")  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,126 @@
+"""docs/speed/README.md's numbers, written from what the benchmarks have measured.
+
+Reads   docs/speed/*.json
+Writes  docs/speed/README.md
+Run     python -m tools.speed   (after a benchmark)
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bench.measure import shown
+from bench.scale import ALL, BASE, PEERS
+from textrnn import paths
+from textrnn.errors import run
+from textrnn.files import read_json, read_text, write_text
+from tools.markdown import table, written
+
+FOLDER = paths.ROOT / "docs/speed"
+PAGE = FOLDER / "README.md"
+
+
+def found(name: str) -> dict[str, Any]:
+    """Return what a benchmark has written."""
+    values: dict[str, Any] = read_json(FOLDER / f"{name}.json")
+    return values
+
+
+def training() -> str:
+    """Return a row for each contender."""
+    rows = [
+        [name, shown(one["tokens_per_second"], 0), shown(one["textrnn_is_faster_by"])]
+        for name, one in found("training").items()
+    ]
+    return table(["", "tokens a second", "textrnn is faster by"], rows, numbers=True)
+
+
+def pipeline() -> str:
+    """Return what DVC's commands take beside the stage train."""
+    values = found("stages")
+    rows = [
+        ["`dvc repro`, everything anew", shown(values["commands"]["repro"])],
+        ["`python -m stages.train` alone", shown(values["stages"]["train"])],
+        ["the first in the second", shown(values["ratios"]["repro / train"])],
+        ["`dvc repro`, nothing to do", shown(values["commands"]["nothing to do"])],
+        ["`dvc status`", shown(values["commands"]["status"])],
+        ["the first in the second", shown(values["ratios"]["nothing to do / status"])],
+    ]
+    return table(["", "seconds"], rows, numbers=True)
+
+
+def stages() -> str:
+    """Return a row for each stage."""
+    limits, loads = found("limits")["stages"], found("stages")["loads"]
+    rows = [
+        [
+            name,
+            f"{one['seconds']:.2f}",
+            f"{loads[name]['median']:.2f}",
+            f"{one['seconds_of_disk']:.4f}",
+            f"{one['seconds_of_multiplying']:.2f}" if one["seconds_of_multiplying"] else "",
+        ]
+        for name, one in limits.items()
+    ]
+    header = ["stage", "seconds", "until its modules are loaded", "its bytes at the disk's speed"]
+    return table([*header, "its products at the processors' peak"], rows, numbers=True)
+
+
+def cold() -> str:
+    """Return a row for each way to answer one message."""
+    values = found("inference")["cold"]
+    return table(["", "seconds"], [[name, shown(one)] for name, one in values.items()], numbers=True)
+
+
+def streams() -> str:
+    """Return a row for each stream, and how far off the limit is."""
+    values = found("inference")
+    rows = [
+        [f"{int(size):,}, {kind}", *(shown(one, 0) for one in measured.values())]
+        for kind, sizes in values["streams"].items()
+        for size, measured in sizes.items()
+    ]
+    header = ["messages", "a second", "a second of one processor", "peak memory, MB"]
+    arithmetic = values["arithmetic"]
+    told = (
+        f"A message of {arithmetic['tokens_per_message']} tokens takes "
+        f"{arithmetic['million_multiply_adds_per_message']} million multiplications: at the speed of large matrices "
+        f"the {values['processors']} processors could answer {arithmetic['messages_per_second_at_most']:,} messages a "
+        "second."
+    )
+    return f"{table(header, rows, numbers=True)}\n\n{told}"
+
+
+def scale() -> str:
+    """Return a row for each size of corpus: the stages and their peers."""
+    values = found("scale")
+    rows = []
+    for size, contenders in values.items():
+        own = contenders[ALL]
+        base = own["microseconds_per_message"] / values[str(BASE)][ALL]["microseconds_per_message"]
+        row = [f"{int(size):,}", f"{own['seconds']:.1f}", f"{base:.2f}", f"{own['peak_megabytes']:,.0f}"]
+        for name in PEERS.values():
+            peer = contenders.get(name)
+            row.append(f"{peer['seconds']:.1f} ({peer['peak_megabytes']:,.0f} MB)" if peer else "")
+        rows.append([*row, f"{own['runs']:.0f}"])
+    header = ["messages", "seconds", "time for each, in that of 100,000", "MB", *PEERS.values(), "runs"]
+    return table(header, rows, numbers=True)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "training": training,
+    "pipeline": pipeline,
+    "stages": stages,
+    "cold": cold,
+    "streams": streams,
+    "scale": scale,
+}
+
+
+def main() -> None:
+    """Write the page anew."""
+    write_text(PAGE, written(read_text(PAGE), BLOCKS))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
