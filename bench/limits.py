@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 
 from bench import stages
 from bench.arithmetic import multiply_adds, sgemm
+from bench.kills import STAGES
 from textrnn import params, paths, ragged, workers
 from textrnn.charts import BLUE, ORANGE, STYLE
 from textrnn.errors import run
@@ -80,7 +81,7 @@ def measured() -> dict[str, Any]:
             "megabytes": round(moved(lock[name]) / 1e6, 2),
             "billion_multiply_adds": round(work.get(name, 0) / 1e9, 2),
         }
-        for name in took
+        for name in STAGES
     }
     machine = {"disk_megabytes_per_second": round(speed / 1e6), "billion_multiply_adds_per_second": round(peak / 1e9)}
     return {"machine": machine, "stages": found}
@@ -93,7 +94,7 @@ def picture(path: Path, found: dict[str, Any]) -> None:
         figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
         FigureCanvasAgg(figure)
         axis = figure.subplots()
-        names = list(found["stages"])
+        names = STAGES
         kinds = {"seconds": ("taken", ORANGE), "seconds_of_disk": ("limit of the disk", "0.6"),
                  "seconds_of_multiplying": ("limit of the processors", BLUE)}  # fmt: skip
         for place, (kind, (label, colour)) in enumerate(kinds.items()):
@@ -115,7 +116,8 @@ def main() -> None:
     found = measured()
     write_json(RESULT, found)
     picture(PICTURE, found)
-    for name, one in found["stages"].items():
+    for name in STAGES:
+        one = found["stages"][name]
         print(f"{name}: {one['seconds']:.2f} s; disk {one['seconds_of_disk']:.4f} s, "
               f"multiplying {one['seconds_of_multiplying']:.3f} s")  # fmt: skip
 

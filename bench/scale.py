@@ -5,7 +5,7 @@ all contenders take turns. Time is from the start of a process to its end; memor
 workers have together, what they share counted once (proportional set size, taken ten times a second).
 
 Writes  docs/speed/scale.json, docs/speed/scale.png
-Run     python -m bench.scale [--sizes 5000 100000 1000000 10000000] [--repeats 5] [--same-most N]
+Run     python -m bench.scale [--sizes 5000 30000 100000 1000000 10000000] [--repeats 5] [--same-most N]
 """
 
 import argparse
@@ -184,9 +184,11 @@ def picture(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None
 def main() -> None:
     """Measure each size that was asked for, and tell of all that have been measured."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[5000, 100_000, 1_000_000, 10_000_000], metavar="N")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[5000, 30_000, 100_000, 1_000_000, 10_000_000], metavar="N"
+    )
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="runs of each (default: 5)")
-    parser.add_argument("--same-most", type=int, default=BASE, metavar="N", help=f"{SAME} (default: {BASE})")
+    parser.add_argument("--same-most", type=int, default=30_000, metavar="N", help=f"{SAME} (default: 30000)")
     options = parser.parse_args()
     results = read_json(RESULTS) if RESULTS.exists() else {}
     for size in options.sizes:

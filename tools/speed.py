@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from bench.kills import STAGES
 from bench.measure import shown
 from bench.scale import ALL, BASE, PEERS
 from textrnn import paths
@@ -28,10 +29,8 @@ def found(name: str) -> dict[str, Any]:
 
 def training() -> str:
     """Return a row for each contender."""
-    rows = [
-        [name, shown(one["tokens_per_second"], 0), shown(one["textrnn_is_faster_by"])]
-        for name, one in found("training").items()
-    ]
+    paces = sorted(found("training").items(), key=lambda item: -item[1]["tokens_per_second"]["median"])
+    rows = [[name, shown(one["tokens_per_second"], 0), shown(one["textrnn_is_faster_by"])] for name, one in paces]
     return table(["", "tokens a second", "textrnn is faster by"], rows, numbers=True)
 
 
@@ -55,12 +54,12 @@ def stages() -> str:
     rows = [
         [
             name,
-            f"{one['seconds']:.2f}",
+            f"{limits[name]['seconds']:.2f}",
             f"{loads[name]['median']:.2f}",
-            f"{one['seconds_of_disk']:.4f}",
-            f"{one['seconds_of_multiplying']:.2f}" if one["seconds_of_multiplying"] else "",
+            f"{limits[name]['seconds_of_disk']:.4f}",
+            f"{limits[name]['seconds_of_multiplying']:.2f}" if limits[name]["seconds_of_multiplying"] else "",
         ]
-        for name, one in limits.items()
+        for name in STAGES
     ]
     header = ["stage", "seconds", "until its modules are loaded", "its bytes at the disk's speed"]
     return table([*header, "its products at the processors' peak"], rows, numbers=True)
@@ -75,10 +74,11 @@ def cold() -> str:
 def streams() -> str:
     """Return a row for each stream, and how far off the limit is."""
     values = found("inference")
+    keys = ("messages_per_second", "messages_per_processor_second", "peak_megabytes")
     rows = [
-        [f"{int(size):,}, {kind}", *(shown(one, 0) for one in measured.values())]
+        [f"{int(size):,}, {kind}", *(shown(measured[key], 0) for key in keys)]
         for kind, sizes in values["streams"].items()
-        for size, measured in sizes.items()
+        for size, measured in sorted(sizes.items(), key=lambda item: int(item[0]))
     ]
     header = ["messages", "a second", "a second of one processor", "peak memory, MB"]
     arithmetic = values["arithmetic"]
@@ -95,7 +95,7 @@ def scale() -> str:
     """Return a row for each size of corpus: the stages and their peers."""
     values = found("scale")
     rows = []
-    for size, contenders in values.items():
+    for size, contenders in sorted(values.items(), key=lambda item: int(item[0])):
         own = contenders[ALL]
         base = own["microseconds_per_message"] / values[str(BASE)][ALL]["microseconds_per_message"]
         row = [f"{int(size):,}", f"{own['seconds']:.1f}", f"{base:.2f}", f"{own['peak_megabytes']:,.0f}"]
