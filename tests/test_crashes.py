@@ -119,6 +119,15 @@ def test_the_next_writer_of_a_file_clears_what_a_killed_one_left_and_nothing_of_
     assert temporary(path) == []
 
 
+def test_a_killed_writer_that_nobody_has_waited_for_is_dead_too(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with writer(path) as killed:
+        killed.kill()
+        wait_for(lambda: psutil.Process(killed.pid).status() == psutil.STATUS_ZOMBIE)
+        write_text(path, "whole")
+        assert temporary(path) == []
+
+
 def writer(path: Path) -> subprocess.Popen[str]:
     """Start a process which has half-written a file, and ends once its input does."""
     process = subprocess.Popen(

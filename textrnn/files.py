@@ -27,9 +27,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        import psutil  # noqa: PLC0415  # seldom needed, and every stage would wait for it
-
-        if not psutil.pid_exists(int(left.suffixes[-2][1:])):
+        if not _alive(int(left.suffixes[-2][1:])):
             left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -43,6 +41,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    """Return whether a process will do anything more: one that was killed may be listed for a while."""
+    import psutil  # noqa: PLC0415  # seldom needed, and every stage would wait for it
+
+    try:
+        return bool(psutil.Process(process).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
+    except psutil.NoSuchProcess:
+        return False
 
 
 def write_text(path: Path, text: str) -> None:
