@@ -193,11 +193,13 @@ finally:
 def test_a_stage_opens_exactly_the_files_that_dvc_yaml_lists(repository: Repository, stage: str) -> None:
     said = repository.run(sys.executable, "-c", OPENED, f"stages.{stage}")
     lines = [line.split("\t") for line in said.splitlines() if line.startswith("AUDIT")]
-    own = [(kind, path) for _, kind, path in lines if path.startswith(("data/", "model/", "metrics/", "plots/"))]
+    folders = ("data/", "model/", "metrics/", "plots/")
+    # A file without a name is opened by its folder.
+    own = [
+        (kind, path) for _, kind, path in lines if path.startswith(folders) and not (repository.folder / path).is_dir()
+    ]
     reads = {path for kind, path in own if kind == "reads"}
-    # A folder is opened as if to be written for a file without a name.
-    named = {path for kind, path in own if kind == "writes" and not (repository.folder / path).is_dir()}
-    writes = {path for path in named if not path.endswith(".tmp")}
+    writes = {path for kind, path in own if kind == "writes" and not path.endswith(".tmp")}
     inputs, outputs = listed(stage, "deps"), listed(stage, "outs", "metrics")
     # What it has written itself it may read: train takes the checksums of the model's parts.
     assert {path for path in reads - writes if not covered(path, inputs)} == set()
