@@ -15,19 +15,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bench import stream
 from bench.arithmetic import multiply_adds, sgemm
-from bench.measure import Run, interleaved, reach, shown, summary, timed
+from bench.measure import Run, drawn, interleaved, reach, shown, summary, timed
 from textrnn import params, paths, workers
-from textrnn.charts import BLUE, ORANGE, STYLE
+from textrnn.charts import BLUE, ORANGE
 from textrnn.errors import run
-from textrnn.files import replacing, write_json
+from textrnn.files import write_json
 from textrnn.recipe import Recipe
 from textrnn.tokenizers import tokenize
 from tools.markdown import table
@@ -95,10 +92,7 @@ def arithmetic() -> dict[str, float]:
 
 def picture(path: Path, found: dict[str, Any]) -> None:
     """Draw the three results side by side."""
-    mpl.rcdefaults()
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(12, 4), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
+    with drawn(path, 12, 4) as figure:
         start, rate, memory = figure.subplots(1, 3)
         names = list(COLD)
         values = [found["cold"][name] for name in names]
@@ -120,8 +114,6 @@ def picture(path: Path, found: dict[str, Any]) -> None:
             )
             axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             axis.legend(frameon=False, loc="lower right")
-        with replacing(path) as file:
-            figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def report(found: dict[str, Any]) -> str:

@@ -8,29 +8,15 @@ Run     python -m bench.keras_answer MESSAGE
 import sys
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn import params, paths
 from textrnn.files import read_json
-from textrnn.network import Network, build, directions
+from textrnn.network import build, trained
 from textrnn.recipe import Recipe
 from textrnn.subwords import table
 from textrnn.tensorflow import tf
 from textrnn.tokenizers import tokenize
 from textrnn.vocabulary import UNKNOWN, read_tokens
-
-
-def fill(network: Network, arrays: dict[str, NDArray[np.float32]]) -> None:
-    """Give the network the arrays that textrnn.network.weights names."""
-    network.words.embeddings.assign(arrays["words"])
-    if network.subwords is not None:
-        network.subwords.embeddings.assign(arrays["subwords"])
-    for number, layer in enumerate(network.cells):
-        for direction, one in directions(layer).items():
-            for kind in ("kernel", "recurrent_kernel", "bias"):
-                getattr(one.cell, kind).assign(arrays[f"layer{number}.{direction}.{kind}"])
-    network.logits.kernel.assign(arrays["output.kernel"])
-    network.logits.bias.assign(arrays["output.bias"])
 
 
 def main() -> None:
@@ -49,7 +35,8 @@ def main() -> None:
         for member in range(recipe.ensemble):
             arrays = {name.partition("/")[2]: weights[name] for name in weights if name.startswith(f"{member}/")}
             network = build(recipe, len(ids) + 1, len(settings["labels"]))
-            fill(network, arrays)
+            for name, variable in trained(network).items():
+                variable.assign(arrays[name])
             logits.append(network(batch))
     print(settings["labels"], tf.nn.softmax(tf.reduce_mean(logits, axis=0)).numpy())
 

@@ -16,19 +16,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from ruamel.yaml import YAML
 
 from bench import stages
 from bench.arithmetic import multiply_adds, sgemm
 from bench.kills import STAGES
+from bench.measure import drawn
 from textrnn import params, paths, ragged, workers
-from textrnn.charts import BLUE, ORANGE, STYLE
+from textrnn.charts import BLUE, ORANGE
 from textrnn.errors import run
-from textrnn.files import read_json, replacing, write_json
+from textrnn.files import read_json, write_json
 from textrnn.recipe import Recipe
 from textrnn.vocabulary import Vectorize
 
@@ -89,10 +87,7 @@ def measured() -> dict[str, Any]:
 
 def picture(path: Path, found: dict[str, Any]) -> None:
     """Draw a stage's time and its two limits beside each other."""
-    mpl.rcdefaults()
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
+    with drawn(path, 8, 4.5) as figure:
         axis = figure.subplots()
         names = STAGES
         kinds = {"seconds": ("taken", ORANGE), "seconds_of_disk": ("limit of the disk", "0.6"),
@@ -107,8 +102,6 @@ def picture(path: Path, found: dict[str, Any]) -> None:
         axis.margins(x=0.1)
         axis.grid(visible=False, axis="y")
         axis.legend(frameon=False, loc="upper right")
-        with replacing(path) as file:
-            figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def main() -> None:

@@ -4,14 +4,17 @@ import resource
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+import matplotlib as mpl
 import psutil
+from matplotlib.figure import Figure
 
+from textrnn import charts
 from textrnn.errors import UserError
 
 LOOK = 0.25  # seconds between two looks at the memory
@@ -91,3 +94,13 @@ def reach(values: Iterable[Mapping[str, float]]) -> list[list[float]]:
 def shown(found: Mapping[str, Any], digits: int = 2) -> str:
     """Return a summary as a table has it."""
     return f"{found['median']:,.{digits}f} ({found['low']:,.{digits}f} … {found['high']:,.{digits}f})"
+
+
+@contextmanager
+def drawn(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Give an empty figure of so many inches, and write it as PNG once the block has drawn on it."""
+    mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
+    with mpl.rc_context(charts.STYLE):
+        figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+        yield figure
+        charts.save(path, figure)

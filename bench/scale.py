@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from matplotlib.figure import Figure
 
 from bench.corpora import write_corpus
-from textrnn import paths
+from bench.measure import drawn
+from textrnn import paths, provenance
 from textrnn.errors import UserError, run
-from textrnn.files import read_json, replacing, write_json
+from textrnn.files import read_json, write_json
 
 STAGES = ("clean", "vectorize", "split")
 PEERS = {
@@ -78,13 +78,7 @@ class Place:
         """Return a hash of all that the stages have written."""
         folders = [self.folder / name for name in ("data/clean", "data/vectors", "data/split", "metrics")]
         files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
-        sums = []
-        for path in files:
-            with path.open("rb") as file:
-                digest = sha256()
-                while block := file.read(1 << 20):
-                    digest.update(block)
-            sums.append(f"{path.relative_to(self.folder)} {digest.hexdigest()}")
+        sums = [f"{path.relative_to(self.folder)} {provenance.checksum(path)}" for path in files]
         return sha256("\n".join(sums).encode()).hexdigest()
 
 
@@ -166,19 +160,16 @@ def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
 
 def picture(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
     """Draw time for each message and peak memory by size."""
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    panels = figure.subplots(1, 2)
     what = {"microseconds_per_message": "time for each message (µs)", "peak_megabytes": "peak memory (MB)"}
-    for panel, (key, label) in zip(panels, what.items(), strict=True):
-        for name, style in STYLES.items():
-            sizes = [size for size, rows in results.items() if name in rows]
-            panel.plot([int(size) for size in sizes], [results[size][name][key] for size in sizes], style, label=name)
-        panel.set(xscale="log", yscale="log", xlabel="messages", ylabel=label)
-        panel.grid(visible=True, alpha=0.3)
-    panels[1].axhline(LIMIT, color="grey", linestyle=":", label="2 GB")
-    panels[1].legend(fontsize="small")
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
+    with drawn(path, 11, 4.5) as figure:
+        panels = figure.subplots(1, 2)
+        for panel, (key, label) in zip(panels, what.items(), strict=True):
+            for name, style in STYLES.items():
+                sizes = sorted((size for size, rows in results.items() if name in rows), key=int)
+                panel.plot(list(map(int, sizes)), [results[size][name][key] for size in sizes], style, label=name)
+            panel.set(xscale="log", yscale="log", xlabel="messages", ylabel=label)
+        panels[1].axhline(LIMIT, color="grey", linestyle=":", label="2 GB")
+        panels[1].legend(fontsize="small")
 
 
 def main() -> None:

@@ -15,19 +15,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
 from bench import sources
-from bench.measure import reach, shown, summary, timed
+from bench.measure import drawn, reach, shown, summary, timed
 from bench.outputs import of_lock
 from bench.place import DVC, REPRO, Place
 from bench.reproduce import Origin
 from textrnn import paths, sms_spam
-from textrnn.charts import BLUE, ORANGE, STYLE
+from textrnn.charts import BLUE, ORANGE
 from textrnn.errors import run
-from textrnn.files import replacing, write_json
+from textrnn.files import write_json
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/stages.json"
@@ -101,10 +97,7 @@ def report(found: dict[str, Any]) -> str:
 
 def picture(path: Path, found: dict[str, Any]) -> None:
     """Draw what the whole costs beside train, what DVC takes to find nothing to do, and how soon the stages begin."""
-    mpl.rcdefaults()
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(12, 4), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
+    with drawn(path, 12, 4) as figure:
         whole, nothing, begin = figure.subplots(1, 3)
         train, commands = found["stages"]["train"], found["commands"]
         bars(whole, {"dvc repro": commands["repro"], "train alone": train}, REPRO_TARGET * train["median"])
@@ -117,8 +110,6 @@ def picture(path: Path, found: dict[str, Any]) -> None:
         titles = ("Everything from nothing", "Nothing to do", "Modules loaded")
         for axis, title in zip((whole, nothing, begin), titles, strict=True):
             axis.set(title=title, xlabel="seconds (dashed: the target)")
-        with replacing(path) as file:
-            figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def bars(axis: Any, values: dict[str, dict[str, float]], target: float) -> None:

@@ -18,16 +18,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from bench.measure import interleaved, reach, shown, summary
+from bench.measure import drawn, interleaved, reach, shown, summary
 from bench.trainers import CONTENDERS
 from textrnn import paths
-from textrnn.charts import BLUE, ORANGE, STYLE
+from textrnn.charts import BLUE, ORANGE
 from textrnn.errors import UserError, run
-from textrnn.files import replacing, write_json
+from textrnn.files import write_json
 from tools.markdown import table
 
 EPOCHS = 2
@@ -57,10 +53,7 @@ def collected(paces: dict[str, list[float]]) -> dict[str, Any]:
 
 def picture(path: Path, found: dict[str, Any]) -> None:
     """Draw a bar for each contender."""
-    mpl.rcdefaults()
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 3.5), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
+    with drawn(path, 8, 3.5) as figure:
         axis = figure.subplots()
         values = [one["tokens_per_second"] for one in found.values()]
         colours = [ORANGE if "textrnn" in name else BLUE for name in found]
@@ -70,8 +63,6 @@ def picture(path: Path, found: dict[str, Any]) -> None:
         axis.margins(x=0.15)
         axis.set(title="Training the default network", xlabel="tokens of training rows in a second")
         axis.grid(visible=False, axis="y")
-        with replacing(path) as file:
-            figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def main() -> None:

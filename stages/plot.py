@@ -20,6 +20,7 @@ from textrnn import charts, params, paths
 from textrnn.errors import run
 from textrnn.files import read_json, read_table, read_text, write_text
 from textrnn.params import Section
+from textrnn.probabilities import falling
 
 BINS = 10  # of the calibration curve, each with as many messages
 
@@ -54,8 +55,7 @@ def curves(truth: NDArray[np.bool_], probability: NDArray[np.float64]) -> dict[s
     They are the points of scikit-learn's roc_curve, precision_recall_curve (its intermediate ones dropped) and
     calibration_curve (by quantiles), without the second that it takes to load.
     """
-    order = np.argsort(-probability, kind="stable")
-    ends = np.flatnonzero(np.diff(probability[order], append=-1))  # the last row of each probability
+    order, ends = falling(probability)
     caught = np.cumsum(truth[order])[ends]
     flagged = ends + 1
     blocked = flagged - caught

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from tests.models import scramble
 from tests.recipes import probabilities_of, rows_of, small
+from tests.test_network import weights
 from textrnn import linear, paths
 from textrnn.batches import Batch, Encoder
 from textrnn.blend import Blend, apply
 from textrnn.export import Weights, export
 from textrnn.linear import Linear
-from textrnn.network import Network, build, weights
+from textrnn.network import Network, build
 from textrnn.ngrams import lookup, ngrams, size
 from textrnn.probabilities import softmax
 from textrnn.recipe import Recipe

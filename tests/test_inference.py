@@ -22,7 +22,7 @@ from textrnn.batches import Encoder
 from textrnn.errors import UserError
 from textrnn.files import write_json
 from textrnn.inference import Model
-from textrnn.ngrams import indexed, ngrams, size
+from textrnn.ngrams import ngrams, size
 from textrnn.normalise import Normalisation
 from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import UNKNOWN
@@ -167,7 +167,7 @@ def test_the_width_and_the_order_of_the_subwords_do_not_change_the_answer(traine
     model = inference.load(trained_model)
     tokens = [["soup", "!"], ["at"]]
     narrow, _ = inference.encode(model, tokens, np.array([2, 1]))
-    narrow |= inference.linear_inputs(indexed(model.ngrams), ["soup!", "at"])
+    narrow |= inference.linear_inputs(model.ngrams, ["soup!", "at"])
     order = np.array([2, 0, 3, 1])
     wide = narrow | {
         "words": narrow["words"][order],
@@ -189,8 +189,8 @@ LEARNT = "Tea at 9, WIN!!"
 
 def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from_1_and_padded_with_0() -> None:
     model = model_of(learnt=LEARNT)
-    known = model.ngrams.tolist()
-    found = inference.linear_inputs(indexed(model.ngrams), TEXTS)
+    known = model.ngrams.hashes.tolist()
+    found = inference.linear_inputs(model.ngrams, TEXTS)
     assert set(found) == {"ngrams", "size"}
     assert [str(found[name].dtype) for name in ("ngrams", "size")] == ["int32", "float32"]
     rows = [[1 + known.index(gram) for gram in ngrams(text).tolist() if gram in known] for text in TEXTS]
@@ -203,7 +203,7 @@ def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from
 
 @pytest.mark.parametrize("text", ["", "ЖЖЖ"])
 def test_a_text_without_a_known_n_gram_is_given_as_padding(text: str) -> None:
-    assert inference.linear_inputs(indexed(model_of(learnt=LEARNT).ngrams), [text])["ngrams"].tolist() == [[0] * 64]
+    assert inference.linear_inputs(model_of(learnt=LEARNT).ngrams, [text])["ngrams"].tolist() == [[0] * 64]
 
 
 def test_the_linear_branch_reads_all_of_a_text_the_networks_cut() -> None:
@@ -219,7 +219,7 @@ def test_each_row_of_a_batch_is_given_its_own_n_grams_and_size() -> None:
     (together,) = given_to(model, texts)
     order = [1, 2, 0]  # the shortest first
     assert together["lengths"].tolist() == [1, 2, 4]
-    alone = [inference.linear_inputs(indexed(model.ngrams), [texts[row]]) for row in order]
+    alone = [inference.linear_inputs(model.ngrams, [texts[row]]) for row in order]
     assert together["size"].tolist() == [one["size"][0].tolist() for one in alone]
     assert [row[row > 0].tolist() for row in together["ngrams"]] == [
         row[row > 0].tolist() for one in alone for row in one["ngrams"]
@@ -330,9 +330,9 @@ def test_a_model_is_loaded_as_it_was_saved(trained_model: Path) -> None:
     lines = (trained_model / "vocabulary.tsv").read_text("utf-8").splitlines()
     assert [model.ids[line.split("\t")[0]] for line in lines] == list(range(1, len(lines) + 1))
     assert model.settings.linear
-    assert model.ngrams.dtype == np.uint32
-    assert model.ngrams.tolist() == np.load(trained_model / "ngrams.npy").tolist()
-    assert (np.diff(model.ngrams.astype(np.int64)) > 0).all()
+    assert model.ngrams.hashes.dtype == np.uint32
+    assert model.ngrams.hashes.tolist() == np.load(trained_model / "ngrams.npy").tolist()
+    assert (np.diff(model.ngrams.hashes.astype(np.int64)) > 0).all()
 
 
 def everything(directory: Path) -> None:

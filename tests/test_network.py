@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from tests.recipes import rows_of, small
 from textrnn.batches import Encoder
-from textrnn.network import Network, build, mean_max, weights
+from textrnn.network import Network, build, mean_max, trained
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import deterministic, tf
+from textrnn.training import values
 
 VOCABULARY, CLASSES = 9, 3
 WORDS = np.arange(VOCABULARY, dtype=np.int32)
@@ -26,6 +27,11 @@ def scrambled(recipe: Recipe, classes: int = CLASSES) -> Network:
     for variable in network.trainable_variables:
         variable.assign(random.normal(0, 1, variable.shape))
     return network
+
+
+def weights(network: Network) -> dict[str, Floats]:
+    """Return the trained arrays by name."""
+    return values(trained(network))
 
 
 def batch_of(words: list[list[int]], lengths: list[int], subwords: Any = None, places: Any = None) -> dict[str, Any]:

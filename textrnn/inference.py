@@ -58,7 +58,7 @@ class Model(NamedTuple):
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
-    ngrams: NDArray[np.uint32]  # hashes of the n-grams that the linear branch knows, in order
+    ngrams: Known  # those of the linear branch
     settings: Settings
     width: int  # of a token's vectors in all members
     seen: dict[str, NDArray[np.float32]]  # the vectors of tokens that have been read before
@@ -97,7 +97,7 @@ def of(
     shapes = {one.name: one.shape for one in session.get_inputs()}
     if "seen" not in shapes:
         raise ValueError(f"a graph whose inputs are {', '.join(shapes)}")
-    return Model(session, ids, known, settings, shapes["seen"][1], {})
+    return Model(session, ids, indexed(known), settings, shapes["seen"][1], {})
 
 
 def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
@@ -135,14 +135,13 @@ def probabilities(
     longest = model.settings.max_sequence_length
     tokens = [tokens_of(text, model.settings.tokenizer)[:longest] for text in texts]
     lengths = np.array([max(1, len(row)) if model.settings.masking else longest for row in tokens], np.int64)
-    known = indexed(model.ngrams)
     result = np.zeros((len(texts), len(model.settings.labels)))
     for chosen in counted(list(by_length(lengths, BATCH))):
         # A row alone is multiplied by another kernel, which adds up in another order.
         rows = np.resize(chosen, max(2, len(chosen)))
         inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows])
         if model.settings.linear:
-            inputs |= linear_inputs(known, [texts[row] for row in rows])
+            inputs |= linear_inputs(model.ngrams, [texts[row] for row in rows])
         try:
             found, vectors = model.session.run(["probabilities", "vectors"], inputs)
             result[chosen] = found[: len(chosen)]

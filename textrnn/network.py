@@ -157,8 +157,3 @@ def trained(network: Network) -> dict[str, Any]:
             for kind in ("kernel", "recurrent_kernel", "bias"):
                 named[f"layer{number}.{direction}.{kind}"] = getattr(one.cell, kind)
     return named | {"output.kernel": network.logits.kernel, "output.bias": network.logits.bias}
-
-
-def weights(network: Network) -> dict[str, Any]:
-    """Return the trained arrays by name."""
-    return {name: variable.numpy() for name, variable in trained(network).items()}

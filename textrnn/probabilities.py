@@ -11,6 +11,12 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return shares
 
 
+def falling(probability: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows from the most probable to the least, and where in this order the last of each probability is."""
+    order = np.argsort(-probability, kind="stable")
+    return order, np.flatnonzero(np.diff(probability[order], append=-1))
+
+
 def log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
     """Return the mean cross entropy in nats."""
     chosen = probabilities[np.arange(len(labels)), labels]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.inference import DIGITS
+from textrnn.probabilities import falling
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -29,12 +30,11 @@ def best_threshold(truth: Bools, probability: Floats) -> float:
     the few rows near it, and is worse on other rows (docs/experiments.md). A message is positive when its
     probability is at least the threshold, which lies half-way between two neighbouring ones.
     """
-    order = np.argsort(-probability, kind="stable")
+    order, ends = falling(probability)
     values = probability[order]
     least = 0.5 * 10**-DIGITS
     logits = np.log(np.clip(values, least, 1 - least) / np.clip(1 - values, least, 1 - least))
     likely = calibrated(logits, truth[order])
-    ends = np.flatnonzero(np.append(values[1:] != values[:-1], True))  # the last row of each probability
     caught, blocked = np.cumsum(likely)[ends], np.cumsum(1 - likely)[ends]
     missed, passed = caught[-1] - caught, blocked[-1] - blocked
     best = int(matthews(np.array([[passed, blocked], [missed, caught]]).transpose(2, 0, 1)).argmax())
@@ -120,8 +120,7 @@ def ranking(truth: Bools, probability: Floats, counts: Floats) -> tuple[Floats, 
 
     As scikit-learn's average_precision_score and roc_auc_score with the counts as weights, for all samples at once.
     """
-    order = np.argsort(-probability, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(probability[order]) != 0, True))  # the last row of each probability
+    order, ends = falling(probability)
     caught = np.cumsum(counts[:, order] * truth[order], axis=1)[:, ends]
     blocked = np.cumsum(counts[:, order] * ~truth[order], axis=1)[:, ends]
     flagged = caught + blocked
