@@ -21,8 +21,10 @@ HELD_OUT = ROOT / "data/scored/held_out.tsv"
 PREDICTIONS = ROOT / "data/scored/predictions.tsv"
 MISTAKES = ROOT / "data/scored/errors.tsv"
 SUSPECTS = ROOT / "data/scored/suspects.tsv"
+DOUBTS = ROOT / "data/scored/doubts.txt"
 METRICS = ROOT / "metrics"
 PLOTS = ROOT / "plots"
+REPORT = ROOT / "report/index.html"
 
 
 def shown(path: Path) -> str:
