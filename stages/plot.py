@@ -150,15 +150,15 @@ def main() -> None:
     settings = params.load("plot", Plot)
     decision = read_json(paths.MODEL / "threshold.json")
     positive = decision["positive_label"]
-    scored = as_rows(read_table(paths.PREDICTIONS))
-    labels, predicted = ([row[name] for row in scored] for name in ("label", "predicted"))
-    truth = np.array(labels) == cell(positive)
-    probability = np.array([row["probability"] for row in scored], float)
+    header, *scored = read_table(paths.PREDICTIONS)
+    column = {name: [row[place] for row in scored] for place, name in enumerate(header)}
+    truth = np.array(column["label"]) == cell(positive)
+    probability = np.array(column["probability"], float)
     history = read_text(paths.MODEL / "history.tsv")
     columns, *epochs = (line.split("\t") for line in history.splitlines())
     by_epoch = dict(zip(columns, np.array(epochs, float).T, strict=True))
 
-    table = confusion(labels, predicted)
+    table = confusion(column["label"], column["predicted"])
     lines = curves(truth, probability)
     write_text(paths.PLOTS / "history.tsv", history)
     write_text(paths.PLOTS / "confusion.csv", as_csv(table))

@@ -25,7 +25,7 @@ PAGE = "report/index.html"
 CELLS = "(rows) => [...document.querySelectorAll(rows)].map((row) => [...row.cells].map((one) => one.textContent))"
 ODD = {  # labels that want to be more than text
     "ham": "</script>{{7*7}}",
-    "spam": "\"'><img onerror=x>&",
+    "spam": "=\"'><img onerror=x>&",
 }
 ODD_TEXT = (
     "<b>win</b> </script><script>alert(3)</script> {{ 6 * 7 }} {% raw %} \u202eesrever\u2066 \"q\" 'a' &amp; \tend"
@@ -360,6 +360,7 @@ def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(
         assert sight.page.title().startswith(f"{ODD['spam']} or {ODD['ham']}")
         assert sight.page.locator("#errors ~ ol blockquote").first.inner_text() == cell(ODD_TEXT)
         assert "\u202e" not in sight.page.content()
+        assert sorted(sight.page.locator("table.matrix tbody th").all_inner_texts()) == sorted(ODD.values())
         assert sight.page.locator(".tokens li").all_inner_texts()[:2] == ["=<b>= 1.25", "</script> 0.50"]
         assert sight.text(".doubts li") == DOUBT
         sight.page.locator("svg[data-chart=lengths]").focus()

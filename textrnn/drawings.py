@@ -72,7 +72,7 @@ def unit_squares(found: dict[str, Points], positive: str, others: str) -> list[C
     }
     made = []
     for name, (title, (x, x_words), (y, y_words)) in names.items():
-        points = sorted(found[name], key=lambda point: point[x]) if name == "pr" else found[name]
+        points = found[name][::-1] if name == "pr" else found[name]
         places, heights = [point[x] for point in points], [point[y] for point in points]
         texts = [
             f"{x_words} {percent(place)}: {y_words} {percent(height)}"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from textrnn.card import Words
+from textrnn.cells import unguarded
 from textrnn.wording import number, percent
 
 
@@ -97,5 +98,5 @@ def matrix(table: list[dict[str, Any]]) -> list[Actual]:
             Answer(cell["count"], cell["share"], math.ceil(cell["share"] * 10), cell["actual"] == cell["predicted"])
             for cell in cells
         ]
-        made.append(Actual(cells[0]["actual"], sum(cell["count"] for cell in cells), answers))
+        made.append(Actual(unguarded(cells[0]["actual"]), sum(cell["count"] for cell in cells), answers))
     return made
