@@ -1,29 +1,32 @@
 """evaluate: the exported model answers for the test rows, which nothing before has used for a choice.
 
 With two labels, a message is positive when its probability reaches a threshold, chosen where the expected Matthews
-correlation of the rows held out in training is highest; with more, the likeliest label is the answer.
+correlation of the rows held out in training is highest; with more, the likeliest label is the answer. The stage fails,
+once all is written, when a score is worse than evaluate.require has it.
 
 Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/messages.tsv,
         data/split/{train,validation,test}/, data/scored/held_out.tsv; section `evaluate` of params.yaml
-Writes  model/threshold.json, data/scored/{predictions,errors,suspects}.tsv, metrics/evaluate.json
+Writes  model/threshold.json, data/scored/{predictions,errors,suspects}.tsv,
+        data/scored/doubts.txt, metrics/evaluate.json
 Run     python -m stages.evaluate
 """
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from textrnn import inference, params, paths, provenance, ragged, scores
-from textrnn.cells import cell
-from textrnn.errors import UserError, run
+from textrnn import inference, params, paths, provenance, ragged, scored, scores
+from textrnn.doubts import doubts
+from textrnn.errors import UserError, printable, run
 from textrnn.files import read_table, write_json, write_metrics, write_text
+from textrnn.gate import unmet
 from textrnn.labels import Positive, class_names
 from textrnn.messages import read_messages
-from textrnn.neighbours import nearest
 from textrnn.progress import progress
+from textrnn.scored import Answers, Messages, some, together
 from textrnn.suspects import suspects
 
 SEED = 0  # of the bootstrap
@@ -31,8 +34,6 @@ HEADLINE = ("accuracy", "average_precision", "blocked_ham", "mcc", "spam_caught"
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
-Messages = list[tuple[str, str]]
-Columns = dict[str, list[object]]  # of a table, by name
 
 
 class Evaluate(Positive):
@@ -40,6 +41,7 @@ class Evaluate(Positive):
 
     threshold: Literal["held_out"] | Annotated[float, Field(ge=0, le=1)]
     bootstrap_samples: int = Field(ge=100, le=1_000_000)
+    require: dict[str, float]
 
 
 def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: Floats) -> float:
@@ -54,33 +56,31 @@ def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: Floats)
     return scores.best_threshold(truth, probability)
 
 
-def read_held_out(messages: Messages, names: list[str]) -> tuple[NDArray[np.int64], Labels, Floats]:
-    """Return the numbers, labels and (rows, labels) probabilities of the rows that were held out in training."""
+def read_held_out(messages: Messages, names: list[str]) -> Answers:
+    """Return the rows that were held out in training, and what was said of them then."""
     lines = read_table(paths.HELD_OUT)[1:]
     rows = np.array([line[0] for line in lines], np.int64)
     labels = np.array([names.index(messages[row][0]) for row in rows], np.int8)
-    return rows, labels, np.array([line[1:] for line in lines], float).reshape(-1, len(names))
+    probabilities = np.array([line[1:] for line in lines], float).reshape(-1, len(names))
+    return Answers(rows, labels, probabilities.argmax(axis=1).astype(np.int8), probabilities)
 
 
-def table(columns: Columns) -> str:
-    """Return the columns under their names as tab-separated lines, safe for terminals and spreadsheets."""
-    lines = zip(*columns.values(), strict=True)
-    return "".join("\t".join(map(cell, line)) + "\n" for line in [list(columns), *lines])
+def counts(labels: Labels, names: list[str]) -> dict[str, int]:
+    """Return how many rows each label has."""
+    return dict(zip(names, np.bincount(labels, minlength=len(names)).tolist(), strict=True))
 
 
-def mistakes(columns: Columns, wrong: NDArray[np.int64], known: NDArray[np.int64], messages: Messages) -> Columns:
-    """Return the columns of the rows answered wrongly, each beside the training row which is most like it."""
-    chosen = {name: [column[row] for row in wrong] for name, column in columns.items()}
-    texts = chosen.pop("text")
-    numbers, similarity = nearest([str(text) for text in texts], [messages[row][1] for row in known])
-    rows = known[numbers].tolist()
-    return chosen | {
-        "similarity": [f"{value:.3f}" for value in similarity],
-        "nearest_row": rows,
-        "nearest_label": [messages[row][0] for row in rows],
-        "nearest_text": [messages[row][1] for row in rows],
-        "text": texts,
-    }
+def measured(tested: Answers, sure: NDArray[np.bool_], positive: int, samples: int) -> dict[str, Any]:
+    """Return the scores, their intervals, and the headline ones of the rows whose label is not doubtful."""
+    if len(np.unique(tested.labels[sure])) < tested.probabilities.shape[1]:  # scores need every label
+        sure = np.ones_like(sure)
+    rows = some(tested, sure)
+    without = scores.scores(rows.labels, rows.predicted, rows.probabilities, positive)
+    return (
+        scores.scores(tested.labels, tested.predicted, tested.probabilities, positive)
+        | scores.intervals(tested.labels, tested.predicted, tested.probabilities, positive, samples, SEED)
+        | {"without_suspects": {name: without[name] for name in HEADLINE}}
+    )
 
 
 def main() -> None:
@@ -91,55 +91,42 @@ def main() -> None:
     names = class_names((label for label, _ in messages), settings)
     positive = names.index(settings.positive_label)
     train, validation, test = (ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST))
-    held_out, truth, before = read_held_out(messages, names)
+    held_out = read_held_out(messages, names)
 
-    cut = threshold(settings, truth == positive, before[:, positive])
+    cut = threshold(settings, held_out.labels == positive, held_out.probabilities[:, positive])
     decision = {
         "model": provenance.checksum(paths.MODEL / provenance.RECORD),
         "positive_label": settings.positive_label,
         "threshold": cut,
     }
     write_json(paths.MODEL / "threshold.json", decision)
-    labels, texts = np.asarray(test.labels), [messages[row][1] for row in test.rows]
+    texts = [messages[row][1] for row in test.rows]
     probabilities = inference.probabilities(model, texts, lambda batches: progress(batches, "classify", "batch"))
     predicted = inference.answers(probabilities, positive, cut)
+    tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
 
-    rows, given = np.concatenate([test.rows, held_out]), np.concatenate([labels, truth])
-    likely = np.vstack([probabilities, before])
-    doubtful = suspects(given, likely)
-    sure = ~np.isin(np.arange(len(labels)), doubtful)
-    counted = {"all": len(doubtful), "test": int((~sure).sum())}
-    if len(np.unique(labels[sure])) < len(names):  # scores need every label
-        sure[:] = True
-    without = scores.scores(labels[sure], predicted[sure], probabilities[sure], positive)
-    write_metrics(
-        paths.METRICS / "evaluate.json",
-        scores.scores(labels, predicted, probabilities, positive)
-        | scores.intervals(labels, predicted, probabilities, positive, settings.bootstrap_samples, SEED)
-        | {"threshold": cut, "suspects": counted}
-        | {"without_suspects": {name: without[name] for name in HEADLINE}},
-    )
-    columns: Columns = {
-        "row": test.rows.tolist(),
-        "label": [names[number] for number in labels],
-        "predicted": [names[number] for number in predicted],
-        "probability": [f"{value:.6f}" for value in probabilities[:, positive]],
-        "text": list(texts),
-    }
-    write_text(paths.PREDICTIONS, table(columns))
-    wrong = np.flatnonzero(predicted != labels)
-    certainty = np.abs(probabilities[:, positive] - cut) if len(names) == 2 else probabilities.max(axis=1)
-    worst = wrong[np.argsort(-certainty[wrong], kind="stable")]
-    write_text(paths.MISTAKES, table(mistakes(columns, worst, np.concatenate([train.rows, validation.rows]), messages)))
-    suspicions: Columns = {
-        "row": rows[doubtful].tolist(),
-        "part": ["test" if number < len(labels) else "held out" for number in doubtful],
-        "label": [names[number] for number in given[doubtful]],
-        "likelier": [names[number] for number in likely[doubtful].argmax(axis=1)],
-        "probability_of_label": [f"{likely[number, given[number]]:.6f}" for number in doubtful],
-        "text": [messages[row][1] for row in rows[doubtful]],
-    }
-    write_text(paths.SUSPECTS, table(suspicions))
+    unseen = together(tested, held_out)
+    doubtful = suspects(unseen.labels, unseen.probabilities)
+    sure = ~np.isin(np.arange(len(predicted)), doubtful)
+    found = measured(tested, sure, positive, settings.bootstrap_samples)
+    found |= {"threshold": cut, "suspects": {"all": len(doubtful), "test": int((~sure).sum())}}
+    write_metrics(paths.METRICS / "evaluate.json", found)
+    known = np.concatenate([train.rows, validation.rows])
+    wrong = scored.mistakes(tested, messages, names, positive, cut, known, model)
+    write_text(paths.PREDICTIONS, scored.table(scored.predictions(tested, messages, names, positive)))
+    write_text(paths.MISTAKES, scored.table(wrong))
+    write_text(paths.SUSPECTS, scored.table(scored.suspicions(unseen, doubtful, len(predicted), messages, names)))
+
+    learnt = counts(np.concatenate([train.labels, validation.labels]), names)
+    notes = doubts(learnt, counts(tested.labels, names), found["ci_low"]["mcc"])
+    write_text(paths.DOUBTS, "".join(f"{printable(note)}\n" for note in notes))
+    for note in notes:
+        print(f"note: {printable(note)}", file=sys.stderr, flush=True)
+    if failed := unmet(found, settings.require):
+        raise UserError(
+            f"params.yaml: expected {'; '.join(failed)} (evaluate.require). The scores are in metrics/evaluate.json: "
+            "better the model, or ask for less"
+        )
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ from tests.models import BEGINNINGS, THREE, TWO, copied, trained
 from tests.test_neighbours import cosines
 from tests.test_scores import HEADLINE
 from tests.workspace import Workspace
-from textrnn import inference, paths, provenance, ragged, scores
+from textrnn import inference, occlusion, paths, provenance, ragged, scores
 from textrnn.cells import cell
 from textrnn.files import read_json, read_table, write_array, write_text
 from textrnn.messages import read_messages
 
 PREDICTION = ["row", "label", "predicted", "probability", "text"]
-MISTAKE = [*PREDICTION[:-1], "similarity", "nearest_row", "nearest_label", "nearest_text", "text"]
+MISTAKE = [*PREDICTION[:-1], "similarity", "nearest_row", "nearest_label", "nearest_text", "tokens", "text"]
 SUSPECT = ["row", "part", "label", "likelier", "probability_of_label", "text"]
 
 both = pytest.mark.parametrize("labels", ["two", "three"])
@@ -360,3 +360,52 @@ def test_a_missing_file_is_a_users_error(two_labels: Workspace, path: str) -> No
     said = two_labels.failure(evaluate.main)
     assert path in said
     assert "dvc repro" in said
+
+
+# What is required, and what is doubtful
+
+
+def test_a_score_worse_than_required_fails_the_stage_once_all_is_written(two_labels: Workspace) -> None:
+    before = {
+        path: (two_labels.root / path).read_bytes() for path in ("metrics/evaluate.json", "data/scored/errors.tsv")
+    }
+    for path in before:
+        (two_labels.root / path).unlink()
+    two_labels.settings(evaluate__bootstrap_samples=200, evaluate__require={"mcc": 1.0, "blocked_ham": 1.0})
+    said = two_labels.failure(evaluate.main)
+    assert said.startswith("error: params.yaml: expected mcc of at least 1, found 0.")
+    assert "blocked_ham" not in said
+    assert {path: (two_labels.root / path).read_bytes() for path in before} == before
+
+
+def test_a_score_as_good_as_required_passes(two_labels: Workspace) -> None:
+    two_labels.settings(evaluate__require={"mcc": 0.1, "loss": 10, "ci_low.accuracy": 0.2})
+    two_labels.run(evaluate.main)
+
+
+@both
+def test_beside_a_mistake_stand_the_tokens_that_misled(root: Path) -> None:
+    messages, model = read_messages(root / "data/clean/messages.tsv"), inference.load(root / "model")
+    names = sorted({label for label, _ in messages})
+    told = 0
+    for line in mistakes(root):
+        text, answer = messages[int(line["row"])][1], names.index(line["predicted"])
+        for named in line["tokens"].split():
+            token, _, weight = named.rpartition("=")
+            assert float(weight) >= 0
+            assert token in text
+            told += 1
+        strongest = max(occlusion.parts(model, text, answer), key=lambda part: part.weight)
+        if strongest.weight > 0:
+            assert line["tokens"].split()[0] == f"{text[strongest.start : strongest.end]}={strongest.weight:.2f}"
+    assert told > 5
+
+
+def test_few_rows_are_noted_on_stderr_and_in_a_file(two_labels: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert paths.DOUBTS.read_text("utf-8") == ""
+    labels = np.asarray(ragged.load(two_labels.root / "data/split/test").labels)
+    relabel(np.sign(np.arange(len(labels))).astype(np.int8))
+    evaluate.main()
+    notes = paths.DOUBTS.read_text("utf-8").splitlines()
+    assert notes[0].startswith("the test has only 1 row of 'ham': ")
+    assert capsys.readouterr().err == "".join(f"note: {note}\n" for note in notes)

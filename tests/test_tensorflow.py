@@ -1,6 +1,7 @@
 """TensorFlow computes the same bits whatever the user's environment and processor are."""
 
 import os
+import platform
 import subprocess
 import sys
 from typing import Any
@@ -103,3 +104,19 @@ def test_first_weights_are_those_of_their_seed(draw: Any) -> None:
     first, again, other = (draw(np.random.default_rng(seed)) for seed in (3, 3, 4))
     assert (first == again).all()
     assert (first != other).any()
+
+
+# A member of an ensemble is trained on one thread, a network alone on two.
+@pytest.mark.parametrize(("threads", "cell"), [(1, "gru"), (2, "gru"), (2, "lstm")])
+def test_a_network_learns_the_same_bits_whatever_the_sizes_of_the_processors_caches(threads: int, cell: str) -> None:
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        pytest.skip("the sizes of caches are looked for in the memory of x86-64 processes on Linux")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.caches", str(threads), cell], cwd=paths.ROOT, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    of_product, of_network = (line.split() for line in done.stdout.splitlines())
+    assert len(of_network) == 4
+    assert set(of_network) == {of_network[0]}
+    if threads == 1:
+        assert len(set(of_product)) > 1, "else the sizes were not those that Eigen reads"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from textrnn.tokenizers import Tokenizer, tokenize
+from textrnn.tokenizers import Tokenizer, spans, tokenize
 
 TOKENIZERS: tuple[Tokenizer, ...] = get_args(Tokenizer)
 REGEX = r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|[\'\w\-]+"  # of TensorFlow's VocabularyProcessor
@@ -141,3 +141,11 @@ def test_no_token_is_empty_or_holds_white_space_or_a_line_end(tokenizer: Tokeniz
 @given(TEXTS, TEXTS)
 def test_words_apart_are_cut_as_they_are_alone(tokenizer: Tokenizer, first: str, second: str) -> None:
     assert tokenize(f"{first} {second}", tokenizer) == tokenize(first, tokenizer) + tokenize(second, tokenizer)
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+@given(text=TEXTS)
+def test_a_token_lies_where_its_span_is(tokenizer: Tokenizer, text: str) -> None:
+    found = [text[start:end] for start, end in spans(text, tokenizer)]
+    for piece, token in zip(found, tokenize(text, tokenizer), strict=True):
+        assert piece == token or (piece.isdecimal() and len(piece) == len(token))

@@ -18,15 +18,15 @@ def outputs(layers: list[Any], values: Any, mask: Any) -> Any:
     `layers` are one keras.layers.GRU, or two: the second reads from the end. `values` are (batch, time, features).
     A step outside `mask`, bool (batch, time), leaves the state as it was.
     """
-    batch, time, units = tf.shape(values)[0], tf.shape(values)[1], layers[0].units
-    flat = tf.reshape(tf.transpose(values, [1, 0, 2]), [-1, values.shape[-1]])
+    units = layers[0].units
+    values = tf.transpose(values, [1, 0, 2])
     present = tf.cast(tf.transpose(mask), values.dtype)[..., None]
     gates, counts, kernels, biases = [], [], [], []
     for layer in layers:
         of_inputs, of_states = tf.unstack(tf.convert_to_tensor(layer.cell.bias))
         update_and_reset, candidate = tf.split(of_states, [2 * units, units])
         bias = of_inputs + tf.concat([update_and_reset, tf.zeros_like(candidate)], 0)
-        gates.append(tf.reshape(tf.matmul(flat, layer.cell.kernel) + bias, [time, batch, 3 * units]))
+        gates.append(tf.matmul(values, layer.cell.kernel) + bias)
         counts.append(present)
         kernels.append(tf.convert_to_tensor(layer.cell.recurrent_kernel))
         biases.append(candidate)
@@ -92,10 +92,9 @@ def _scan(gates: Any, present: Any, kernels: Any, biases: Any) -> Any:
 
         start = (time - 1, zeros, _steps(time), _steps(time))
         *_, of_gates, of_recurrent = _loop(lambda number, *_: number >= 0, step_back, start, time)
-        flat = [tf.reshape(one, [-1, 3 * units]) for one in tf.split(of_recurrent.stack(), layers, 1)]
-        states_before = [tf.reshape(one, [-1, units]) for one in tf.split(before, layers, 1)]
-        of_kernels = [tf.matmul(one, other, transpose_a=True) for one, other in zip(states_before, flat, strict=True)]
-        of_biases = [tf.split(tf.reduce_sum(one, 0), 3)[2] for one in flat]
+        of_steps = list(zip(tf.split(before, layers, 1), tf.split(of_recurrent.stack(), layers, 1), strict=True))
+        of_kernels = [tf.reduce_sum(tf.matmul(one, other, transpose_a=True), 0) for one, other in of_steps]
+        of_biases = [tf.split(tf.reduce_sum(other, [0, 1]), 3)[2] for _, other in of_steps]
         return of_gates.stack(), None, tf.stack(of_kernels), tf.stack(of_biases)
 
     return states, gradients

@@ -33,6 +33,11 @@ def tokenize(text: str, tokenizer: Tokenizer) -> list[str]:
     return [_shape(token) if token.isdecimal() else token for token in tokens]
 
 
+def spans(text: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
+    """Return where in `text` each of its tokens begins and ends."""
+    return [match.span() for match in (_WORD if tokenizer == "word" else _RICH).finditer(text)]
+
+
 def _shape(token: str) -> str:
     if len(token) == 1:
         return token

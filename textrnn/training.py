@@ -19,7 +19,7 @@ from textrnn.ragged import Rows
 from textrnn.recipe import Recipe
 from textrnn.tensorflow import keras, tf
 
-PREDICTION_BATCH = 256
+PREDICTION_BATCH = 64
 WARM_UP = 0.1  # share of all steps
 
 
