@@ -17,7 +17,7 @@ from stages import clean, evaluate, plot, split, train, vectorize
 from tests.browser import CONTRAST, SIDEWAYS, STRUCTURE, running, seen
 from tests.models import RECIPE, THREE, TWO, corpus, place, trained
 from tests.workspace import Workspace
-from textrnn import card, report
+from textrnn import card, report, wording
 from textrnn.cells import cell
 from textrnn.files import read_json, read_table, write_json, write_text
 
@@ -466,6 +466,23 @@ def test_a_token_ends_at_the_last_sign_of_equality(field: str, found: list[tuple
 def test_a_long_message_is_cut_and_says_how_long_it_is() -> None:
     assert report.short("x" * 600) == "x" * 600
     assert report.short("x" * 1200) == "x" * 600 + " … (1,200 letters)"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (0, "0"),
+        (0.004, "0.004"),
+        ("", '""'),
+        ("held_out", "held_out"),
+        ({}, "{}"),
+        ({"mcc": 0.9, "odd": False}, "{mcc: 0.9, odd: false}"),
+    ],
+)
+def test_a_parameter_is_shown_as_params_yaml_has_it(value: Any, shown: str) -> None:
+    assert wording.setting(value) == shown
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Numbers and names as a reader wants them, in HTML and in the names of charts."""
 
+from collections.abc import Mapping
+
 SPACE = "\u00a0"  # of the kind at which no line is broken
 SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -33,4 +35,6 @@ def setting(value: object) -> str:
     """Return the value of a parameter as params.yaml has it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {setting(item)}" for name, item in value.items()) + "}"
     return str(value) if value != "" else '""'
