@@ -3,7 +3,7 @@
 Verified bytes are kept in a cache outside the workspace (TEXTRNN_CACHE, else the user's cache
 directory), since `dvc exp run --queue` works in temporary copies and must not download again.
 
-Reads   section `download` of params.yaml
+Reads   section `download` of params.yaml; of several files of yours, clean.label_column and clean.text_column too
 Writes  data/raw/corpus
 Run     python -m stages.download
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 import platformdirs
 from pydantic import Field
 
-from textrnn import params, paths, sms_spam
+from textrnn import own_files, params, paths, sms_spam
 from textrnn.errors import UserError, run
 from textrnn.files import replacing
 from textrnn.params import Section
@@ -49,8 +49,15 @@ def sms_spam_collection(connect_timeout: float) -> bytes:
     )
 
 
+class Columns(Section):
+    """The keys of section `clean` which tell whether files have a header line."""
+
+    label_column: int | str
+    text_column: int | str
+
+
 def own_corpus(source: str, checksum: str | None, connect_timeout: float) -> bytes:
-    """Return a user's own corpus, from a URL or a path relative to the repository."""
+    """Return a user's own corpus, from a URL or from the files at a path relative to the repository."""
     if source.startswith(("http://", "https://")):
         from textrnn.fetch import fetch  # noqa: PLC0415  # requests: not while the corpus is in the cache
 
@@ -58,13 +65,12 @@ def own_corpus(source: str, checksum: str | None, connect_timeout: float) -> byt
         if sms_spam.describe(content) == "an HTML page":
             raise UserError(f"{source}: expected a corpus, found an HTML page: give the address of the file itself")
     else:
-        path = paths.ROOT / at_home(source)
-        if not path.is_file():
-            found = "a directory" if path.is_dir() else "no file"
-            raise UserError(
-                f"params.yaml: expected download.source to be sms-spam, a URL or a file, found {found} at {path}"
-            )
-        content = read(path)
+        where = source if "://" in source else str(paths.ROOT / at_home(source))
+        if Path(where).is_dir():
+            raise UserError(f"{own_files.missing(source)}, found a directory at {where}: {where}/* are its files")
+        columns = params.load("clean", Columns, part=True)
+        header = isinstance(columns.label_column, str) or isinstance(columns.text_column, str)
+        content = own_files.read(where, MOST_BYTES, header)
     return verified(content, checksum, source) if checksum else content
 
 
@@ -137,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run(main, __doc__))

@@ -47,7 +47,8 @@ class Place:
     def settings(self, source: object = "sms-spam", sha256: str | None = None, connect_timeout: object = 5) -> None:
         """Write params.yaml."""
         lines = [f"source: {source}", f"sha256: {sha256 or 'null'}", f"connect_timeout: {connect_timeout}"]
-        (self.root / "params.yaml").write_text("download:\n  " + "\n  ".join(lines) + "\n", "utf-8")
+        columns = "clean:\n  label_column: 0\n  text_column: 1\n"
+        (self.root / "params.yaml").write_text("download:\n  " + "\n  ".join(lines) + "\n" + columns, "utf-8")
 
     def run(self, capsys: pytest.CaptureFixture[str]) -> Ran:
         """Run the stage as its last line does."""
@@ -395,6 +396,22 @@ def test_an_own_file_is_found_from_wherever_the_stage_runs(
     assert place.run(capsys) == Ran(0, [])
     assert place.raw() == {"corpus": OWN}
     assert place.server.requests == []
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["columns by name", "columns by position"])
+def test_several_own_files_become_one_corpus_with_one_header_if_any(
+    place: Place, capsys: pytest.CaptureFixture[str], named: bool
+) -> None:
+    (place.root / "mail").mkdir()
+    for month in ("04", "05"):
+        (place.root / f"mail/{month}.csv").write_text(f"label,text\nham,tea in {month}", "utf-8")
+    place.settings("mail/*.csv")
+    if named:
+        settings = place.root / "params.yaml"
+        settings.write_text(settings.read_text("utf-8").replace("text_column: 1", "text_column: text"), "utf-8")
+    assert place.run(capsys) == Ran(0, [])
+    header = b"" if named else b"label,text\n"
+    assert place.raw() == {"corpus": b"label,text\nham,tea in 04\n" + header + b"ham,tea in 05\n"}
 
 
 def test_an_own_address_is_fetched_as_it_is(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,17 @@ def test_a_stage_is_a_module_of_its_name_with_one_line_that_says_what_it_does(st
     assert settings["cmd"] == f"python -m stages.{stage}"
     assert 10 < len(settings["desc"]) < 90
     assert "\n" not in settings["desc"]
+
+
+@each_stage
+def test_a_stage_says_what_it_does_when_asked_for_help_and_takes_no_other_argument(stage: str) -> None:
+    command = [sys.executable, "-m", f"stages.{stage}"]
+    helped = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert helped.stdout.startswith(f"usage: python -m stages.{stage} [-h]\n\n{stage}: ")
+    assert f"python -m stages.{stage}\n" in helped.stdout
+    refused = subprocess.run([*command, "--fast"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.endswith("error: unrecognized arguments: --fast\n")
 
 
 @each_stage

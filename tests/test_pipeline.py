@@ -182,7 +182,7 @@ def note(event, arguments):
         seen.add(("writes", str(arguments[1])))
 sys.addaudithook(note)
 try:
-    runpy.run_module(sys.argv[1], run_name="__main__")
+    runpy.run_module(sys.argv.pop(), run_name="__main__")
 finally:
     for kind, path in sorted(seen):
         print("AUDIT", kind, os.path.relpath(os.path.abspath(path), root), sep="\\t")

@@ -493,6 +493,9 @@ def test_a_parameter_is_shown_as_params_yaml_has_it(value: Any, shown: str) -> N
         ("/home/anna/mine.tsv", "mine.tsv"),
         ("C:\\data\\mine.tsv", "mine.tsv"),
         ("https://corpus.example/a/mine.tsv", "https://corpus.example/a/mine.tsv"),
+        ("mail/*.csv.gz", "*.csv.gz"),
+        ("s3://[ab]/mail/*.csv", "s3://[ab]/mail/*.csv"),
+        ("zip://mine.tsv::https://anna:word@corpus.example/a.zip", "zip://mine.tsv::https://corpus.example/a.zip"),
         ("https://anna:word@corpus.example:8080/mine.tsv?key=1#part", "https://corpus.example:8080/mine.tsv"),
     ],
 )

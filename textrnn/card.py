@@ -1,7 +1,6 @@
 """The model card, after Mitchell et al. (2019): what the model is, of what, for what, and what it does not know."""
 
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from textrnn.wording import percent, some, spelt, threshold
 
@@ -74,10 +73,13 @@ def network(recipe: dict[str, Any]) -> str:
 
 def address(source: str) -> str:
     """Return where a corpus is from, without what may be a secret: a page is passed on, and params.yaml may be not."""
-    if source == SMS_SPAM or "://" not in source:
+    if "::" in source:  # an archive, and where it is from
+        return "::".join(map(address, source.split("::")))
+    scheme, sign, rest = source.partition("://")
+    if not sign:
         return source.replace("\\", "/").rsplit("/", 1)[-1]
-    parts = urlsplit(source)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    host, slash, path = rest.partition("#")[0].partition("?")[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def limits(

@@ -10,12 +10,16 @@ class UserError(Exception):
     """Something the user can mend. Its text says what was expected, what was found, and what to do."""
 
 
-def run(main: Callable[[], None]) -> int:
+def run(main: Callable[[], None], description: str | None = None) -> int:
     """Call `main` and return the exit code: 0, 1 after a user's error, 130 when interrupted.
+
+    With the description of a module which takes no arguments, --help prints it, and any other argument is refused.
 
     An OSError (full disk, missing file, no permission) is a user's error too: its own text names
     the file and the reason. So is a lack of memory. Any other exception is a bug and keeps its traceback.
     """
+    if description and sys.argv[1:]:
+        _refuse(description)
     try:
         with interrupt.raised():
             main()
@@ -35,6 +39,19 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def _refuse(description: str) -> None:
+    """Print the description if that is what the command line asks for, else say that there are no arguments; exit."""
+    import argparse  # noqa: PLC0415  # DVC gives none
+
+    name = getattr(sys.modules["__main__"].__spec__, "name", None)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {name}" if name else None,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args()
 
 
 def _fail(message: str, code: int) -> int:
