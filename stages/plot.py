@@ -1,7 +1,9 @@
-"""plot: the data that `dvc plots` draws, and the same as PNGs fit for a README.
+"""plot: the data that `dvc plots` draws, the same as PNGs fit for a README, and a page that tells of the whole run.
 
-Reads   model/{history.tsv,threshold.json}, data/scored/predictions.tsv; section `plot` of params.yaml
-Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json}, plots/images/*.png
+Reads   model/{history.tsv,threshold.json,model.json}, data/scored/{predictions,errors,suspects}.tsv,
+        data/scored/doubts.txt, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and data/split/ (labels and
+        lengths); sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
+Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json}, plots/images/*.png, report/index.html
 Run     python -m stages.plot
 """
 
@@ -14,21 +16,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from textrnn import charts, params, paths
+from textrnn import charts, params, paths, report
+from textrnn.cells import cell
 from textrnn.errors import run
-from textrnn.files import read_json, read_table, read_text, write_text
+from textrnn.files import read_array, read_json, read_table, read_text, write_text
 from textrnn.params import Section
 from textrnn.probabilities import falling
 
 BINS = 10  # of the calibration curve, each with as many messages
+MEASURED = ("clean", "vectorize", "split", "train", "evaluate")  # the stages whose metrics the page tells
+REASONS = 5  # rejected rows that the page names
 
 
 class Plot(Section):
     """Section `plot` of params.yaml."""
 
     dpi: int = Field(ge=30, le=1200)
+
+
+class Told(Section):
+    """A section that the page tells of; the stage it belongs to has looked at it."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 def confusion(labels: list[str], predicted: list[str]) -> list[dict[str, Any]]:
@@ -101,27 +112,74 @@ def as_json(points: list[dict[str, float]]) -> str:
     return "[\n" + ",\n".join(json.dumps(point, allow_nan=False) for point in points) + "\n]\n"
 
 
+def told(names: list[str], positive: str) -> dict[str, Any]:
+    """Return what the page tells of the data, the parameters and the scores, as report.Facts names it."""
+    labels = [
+        np.asarray(read_array(path / "labels.npy"))
+        for path in (paths.VECTORS, paths.TRAIN, paths.VALIDATION, paths.TEST)
+    ]
+    offsets = read_array(paths.VECTORS / "offsets.npy")
+    of_label = np.array([np.bincount(found, minlength=len(names)) for found in labels]).T.tolist()
+    return {
+        "metrics": {name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
+        "params": {
+            "download": params.load("download", Told).model_dump(),
+            "clean": params.load("clean", Told).model_dump(),
+            "split": params.load("split", Told).model_dump(),
+            "evaluate": params.load("evaluate", Told).model_dump(),
+        },
+        "record": read_json(paths.MODEL / "model.json"),
+        "counts": dict(zip(names, of_label, strict=True)),
+        "lengths": np.diff(offsets),
+        "positive": labels[0] == names.index(positive),
+        "mistakes": as_rows(read_table(paths.MISTAKES)),
+        "suspects": as_rows(read_table(paths.SUSPECTS)),
+        "doubts": read_text(paths.DOUBTS).splitlines(),
+        "rejected": [(line, " ".join(reason)) for line, *reason in read_table(paths.REJECTED)[:REASONS]],
+    }
+
+
+def as_rows(table: list[list[str]]) -> list[dict[str, str]]:
+    """Return a dictionary for each line of a table, by the names of its first line."""
+    header, *lines = table
+    return [dict(zip(header, line, strict=True)) for line in lines]
+
+
 def main() -> None:
     """Run the stage."""
     settings = params.load("plot", Plot)
     decision = read_json(paths.MODEL / "threshold.json")
+    positive = decision["positive_label"]
     header, *scored = read_table(paths.PREDICTIONS)
-    column = {name: [row[place] for row in scored] for place, name in enumerate(header[:-1])}  # the text may hold tabs
-    truth = np.array(column["label"]) == decision["positive_label"]
+    column = {name: [row[place] for row in scored] for place, name in enumerate(header)}
+    truth = np.array(column["label"]) == cell(positive)
+    probability = np.array(column["probability"], float)
     history = read_text(paths.MODEL / "history.tsv")
-    names, *epochs = (line.split("\t") for line in history.splitlines())
+    columns, *epochs = (line.split("\t") for line in history.splitlines())
+    by_epoch = dict(zip(columns, np.array(epochs, float).T, strict=True))
 
     table = confusion(column["label"], column["predicted"])
-    lines = curves(truth, np.array(column["probability"], float))
+    lines = curves(truth, probability)
     write_text(paths.PLOTS / "history.tsv", history)
     write_text(paths.PLOTS / "confusion.csv", as_csv(table))
     for name, points in lines.items():
         write_text(paths.PLOTS / f"{name}.json", as_json(points))
 
-    by_epoch = dict(zip(names, np.array(epochs, float).T, strict=True))
-    images = charts.draw(by_epoch, table, lines, decision["positive_label"], settings.dpi)
+    images = charts.draw(by_epoch, table, lines, positive, settings.dpi)
     for name, image in images.items():
         charts.save(paths.PLOTS / "images" / f"{name}.png", image)
+
+    names = [name for name, _ in read_table(paths.VECTORS / "classes.tsv")]
+    facts = report.Facts(
+        decision=decision,
+        truth=truth,
+        probability=probability,
+        history=by_epoch,
+        confusion=table,
+        curves=lines,
+        **told(names, positive),
+    )
+    write_text(paths.REPORT, report.page(facts))
 
 
 if __name__ == "__main__":

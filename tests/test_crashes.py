@@ -254,7 +254,7 @@ def test_ctrl_c_while_a_stage_reads_ends_it_in_a_line(copy: Path, ran: Ran, stag
 
 def outputs(folder: Path, pipe: Path) -> dict[str, bytes]:
     """Return what stands in the folders that stages write to, but for the pipe."""
-    names = ("data", "model", "metrics", "plots", ".checkpoints")
+    names = ("data", "model", "metrics", "plots", "report", ".checkpoints")
     return {
         str(path): path.read_bytes()
         for name in names

@@ -92,11 +92,20 @@ def test_every_path_of_a_stage_is_one_that_its_code_names_and_the_other_way_roun
     data = {
         ROOT / path
         for path in listed(stage, "deps", "outs", "metrics")
-        if not path.endswith((".py", "requirements.txt"))
+        if not path.startswith("textrnn/") and not path.endswith((".py", "requirements.txt"))
     }
     named = named_paths(stage)
     assert {path for path in data if not any(path.is_relative_to(name) for name in named)} == set()
     assert {name for name in named if not any(path.is_relative_to(name) for path in data)} == set()
+
+
+@each_stage
+def test_the_files_beside_the_code_are_those_of_the_page_which_the_plot_stage_writes(stage: str) -> None:
+    beside = {
+        f"textrnn/{path.name}" for path in (ROOT / "textrnn").iterdir() if path.is_file() and path.suffix != ".py"
+    }
+    found = {path for path in listed(stage, "deps") if path.startswith("textrnn/") and not path.endswith(".py")}
+    assert found == (beside if stage == "plot" else set())
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate"])
@@ -122,7 +131,7 @@ def test_what_dvc_plots_draws_is_what_the_plot_stage_writes() -> None:
     drawn: set[str] = set()
     for plot in PIPELINE["plots"]:
         drawn |= {plot} if isinstance(plot, str) else set().union(*(options["y"] for options in plot.values()))
-    assert drawn == set(listed("plot", "outs"))
+    assert drawn == {path for path in listed("plot", "outs") if path.startswith("plots/")}
 
 
 def test_the_artifact_is_an_output_of_train() -> None:

@@ -193,7 +193,7 @@ finally:
 def test_a_stage_opens_exactly_the_files_that_dvc_yaml_lists(repository: Repository, stage: str) -> None:
     said = repository.run(sys.executable, "-c", OPENED, f"stages.{stage}")
     lines = [line.split("\t") for line in said.splitlines() if line.startswith("AUDIT")]
-    folders = ("data/", "model/", "metrics/", "plots/")
+    folders = ("data/", "model/", "metrics/", "plots/", "report/")
     # A file without a name is opened by its folder.
     own = [
         (kind, path) for _, kind, path in lines if path.startswith(folders) and not (repository.folder / path).is_dir()

@@ -128,15 +128,15 @@ def test_a_png_holds_an_image_and_nothing_that_changes(root: Path, name: str) ->
 
 
 def test_a_second_run_writes_the_same_bytes(plotted: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = [path for path in paths.PLOTS.rglob("*") if path.is_file()]
+    files = [paths.REPORT, *(path for path in paths.PLOTS.rglob("*") if path.is_file())]
     before = {path: path.read_bytes() for path in files}
-    assert len(before) == len(DATA) + len(IMAGES)
+    assert len(before) == len(DATA) + len(IMAGES) + 1
     for path in files:
         path.unlink()
     monkeypatch.setitem(mpl.rcParams, "lines.linewidth", 9)  # a user's matplotlibrc
     monkeypatch.setitem(mpl.rcParams, "savefig.dpi", 300)
     plotted.run(plot.main)
-    assert {path: path.read_bytes() for path in paths.PLOTS.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in files} == before
 
 
 @pytest.mark.parametrize("dpi", [30, 90])
@@ -151,7 +151,17 @@ def test_the_png_is_as_large_as_asked_for(plotted: Workspace, dpi: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["model/history.tsv", "model/threshold.json", "data/scored/predictions.tsv", "params.yaml"]
+    "path",
+    [
+        "model/history.tsv",
+        "model/threshold.json",
+        "model/model.json",
+        "data/scored/predictions.tsv",
+        "params.yaml",
+        "data/scored/errors.tsv",
+        "data/vectors/offsets.npy",
+        "metrics/split.json",
+    ],
 )
 def test_a_missing_file_is_a_users_error(plotted: Workspace, path: str) -> None:
     (plotted.root / path).unlink()

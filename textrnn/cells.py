@@ -11,3 +11,8 @@ def cell(value: object) -> str:
     if isinstance(value, str) and text.startswith(FORMULA):
         text = "'" + text
     return printable(text)
+
+
+def unguarded(field: str) -> str:
+    """Return a field without the apostrophe that `cell` has set before a formula, for those who compute nothing."""
+    return field[1:] if field.startswith("'") and field[1:].startswith(FORMULA) else field

@@ -24,6 +24,7 @@ SUSPECTS = ROOT / "data/scored/suspects.tsv"
 DOUBTS = ROOT / "data/scored/doubts.txt"
 METRICS = ROOT / "metrics"
 PLOTS = ROOT / "plots"
+REPORT = ROOT / "report/index.html"
 
 
 def shown(path: Path) -> str:

@@ -1,0 +1,101 @@
+
+"use strict";
+const byId = (name) => document.getElementById(name);
+const data = JSON.parse(byId("numbers").textContent);
+const percent = (share) => (100 * share).toFixed(1) + "\u00a0%";
+const whole = (count) => count.toLocaleString("en");
+
+/** Move what marks a place in a chart to one of its stops. */
+function mark(svg, [x, heights]) {
+  const here = svg.querySelector(".here");
+  const line = here.querySelector("line");
+  line.setAttribute("x1", x);
+  line.setAttribute("x2", x);
+  here.querySelectorAll("circle").forEach((dot, number) => {
+    dot.setAttribute("cx", x);
+    dot.setAttribute("cy", heights[number]);
+  });
+  here.setAttribute("visibility", "visible");
+}
+
+/** Return the number of the stop that is nearest to a pointer. */
+function nearest(svg, stops, event) {
+  const box = svg.getBoundingClientRect();
+  const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
+  return stops.reduce((best, stop, number) => (Math.abs(stop[0] - x) < Math.abs(stops[best][0] - x) ? number : best), 0);
+}
+
+/** Return what a key does to a number from 0 to `last`: as it does to a slider. */
+function moved(key, number, last) {
+  const step = Math.max(1, Math.round(last / 10));
+  const to = { ArrowLeft: number - 1, ArrowDown: number - 1, ArrowRight: number + 1, ArrowUp: number + 1,
+    PageDown: number - step, PageUp: number + step, Home: 0, End: last }[key];
+  return to === undefined ? undefined : Math.min(last, Math.max(0, to));
+}
+
+/** Let a chart be read point by point, as a slider is: by pointer, by touch, and by keyboard. */
+function readable(svg) {
+  const stops = data.charts[svg.dataset.chart];
+  const readout = svg.parentElement.querySelector(".readout");
+  let now = stops.length - 1;
+  const show = (number) => {
+    now = number;
+    mark(svg, stops[now]);
+    readout.textContent = stops[now][2];
+    svg.setAttribute("aria-valuenow", now);
+    svg.setAttribute("aria-valuetext", stops[now][2]);
+  };
+  const attributes = { role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": now, "aria-valuenow": now,
+    "aria-valuetext": stops[now][2] };
+  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
+  for (const name of ["pointerdown", "pointermove"]) svg.addEventListener(name, (event) => show(nearest(svg, stops, event)));
+  svg.addEventListener("focus", () => show(now));
+  svg.addEventListener("keydown", (event) => {
+    const to = moved(event.key, now, stops.length - 1);
+    if (to === undefined) return;
+    event.preventDefault();
+    show(to);
+  });
+}
+
+/** Show what the threshold under the slider leads to, counted from the test rows. */
+function decide() {
+  const threshold = data.stops[slider.value];
+  let [caught, missed, blocked, passed] = [0, 0, 0, 0];
+  for (const [reached, positive, other] of data.rows) {
+    if (reached >= threshold) { caught += positive; blocked += other; } else { missed += positive; passed += other; }
+  }
+  const flagged = caught + blocked;
+  const product = flagged * (missed + passed) * (caught + missed) * (blocked + passed);
+  const shown = {
+    value: String(+threshold.toFixed(6)),
+    caught: percent(caught / (caught + missed)),
+    missed: whole(missed),
+    blocked: percent(blocked / (blocked + passed)),
+    mistaken: whole(blocked),
+    precision: flagged ? percent(caught / flagged) : "–",
+    mcc: (product ? (caught * passed - blocked * missed) / Math.sqrt(product) : 0).toFixed(3),
+    flagged: whole(flagged),
+  };
+  for (const [name, text] of Object.entries(shown)) byId(name).textContent = text;
+  slider.setAttribute("aria-valuetext", `${shown.value}: caught ${shown.caught}, blocked ${shown.blocked}, precision `
+    + `${shown.precision}, Matthews correlation ${shown.mcc}, flagged ${shown.flagged}`);
+  mark(picture, data.charts.thresholds[slider.value]);
+}
+
+const slider = byId("slider");
+const picture = document.querySelector("svg[data-chart=thresholds]");
+document.querySelectorAll("svg[data-chart]").forEach((svg) => svg === picture || readable(svg));
+slider.addEventListener("input", decide);
+byId("reset").addEventListener("click", () => { slider.value = slider.defaultValue; decide(); });
+for (const name of ["pointerdown", "pointermove"]) {
+  picture.addEventListener(name, (event) => {
+    if (!event.buttons) return;
+    slider.value = nearest(picture, data.charts.thresholds, event);
+    decide();
+  });
+}
+decide();
+document.querySelectorAll(".control").forEach((one) => { one.hidden = false; });
+// A browser which cannot show closed details in print is told to open them.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
