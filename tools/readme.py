@@ -1,10 +1,11 @@
-"""README.md's numbers, written from the committed metrics: none is typed by hand.
+"""The numbers of README.md and of pages in docs/, written from the committed metrics: none is typed by hand.
 
 Reads   metrics/*.json, compare/table.json, presets/networks.json
-Writes  README.md
+Writes  README.md, docs/{comparison,origin,design}.md
 Run     python -m tools.readme   (after `dvc repro`, `dvc repro compare/dvc.yaml` or `python -m presets.networks`)
 """
 
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,7 @@ ALONE = NAMES | {
     "tutorial_masked": "the tutorial's RNN, padding masked",
 }
 
-README = paths.ROOT / "README.md"
+PAGES = [paths.ROOT / name for name in ("README.md", "docs/comparison.md", "docs/origin.md", "docs/design.md")]
 TABLE = paths.ROOT / "compare/table.json"
 
 
@@ -146,6 +147,14 @@ def leaks() -> str:
     return table(header, rows, numbers=True)
 
 
+def dag() -> str:
+    """Return the stages and what flows between them, as DVC draws them."""
+    drawn = subprocess.run(
+        [sys.executable, "-m", "dvc", "dag", "--md", "plot"], cwd=paths.ROOT, capture_output=True, text=True, check=True
+    )
+    return drawn.stdout.strip()
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "results": results,
     "comparison": comparison,
@@ -153,12 +162,14 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "leaks": leaks,
     "tutorial": tutorial,
     "networks": networks,
+    "dag": dag,
 }
 
 
 def main() -> None:
-    """Write the README anew."""
-    write_text(README, written(read_text(README), BLOCKS))
+    """Write the pages anew."""
+    for page in PAGES:
+        write_text(page, written(read_text(page), BLOCKS))
 
 
 if __name__ == "__main__":
