@@ -4,146 +4,162 @@ The probability is that of the positive label (evaluate.positive_label). Message
 order, and as soon as they come; those of a fast stream together, and those of a long one by several processes.
 
 Run     python predict.py "Call now to claim your prize" "see you at 8"
-        python predict.py --input messages.txt --format tsv
-        tail -f messages.txt | python predict.py --input - --format jsonl
+        python predict.py --help
 """
 
 import argparse
-import codecs
-import json
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Generator
+from contextlib import closing, nullcontext
 from functools import cache, partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import get_args
 
 from textrnn import interrupt
 
 if __name__ == "__main__":
     interrupt.ends_at_once()  # before what takes long to load
 
-from textrnn import inference, paths, workers
-from textrnn.cells import cell
-from textrnn.errors import UserError, printable, run
+from textrnn import answers, inference, inputs, paths, terminal, workers
+from textrnn.answers import Answer, Look
+from textrnn.columns import Kind
+from textrnn.errors import run
 
-WIDTH = 60  # characters of a message in a table
 READ = 1 << 17  # bytes of messages that are read, and classified, at once
 ALONE = 4_000  # messages from which on several processes answer: they take half a second to start
+TOKENS = 25  # times as long an explained message takes: it is read once more without each of its tokens
+
+MORE = """\
+columns:
+  label        the answer: the positive label if its probability reaches the model's threshold, else the other one; of
+               more than two labels the likeliest
+  probability  of the positive label, evaluate.positive_label in params.yaml, whatever the answer
+  explanation  with --explain: by how much the log-odds of the positive label (of more than two: of the answer) fall
+               when a token is taken out. In a table the strongest tokens, and below them the text in colours: orange
+               for the label, blue against it, none if NO_COLOR is set. In tsv token=weight, the strongest first; in
+               jsonl [token, weight], in the order of the text
+  text         the message; in table and tsv with escapes for what could steer a terminal, in a table cut short
+
+examples:
+  python predict.py "Call now to claim your prize" "see you at 8"
+  python predict.py --explain "Call now to claim your prize"
+  python predict.py --input messages.csv --column message > answers.tsv
+  tail -f messages.txt | python predict.py --input - --format jsonl
+
+exit code: 0, 1 after an error that one line tells, 2 for a wrong command line, 130 when interrupted
+"""
 
 
-class Answer(NamedTuple):
-    """What is said of one message."""
-
-    label: str
-    probability: float
-    text: str
-
-
-def classify(model: inference.Model, positive: int, threshold: float, texts: list[str]) -> list[Answer]:
+def classify(
+    model: inference.Model, positive: int, threshold: float, texts: list[str], explain: bool = False
+) -> list[Answer]:
     """Return an answer for each text, in order."""
-    probabilities = inference.probabilities(model, [inference.clean(model, text) for text in texts])
-    chosen = inference.answers(probabilities, positive, threshold)
+    labels, cleaned = model.settings.labels, [inference.clean(model, text) for text in texts]
+    probabilities = inference.probabilities(model, cleaned)
+    chosen = inference.answers(probabilities, positive, threshold).tolist()
+    found = [
+        Answer(labels[one], row[positive], text)
+        for one, row, text in zip(chosen, probabilities.tolist(), texts, strict=True)
+    ]
+    if not explain:
+        return found
+    from textrnn import occlusion  # noqa: PLC0415  # seldom asked for
+
+    explained = chosen if len(labels) > 2 else [positive] * len(texts)
     return [
-        Answer(model.settings.labels[label], row[positive], text)
-        for label, row, text in zip(chosen, probabilities.tolist(), texts, strict=True)
+        one._replace(pieces=answers.in_pieces(text, occlusion.parts(model, text, label)))
+        for one, text, label in zip(found, cleaned, explained, strict=True)
     ]
 
 
-@contextmanager
-def opened(source: str) -> Iterator[BinaryIO]:
-    """Open a file, or standard input (`-`), without a buffer: what has been read is in no other place than here."""
-    try:
-        with open(sys.stdin.fileno(), "rb", 0, closefd=False) if source == "-" else Path(source).open("rb", 0) as raw:
-            yield raw
-    except IsADirectoryError:
-        raise UserError(f"expected a file of messages, a line each, at {source}, found a directory") from None
-
-
-def messages(raw: BinaryIO) -> Iterator[list[str] | None]:
-    """Yield the lines that each read has completed, or None: of a pipe those that are waiting."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
-    begun: list[str] = []  # the parts of a line without its end
-    while part := raw.read(READ):
-        first, *others = decoder.decode(part).split("\n")
-        begun.append(first)
-        if others:
-            *whole, last = "".join(begun), *others
-            yield [line.rstrip("\r\n") for line in whole]
-            begun = [last]
-        else:
-            yield None
-    if last := "".join(begun) + decoder.decode(b"", final=True):
-        yield [last.rstrip("\r\n")]
-
-
 @cache
-def answerer(directory: Path, style: str) -> Callable[[list[str]], str]:
-    """Return a function of texts to what is printed of them, by the model in `directory`."""
+def answerer(directory: Path, look: Look) -> tuple[str, Callable[[list[str]], str]]:
+    """Return what stands above the answers of the model in `directory`, and a function of texts to what is written."""
     model = inference.load(directory)
     positive, threshold = inference.decision(directory, model.settings.labels)
+    look = look._replace(labels=tuple(model.settings.labels), positive=model.settings.labels[positive])
 
     def answered(texts: list[str]) -> str:
-        return "".join(f"{line}\n" for line in written(classify(model, positive, threshold, texts), style))
+        return "".join(answers.written(classify(model, positive, threshold, texts, look.explained), look))
 
-    return answered
-
-
-def answered_by(directory: Path, style: str, texts: list[str]) -> str:
-    """Return what is printed of the texts, in a process which loads the model when the first of them come."""
-    return answerer(directory, style)(texts)
+    return answers.header(look), answered
 
 
-def streamed(answered: Callable[[list[str]], str], given: argparse.Namespace) -> Generator[str, None, None]:
-    """Yield what is printed of the messages of a file or of standard input."""
-    count = 0
-    with opened(given.input) as raw:
-        lists = messages(raw)
+def answered_by(directory: Path, look: Look, texts: list[str]) -> str:
+    """Return what is written of the texts, in a process which loads the model when the first of them come."""
+    _, answered = answerer(directory, look)
+    return answered(texts)
+
+
+def streamed(directory: Path, look: Look, source: inputs.Source) -> Generator[str, None, None]:
+    """Yield what is written of the messages of a file or of standard input."""
+    count, times = 0, TOKENS if look.explained else 1
+    failures: list[Exception] = []
+    with inputs.opened(source) as raw:
+        lists = inputs.until_failure(inputs.messages(raw, source, READ // times), failures)
         for texts in lists:
             if texts:
-                yield answered(texts)
+                yield answered_by(directory, look, texts)
                 count += len(texts)
-            if count >= ALONE and workers.processors() > 1:
-                yield from workers.mapped(partial(answered_by, given.model, given.format), lists, raw)
-
-
-def written(answers: Iterable[Answer], style: str) -> Iterator[str]:
-    """Yield a line for each answer: `table` and `tsv` begin with label and probability."""
-    for answer in answers:
-        label, probability, text = printable(answer.label), answer.probability, printable(answer.text)
-        if style == "jsonl":
-            yield json.dumps(answer._asdict(), ensure_ascii=True)
-        elif style == "tsv":
-            yield f"{label}\t{probability:.6f}\t{cell(answer.text)}"
-        else:
-            yield f"{label:<10} {probability:7.4f}  {text if len(text) <= WIDTH else text[: WIDTH - 1] + '…'}"
+            if count >= ALONE // times and workers.processors() > 1:
+                yield from workers.mapped(partial(answered_by, directory, look), lists, raw)
+    if failures:
+        raise failures[0]
 
 
 def arguments() -> argparse.Namespace:
     """Return the command line, checked."""
-    parser = argparse.ArgumentParser(description="Classify messages with the trained model.")
-    parser.add_argument("text", nargs="*", metavar="TEXT", help="a message")
-    parser.add_argument("--input", metavar="FILE", help="a file with a message a line; - for standard input")
-    parser.add_argument("--format", choices=("table", "tsv", "jsonl"), default="table", help="of the output")
-    parser.add_argument("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
+    parser = argparse.ArgumentParser(
+        description="Classify messages with the trained model.",
+        epilog=MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("text", nargs="*", metavar="TEXT", help="a message")
+    add("--input", metavar="FILE", help="a file of messages; - for standard input")
+    add(
+        "--kind",
+        choices=get_args(Kind),
+        help="how the input is read: a message a line, or a column of tsv (quotes are "
+        "data), csv (RFC 4180) or jsonl (an object or a string a line); default: as the file's name ends, else lines",
+    )
+    add(
+        "--column",
+        metavar="NAME|N",
+        help="the text's column: a name in the header line of csv or tsv, or a key in "
+        "jsonl; or a position from 0 in csv or tsv without a header line; default: text, in tsv the last column",
+    )
+    add("--format", choices=get_args(answers.Format), help="of the output; default: table on a terminal, else tsv")
+    add("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
+    add("--explain", action="store_true", help=f"tell what the tokens did; takes some {TOKENS} times as long")
     given = parser.parse_args()
     given.text = [os.fsencode(text).decode("utf-8", errors="replace") for text in given.text]
     if bool(given.text) == bool(given.input):
         parser.error('expected messages or --input, one of the two: python predict.py "Call now to win"')
+    if given.text and (given.kind or given.column is not None):
+        parser.error("expected --kind and --column beside --input only: they say how a file is read")
+    given.kind = given.kind or inputs.kind_of(given.input or "")
+    if given.kind == "lines" and given.column is not None:
+        parser.error("expected --column beside --kind tsv, csv or jsonl, found it beside lines, which have none")
     return given
 
 
 def main() -> None:
     """Classify what the command line names."""
     given = arguments()
-    answered = answerer(given.model, given.format)
+    style: answers.Format = given.format or ("table" if sys.stdout.isatty() else "tsv")
+    look = Look(style, given.explain, terminal.is_coloured(sys.stdout), terminal.width())
+    header, answered = answerer(given.model, look)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
+    source = inputs.Source(given.input, given.kind, given.column)
+    found = closing(streamed(given.model, look, source)) if given.input else nullcontext([answered(given.text)])
     try:
-        with closing(streamed(answered, given)) if given.input else nullcontext([answered(given.text)]) as said:
+        with found as said:
             for lines in said:
-                sys.stdout.write(lines)
+                sys.stdout.write(header + lines)
                 sys.stdout.flush()
+                header = ""
     except OSError as error:  # at its end Python would try once more to write what is left, and complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):  # `| head` has seen enough

@@ -21,7 +21,8 @@ import numpy as np
 
 from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
-from textrnn import inference, params, provenance, ragged, sms_spam, subwords
+from textrnn import inference, inputs, params, provenance, ragged, sms_spam, subwords
+from textrnn.columns import Kind
 from textrnn.corpus import as_file, as_utf8, batches, rows_of
 from textrnn.errors import UserError, printable
 from textrnn.files import HEADER as NPY_HEADER
@@ -30,7 +31,7 @@ from textrnn.labels import Positive
 from textrnn.messages import columns, read_messages
 from textrnn.ngrams import lookup, ngrams
 from textrnn.normalise import normalise
-from textrnn.rows import Row
+from textrnn.rows import Row, is_unicode
 from textrnn.templates import families, template
 from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import Vectorize, ranked, read_tokens, write_counts
@@ -49,6 +50,14 @@ CLEAN: dict[str, Any] = {
 }
 TSV_COLUMNS = ((0, 1), (1, 0), (2, 0), (1, 3), (0, 16_383))
 CSV_COLUMNS = (*TSV_COLUMNS, ("label", "text"), (0, "text"), ("é", "text"))
+INPUTS: tuple[tuple[Kind, str | None], ...] = (
+    ("lines", None),
+    ("csv", "0"),
+    ("csv", None),
+    ("tsv", None),
+    ("tsv", "label"),
+    ("jsonl", None),
+)
 SECTIONS: tuple[tuple[str, type[params.Section], bool], ...] = (
     ("clean", Clean, False),
     ("vectorize", Vectorize, False),
@@ -133,6 +142,30 @@ def csv_rows(raw: bytes) -> None:
         assert starts == sorted(set(starts))
         assert not starts or (starts[0] > header and starts[-1] <= len(lines))
         assert all(map(whole, rows))
+
+
+def read_of(raw: bytes, source: inputs.Source, size: int) -> tuple[list[str], list[Exception]]:
+    """Return the messages of a source that `raw` is read from, so many bytes at a time, and the error it ends with."""
+    failures: list[Exception] = []
+    found = inputs.until_failure(inputs.messages(io.BytesIO(raw), source, size), failures)
+    return [text for texts in found for text in texts or ()], failures
+
+
+def input_rows(raw: bytes) -> None:
+    """Check that any input is read the same at once and in small pieces, and CSV as the csv module reads all of it."""
+    number, raw = knob(raw)
+    kind, column = INPUTS[number % len(INPUTS)]
+    source = inputs.Source("-", kind, column)
+    texts, failures = read_of(raw, source, 1 << 17)
+    small, told = read_of(raw, source, 3 + number // len(INPUTS))  # a byte order mark comes whole
+    assert (small, list(map(str, told))) == (texts, list(map(str, failures)))
+    assert all(isinstance(failure, UserError) for failure in failures)
+    assert all(map(is_unicode, texts))
+    if kind == "csv" and column == "0":
+        text = raw.decode("utf-16" if raw.startswith(inputs.UTF_16) else "utf-8-sig", "replace")
+        with suppress(csv.Error):
+            rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+            assert (texts, failures) == ([row[0] for row in rows], [])
 
 
 def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
@@ -461,18 +494,28 @@ ZIPS = (
 TARGETS: dict[str, Target] = {
     "tsv_rows": Target(tsv_rows, 100, MESSAGES, TEXT),
     "csv_rows": Target(
-        csv_rows, 110, encoded("\0ham,hi\r\n", '\5label,text\r\nham,"on\r\n""two"" lines"\n\n,x\n'), MARKS + TEXT
+        csv_rows, 90, encoded("\0ham,hi\r\n", '\5label,text\r\nham,"on\r\n""two"" lines"\n\n,x\n'), MARKS + TEXT
     ),
-    "clean": Target(clean_rows, 100, MESSAGES, TEXT),
+    "inputs": Target(
+        input_rows,
+        70,
+        (
+            *encoded("\0see you at 8\r\nWIN", '\1"on\r\n""two"" lines",x\r5" wide\n', "\2id,text\n1,hi\n2,ho\n"),
+            *encoded('\3ham\t"hi\n\nho', "\4label\ttext\nhi\tho\n", '\5{"text": "hi", "a": [1]}\n\n"ho \\ud83d"\n'),
+            b"\1" + "hi,\u0a0d\r\n".encode("utf-16"),
+        ),
+        MARKS + JSON + TEXT,
+    ),
+    "clean": Target(clean_rows, 90, MESSAGES, TEXT),
     "messages": Target(messages, 40, MESSAGES, TEXT),
-    "tokenize": Target(tokens, 110, MESSAGES, TEXT),
+    "tokenize": Target(tokens, 90, MESSAGES, TEXT),
     "vocabulary": Target(vocabulary, 30, MESSAGES, TEXT),
-    "vectorize": Target(vectors, 90, MESSAGES, TEXT),
+    "vectorize": Target(vectors, 80, MESSAGES, TEXT),
     "ragged": Target(ragged_rows, 30, (b"", b"\n\n", b"abc\n\nde\n"), (b"\n", b"\n\n\n")),
     "subwords": Target(subword_features, 50, encoded("\0a", "\37don't", "\16www.a.example/b?c=12345"), TEXT),
     "ngrams": Target(bag, 50, MESSAGES, TEXT),
     "templates": Target(
-        template_families, 80, encoded("win £5 now\nWIN £1,000 now!\na b c d e\na b c d f", "!?\n"), TEXT
+        template_families, 70, encoded("win £5 now\nWIN £1,000 now!\na b c d e\na b c d f", "!?\n"), TEXT
     ),
     "params": Target(
         parameters,

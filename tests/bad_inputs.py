@@ -686,17 +686,31 @@ def usage(*arguments: str) -> Callable[[Bench], Outcome]:
     return lambda bench: answered(bench, bench.model, *arguments)
 
 
-def input_of(content: bytes, changed: bool = False) -> Callable[[Bench], Outcome]:
-    """Return a case of a file of messages, of which is shown how it is written beside the answers."""
+def input_of(
+    content: bytes, *options: str, name: str = "messages.txt", changed: bool = False
+) -> Callable[[Bench], Outcome]:
+    """Return a case of a file of messages: an error, or how it is written beside the answers."""
 
     def case(bench: Bench) -> Outcome:
-        path = bench.workspace.root / "messages.txt"
+        path = bench.workspace.root / name
         path.write_bytes(content)
-        happened, said = answered(bench, bench.model, "--input", str(path), "--format", "tsv")
-        assert happened == KEPT
-        return (CHANGED if changed else KEPT), said
+        happened, said = answered(bench, bench.model, "--input", str(path), "--format", "tsv", *options)
+        assert happened in {KEPT, ERROR}
+        return (CHANGED if changed else happened), said
 
     return case
+
+
+def csv_of(content: bytes, *options: str) -> Callable[[Bench], Outcome]:
+    return input_of(content, *options, name="messages.csv")
+
+
+def tsv_of(content: bytes, *options: str) -> Callable[[Bench], Outcome]:
+    return input_of(content, *options, name="messages.tsv")
+
+
+def jsonl_of(content: bytes, *options: str, changed: bool = False) -> Callable[[Bench], Outcome]:
+    return input_of(content, *options, name="messages.jsonl", changed=changed)
 
 
 def input_directory(bench: Bench) -> Outcome:
@@ -764,14 +778,48 @@ PREDICT = [
     ("messages that are not UTF-8", input_of(b"caf\xe9 \xff\n", changed=True)),
     ("messages with a byte order mark", input_of(b"\xef\xbb\xbfsoup at eight\n")),
     ("messages with ends of lines as on Windows", input_of(b"soup\r\nWIN\r\n")),
-    ("messages in UTF-16", input_of("soup\n".encode("utf-16"), changed=True)),
+    ("messages in UTF-16", input_of("soup\nWIN\n".encode("utf-16"))),
     ("a message with a terminal's escape sequence", input_of(b"\x1b[31mred\x07\n", changed=True)),
     ("a message that turns the line around", input_of("\u202eesrever\n".encode(), changed=True)),
     ("a message with a tab and NUL", input_of(b"a\tb\x00c\n", changed=True)),
     ("an empty file of messages", input_of(b"")),
     ("an empty message", usage("", "--format", "tsv")),
     ("a message of a megabyte", input_of(b"a" * 1_000_000 + b"\n", changed=True)),
+    ("a message of three megabytes", input_of(b"a" * 3_000_000 + b"\n")),
     ("only emoji in a message", usage("\U0001f600\U0001f600", "--format", "tsv")),
+    ("an empty message, explained", usage("", "--format", "tsv", "--explain")),
+    ("an unknown kind of input", usage("--input", "messages.xml", "--kind", "xml")),
+    ("--kind beside a message", usage("tea", "--kind", "csv")),
+    ("--column beside a message", usage("tea", "--column", "text")),
+    ("--column of lines", usage("--input", "messages.txt", "--column", "text")),
+    ("messages in CSV: ends of lines in quotes", csv_of(b'text\r\n"soup\r\nat eight"\r\nWIN\r\n')),
+    ("messages in CSV: blank lines", csv_of(b"text\n\nsoup\n\n")),
+    ("messages in CSV: ends of lines as on old Macs", csv_of(b"text\rsoup\rWIN\r")),
+    ("messages in CSV: a quote within a field", csv_of(b'soup 5" wide,x\nWIN,x\n', "--column", "0")),
+    ("messages in CSV: a header and no more", csv_of(b"text\n")),
+    ("messages in CSV: no such column", csv_of(b"id,message\n1,soup\n")),
+    ("messages in CSV: a header of a hundred columns", csv_of(b",".join([b"long " * 9] * 100) + b"\n")),
+    ("messages in CSV: two columns of that name", csv_of(b"text,text\nsoup,WIN\n")),
+    ("messages in CSV: a row that is too short", csv_of(b"id,text\n1,soup\n2\n")),
+    ("messages in CSV: a position beyond the last column", csv_of(b"1,soup\n", "--column", "7")),
+    ("messages in CSV: a quote that is never closed", csv_of(b'id,text\n1,"soup\n2,WIN\n')),
+    ("messages in CSV: a quote that is closed three megabytes later", csv_of(
+        b'text\n"' + b"soup\n" * 600_000 + b'"\n')),
+    ("messages in CSV: letters after a closing quote", csv_of(b'text\n"soup"s\n')),
+    ("messages in TSV: quotes", tsv_of(b'1\t"soup\n2\tat ""eight\n')),
+    ("messages in TSV: lines of different lengths", tsv_of(b"soup\n1\tat eight\n\n")),
+    ("messages in TSV: no such column", tsv_of(b"id\tmessage\n1\tsoup\n", "--column", "text")),
+    ("messages in TSV: a row that is too short", tsv_of(b"1\tsoup\n2\n", "--column", "1")),
+    ("messages in JSON lines: strings and blank lines", jsonl_of(b'"soup"\n\n{"text": "WIN"}\n')),
+    ("messages in JSON lines: a number of 10,000 digits", jsonl_of(
+        b'{"id": ' + b"1" * 10_000 + b', "text": "soup"}\n')),
+    ("messages in JSON lines: half a surrogate pair", jsonl_of(b'{"text": "soup \\ud83d"}\n', changed=True)),
+    ("messages in JSON lines: no JSON", jsonl_of(b"soup at eight\n")),
+    ("messages in JSON lines: an object over several lines", jsonl_of(b'{\n  "text": "soup"\n}\n')),
+    ("messages in JSON lines: no such key", jsonl_of(b'{"id": 1, "message": "soup"}\n')),
+    ("messages in JSON lines: a number for a text", jsonl_of(b'{"text": 7}\n')),
+    ("messages in JSON lines: a list", jsonl_of(b'[{"text": "soup"}]\n')),
+    ("messages in JSON lines: 100,000 nested brackets", jsonl_of(b"[" * 100_000 + b"\n")),
 ]  # fmt: skip
 
 SECTIONS = {

@@ -1,12 +1,15 @@
 """predict.py as its user runs it: a message a line in, its label and probability a line out."""
 
-import argparse
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,8 +20,10 @@ import psutil
 import pytest
 
 import predict
-from tests.models import resealed
-from textrnn import inference, paths, workers
+from tests.models import THREE, resealed, trained
+from textrnn import answers, inference, inputs, occlusion, paths, workers
+from textrnn.answers import Answer, Look
+from textrnn.errors import UserError
 
 SPAM, HAM = "URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"
 LINES: list[bytes] = [
@@ -75,9 +80,32 @@ def failed(model: Path, *arguments: str | bytes | Path) -> str:
     return message
 
 
-def expected(model: Path, texts: list[str]) -> list[predict.Answer]:
-    positive, threshold = inference.decision(model, ["ham", "spam"])
-    return predict.classify(inference.load(model), positive, threshold, texts)
+def on_a_terminal(
+    model: Path, *arguments: str | Path, columns: int = 80, variables: dict[str, str] | None = None
+) -> str:
+    """Run predict.py with a terminal of so many columns for its standard output, and return what that shows."""
+    environment = {name: value for name, value in ENVIRONMENT.items() if name not in {"COLUMNS", "NO_COLOR"}}
+    end, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    with subprocess.Popen(
+        command(model, *arguments), stdin=subprocess.DEVNULL, stdout=other, stderr=subprocess.PIPE,
+        env=environment | {"TERM": "xterm-256color"} | (variables or {}),
+    ) as process:  # fmt: skip
+        os.close(other)
+        shown = b""
+        with suppress(OSError):  # so a terminal ends, on Linux
+            while part := os.read(end, 1 << 16):
+                shown += part
+        os.close(end)
+        assert process.stderr is not None
+        assert (process.wait(), process.stderr.read()) == (0, b"")
+    return shown.decode("utf-8").replace("\r\n", "\n")
+
+
+def expected(model: Path, texts: list[str], explain: bool = False) -> list[Answer]:
+    loaded = inference.load(model)
+    positive, threshold = inference.decision(model, loaded.settings.labels)
+    return predict.classify(loaded, positive, threshold, texts, explain)
 
 
 @pytest.fixture(scope="module")
@@ -106,18 +134,33 @@ def test_messages_on_the_command_line_are_answered_in_order(trained_model: Path)
     assert lines[0] == lines[2]
 
 
-def test_a_table_is_what_comes_unasked(trained_model: Path) -> None:
+def test_tsv_is_what_comes_unasked_in_a_pipe(trained_model: Path) -> None:
     (line,) = succeeded(trained_model, SPAM)
-    assert re.fullmatch(rf"spam        0\.\d{{4}}  {SPAM}", line)
+    assert re.fullmatch(rf"spam\t0\.\d{{6}}\t{SPAM}", line)
 
 
 def test_a_table_aligns_labels_probabilities_and_the_beginnings_of_messages(
     outputs: dict[str, list[str]], texts: list[str], trained_model: Path
 ) -> None:
-    for line, answer in zip(outputs["table"], expected(trained_model, texts), strict=True):
-        assert line[:20] == f"{answer.label:<10} {answer.probability:7.4f}  "
-        assert len(line) <= 20 + 60
-    assert outputs["table"][8].endswith(" long long…")
+    header, *lines = outputs["table"]
+    assert header == "label  P(spam)  text"
+    for line, answer in zip(lines, expected(trained_model, texts), strict=True):
+        assert line[:16] == f"{answer.label:<5}   {answer.probability:.4f}  "
+        assert len(line) <= 80
+    assert lines[8].endswith(" long lon…")
+
+
+def test_a_table_as_wide_as_the_terminal_is_what_comes_unasked_on_one(trained_model: Path) -> None:
+    shown = on_a_terminal(trained_model, SPAM, "wide \N{PILE OF POO} " * 40, columns=60).splitlines()
+    assert shown[0] == "label  P(spam)  text"
+    assert re.fullmatch(rf"spam    0\.\d{{4}}  {SPAM}", shown[1])
+    assert len(shown[2]) + shown[2].count("\N{PILE OF POO}") in {59, 60}
+    assert shown[2].endswith("…")
+    assert len(shown) == 3
+
+
+def test_tsv_can_be_asked_for_on_a_terminal(trained_model: Path) -> None:
+    assert re.fullmatch(rf"spam\t0\.\d{{6}}\t{SPAM}\n", on_a_terminal(trained_model, SPAM, "--format", "tsv"))
 
 
 def test_tsv_has_three_fields_a_line(outputs: dict[str, list[str]], texts: list[str], trained_model: Path) -> None:
@@ -130,7 +173,8 @@ def test_tsv_has_three_fields_a_line(outputs: dict[str, list[str]], texts: list[
 def test_jsonl_holds_each_message_as_it_is(
     outputs: dict[str, list[str]], texts: list[str], trained_model: Path
 ) -> None:
-    assert [json.loads(line) for line in outputs["jsonl"]] == [one._asdict() for one in expected(trained_model, texts)]
+    for line, answer in zip(outputs["jsonl"], expected(trained_model, texts), strict=True):
+        assert json.loads(line) == {"label": answer.label, "probability": answer.probability, "text": answer.text}
     assert all(line.isascii() for line in outputs["jsonl"])
     assert all(list(json.loads(line)) == ["label", "probability", "text"] for line in outputs["jsonl"])
 
@@ -148,19 +192,13 @@ def test_bytes_that_are_no_utf_8_are_replaced(outputs: dict[str, list[str]]) -> 
 def test_nothing_in_a_message_can_steer_a_terminal(outputs: dict[str, list[str]], style: str) -> None:
     for line in outputs[style]:
         assert all(letter.isprintable() for letter in line.replace("\t", " " if style == "tsv" else "\t"))
-    assert "[31mred" in outputs[style][4]
+    assert "[31mred" in outputs[style][4 + (style == "table")]
 
 
 def test_what_is_escaped_can_still_be_read(outputs: dict[str, list[str]]) -> None:
     assert outputs["tsv"][4].split("\t")[2] == r"\x1b[31mred\x1b[0m \x07 and\ttab �1m"
     assert outputs["tsv"][5].split("\t")[2] == r"\x9b31m \u202eesrever \u2028 line \x00 nul"
     assert outputs["tsv"][9].split("\t")[2] == LINES[9].decode()
-
-
-@pytest.mark.parametrize("style", ["table", "tsv"])
-def test_a_label_cannot_steer_a_terminal_either(style: str) -> None:
-    (line,) = predict.written([predict.Answer("\x1b[31mham", 0.5, "")], style)
-    assert line.startswith(r"\x1b[31mham")
 
 
 def test_standard_input_is_answered_as_a_file_is(trained_model: Path, outputs: dict[str, list[str]]) -> None:
@@ -243,8 +281,8 @@ def test_lines_that_wait_together_are_answered_as_one_by_one(
     assert together.decode().splitlines() == written(expected(trained_model, texts))
 
 
-def written(answers: list[predict.Answer]) -> list[str]:
-    return list(predict.written(answers, "tsv"))
+def written(found: list[Answer]) -> list[str]:
+    return [line.removesuffix("\n") for line in answers.written(found, Look("tsv"))]
 
 
 def test_part_of_a_line_waits_for_the_rest_of_it(stream: subprocess.Popen[bytes]) -> None:
@@ -265,8 +303,8 @@ def test_the_number_of_processes_does_not_change_an_answer(
     monkeypatch.setattr(predict, "ALONE", 400)
     monkeypatch.setattr(predict, "READ", 1 << 14)
     monkeypatch.setattr(workers, "processors", lambda: processes)
-    given = argparse.Namespace(input=str(tmp_path / "many"), model=trained_model, format="tsv")
-    found = "".join(predict.streamed(predict.answerer(trained_model, "tsv"), given))
+    source = inputs.Source(str(tmp_path / "many"), "lines", None)
+    found = "".join(predict.streamed(trained_model, Look("tsv"), source))
     assert found.splitlines() == written(expected(trained_model, texts))
 
 
@@ -329,7 +367,7 @@ def test_empty_standard_input_has_no_answers(trained_model: Path) -> None:
 def test_a_binary_file_is_answered_and_stays_harmless(trained_model: Path) -> None:
     lines = succeeded(trained_model, "--input", trained_model / "model.onnx")
     assert len(lines) == len((trained_model / "model.onnx").read_bytes().removesuffix(b"\n").split(b"\n")) > 3
-    assert all(line.isprintable() for line in lines)
+    assert all(line.replace("\t", "").isprintable() for line in lines)
 
 
 def test_a_message_on_the_command_line_that_is_no_utf_8_is_answered(trained_model: Path) -> None:
@@ -390,7 +428,15 @@ def test_a_full_disk_is_told_in_one_line(trained_model: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["tea", "--input", "-"], ["tea", "--input", "file"], ["tea", "--format", "xml"], ["tea", "--colour"]],
+    [
+        [],
+        ["tea", "--input", "-"],
+        ["tea", "--input", "file"],
+        ["tea", "--format", "xml"],
+        ["tea", "--colour"],
+        ["tea", "--kind", "csv"],
+        ["--input", "file", "--column", "0"],
+    ],
     ids=" ".join,
 )
 def test_a_wrong_command_line_is_an_error_of_its_own(trained_model: Path, arguments: list[str]) -> None:
@@ -399,6 +445,134 @@ def test_a_wrong_command_line_is_an_error_of_its_own(trained_model: Path, argume
     assert done.stdout == b""
     assert b"usage: predict.py" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_the_help_shows_examples_and_what_the_columns_mean(trained_model: Path) -> None:
+    said = "\n".join(succeeded(trained_model, "--help", environment={"COLUMNS": "80"}))
+    for words in ("columns:", "  probability  of the positive label", "examples:", "--column NAME|N", "NO_COLOR"):
+        assert words in said
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a CSV of messages, whose third row has none."""
+    path = tmp_path_factory.mktemp("input") / "messages.CSV"
+    path.write_text(f'id,text,from\n1,"{SPAM}\nnow",x\n2,{HAM},y\n3\n4,never,z\n', "utf-8")
+    return path
+
+
+def test_a_csv_is_known_by_its_name_and_answered_up_to_a_row_without_a_message(
+    trained_model: Path, table: Path
+) -> None:
+    done = ran(trained_model, "--input", table)
+    fields = [line.split("\t") for line in done.stdout.decode().splitlines()]
+    assert [(label, text) for label, _, text in fields] == [("spam", rf"{SPAM}\nnow"), ("ham", HAM)]
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        f"error: {table}, line 5: expected at least 2 columns, found 1: mend the row, or choose another --column\n"
+    )
+
+
+def test_another_column_may_be_named(trained_model: Path, table: Path) -> None:
+    done = ran(trained_model, "--input", table, "--column", "id")
+    assert [line.split(b"\t")[2] for line in done.stdout.splitlines()] == [b"1", b"2", b"3", b"4"]
+
+
+def test_rows_of_a_stream_are_answered_as_they_come(trained_model: Path) -> None:
+    with subprocess.Popen(
+        command(trained_model, "--input", "-", "--kind", "jsonl", "--format", "jsonl"), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
+    ) as process:  # fmt: skip
+        for text in (SPAM, "two\nlines", "\N{PILE OF POO}"):
+            answer = answer_to(process, json.dumps({"text": text}).encode() + b"\n")
+            assert json.loads(answer)["text"] == text
+        rest, said = process.communicate(b"no JSON\n")
+    assert (rest, process.returncode) == (b"", 1)
+    assert said.startswith(b"error: standard input, line 4: expected a JSON object, found none ")
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_all_before_a_row_without_a_message_is_answered_first(
+    trained_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    texts = many(600)
+    rows = [json.dumps({"text": text}) for text in texts]
+    (tmp_path / "many.jsonl").write_text("\n".join([*rows, "[]", *rows]), "utf-8")
+    monkeypatch.setattr(predict, "ALONE", 100)
+    monkeypatch.setattr(predict, "READ", 1 << 12)
+    monkeypatch.setattr(workers, "processors", lambda: processes)
+    source = inputs.Source(str(tmp_path / "many.jsonl"), "jsonl", None)
+    found = predict.streamed(trained_model, Look("tsv"), source)
+    lines: list[str] = []
+    with pytest.raises(UserError, match="line 601: expected a JSON object or a string, found a list"):
+        lines.extend(found)
+    assert len("".join(lines).splitlines()) == 600
+
+
+def test_an_explanation_has_what_each_token_does_for_the_positive_label(trained_model: Path) -> None:
+    (line,) = succeeded(trained_model, f"{HAM} ", "--explain", "--format", "jsonl")
+    model = inference.load(trained_model)
+    parts = occlusion.parts(model, f"{HAM} ", model.settings.labels.index("spam"))
+    assert json.loads(line)["label"] == "ham"
+    assert json.loads(line)["explanation"] == [[HAM[one.start : one.end], round(one.weight, 4)] for one in parts]
+    assert len(parts) == 6
+
+
+def test_of_more_than_two_labels_the_answer_is_explained(tmp_path_factory: pytest.TempPathFactory) -> None:
+    directory = trained(tmp_path_factory.getbasetemp(), THREE) / "model"
+    model = inference.load(directory)
+    for answer in expected(directory, [SPAM, HAM, "your parcel: the red box"], explain=True):
+        parts = occlusion.parts(model, answer.text, model.settings.labels.index(answer.label))
+        assert answer.pieces == answers.in_pieces(answer.text, parts)
+        assert "".join(text for text, _ in answer.pieces) == answer.text
+
+
+def test_an_explained_message_is_the_one_that_the_model_reads(model_copy: Path) -> None:
+    settings = json.loads((model_copy / "settings.json").read_text("utf-8"))
+    settings["normalisation"] = {"lowercase": True, "ascii_only": True, "remove_pattern": ""}
+    (model_copy / "settings.json").write_text(json.dumps(settings))
+    resealed(model_copy)
+    (answer,) = expected(model_copy, ["WIN\ncafé"], explain=True)
+    assert answer.text == "WIN\ncafé"
+    assert [text for text, _ in answer.pieces] == ["win", " ", "caf"]
+
+
+ESCAPE = re.compile(r"\x1b\[([\d;]*)m")
+
+
+def test_on_a_terminal_an_explained_message_is_in_colours(trained_model: Path) -> None:
+    shown = on_a_terminal(trained_model, "--explain", f"{SPAM}\x1b[1m", HAM)
+    colours = ESCAPE.findall(shown)
+    assert set(colours[1::2]) == {"0"}, "each ends where it began"
+    assert all(re.fullmatch(r"38;5;16;48;5;(223|215|208|153|75|33)", colour) for colour in colours[::2])
+    plain = ESCAPE.sub("", shown)
+    assert "\x1b" not in plain
+    header, first, text, second, other = plain.splitlines()
+    assert header == "label  P(spam)  for spam +, against it -, in log-odds"
+    assert re.match(r"spam    0\.\d{4}  \S+ [+-]\d\.\d\d", first)
+    assert text == rf"  {SPAM}\x1b[1m"
+    assert re.match(r"ham     0\.\d{4}  \S+ [+-]\d\.\d\d", second)
+    assert other == f"  {HAM}"
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_colours_can_be_refused(trained_model: Path, variables: dict[str, str]) -> None:
+    shown = on_a_terminal(trained_model, "--explain", SPAM, variables=variables)
+    assert "\x1b" not in shown
+    assert shown.splitlines() == succeeded(trained_model, "--explain", SPAM, "--format", "table")
+
+
+def test_a_stream_is_explained_as_its_messages_are_alone(
+    trained_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = many(120)
+    (tmp_path / "many").write_text("".join(f"{text}\n" for text in texts), "utf-8")
+    monkeypatch.setattr(predict, "ALONE", 40 * predict.TOKENS)
+    monkeypatch.setattr(predict, "READ", 500 * predict.TOKENS)
+    monkeypatch.setattr(workers, "processors", lambda: 2)
+    look = Look("tsv", explained=True)
+    found = "".join(predict.streamed(trained_model, look, inputs.Source(str(tmp_path / "many"), "lines", None)))
+    assert found == "".join(answers.written(expected(trained_model, texts, explain=True), look))
 
 
 def test_the_model_is_found_whatever_the_current_directory_is(trained_model: Path, tmp_path: Path) -> None:
