@@ -21,7 +21,7 @@ HEAD = """# Parameters
 
 Every setting of the pipeline: a section of [params.yaml](../params.yaml) for each stage. Written from that file by
 `python -m tools.parameters`. A wrong key, type or bound is an error that names the key, what was expected and what was
-found. To change one: edit params.yaml and `dvc repro`, or `dvc exp run -S SECTION.KEY=VALUE`.
+found. To change one: edit params.yaml and `dvc repro`, or `dvc exp run -S train.epochs=8` and the like.
 """
 
 
