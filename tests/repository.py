@@ -92,9 +92,13 @@ class Repository:
         """Return a new repository with the invented corpus and a tiny network."""
         made = cls.new(folder, **{"download.source": "corpus.tsv"} | TINY | settings)
         (folder / "corpus.tsv").write_text(as_tsv(invented()), "utf-8", newline="\n")
-        made.git("rm", "--quiet", "dvc.lock")
-        made.commit("a tiny corpus")
+        made.without_what_was_run()
         return made
+
+    def without_what_was_run(self) -> None:
+        """Remove the lock, and the comparison: its 337 stages would be read by every command of DVC."""
+        self.git("rm", "--quiet", "dvc.lock", "compare/dvc.lock", "compare/dvc.yaml")
+        self.commit("a tiny corpus")
 
     def clone(self, folder: Path) -> "Repository":
         """Return a clone in `folder`, with an empty cache and state."""

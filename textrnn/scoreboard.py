@@ -51,7 +51,7 @@ def scoreboard(scores: dict[str, Any], counts: dict[str, list[int]], words: Word
         "f1": ("F1", "harmonic mean of precision and recall", number),
         "loss": ("cross entropy", "in nats; lower is better", number),
         "brier": ("Brier score", "mean squared error of the probability; lower is better", number),
-        "calibration_error": ("calibration error", "expected, ten bins; lower is better", number),
+        "calibration_error": ("calibration error", "expected, fifteen bins; lower is better", number),
     }
     blind = answered_blindly(scores, counts, words)
     board = []

@@ -8,6 +8,7 @@ Run     python -m tools.readme   (after `dvc repro`, `dvc repro compare/dvc.yaml
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from compare.picture import PANELS
@@ -147,6 +148,7 @@ def leaks() -> str:
     return table(header, rows, numbers=True)
 
 
+@cache
 def dag() -> str:
     """Return the stages and what flows between them, as DVC draws them."""
     drawn = subprocess.run(
