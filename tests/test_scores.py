@@ -21,6 +21,7 @@ HEADLINE = {
     "accuracy", "average_precision", "blocked_ham", "brier", "f1", "loss", "mcc", "precision",
     "recall", "roc_auc", "spam_caught",
 }  # fmt: skip
+MACRO = {"macro_f1", "macro_precision", "macro_recall"}  # of more than two labels
 
 # An answer of six digits, often close to another one.
 ANSWERS = st.one_of(st.integers(0, 10**6), st.integers(0, 6), st.sampled_from([10**6, 10**6 - 1, 5 * 10**5]))
@@ -149,6 +150,9 @@ def test_of_three_labels_all_count_in_accuracy_and_the_positive_one_alone_in_rec
         "precision": 1,
         "recall": 1 / 2,
         "f1": 2 / 3,
+        "macro_precision": (1 / 2 + 2 / 3 + 1) / 3,
+        "macro_recall": (1 / 2 + 1 + 1 / 2) / 3,
+        "macro_f1": (1 / 2 + 4 / 5 + 2 / 3) / 3,
         "roc_auc": (4 + 2) / 8,  # one before all four others, one level with them
         "average_precision": 1 / 2 * 1 + 1 / 2 * (2 / 6),
         "brier": (0.4**2 + 0.8**2 + 4 * 0.2**2) / 6,
@@ -238,7 +242,15 @@ def test_the_scores_of_counts_are_scikit_learns_with_the_counts_as_weights(
             "precision": metrics.precision_score(truth, answer, sample_weight=weights, zero_division=0),
             "recall": metrics.recall_score(truth, answer, sample_weight=weights, zero_division=0),
             "roc_auc": metrics.roc_auc_score(truth, probability, sample_weight=weights),
-        }, abs=1e-9)  # fmt: skip
+        } | (macro_averages(labels, predicted, classes, weights) if classes > 2 else {}), abs=1e-9)  # fmt: skip
+
+
+def macro_averages(labels: Labels, predicted: Labels, classes: int, weights: Floats) -> dict[str, float]:
+    """Return scikit-learn's."""
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        labels, predicted, labels=range(classes), average="macro", sample_weight=weights, zero_division=0
+    )
+    return {"macro_f1": f1, "macro_precision": precision, "macro_recall": recall}
 
 
 @settings(max_examples=200)
@@ -270,9 +282,10 @@ def test_an_interval_of_every_headline_score_holds_what_was_measured(seed: int, 
     rows = answered(200, classes, seed)
     found = scores.intervals(*rows, 1, 1000, seed=0)
     assert set(found) == {"ci_low", "ci_high"}
-    assert set(found["ci_low"]) == set(found["ci_high"]) == HEADLINE
+    wanted = HEADLINE | (MACRO if classes > 2 else set())
+    assert set(found["ci_low"]) == set(found["ci_high"]) == wanted
     measured = scores.scores(*rows, 1)
-    for name in HEADLINE:
+    for name in wanted:
         assert found["ci_low"][name] < measured[name] < found["ci_high"][name], name
 
 

@@ -49,6 +49,9 @@ def scoreboard(scores: dict[str, Any], counts: dict[str, list[int]], words: Word
         "blocked_ham": (f"{words.others} blocked", "by mistake: false positive rate", percent),
         "precision": ("precision", f"{words.positive} among the messages flagged", percent),
         "f1": ("F1", "harmonic mean of precision and recall", number),
+        "macro_precision": ("precision, all labels", "the mean over the labels, each against the rest", percent),
+        "macro_recall": ("recall, all labels", "the mean over the labels", percent),
+        "macro_f1": ("F1, all labels", "the mean over the labels", number),
         "loss": ("cross entropy", "in nats; lower is better", number),
         "brier": ("Brier score", "mean squared error of the probability; lower is better", number),
         "calibration_error": ("calibration error", "expected, fifteen bins; lower is better", number),
@@ -56,6 +59,8 @@ def scoreboard(scores: dict[str, Any], counts: dict[str, list[int]], words: Word
     blind = answered_blindly(scores, counts, words)
     board = []
     for key, (name, meaning, said) in shown.items():
+        if key not in scores:  # the means over two labels say nothing that the others do not
+            continue
         base = blind.get(key)
         ends = [scores[side].get(key) for side in ("ci_low", "ci_high")]
         low, high = ("" if end is None else said(end) for end in ends)

@@ -83,10 +83,25 @@ def matthews(confusion: NDArray[np.int64] | Floats) -> Floats:
     return defined
 
 
+def macro_averages(confusion: Floats) -> dict[str, Floats]:
+    """Return precision, recall and F1 of (samples, classes, classes) counts, each the mean over the labels.
+
+    0 for a label that is never answered, or never there, as scikit-learn has it.
+    """
+    right = np.diagonal(confusion, axis1=1, axis2=2)
+    actual, answered = confusion.sum(axis=2), confusion.sum(axis=1)
+    return {
+        "macro_f1": (2 * right / np.maximum(actual + answered, 1)).mean(axis=1),
+        "macro_precision": (right / np.maximum(answered, 1)).mean(axis=1),
+        "macro_recall": (right / np.maximum(actual, 1)).mean(axis=1),
+    }
+
+
 def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: int) -> dict[str, float]:
     """Return every score as metrics/evaluate.json names it, from (rows, classes) probabilities.
 
-    Accuracy, mcc and loss are over all labels; the others are of the positive one against the rest.
+    Accuracy, mcc, loss and, of more than two labels, the macro-averages are over all labels; the others are of the
+    positive one against the rest.
     """
     truth, answer = labels == positive, predicted == positive
     (passed, blocked), (missed, caught) = (
@@ -142,7 +157,8 @@ def resampled(
     confusion = (counts @ pairs.astype(float)).reshape(-1, classes, classes)
     caught, flagged, actual = (counts @ kind.astype(float) for kind in (truth & answer, answer, truth))
     average_precision, roc_auc = ranking(truth, probability, counts)
-    return {
+    over_labels = macro_averages(confusion) if classes > 2 else {}
+    return over_labels | {
         "accuracy": np.trace(confusion, axis1=1, axis2=2) / rows,
         "average_precision": average_precision,
         "brier": counts @ (probability - truth) ** 2 / rows,
