@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.digests import firsts
+from textrnn.partitions import ordered
 from textrnn.ragged import gathered, offsets_of
 
 NEAR = 80  # per cent of the words of both that two sets have in common, from which they count as one
@@ -45,6 +46,14 @@ class Entries(NamedTuple):
     places: Ints  # in the set, of the last of these words
 
 
+class Piece(NamedTuple):
+    """Some of the buckets, whole."""
+
+    numbers: Ints  # of the sets in them, in rising order
+    sets: Sets  # those
+    entries: Entries  # whose sets are places in `numbers`
+
+
 def similar(sets: Sets, folder: Path) -> Ints:
     """Return one of the sets for each: the same for all that nearly coincide, or do so with the same third one.
 
@@ -57,12 +66,30 @@ def similar(sets: Sets, folder: Path) -> Ints:
     compare(sets, parents[filled], same[filled], parents)
     chosen = np.flatnonzero((same == np.arange(len(same))) & (np.diff(sets.offsets) > 3))
     del same, filled
-    for some in parted(sets, chosen, folder):
-        entries, shared = some, 1
-        while len(entries.sets):
-            entries = extended(sets, crowded(sets, entries, shared, parents), shared)
-            shared += 1
+    for one, other in ordered(alike, (piece(sets, some) for some in parted(sets, chosen, folder))):
+        unite(parents, one, other)
     return roots(parents, np.arange(len(parents)))
+
+
+def piece(sets: Sets, entries: Entries) -> Piece:
+    """Return the entries with their sets alone, which is all that is sent to who compares them."""
+    numbers, own = np.unique(entries.sets, return_inverse=True)
+    return Piece(numbers, Sets(*gathered(sets.words, sets.offsets, numbers)), entries._replace(sets=own))
+
+
+def alike(some: Piece) -> tuple[Ints, Ints]:
+    """Return pairs of sets which tell all that nearly coincide in one of the buckets, or do so by way of third ones.
+
+    Whatever pieces the buckets are dealt out to, what all the pairs unite is the same: two sets that nearly coincide
+    share a bucket, and a bucket lies in one piece.
+    """
+    parents = np.arange(len(some.numbers))
+    entries, shared = some.entries, 1
+    while len(entries.sets):
+        entries = extended(some.sets, crowded(some.sets, entries, shared, parents), shared)
+        shared += 1
+    found = np.flatnonzero(roots(parents, np.arange(len(parents))) != np.arange(len(parents)))
+    return some.numbers[found], some.numbers[parents[found]]
 
 
 def fingerprints(sets: Sets) -> NDArray[np.uint64]:

@@ -1,0 +1,23 @@
+"""The same work on each part of a corpus: by processes of this machine, or by the workers of a Dask cluster.
+
+The environment variable TEXTRNN_SCHEDULER names the cluster. It is no parameter: where the work is done changes nothing
+of what comes out.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from textrnn import cluster, workers
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield `function(item)` for each item, in their order, wherever that is done.
+
+    The function and all that goes in and out must be picklable. Raises UserError when workers or the cluster fail.
+    """
+    address = os.environ.get(cluster.SCHEDULER)
+    return cluster.ordered(function, items, address) if address else workers.ordered(function, items)
