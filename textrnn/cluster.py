@@ -7,18 +7,14 @@ this code. It keeps what it was sent until the result is here, and has another w
 import asyncio
 import logging
 import pickle
-import platform
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
-from hashlib import sha256
-from importlib import metadata
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from textrnn import calls
 from textrnn.errors import UserError
 
 T = TypeVar("T")
@@ -28,7 +24,6 @@ SCHEDULER = "TEXTRNN_SCHEDULER"
 REACH = 10  # seconds within which the scheduler must answer
 LONELY = 60  # seconds without a result and without any worker, after which none is expected to come
 AHEAD = 4  # items for each thread of the cluster that may be under way: results whose turn has not come wait there
-PACKAGES = ("numpy", "regex")  # whose versions may change what the data stages write
 
 
 def ordered(function: Callable[[T], R], items: Iterable[T], address: str) -> Iterator[R]:
@@ -81,41 +76,12 @@ async def reached(address: str) -> None:
     await (await distributed.comm.connect(address, timeout=REACH, **secured)).close()
 
 
-class Call:
-    """A call of `worked` which is made where it is unpickled, since that alone is what the cluster is asked to do."""
-
-    def __init__(self, *given: object) -> None:
-        self.given = given
-
-    def __reduce__(self) -> tuple[Callable[..., bytes], tuple[object, ...]]:
-        return worked, self.given
-
-
 def submit(client: Any, function: Callable[[T], R], item: T, address: str) -> Any:
     """Return the future of an item's result."""
     name = getattr(function.func if isinstance(function, partial) else function, "__name__", "work")
-    call = pickle.dumps(Call(code(), pickle.dumps((function, item))))
+    call = calls.pickled(function, item)
     with _lost(address):
         return client.submit(pickle.loads, call, key=f"{name}-{uuid4().hex}", pure=False)
-
-
-def worked(expected: str, pickled: bytes) -> bytes:
-    """Return the result, or what the function raised: in a worker, which must run the code that is expected."""
-    if code() != expected:
-        import distributed  # noqa: PLC0415
-
-        raise UserError(
-            f"expected the Dask worker {distributed.get_worker().address} to run the code of this checkout, Python "
-            f"{platform.python_version()} and the packages of requirements.txt, found another of these: start it again "
-            "from a checkout of the same commit"
-        )
-    function, item = pickle.loads(pickled)  # noqa: S301  # by who may run any code here
-    try:
-        answer: tuple[Any, BaseException | None] = (function(item), None)
-    except Exception as error:  # noqa: BLE001  # it is raised again, where the result is wanted
-        error.add_note(f"in a Dask worker:\n{traceback.format_exc()}")
-        answer = (None, error)
-    return pickle.dumps(answer)
 
 
 def answer(client: Any, future: Any, address: str) -> Any:
@@ -123,7 +89,7 @@ def answer(client: Any, future: Any, address: str) -> Any:
     while True:
         try:
             with _lost(address):
-                result, error = pickle.loads(future.result(timeout=LONELY))  # noqa: S301
+                found = future.result(timeout=LONELY)
         except TimeoutError:
             if threads(client, address):
                 continue
@@ -131,9 +97,7 @@ def answer(client: Any, future: Any, address: str) -> Any:
                 f"expected workers of the Dask scheduler at {address}, found none for {LONELY} seconds: start some "
                 f"with `dask worker {address}`"
             ) from None
-        if error:
-            raise error
-        return result
+        return calls.result(found)
 
 
 def threads(client: Any, address: str) -> int:
@@ -152,13 +116,13 @@ def _lost(address: str) -> Iterator[None]:
         yield
     except KilledWorker as error:
         raise UserError(
-            f"expected the Dask workers to live until all is done, found one ended at each of {error.allowed_failures + 1} "
-            "attempts at the same work (killed, for want of memory perhaps): give them more memory"
+            f"expected the Dask workers to live until all is done, found {error.allowed_failures + 1} ended at the same "
+            "work (killed, for want of memory perhaps): give them more memory"
         ) from None
     except (ImportError, AttributeError) as error:
         raise UserError(
-            f"expected the Dask workers to find this checkout's code and packages, found {_one_line(error)}: start them "
-            "with PYTHONPATH set to a checkout of the same commit"
+            f"expected the Dask workers to find this checkout's code and packages, found {_one_line(error)}: start "
+            "them with PYTHONPATH set to a checkout of the same commit"
         ) from None
     except TimeoutError:
         raise
@@ -167,16 +131,6 @@ def _lost(address: str) -> Iterator[None]:
             f"expected the Dask scheduler at {address} to live until all is done, found it gone ({_one_line(error)}): "
             "start it again, and then this"
         ) from None
-
-
-@cache
-def code() -> str:
-    """Return a checksum of the code that this process runs, with the versions of what its results depend on."""
-    versions = [platform.python_version(), *(f"{name} {metadata.version(name)}" for name in PACKAGES)]
-    root = Path(__file__).resolve().parent.parent
-    files = sorted([*(root / "stages").glob("*.py"), *(root / "textrnn").glob("*.py")])
-    sums = [f"{file.name} {sha256(file.read_bytes()).hexdigest()}" for file in files]
-    return sha256("\n".join(versions + sums).encode()).hexdigest()
 
 
 def _one_line(error: BaseException) -> str:
