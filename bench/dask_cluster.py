@@ -6,7 +6,7 @@ stage's process to its end. The processor's time is the stage's own, of which no
 of its workers is in it); so is the memory, as bench.scale has it. A worker's memory is the peak of its resident set.
 
 Writes  docs/speed/dask.json
-Run     python -m bench.dask_cluster [--sizes 100000 1000000]
+Run     python -m bench.dask_cluster [--sizes 300000 1000000]
 """
 
 import argparse
@@ -35,20 +35,20 @@ RESULTS = paths.ROOT / "docs/speed/dask.json"
 LOCAL = "without Dask"
 WORKERS = {"1 worker": 1, "2 workers": 2, "4 workers": 4}
 KILLED = "4 workers, one of them killed in each stage"
-BUSY = 0.3  # seconds of a worker's work in a stage, after which it is killed
+BUSY = 0.1  # seconds of a worker's work in a stage, after which it is killed
 
 
 @contextmanager
-def cluster(folder: Path, *codes: Path | None, **settings: str) -> Iterator[tuple[str, list[psutil.Popen]]]:
+def cluster(folder: Path, *codes: Path | None, **settings: str) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """Give a scheduler's address, and a worker for each of the checkouts; one for None has no code at all."""
     known = folder / "scheduler.json"
     known.unlink(missing_ok=True)
     with ExitStack() as stack:
 
-        def start(kind: str, code: Path | None, *options: str) -> psutil.Popen:
+        def start(kind: str, code: Path | None, *options: str) -> subprocess.Popen[bytes]:
             environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
             command = [sys.executable, "-m", "dask", kind, "--scheduler-file", str(known), "--no-dashboard", *options]
-            process = psutil.Popen(
+            process = subprocess.Popen(
                 command, cwd=folder, env=environment | ({"PYTHONPATH": str(code)} if code else {}),
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
@@ -60,7 +60,7 @@ def cluster(folder: Path, *codes: Path | None, **settings: str) -> Iterator[tupl
         workers = [start("worker", code, "--no-nanny", "--nthreads", "1") for code in codes]
         while not known.exists():
             if scheduler.poll() is not None:
-                raise UserError("expected a Dask scheduler, found that it ended: pip install -r requirements-dev.txt")
+                raise UserError("expected a Dask scheduler, found it ended: pip install -r requirements-dev.txt")
             time.sleep(0.05)
         address = str(read_json(known)["address"])
         ready(address, len(workers))
@@ -75,21 +75,22 @@ def ready(address: str, workers: int) -> None:
         client.wait_for_workers(workers) if workers else None
 
 
-def peak(process: psutil.Popen) -> int:
+def peak(process: subprocess.Popen[bytes]) -> int:
     """Return the most bytes that a process, which is alive, had in memory."""
     lines = Path(f"/proc/{process.pid}/status").read_text("utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def kill_at_work(process: psutil.Popen) -> None:
+def kill_at_work(process: subprocess.Popen[bytes]) -> None:
     """Kill a process as soon as it has worked a while from now on."""
-    before = process.cpu_times().user
-    while process.cpu_times().user < before + BUSY:
+    seen = psutil.Process(process.pid)
+    before = seen.cpu_times().user
+    while seen.cpu_times().user < before + BUSY:
         time.sleep(0.02)
     process.kill()
 
 
-def measured(place: Place, before: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def measured(place: Place, before: Callable[[], None]) -> dict[str, Any]:
     """Run the stages, and do something at the beginning of each."""
     found: dict[str, Any] = {}
     for stage in STAGES:
@@ -108,22 +109,16 @@ def on_cluster(place: Place, workers: int, killed: bool) -> dict[str, Any]:
     """Run the stages on a cluster."""
     with cluster(place.folder, *[place.folder] * workers) as (address, (_, *processes)):
         os.environ[SCHEDULER] = address
-        doomed = iter(processes)
-        threads: list[threading.Thread] = []
-
-        def kill_one() -> None:
-            threads.append(threading.Thread(target=kill_at_work, args=(next(doomed),)))
-            threads[-1].start()
-
+        killers = [threading.Thread(target=kill_at_work, args=(process,)) for process in processes]
+        coming = iter(killers)
         try:
-            found = measured(place, kill_one) if killed else measured(place)
+            found = measured(place, (lambda: next(coming).start()) if killed else lambda: None)
         finally:
             del os.environ[SCHEDULER]
-        for thread in threads:
-            thread.join()
         left = [process for process in processes if process.poll() is None]
-        if len(left) != workers - len(threads):
-            raise UserError(f"expected {workers - len(threads)} workers left, found {len(left)}")
+        expected = workers - len(STAGES) if killed else workers
+        if len(left) != expected:
+            raise UserError(f"expected {expected} workers left, found {len(left)}")
         return found | {"most_megabytes_of_a_worker": round(max(map(peak, left)) / 1e6)}
 
 
@@ -132,7 +127,7 @@ def compared(size: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="dask-") as folder:
         place = Place(Path(folder) / "place")
         write_corpus(place.corpus, size, seed=0)
-        found = {LOCAL: measured(place)}
+        found = {LOCAL: measured(place, lambda: None)}
         expected = place.outputs()
         for name, workers in (WORKERS | {KILLED: WORKERS["4 workers"]}).items():
             found[name] = on_cluster(place, workers, killed=name == KILLED)
@@ -145,7 +140,7 @@ def compared(size: int) -> dict[str, Any]:
 def main() -> None:
     """Measure each size that was asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench.dask_cluster", description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], metavar="N")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[300_000, 1_000_000], metavar="N")
     options = parser.parse_args()
     results = read_json(RESULTS) if RESULTS.exists() else {}
     for size in options.sizes:

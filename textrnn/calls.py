@@ -37,9 +37,9 @@ class Pickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         """Return where to find such a function or class."""
-        if isinstance(value, FunctionType | type) and value.__module__ == "__main__":
-            if name := getattr(sys.modules["__main__"].__spec__, "name", None):
-                return resolve_name, (f"{name}:{value.__qualname__}",)
+        program = getattr(sys.modules["__main__"].__spec__, "name", None)
+        if program and isinstance(value, FunctionType | type) and value.__module__ == "__main__":
+            return resolve_name, (f"{program}:{value.__qualname__}",)
         return NotImplemented
 
 

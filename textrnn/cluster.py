@@ -116,8 +116,8 @@ def _lost(address: str) -> Iterator[None]:
         yield
     except KilledWorker as error:
         raise UserError(
-            f"expected the Dask workers to live until all is done, found {error.allowed_failures + 1} ended at the same "
-            "work (killed, for want of memory perhaps): give them more memory"
+            f"expected the Dask workers to live until all is done, found {error.allowed_failures + 1} of them ended at "
+            "the same work (killed, for want of memory perhaps): give them more memory"
         ) from None
     except (ImportError, AttributeError) as error:
         raise UserError(
