@@ -52,7 +52,10 @@ def connected(address: str) -> Iterator[Any]:
             f"expected the package distributed, since {SCHEDULER} is set, found none: pip install distributed, or "
             f"unset {SCHEDULER}"
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would log is raised, and told in one line
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(
+            logging.CRITICAL
+        )  # what they would log is mended, or raised and told in a line
     try:
         asyncio.run(reached(address))
         client = distributed.Client(address, timeout=REACH, set_as_default=False, direct_to_workers=True)
