@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def test_the_stages_write_on_a_cluster_what_they_write_here_wherever_twins_lie(
 ) -> None:
     for module in (blocks, corpus, vectorize):
         monkeypatch.setattr(module, "BLOCK", 3000)  # of 50,000: most twins lie in two parts
-    monkeypatch.setattr(similar, "ENTRIES", 300)  # of some thousand
+    monkeypatch.setattr(similar, "PIECE", 300)  # of some thousand entries
     workspace.settings(split__keep_together=keep_together)
     workspace.corpus(CORPUS)
     here = written(workspace)

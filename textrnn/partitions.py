@@ -19,5 +19,11 @@ def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
     The function and all that goes in and out must be picklable. Raises UserError when workers or the cluster fail.
     """
-    address = os.environ.get(cluster.SCHEDULER)
-    return cluster.ordered(function, items, address) if address else workers.ordered(function, items)
+    if elsewhere():
+        return cluster.ordered(function, items, os.environ[cluster.SCHEDULER])
+    return workers.ordered(function, items)
+
+
+def elsewhere() -> bool:
+    """Return whether a cluster does the work, which is then worth what sending it takes."""
+    return bool(os.environ.get(cluster.SCHEDULER))

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.digests import firsts
-from textrnn.partitions import ordered
+from textrnn.partitions import elsewhere, ordered
 from textrnn.ragged import gathered, offsets_of
 
 NEAR = 80  # per cent of the words of both that two sets have in common, from which they count as one
 ENTRIES = 500_000  # of buckets that are looked at together
+PIECE = 50_000  # of those, which are sent elsewhere together
 PAIRS = 200_000  # that are compared together
 
 Ints = NDArray[np.int64]
@@ -66,30 +67,46 @@ def similar(sets: Sets, folder: Path) -> Ints:
     compare(sets, parents[filled], same[filled], parents)
     chosen = np.flatnonzero((same == np.arange(len(same))) & (np.diff(sets.offsets) > 3))
     del same, filled
-    for one, other in ordered(alike, (piece(sets, some) for some in parted(sets, chosen, folder))):
-        unite(parents, one, other)
+    everything = parted(sets, chosen, folder)
+    if elsewhere():
+        for one, other in ordered(alike, (part for some in everything for part in pieces(sets, some))):
+            unite(parents, one, other)
+    else:  # here, all know what has been united so far, and nothing is copied
+        for some in everything:
+            unite_within(sets, some, parents)
     return roots(parents, np.arange(len(parents)))
 
 
-def piece(sets: Sets, entries: Entries) -> Piece:
-    """Return the entries with their sets alone, which is all that is sent to who compares them."""
-    numbers, own = np.unique(entries.sets, return_inverse=True)
-    return Piece(numbers, Sets(*gathered(sets.words, sets.offsets, numbers)), entries._replace(sets=own))
+def unite_within(sets: Sets, entries: Entries, parents: Ints) -> None:
+    """Unite the sets that nearly coincide and share a bucket."""
+    shared = 1
+    while len(entries.sets):
+        entries = extended(sets, crowded(sets, entries, shared, parents), shared)
+        shared += 1
+
+
+def pieces(sets: Sets, entries: Entries) -> Iterator[Piece]:
+    """Yield the entries, whole buckets, about PIECE of them at a time, each time with their sets alone."""
+    order = np.argsort(entries.buckets, kind="stable")
+    starts = runs(entries.buckets[order])[0]
+    cuts = starts[np.searchsorted(starts, np.arange(PIECE, len(order), PIECE), side="right") - 1]
+    for some in np.split(order, np.unique(cuts)):
+        part = Entries(*(array[some] for array in entries))
+        numbers, own = np.unique(part.sets, return_inverse=True)
+        yield Piece(numbers, Sets(*gathered(sets.words, sets.offsets, numbers)), part._replace(sets=own))
 
 
 def alike(some: Piece) -> tuple[Ints, Ints]:
-    """Return pairs of sets which tell all that nearly coincide in one of the buckets, or do so by way of third ones.
+    """Return pairs of sets that unite all which nearly coincide and share one of the buckets.
 
-    Whatever pieces the buckets are dealt out to, what all the pairs unite is the same: two sets that nearly coincide
-    share a bucket, and a bucket lies in one piece.
+    Whatever pieces the buckets are dealt out to, all the pairs together unite the same sets: two that nearly coincide
+    share a bucket, which lies in one piece.
     """
     parents = np.arange(len(some.numbers))
-    entries, shared = some.entries, 1
-    while len(entries.sets):
-        entries = extended(some.sets, crowded(some.sets, entries, shared, parents), shared)
-        shared += 1
-    found = np.flatnonzero(roots(parents, np.arange(len(parents))) != np.arange(len(parents)))
-    return some.numbers[found], some.numbers[parents[found]]
+    unite_within(some.sets, some.entries, parents)
+    found = roots(parents, np.arange(len(parents)))
+    united = np.flatnonzero(found != np.arange(len(found)))
+    return some.numbers[united], some.numbers[found[united]]
 
 
 def fingerprints(sets: Sets) -> NDArray[np.uint64]:
