@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.dask_cluster import cluster as running
+from bench.scale import Place
 from stages import clean, split, vectorize
 from tests.test_pipeline import wait_for
 from tests.test_streams import CORPUS
@@ -62,6 +63,20 @@ def written(workspace: Workspace) -> dict[str, bytes]:
         workspace.run(stage.main)
     found = sorted(path for path in workspace.root.rglob("*") if path.is_file())
     return {path.relative_to(workspace.root).as_posix(): path.read_bytes() for path in found}
+
+
+def test_a_stage_that_runs_as_a_program_is_found_by_the_workers_under_its_name(
+    two: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path / "place")
+    place.corpus.parent.mkdir(parents=True)
+    place.corpus.write_text(CORPUS, "utf-8")
+    place.run("stages.clean")
+    here = place.outputs()
+    shutil.rmtree(place.folder / "data/clean")
+    monkeypatch.setenv(cluster.SCHEDULER, two)
+    place.run("stages.clean")
+    assert place.outputs() == here
 
 
 def test_results_come_in_the_order_of_the_items_from_both_workers(two: str) -> None:
