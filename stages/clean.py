@@ -24,9 +24,9 @@ from textrnn.files import replacing, write_metrics
 from textrnn.labels import Positive, class_names
 from textrnn.normalise import Normalisation, normalise
 from textrnn.numbering import numbers, places
+from textrnn.partitions import ordered
 from textrnn.progress import counter
 from textrnn.rows import Row
-from textrnn.workers import ordered
 
 Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
 

@@ -24,10 +24,10 @@ from textrnn.files import HEADER, opened, replacing, write_array, write_header, 
 from textrnn.labels import Positive, class_names
 from textrnn.messages import columns
 from textrnn.numbering import Numbered, numbered, numbers, places
+from textrnn.partitions import ordered
 from textrnn.progress import counter
 from textrnn.tokenizers import Tokenizer, tokenize
 from textrnn.vocabulary import Vectorize, write_counts
-from textrnn.workers import ordered
 
 
 class Vectors(NamedTuple):

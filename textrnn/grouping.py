@@ -18,11 +18,11 @@ from textrnn.alphabet import alphabetical
 from textrnn.digests import Digests, digests, firsts
 from textrnn.messages import columns
 from textrnn.numbering import Numbered, numbered, numbers, places
+from textrnn.partitions import ordered
 from textrnn.progress import counter
 from textrnn.ragged import gathered, offsets_of
 from textrnn.similar import Sets, by_rarity, distinct, similar
 from textrnn.templates import templates
-from textrnn.workers import ordered
 
 ROWS = 100_000  # templates whose words are in memory at a time
 

@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.digests import firsts
+from textrnn.partitions import elsewhere, ordered
 from textrnn.ragged import gathered, offsets_of
 
 NEAR = 80  # per cent of the words of both that two sets have in common, from which they count as one
 ENTRIES = 500_000  # of buckets that are looked at together
+PIECE = 50_000  # of those, which are sent elsewhere together
 PAIRS = 200_000  # that are compared together
 
 Ints = NDArray[np.int64]
@@ -45,6 +47,14 @@ class Entries(NamedTuple):
     places: Ints  # in the set, of the last of these words
 
 
+class Piece(NamedTuple):
+    """Some of the buckets, whole."""
+
+    numbers: Ints  # of the sets in them, in rising order
+    sets: Sets  # those
+    entries: Entries  # whose sets are places in `numbers`
+
+
 def similar(sets: Sets, folder: Path) -> Ints:
     """Return one of the sets for each: the same for all that nearly coincide, or do so with the same third one.
 
@@ -57,12 +67,46 @@ def similar(sets: Sets, folder: Path) -> Ints:
     compare(sets, parents[filled], same[filled], parents)
     chosen = np.flatnonzero((same == np.arange(len(same))) & (np.diff(sets.offsets) > 3))
     del same, filled
-    for some in parted(sets, chosen, folder):
-        entries, shared = some, 1
-        while len(entries.sets):
-            entries = extended(sets, crowded(sets, entries, shared, parents), shared)
-            shared += 1
+    everything = parted(sets, chosen, folder)
+    if elsewhere():
+        for one, other in ordered(alike, (part for some in everything for part in pieces(sets, some))):
+            unite(parents, one, other)
+    else:  # here, all know what has been united so far, and nothing is copied
+        for some in everything:
+            unite_within(sets, some, parents)
     return roots(parents, np.arange(len(parents)))
+
+
+def unite_within(sets: Sets, entries: Entries, parents: Ints) -> None:
+    """Unite the sets that nearly coincide and share a bucket."""
+    shared = 1
+    while len(entries.sets):
+        entries = extended(sets, crowded(sets, entries, shared, parents), shared)
+        shared += 1
+
+
+def pieces(sets: Sets, entries: Entries) -> Iterator[Piece]:
+    """Yield the entries, whole buckets, about PIECE of them at a time, each time with their sets alone."""
+    order = np.argsort(entries.buckets, kind="stable")
+    starts = runs(entries.buckets[order])[0]
+    cuts = starts[np.searchsorted(starts, np.arange(PIECE, len(order), PIECE), side="right") - 1]
+    for some in np.split(order, np.unique(cuts)):
+        part = Entries(*(array[some] for array in entries))
+        numbers, own = np.unique(part.sets, return_inverse=True)
+        yield Piece(numbers, Sets(*gathered(sets.words, sets.offsets, numbers)), part._replace(sets=own))
+
+
+def alike(some: Piece) -> tuple[Ints, Ints]:
+    """Return pairs of sets that unite all which nearly coincide and share one of the buckets.
+
+    Whatever pieces the buckets are dealt out to, all the pairs together unite the same sets: two that nearly coincide
+    share a bucket, which lies in one piece.
+    """
+    parents = np.arange(len(some.numbers))
+    unite_within(some.sets, some.entries, parents)
+    found = roots(parents, np.arange(len(parents)))
+    united = np.flatnonzero(found != np.arange(len(found)))
+    return some.numbers[united], some.numbers[found[united]]
 
 
 def fingerprints(sets: Sets) -> NDArray[np.uint64]:

@@ -1,0 +1,152 @@
+"""The data stages on Dask clusters of one, two and four workers, and with workers killed, beside the same without Dask.
+
+The cluster is a scheduler, which has none of this code, and workers of one thread each, all on this machine: where it
+has fewer cores than workers, more of them are no faster. All must write the same bytes. Time is from the start of a
+stage's process to its end. The processor's time is the stage's own, of which no worker relieves it (without Dask that
+of its workers is in it); so is the memory, as bench.scale has it. A worker's memory is the peak of its resident set.
+
+Writes  docs/speed/dask.json
+Run     python -m bench.dask_cluster [--sizes 300000 1000000]
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.corpora import write_corpus
+from bench.measure import used
+from bench.scale import STAGES, Place
+from textrnn import paths
+from textrnn.scheduler import SCHEDULER
+from textrnn.errors import UserError, run
+from textrnn.files import read_json, write_json
+
+RESULTS = paths.ROOT / "docs/speed/dask.json"
+LOCAL = "without Dask"
+WORKERS = {"1 worker": 1, "2 workers": 2, "4 workers": 4}
+KILLED = "4 workers, one of them killed in each stage"
+BUSY = 0.1  # seconds of a worker's work in a stage, after which it is killed
+
+
+@contextmanager
+def cluster(folder: Path, *codes: Path | None, **settings: str) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """Give a scheduler's address, and a worker for each of the checkouts; one for None has no code at all."""
+    known = folder / "scheduler.json"
+    known.unlink(missing_ok=True)
+    with ExitStack() as stack:
+
+        def start(kind: str, code: Path | None, *options: str) -> subprocess.Popen[bytes]:
+            environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
+            command = [sys.executable, "-m", "dask", kind, "--scheduler-file", str(known), "--no-dashboard", *options]
+            process = subprocess.Popen(
+                command, cwd=folder, env=environment | ({"PYTHONPATH": str(code)} if code else {}),
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            return process
+
+        scheduler = start("scheduler", None, "--host", "127.0.0.1", "--port", "0")
+        workers = [start("worker", code, "--no-nanny", "--nthreads", "1") for code in codes]
+        while not known.exists():
+            if scheduler.poll() is not None:
+                raise UserError("expected a Dask scheduler, found it ended: pip install -r requirements-dev.txt")
+            time.sleep(0.05)
+        address = str(read_json(known)["address"])
+        ready(address, len(workers))
+        yield address, [scheduler, *workers]
+
+
+def ready(address: str, workers: int) -> None:
+    """Wait for so many workers."""
+    import distributed  # noqa: PLC0415  # for who has it
+
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(workers) if workers else None
+
+
+def peak(process: subprocess.Popen[bytes]) -> int:
+    """Return the most bytes that a process, which is alive, had in memory."""
+    lines = Path(f"/proc/{process.pid}/status").read_text("utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def kill_at_work(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process as soon as it has worked a while from now on."""
+    seen = psutil.Process(process.pid)
+    before = seen.cpu_times().user
+    while seen.cpu_times().user < before + BUSY:
+        time.sleep(0.02)
+    process.kill()
+
+
+def measured(place: Place, before: Callable[[], None]) -> dict[str, Any]:
+    """Run the stages, and do something at the beginning of each."""
+    found: dict[str, Any] = {}
+    for stage in STAGES:
+        before()
+        begin = used()
+        one = place.run(f"stages.{stage}")
+        found[stage] = {
+            "seconds": round(one.seconds, 2),
+            "processor_seconds": round(used() - begin, 2),
+            "megabytes": round(one.megabytes),
+        }
+    return found
+
+
+def on_cluster(place: Place, workers: int, killed: bool) -> dict[str, Any]:
+    """Run the stages on a cluster."""
+    with cluster(place.folder, *[place.folder] * workers) as (address, (_, *processes)):
+        os.environ[SCHEDULER] = address
+        killers = [threading.Thread(target=kill_at_work, args=(process,)) for process in processes]
+        coming = iter(killers)
+        try:
+            found = measured(place, (lambda: next(coming).start()) if killed else lambda: None)
+        finally:
+            del os.environ[SCHEDULER]
+        left = [process for process in processes if process.poll() is None]
+        expected = workers - len(STAGES) if killed else workers
+        if len(left) != expected:
+            raise UserError(f"expected {expected} workers left, found {len(left)}")
+        return found | {"most_megabytes_of_a_worker": round(max(map(peak, left)) / 1e6)}
+
+
+def compared(size: int) -> dict[str, Any]:
+    """Run all on one corpus. Raises UserError when the bytes differ."""
+    with tempfile.TemporaryDirectory(prefix="dask-") as folder:
+        place = Place(Path(folder) / "place")
+        write_corpus(place.corpus, size, seed=0)
+        found = {LOCAL: measured(place, lambda: None)}
+        expected = place.outputs()
+        for name, workers in (WORKERS | {KILLED: WORKERS["4 workers"]}).items():
+            found[name] = on_cluster(place, workers, killed=name == KILLED)
+            if place.outputs() != expected:
+                raise UserError(f"expected the same bytes of {size:,} messages with {name}, found others")
+            print(f"{size:,} messages, {name}: the same bytes as {LOCAL}, {expected[:8]}: {found[name]}", flush=True)
+        return found | {"sha256": expected}
+
+
+def main() -> None:
+    """Measure each size that was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.dask_cluster", description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[300_000, 1_000_000], metavar="N")
+    options = parser.parse_args()
+    results = read_json(RESULTS) if RESULTS.exists() else {}
+    for size in options.sizes:
+        results[str(size)] = compared(size)
+        write_json(RESULTS, results)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
