@@ -27,9 +27,9 @@ from bench.corpora import write_corpus
 from bench.measure import used
 from bench.scale import STAGES, Place
 from textrnn import paths
-from textrnn.scheduler import SCHEDULER
 from textrnn.errors import UserError, run
 from textrnn.files import read_json, write_json
+from textrnn.scheduler import SCHEDULER
 
 RESULTS = paths.ROOT / "docs/speed/dask.json"
 LOCAL = "without Dask"

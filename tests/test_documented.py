@@ -17,24 +17,30 @@ from tests.repository import ROOT, TINY, Repository
 from tests.test_readme import DOCUMENTS
 from tests.workspace import Workspace
 
-WORDS = ("dvc", "git", "mypy", "pip", "pytest", "python", "python3", "ruff", "tail", "xargs")
+WORDS = ("dask", "dvc", "git", "mypy", "pip", "pytest", "python", "python3", "ruff", "tail", "xargs")
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 
 # Those which take long, want a network, or are run by another test already.
 QUEUED = "tests/test_pipeline.py::test_queued_experiments_finish_and_download_nothing"
+PARTITIONS = "tests/test_partitions.py"
 CLONED = "tests/test_pipeline.py::test_every_chart_is_drawn_from_what_is_in_git"
 ELSEWHERE = {
+    "PYTHONPATH=. dask worker tcp://host:8786 --nworkers 16 --nthreads 1": PARTITIONS,
+    "TEXTRNN_SCHEDULER=tcp://host:8786 dvc repro": PARTITIONS,
+    "dask scheduler": PARTITIONS,
     "dvc exp run --queue -S 'train.units=32,128'": QUEUED,
     "dvc queue start": QUEUED,
     "dvc queue status": QUEUED,
     "dvc repro compare/dvc.yaml && python -m tools.readme": "tests/test_compare.py",
     "git clone ADDRESS-OF-THIS-REPOSITORY textrnn": CLONED,
     "mypy": ".ci/run",
+    "pip install distributed": "requirements-dev.in",
     "pip install -r bench/requirements.txt": "bench/requirements.txt",
     "pip install -r requirements-dev.txt && pytest": ".ci/run",
     "pip install -r requirements.txt": ".ci/run",
     "pip install -r requirements.txt && dvc repro": ".ci/run",
+    "python -m bench.dask_cluster": PARTITIONS,
     "python -m bench.inference": "tests/test_speed.py",
     "python -m bench.kills": "tests/test_crashes.py",
     "python -m bench.limits": "bench/limits.py",
@@ -56,7 +62,7 @@ def documented() -> list[str]:
     for page in DOCUMENTS:
         for line in re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE).splitlines():
             command = re.split(r" {2,}#", line[4:])[0].strip()
-            if line.startswith("    ") and command.split(" ")[0] in WORDS:
+            if line.startswith("    ") and re.sub(r"^(\w+=\S+ )+", "", command).split(" ")[0] in WORDS:
                 found.append(command)
     return sorted(set(found))
 
