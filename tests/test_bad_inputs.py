@@ -81,6 +81,8 @@ def wrong(section: str, key: str) -> dict[str, Any]:
     values |= {"not a number": float("nan"), "infinite": float("inf"), "minus infinite": float("-inf")}
     if key != "sha256":
         values["null"] = None
+    if isinstance(DEFAULTS[section][key], dict):  # of numbers by name
+        values["a mapping"] = {"a": "many"}
     if type(DEFAULTS[section][key]) is not bool:
         values["a boolean"] = True
     if numeric(section, key):
