@@ -5,6 +5,9 @@ shown, and nothing is chosen by it. An ensemble learns from training and validat
 leaves out its fold. What the members say of the rows they left out weighs them against the linear branch, makes
 their logits probabilities, and later chooses the threshold.
 
+Where TF_CONFIG names several workers they train each network together, and the first of them writes
+(docs/cluster.md).
+
 Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv,
         data/raw/corpus (its checksum alone);
         sections `train` and `vectorize` and the text settings of section `clean` of params.yaml
@@ -14,6 +17,7 @@ Run     python -m stages.train
 """
 
 import io
+import os
 import sys
 import zipfile
 
@@ -21,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn import checkpoint, params, paths, provenance, ragged, vocabulary
+from textrnn.cluster import named
 from textrnn.ensemble import CHECKPOINT, COLUMNS, Fitted, best_epoch
 from textrnn.errors import UserError, run
 from textrnn.files import read_array, replacing, write_array, write_json, write_metrics, write_text
@@ -93,6 +98,7 @@ def held_out_table(rows: NDArray[np.int64], probabilities: NDArray[np.float64], 
 
 def main() -> None:
     """Run the stage."""
+    cluster = named(os.environ)
     recipe, vectorize = params.load("train", Recipe), params.load("vectorize", Vectorize)
     normalisation = params.load("clean", Normalisation, part=True)
     part, held_out, side = parts(recipe)
@@ -103,7 +109,9 @@ def main() -> None:
     inputs += [path for directory in parts_of_split for path in sorted(directory.glob("*.npy"))]
     mark = checkpoint.fingerprint(f"{recipe!r} {vectorize!r} {normalisation!r}", inputs)
 
-    learnt = learn(recipe, vectorize, tokens, len(labels), part, held_out, mark)
+    learnt = learn(recipe, vectorize, tokens, len(labels), part, held_out, mark, cluster)
+    if not cluster.chief:
+        return
 
     history = learnt.fitted.history
     with replacing(paths.MODEL / "model.onnx") as file:

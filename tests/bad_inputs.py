@@ -822,10 +822,37 @@ PREDICT = [
     ("messages in JSON lines: 100,000 nested brackets", jsonl_of(b"[" * 100_000 + b"\n")),
 ]  # fmt: skip
 
+# Cluster
+
+
+def tf_config(text: str) -> Callable[[Bench], Outcome]:
+    """Return a case of that TF_CONFIG."""
+
+    def case(bench: Bench) -> Outcome:
+        bench.patch.setenv("TF_CONFIG", text)
+        return failed(bench, train.main)
+
+    return case
+
+
+CLUSTER: list[tuple[str, Callable[[Bench], Outcome]]] = [
+    ("TF_CONFIG is no JSON", tf_config("worker 0 of 2")),
+    ("TF_CONFIG without addresses", tf_config('{"task": {"type": "worker", "index": 0}}')),
+    ("TF_CONFIG with an address without its port", tf_config(
+        '{"cluster": {"worker": ["alpha:12345", "beta"]}, "task": {"type": "worker", "index": 0}}')),
+    ("TF_CONFIG with two workers at one address", tf_config(
+        '{"cluster": {"worker": ["alpha:12345", "alpha:12345"]}, "task": {"type": "worker", "index": 0}}')),
+    ("TF_CONFIG with a parameter server", tf_config(
+        '{"cluster": {"worker": ["alpha:12345"], "ps": ["beta:12345"]}, "task": {"type": "worker", "index": 0}}')),
+    ("TF_CONFIG of a worker beyond the last", tf_config(
+        '{"cluster": {"worker": ["alpha:12345", "beta:12345"]}, "task": {"type": "worker", "index": 2}}')),
+]  # fmt: skip
+
 SECTIONS = {
     "Corpus file": CORPUS,
     "Rows": ROWS,
     "Parameters": PARAMETERS,
+    "Cluster": CLUSTER,
     "Model files": MODEL,
     "predict.py": PREDICT,
 }

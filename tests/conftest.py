@@ -1,5 +1,6 @@
 """What all tests share: how Hypothesis searches, and a workspace of their own."""
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.first_run import first_run
 from tests.models import TWO, trained
+from tests.repository import Repository
 from tests.workspace import Workspace
 from textrnn import paths
 
@@ -46,6 +49,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def trained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of a tiny model of two labels, which nobody may write into."""
     return trained(tmp_path_factory.getbasetemp(), TWO) / "model"
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Return a tiny repository whose pipeline has run. All processes of pytest share it: take a copy."""
+    own = tmp_path_factory.getbasetemp()
+    return first_run(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture

@@ -27,6 +27,9 @@ TINY: dict[str, Any] = {
     "plot.dpi": 50,
 }
 
+# One network in one process, where it is not the ensemble that a test is about: TensorFlow loads once.
+ALONE: dict[str, Any] = {"train.ensemble": 1, "train.linear": False}
+
 
 def invented() -> list[tuple[str, str]]:
     """Return sixty (label, text) pairs, with tabs, quotes and accents in some texts; no two alike."""
@@ -99,6 +102,11 @@ class Repository:
         """Remove the lock, and the comparison: its 337 stages would be read by every command of DVC."""
         self.git("rm", "--quiet", "dvc.lock", "compare/dvc.lock", "compare/dvc.yaml")
         self.commit("a tiny corpus")
+
+    def copy(self, folder: Path) -> "Repository":
+        """Return a copy in `folder`, with its cache."""
+        shutil.copytree(self.folder, folder)
+        return Repository(folder, folder.with_name(f"{folder.name}-state"))
 
     def clone(self, folder: Path) -> "Repository":
         """Return a clone in `folder`, with an empty cache and state."""

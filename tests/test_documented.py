@@ -22,10 +22,24 @@ TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 
 # Those which take long, want a network, or are run by another test already.
+REMOTES, CLUSTER = "tests/test_remotes.py", "tests/test_cluster.py"
 QUEUED = "tests/test_pipeline.py::test_queued_experiments_finish_and_download_nothing"
 PARTITIONS = "tests/test_partitions.py"
 CLONED = "tests/test_pipeline.py::test_every_chart_is_drawn_from_what_is_in_git"
 ELSEWHERE = {
+    "dvc pull": REMOTES,
+    "dvc pull --run-cache": REMOTES,
+    "dvc push": REMOTES,
+    "dvc repro --pull": REMOTES,
+    "dvc repro --single-item --force train && dvc repro": CLUSTER,
+    'git add --all && git commit -m "Wider network"': REMOTES,
+    "git pull": REMOTES,
+    "git push": REMOTES,
+    "pip install dvc-s3": "requirements-dev.in",
+    "pip install dvc-ssh": "requirements-dev.in",
+    "python -m bench.cluster": CLUSTER,
+    "python -m stages.train": CLUSTER,
+    "python -m tools.share": REMOTES,
     "PYTHONPATH=. dask worker tcp://host:8786 --nworkers 16 --nthreads 1": PARTITIONS,
     "TEXTRNN_SCHEDULER=tcp://host:8786 dvc repro": PARTITIONS,
     "dask scheduler": PARTITIONS,
@@ -65,6 +79,9 @@ def documented() -> list[str]:
             if line.startswith("    ") and re.sub(r"^(\w+=\S+ )+", "", command).split(" ")[0] in WORDS:
                 found.append(command)
     return sorted(set(found))
+
+
+ELSEWHERE |= {command: REMOTES for command in documented() if command.startswith("dvc remote ")}  # from the page itself
 
 
 def feedback() -> list[tuple[str, str]]:

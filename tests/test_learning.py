@@ -69,7 +69,7 @@ def trainers_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Use a trainer for all tests, and no checkpoint for two of them."""
     monkeypatch.setattr(training, "Trainer", trainer_of)
     monkeypatch.setattr(learning, "side_by_side", one_by_one)
-    monkeypatch.setattr(machine, "tell", lambda _: None)
+    monkeypatch.setattr(machine, "tell", lambda *_: None)
     monkeypatch.setattr(ensemble, "CHECKPOINT", tmp_path / "checkpoint")
 
 

@@ -13,25 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository import Repository, as_tsv, invented
+from tests.first_run import STAGES, stages_run
+from tests.repository import ALONE, Repository, as_tsv, invented
 from tests.server import body, running
 from tests.test_dvc_yaml import listed
 
-STAGES = ["download", "clean", "vectorize", "split", "train", "evaluate", "plot"]
-
-
-def stages_run(output: str) -> list[str]:
-    """Return the stages which DVC says it ran."""
-    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
-
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+def repository(ran: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """Return a repository whose pipeline has run once, all of it committed. Tests leave it as it is."""
-    made = Repository.tiny(tmp_path_factory.mktemp("pipeline") / "first")
-    assert stages_run(made.dvc("repro")) == STAGES
-    made.commit("run")
-    return made
+    return ran.copy(tmp_path_factory.mktemp("pipeline") / "first")
 
 
 def test_a_second_repro_runs_no_stage_and_leaves_git_clean(repository: Repository) -> None:
@@ -97,7 +88,7 @@ def test_queued_experiments_finish_and_download_nothing(tmp_path: Path) -> None:
     with running() as server:
         url = server.serves("/corpus", body(as_tsv(invented()).encode()))
         checksum = sha256(as_tsv(invented()).encode()).hexdigest()
-        made = Repository.tiny(tmp_path / "queue", **{"download.source": url, "download.sha256": checksum})
+        made = Repository.tiny(tmp_path / "queue", **{"download.source": url, "download.sha256": checksum} | ALONE)
         made.dvc("repro")
         made.commit("run")
         assert len(server.requests) == 1
@@ -111,7 +102,7 @@ def test_queued_experiments_finish_and_download_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("everyone", [True, False], ids=["the whole process group", "dvc alone"])
 def test_a_killed_repro_resumes_at_the_epoch_it_had_reached(everyone: bool, tmp_path: Path) -> None:
-    made = Repository.tiny(tmp_path / "killed", **{"train.epochs": 60, "train.patience": 0})
+    made = Repository.tiny(tmp_path / "killed", **{"train.epochs": 60, "train.patience": 0} | ALONE)
     with (tmp_path / "said").open("wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "dvc", "repro"],

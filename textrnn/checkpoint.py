@@ -42,15 +42,11 @@ def fingerprint(settings: str, files: list[Path]) -> str:
 
 def save(path: Path, mark: str, checkpoint: Checkpoint) -> None:
     """Write the checkpoint, sealed with the fingerprint `mark`, in place of the last one."""
-    arrays: Arrays = {"history": checkpoint.history}
-    arrays |= {f"now/{name}": array for name, array in checkpoint.now.items()}
-    arrays |= {f"best/{name}": array for name, array in checkpoint.best.items()}
-    content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
+    content = packed(checkpoint)
     with replacing(path) as file:
         owner = hashlib.sha256(mark.encode()).digest()
         # A ZIP has no checksum of its directory.
-        file.write(owner + hashlib.sha256(owner + content.getvalue()).digest() + content.getvalue())
+        file.write(owner + hashlib.sha256(owner + content).digest() + content)
 
 
 def load(path: Path, mark: str) -> Checkpoint | None:
@@ -73,6 +69,21 @@ def load(path: Path, mark: str) -> Checkpoint | None:
     if owner != hashlib.sha256(mark.encode()).digest():
         refuse("it is of another training: other parameters, data, code or packages")
         return None
+    return unpacked(content)
+
+
+def packed(checkpoint: Checkpoint) -> bytes:
+    """Return the checkpoint as bytes."""
+    arrays: Arrays = {"history": checkpoint.history}
+    arrays |= {f"now/{name}": array for name, array in checkpoint.now.items()}
+    arrays |= {f"best/{name}": array for name, array in checkpoint.best.items()}
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
+    return content.getvalue()
+
+
+def unpacked(content: bytes) -> Checkpoint:
+    """Return what `packed` made bytes of."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return Checkpoint(arrays["history"], part(arrays, "now/"), part(arrays, "best/"))
 

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from textrnn import checkpoint, paths
 from textrnn.batches import Encoder
-from textrnn.checkpoint import Arrays
+from textrnn.checkpoint import Arrays, Checkpoint
+from textrnn.cluster import ALONE, Cluster
+from textrnn.meeting import meet
 from textrnn.parent import parent_watch
 from textrnn.probabilities import log_loss, softmax
 from textrnn.progress import progress
@@ -56,17 +58,18 @@ class Fitted(NamedTuple):
     logits: list[Floats]  # of each member, on its held-out rows
 
 
-def fit(run: Run, members: list[Member], recipe: Recipe, mark: str) -> Fitted:
+def fit(run: Run, members: list[Member], recipe: Recipe, mark: str, cluster: Cluster = ALONE) -> Fitted:
     """Train all members to the last epoch, or to where patience ends.
 
     Every epoch trains each member once; held-out loss and accuracy are those of all members' held-out rows. With
-    patience, the weights are those of the best epoch.
+    patience, the weights are those of the best epoch. In a cluster all workers do the same, and the chief alone
+    keeps a checkpoint, and tells of it.
     """
     alive = parent_watch()
     labels = np.concatenate([member.held_out.labels for member in members])
-    saved = checkpoint.load(CHECKPOINT, mark)
-    history, now, best = saved or checkpoint.Checkpoint(np.zeros((0, len(COLUMNS))), {}, {})
-    if saved:
+    saved = kept(mark, recipe.seed, cluster)
+    history, now, best = saved or Checkpoint(np.zeros((0, len(COLUMNS))), {}, {})
+    if saved and cluster.chief:
         print(f"resuming after epoch {len(history)}", flush=True)
     states = parted(now, len(members)) if saved else None
     with closing(run(len(history), states, alive)) as turns:
@@ -79,14 +82,28 @@ def fit(run: Run, members: list[Member], recipe: Recipe, mark: str) -> Fitted:
             accuracy = float(np.mean(probabilities.argmax(axis=1) == labels))
             trained = np.mean([(turn.loss, turn.accuracy) for turn in ended], axis=0)
             history = np.vstack([history, np.round([epoch, *trained, log_loss(probabilities, labels), accuracy], 6)])
-            bar.write(", ".join(f"{name} {value:.6g}" for name, value in zip(COLUMNS, history[-1], strict=True)))
+            if cluster.chief:
+                bar.write(", ".join(f"{name} {value:.6g}" for name, value in zip(COLUMNS, history[-1], strict=True)))
             now = {f"{number}/{name}": array for number, turn in enumerate(ended) for name, array in turn.state.items()}
             if recipe.patience and best_epoch(history) == epoch:
                 best = now
             alive()
-            checkpoint.save(CHECKPOINT, mark, checkpoint.Checkpoint(history, now, best))
+            if cluster.chief:
+                checkpoint.save(CHECKPOINT, mark, Checkpoint(history, now, best))
     chosen = parted(best or now, len(members))
     return Fitted(history, [checkpoint.part(one, WEIGHTS) for one in chosen], [one[LOGITS] for one in chosen])
+
+
+def kept(mark: str, seed: int, cluster: Cluster) -> Checkpoint | None:
+    """Return the checkpoint from which training goes on, if any: in a cluster, which is joined, the chief's."""
+    saved = checkpoint.load(CHECKPOINT, mark) if cluster.chief else None
+    if not cluster.several:
+        return saved
+    meet(cluster, mark)
+    from textrnn import collective  # noqa: PLC0415  # loads TensorFlow, which is torn by the forks of side_by_side
+
+    collective.join(cluster, seed)
+    return collective.shared(cluster, saved)
 
 
 def parted(arrays: Arrays, count: int) -> list[Arrays]:

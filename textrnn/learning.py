@@ -1,6 +1,7 @@
 """From training rows to a model: the networks, the linear branch beside them, and how the two are blended."""
 
 from collections import Counter
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from textrnn import blend, ensemble, linear, ragged, subwords, vocabulary
 from textrnn.batches import Encoder
+from textrnn.cluster import ALONE, Cluster
 from textrnn.ensemble import Fitted, Member
 from textrnn.errors import UserError
 from textrnn.export import export
@@ -40,11 +42,19 @@ class Learnt(NamedTuple):
 
 
 def learn(
-    recipe: Recipe, vectorize: Vectorize, tokens: list[str], classes: int, part: Part, held_out: ragged.Rows, mark: str
+    recipe: Recipe,
+    vectorize: Vectorize,
+    tokens: list[str],
+    classes: int,
+    part: Part,
+    held_out: ragged.Rows,
+    mark: str,
+    cluster: Cluster = ALONE,
 ) -> Learnt:
     """Train on the rows of `part`, a single network beside `held_out`, an ensemble in folds. Uses nothing else.
 
-    `tokens` are those of the corpus ids, and `mark` is the checkpoint's fingerprint. Raises UserError when a label
+    `tokens` are those of the corpus ids, and `mark` is the checkpoint's fingerprint. Every worker of a cluster learns
+    the same, each member over all of them. Raises UserError when a label
     is in one fold alone.
     """
     words, kept = known_words(part.rows, tokens, vectorize.min_word_frequency)
@@ -60,8 +70,8 @@ def learn(
                 "one label in one: give more rows of that label, or set train.ensemble to 1 and train.linear to false"
             )
 
-    how = side_by_side if recipe.ensemble > 1 else one_by_one
-    fitted = ensemble.fit(how(recipe, len(kept) + 1, classes, members), members, recipe, mark)
+    how = partial(one_by_one, cluster=cluster) if recipe.ensemble == 1 or cluster.several else side_by_side
+    fitted = ensemble.fit(how(recipe, len(kept) + 1, classes, members), members, recipe, mark, cluster)
     for arrays, member in zip(fitted.weights, members, strict=True):
         # What a member does not know has the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.encoder.words != words]] = arrays["words"][UNKNOWN]

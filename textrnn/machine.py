@@ -10,8 +10,11 @@ from textrnn import paths, provenance
 from textrnn.files import write_json
 
 
-def differences(gpus: int) -> list[str]:
-    """Return what is other here than on the machines whose bits agree, in words. `gpus` is how many TensorFlow sees."""
+def differences(gpus: int, workers: int = 1) -> list[str]:
+    """Return what is other here than on the machines whose bits agree, in words.
+
+    `gpus` is how many TensorFlow sees, and `workers` how many train together.
+    """
     found = []
     if platform.machine().lower() not in ("x86_64", "amd64"):
         found.append(f"the processor is no x86-64 but {platform.machine()}")
@@ -19,6 +22,8 @@ def differences(gpus: int) -> list[str]:
         found.append("the processor has no AVX2")
     if gpus:
         found.append(f"TensorFlow computes on {gpus} GPU{'s' if gpus > 1 else ''}")
+    if workers > 1:
+        found.append(f"{workers} workers train together")
     locked = locked_versions()
     for name, installed in provenance.packages().items():
         if installed not in locked.get(name, {installed}):
@@ -45,9 +50,9 @@ def locked_versions() -> dict[str, set[str]]:
     return locked
 
 
-def tell(gpus: int) -> None:
+def tell(gpus: int, workers: int = 1) -> None:
     """Say on stderr in one line what makes the bits differ here, if anything, and record it outside the outputs."""
-    found = differences(gpus)
+    found = differences(gpus, workers)
     if found:
         print(f"note: the bits will differ from those in dvc.lock: {'; '.join(found)}", file=sys.stderr, flush=True)
     write_json(

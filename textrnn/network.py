@@ -34,19 +34,20 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
 
         `batch` holds int32 words (batch, time), lengths (batch) and, where the recipe has subword
         buckets, the subwords (tokens, features), padded with 0, of the tokens that occur, and places
-        (batch, time), which say where each of them stands.
+        (batch, time), which say where each of them stands. With whole and first it is a part: of so many
+        rows, those from the first on (textrnn/replicas.py).
         """
         values = self.words(batch["words"])
         if self.subwords is not None:
             values += tf.gather(self.sum_of_subwords(batch["subwords"]), batch["places"])
         if self.thinned is not None:
-            values = self.thinned(values, training=training)
+            values = thinned(self.thinned, values, batch) if training else values
         mask = tf.sequence_mask(batch["lengths"], tf.shape(batch["words"])[1])
         for cell, dropout in zip(self.cells, self.dropouts, strict=True):
             values = self.read(cell, values, mask)
             if cell is self.cells[-1] and self.recipe.pooling == "mean_max":
                 values = mean_max(values, mask)
-            values = dropout(values, training=training)
+            values = thinned(dropout, values, batch) if training else values
         return self.logits(values)
 
     def read(self, layer: Any, values: Any, mask: Any) -> Any:
@@ -69,6 +70,14 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         present = tf.cast(subwords > 0, tf.float32)
         count = tf.maximum(tf.reduce_sum(present, axis=-1, keepdims=True), 1.0)
         return tf.reduce_sum(self.subwords(subwords) * present[..., None], axis=-2) / tf.sqrt(count)
+
+
+def thinned(layer: Any, values: Any, batch: dict[str, Any]) -> Any:
+    """Return `values` after a layer of dropout: of a part, with its rows of what is drawn for the whole batch."""
+    if "whole" not in batch or not layer.rate:
+        return layer(values, training=True)
+    drawn = layer(tf.ones(tf.concat([[batch["whole"]], tf.shape(values)[1:]], 0)), training=True)
+    return values * drawn[batch["first"] : batch["first"] + tf.shape(values)[0]]
 
 
 def embedding(rows: int, recipe: Recipe) -> keras.layers.Embedding:

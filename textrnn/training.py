@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn import replicas
 from textrnn.batches import Batch, Encoder, Noise, by_length, shuffled
 from textrnn.checkpoint import Arrays
 from textrnn.ensemble import LOGITS, WEIGHTS, Member, Turn
@@ -44,26 +45,32 @@ class Trainer:
 
     def _step(self, batch: dict[str, Any]) -> Any:
         """Take one step on all replicas, and return the sums of the losses and of the right answers."""
-        total = tf.cast(tf.size(batch["labels"]), tf.float32)
-        sums = self.strategy.run(self._replica_step, args=(batch, total))
-        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
+        return replicas.one_of(self.strategy.run(self._replica_step, args=(batch,)))
 
-    def _replica_step(self, batch: dict[str, Any], total: Any) -> Any:
+    def _replica_step(self, batch: dict[str, Any]) -> Any:
         variables = self.network.trainable_variables
+        total = tf.cast(tf.size(batch["labels"]), tf.float32)
+        batch = replicas.part(batch)
         with tf.GradientTape() as tape:
             logits = self.network(batch, training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["labels"], logits)
             loss = tf.reduce_sum(losses) / total
+        right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), batch["labels"])
+        sums = tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))])
         # Dense: the norm of an embedding's sparse gradient would count a repeated row more than once.
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
+        sums, *gradients = replicas.summed([sums, *gradients])
         if self.recipe.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm)
         self.optimizer.apply(gradients, variables)
-        right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), batch["labels"])
-        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))])
+        return sums
 
     def _logits(self, batch: dict[str, Any]) -> Any:
-        return self.network(batch, training=False)
+        return replicas.one_of(self.strategy.run(self._replica_logits, args=(batch,)))
+
+    def _replica_logits(self, batch: dict[str, Any]) -> Any:
+        part = replicas.part(batch)
+        return replicas.joined(self.network(part, training=False), part)
 
     def epoch(
         self, rows: Rows, encoder: Encoder, number: int, seed: tuple[int, ...], alive: Any
@@ -138,8 +145,17 @@ def values(variables: dict[str, Any]) -> Arrays:
     return {name: variable.numpy() for name, variable in variables.items()}
 
 
-class AdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras has no types
+class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]  # Keras has no types
+    """Keras' RMSprop, which is given the sums of all replicas' gradients."""
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        return grads_and_vars  # Keras would sum them here, after they have been clipped
+
+
+class AdamW(keras.optimizers.AdamW):  # type: ignore[misc]
     """Keras' AdamW in TensorFlow's one operation for a step: five passes over the embeddings less."""
+
+    _all_reduce_sum_gradients = RMSprop._all_reduce_sum_gradients
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Take a step (Kingma and Ba 2015); Keras has let the weights decay (Loshchilov and Hutter 2019)."""
@@ -159,7 +175,7 @@ class AdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras has no types
         )
 
 
-OPTIMIZERS = {"rmsprop": keras.optimizers.RMSprop, "adamw": AdamW}
+OPTIMIZERS: dict[str, Any] = {"rmsprop": RMSprop, "adamw": AdamW}
 
 
 def built_optimizer(recipe: Recipe, variables: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 
 from textrnn import machine, workers
 from textrnn.checkpoint import Arrays
+from textrnn.cluster import ALONE, Cluster
 from textrnn.ensemble import Member, Run, Turn
 from textrnn.errors import UserError
 from textrnn.recipe import Recipe
@@ -21,21 +22,27 @@ PATIENCE = 0.5  # seconds between two looks at whether to go on
 Alive = Callable[[], None]
 
 
-def one_by_one(recipe: Recipe, vocabulary_size: int, classes: int, members: list[Member]) -> Run:
-    """Return what trains the members in this process."""
+def one_by_one(
+    recipe: Recipe, vocabulary_size: int, classes: int, members: list[Member], cluster: Cluster = ALONE
+) -> Run:
+    """Return what trains the members in this process, or in all of the cluster, which has been joined, together."""
 
     def run(done: int, states: list[Arrays] | None, alive: Alive) -> Generator[list[Turn], None, None]:
-        from textrnn import tensorflow, training  # noqa: PLC0415  # takes six seconds, which the other way has no use for
+        from textrnn import collective, tensorflow, training  # noqa: PLC0415  # six seconds, and no use the other way
 
-        machine.tell(tensorflow.gpus())
+        if cluster.chief:
+            machine.tell(tensorflow.gpus(), len(cluster.workers))
         tensorflow.deterministic(recipe.seed)
-        trainer = training.Trainer(recipe, vocabulary_size, classes)
-        states = states or [trainer.beginning(number) for number in range(len(members))]
-        while True:
-            done += 1
-            turns = [trainer.turn(one, number, done, states[number], alive) for number, one in enumerate(members)]
-            states = [turn.state for turn in turns]
-            yield turns
+        if not cluster.several:
+            collective.spread()
+        with collective.together(cluster):
+            trainer = training.Trainer(recipe, vocabulary_size, classes)
+            states = states or [trainer.beginning(number) for number in range(len(members))]
+            while True:
+                done += 1
+                turns = [trainer.turn(one, number, done, states[number], alive) for number, one in enumerate(members)]
+                states = [turn.state for turn in turns]
+                yield turns
 
     return run
 

@@ -1,7 +1,7 @@
-"""docs/speed/README.md's numbers, written from what the benchmarks have measured.
+"""The numbers of docs/speed/README.md and docs/scale.md, written from what the benchmarks have measured.
 
-Reads   docs/speed/*.json
-Writes  docs/speed/README.md
+Reads   docs/speed/*.json, metrics/*.json, params.yaml
+Writes  docs/speed/README.md, docs/scale.md
 Run     python -m tools.speed   (after a benchmark)
 """
 
@@ -12,13 +12,15 @@ from typing import Any
 from bench.kills import STAGES
 from bench.measure import shown
 from bench.scale import ALL, BASE, PEERS
-from textrnn import paths
+from textrnn import params, paths
 from textrnn.errors import run
 from textrnn.files import read_json, read_text, write_text
+from textrnn.recipe import Recipe
 from tools.markdown import table, written
+from tools.readme import metrics
 
 FOLDER = paths.ROOT / "docs/speed"
-PAGE = FOLDER / "README.md"
+PAGES = [FOLDER / "README.md", paths.ROOT / "docs/scale.md"]
 
 
 def found(name: str) -> dict[str, Any]:
@@ -107,6 +109,25 @@ def scale() -> str:
     return table(header, rows, numbers=True)
 
 
+def cost() -> str:
+    """Return what each stage takes for a million messages like those of the default corpus."""
+    messages, measured, split = 1_000_000, found("scale")["1000000"], metrics("split")
+    recipe, tokens = params.load("train", Recipe), metrics("vectorize")["tokens"] / metrics("clean")["kept"]
+    learnt = 1 - split["test"] / metrics("clean")["kept"]
+    read = messages * learnt * tokens * recipe.epochs * (recipe.ensemble - 1)  # each member leaves out its fold
+    pace = found("training")["textrnn"]["tokens_per_second"]["median"]
+    answers = found("inference")["streams"]["7 % repeated"]["1000000"]["messages_per_second"]["median"]
+    rows = [
+        [name, f"{measured[name]['seconds']:,.0f}", f"{measured[name]['peak_megabytes']:,.0f}"]
+        for name in ("clean", "vectorize", "split")
+    ]
+    rows.append([f"train: {recipe.ensemble} networks, {recipe.epochs} epochs", f"{read / pace:,.0f}", ""])
+    rows.append(["train: one network, one epoch", f"{messages * learnt * tokens / pace:,.0f}", ""])
+    rows.append(["evaluate: the answers to the test rows", f"{messages * (1 - learnt) / answers:,.0f}", ""])
+    rows.append(["predict.py", f"{messages / answers:,.0f}", ""])
+    return table(["a million messages", "seconds", "MB"], rows, numbers=True)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "training": training,
     "pipeline": pipeline,
@@ -114,12 +135,14 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "cold": cold,
     "streams": streams,
     "scale": scale,
+    "cost": cost,
 }
 
 
 def main() -> None:
-    """Write the page anew."""
-    write_text(PAGE, written(read_text(PAGE), BLOCKS))
+    """Write the pages anew."""
+    for page in PAGES:
+        write_text(page, written(read_text(page), BLOCKS))
 
 
 if __name__ == "__main__":
