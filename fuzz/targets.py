@@ -23,11 +23,12 @@ from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
 from textrnn import inference, inputs, params, provenance, ragged, sms_spam, subwords
 from textrnn.columns import Kind
-from textrnn.corpus import as_file, as_utf8, batches, rows_of
+from textrnn.corpus import batches, rows_of
 from textrnn.errors import UserError, printable
 from textrnn.files import HEADER as NPY_HEADER
 from textrnn.files import read_array, read_json
 from textrnn.labels import Positive
+from textrnn.marks import UTF_16, as_file, as_utf8
 from textrnn.messages import columns, read_messages
 from textrnn.ngrams import lookup, ngrams
 from textrnn.normalise import normalise
@@ -88,7 +89,7 @@ def file_of(raw: bytes) -> Iterator[Path]:
 def unmarked(raw: bytes) -> bytes | None:
     """Return a corpus in UTF-8, None when it is no UTF-16 though its mark says so: this is a user's error."""
     try:
-        return as_utf8(as_file(raw)).read()
+        return as_utf8(as_file(raw), "a corpus").read()
     except UserError:
         return None
 
@@ -133,7 +134,7 @@ def csv_rows(raw: bytes) -> None:
     settings = CLEAN | {"format": "csv", "label_column": label_column, "text_column": text_column}
     with suppress(UserError):
         rows = all_rows(raw, Clean.model_validate(settings))
-        raw = as_utf8(as_file(raw)).read()
+        raw = as_utf8(as_file(raw), "a corpus").read()
         lines = list(io.StringIO(raw.decode("utf-8", errors="surrogateescape"), newline=""))
         records = sum(map(bool, csv.reader(lines)))  # blank lines are no rows
         header = isinstance(label_column, str) or isinstance(text_column, str)
@@ -162,7 +163,7 @@ def input_rows(raw: bytes) -> None:
     assert all(isinstance(failure, UserError) for failure in failures)
     assert all(map(is_unicode, texts))
     if kind == "csv" and column == "0":
-        text = raw.decode("utf-16" if raw.startswith(inputs.UTF_16) else "utf-8-sig", "replace")
+        text = raw.decode("utf-16" if raw.startswith(UTF_16) else "utf-8-sig", "replace")
         with suppress(csv.Error):
             rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
             assert (texts, failures) == ([row[0] for row in rows], [])

@@ -31,7 +31,6 @@ ELSEWHERE = {
     "dvc pull --run-cache": REMOTES,
     "dvc push": REMOTES,
     "dvc repro --pull": REMOTES,
-    "dvc repro --single-item --force train && dvc repro": CLUSTER,
     'git add --all && git commit -m "Wider network"': REMOTES,
     "git pull": REMOTES,
     "git push": REMOTES,
@@ -198,6 +197,12 @@ def test_the_commands_of_the_readme(shell: Shell, repro: str) -> None:
     assert "parameters" in shell("dvc metrics diff")
     assert "dvc_plots" in shell("dvc plots diff")
     shell("git restore . && dvc checkout")
+    assert shell.made.git("status", "--porcelain") == ""
+
+
+def test_the_chief_of_a_cluster_trains_alone_where_there_is_no_cluster(shell: Shell, repro: str) -> None:
+    assert repro
+    assert "Running stage 'train'" in shell("dvc repro --single-item --force train && dvc repro")
     assert shell.made.git("status", "--porcelain") == ""
 
 

@@ -74,6 +74,13 @@ def test_another_header_in_another_file_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_one_of_several_files_that_is_not_the_utf_16_it_says_is_told(tmp_path: Path) -> None:
+    (tmp_path / "1.tsv").write_bytes(b"ham\ttea\n")
+    (tmp_path / "2.tsv").write_bytes(b"\xff\xfe\x00\xd8a")
+    said = failed(tmp_path / "*.tsv")
+    assert said.startswith(f"{tmp_path / '2.tsv'}: expected UTF-16, as its first two bytes say, found none: ")
+
+
 def test_all_files_together_may_have_no_more_bytes_than_one(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.tsv").write_bytes(b"ham\ttea\n" * 10)

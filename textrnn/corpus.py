@@ -1,12 +1,12 @@
 """The corpus as it was downloaded, in batches of rows: in TSV lines yet to be parsed, which may be done elsewhere."""
 
-import codecs
 import io
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from textrnn.blocks import BLOCK, blocks
 from textrnn.errors import UserError
+from textrnn.marks import as_utf8
 from textrnn.rows import Row, csv_rows, tsv_rows
 
 
@@ -18,29 +18,11 @@ class Batch(NamedTuple):
     rows: tuple[Row, ...] = ()
 
 
-def as_utf8(corpus: io.BufferedReader) -> io.BufferedReader:
-    """Return the corpus without a byte order mark, and in UTF-8 if the mark says UTF-16, as spreadsheets write it."""
-    mark = corpus.peek(3)[:3]
-    if mark == codecs.BOM_UTF8:
-        corpus.read(3)
-    if not mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return corpus
-    try:  # as a whole: a spreadsheet has a million rows at most
-        return as_file(corpus.read().decode("utf-16").encode("utf-8"))
-    except UnicodeError as error:
-        raise UserError(f"data/raw/corpus: expected UTF-16, as its first two bytes say, found none: {error}") from None
-
-
-def as_file(raw: bytes) -> io.BufferedReader:
-    """Return an open file which holds `raw`."""
-    return io.BufferedReader(io.BytesIO(raw))
-
-
 def batches(
     corpus: io.BufferedReader, file_format: str, label_column: int | str, text_column: int | str
 ) -> Iterator[Batch]:
     """Yield the rows of a corpus, csv or tsv, some at a time."""
-    corpus = as_utf8(corpus)
+    corpus = as_utf8(corpus, "data/raw/corpus")
     if label_column == text_column:
         raise UserError(
             f"params.yaml: expected two columns, found {label_column!r} for clean.label_column and text_column"

@@ -41,6 +41,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
+def one_line(error: BaseException) -> str:
+    """Return the kind and the text of an error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def _refuse(description: str) -> None:
     """Print the description if that is what the command line asks for, else say that there are no arguments; exit."""
     import argparse  # noqa: PLC0415  # DVC gives none

@@ -14,13 +14,13 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from textrnn.columns import Kind, reader
 from textrnn.errors import UserError
+from textrnn.marks import UTF_16
 from textrnn.rows import MOST_CHARACTERS
 
 T = TypeVar("T")
 
 SUFFIXES: dict[str, Kind] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 LONGEST = MOST_CHARACTERS + 2  # of a row with its end
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # as spreadsheets write it
 TOO_LONG = f"expected a row of at most {MOST_CHARACTERS:,} characters, found a longer one: divide it"
 # A line of CSV whose last field begins with a quote and is not closed: the row goes on. Read once, without going back.
 OPEN = re.compile(r'(?:[^,"][^,]*+,|,|"(?:[^"]++|"")*+",)*+"(?:[^"]++|"")*+')

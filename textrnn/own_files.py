@@ -3,14 +3,12 @@
 fsspec finds, fetches and decompresses them: DVC needs it too.
 """
 
-import codecs
 import glob
 from pathlib import Path
 from typing import Any
 
-from textrnn.errors import UserError
-
-MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+from textrnn.errors import UserError, one_line
+from textrnn.marks import as_file, as_utf8
 
 
 def read(source: str, most_bytes: int, header: bool) -> bytes:
@@ -29,7 +27,7 @@ def read(source: str, most_bytes: int, header: bool) -> bytes:
         except FileNotFoundError:
             raise UserError(f"{missing(source)}, found no file at {name}") from None
         except Exception as error:  # noqa: BLE001  # each compression and each store has classes of its own
-            raise UserError(f"{name}: expected a file that can be read, found {_one_line(error)}") from None
+            raise UserError(f"{name}: expected a file that can be read, found {one_line(error)}") from None
         if len(content) > left:
             raise UserError(f"{source}: expected at most {most_bytes:,} bytes, found more")
         contents.append((name, content))
@@ -38,13 +36,13 @@ def read(source: str, most_bytes: int, header: bool) -> bytes:
 
 def files_at(source: str) -> list[Any]:
     """Return the files, not yet open, one at least."""
-    import fsspec  # noqa: PLC0415  # a sixth of a second, and most corpora are one plain file
+    import fsspec  # noqa: PLC0415  # a sixth of a second, and no use for the default corpus
 
     one = not glob.has_magic(source) or Path(source).is_file()
     try:
         found = fsspec.open_files([source] if one else source, "rb", compression="infer", expand=not one)
     except Exception as error:  # noqa: BLE001  # as above; ImportError says which package the store needs
-        raise UserError(f"{source}: {_one_line(error)}") from None
+        raise UserError(f"{source}: {one_line(error)}") from None
     if not found:
         raise UserError(f"{missing(source)}, found no file like {source}")
     return list(found)
@@ -61,7 +59,7 @@ def joined(contents: list[tuple[str, bytes]], header: bool) -> bytes:
     lines: list[bytes] = []
     first = b""
     for name, content in contents:
-        text = as_utf8(name, content)
+        text = as_utf8(as_file(content), name).read()
         if header:
             begins, _, rest = text.partition(b"\n")
             first = first or begins.rstrip(b"\r")
@@ -74,20 +72,5 @@ def joined(contents: list[tuple[str, bytes]], header: bool) -> bytes:
     return b"".join(lines)
 
 
-def as_utf8(name: str, content: bytes) -> bytes:
-    """Return the content without a byte order mark, and in UTF-8 if the mark says UTF-16."""
-    for mark, encoding in MARKS.items():
-        if content.startswith(mark):
-            try:
-                return content.decode(encoding, "surrogateescape").encode("utf-8", "surrogateescape")
-            except UnicodeError as error:
-                raise UserError(f"{name}: expected {encoding}, as its first bytes say, found none: {error}") from None
-    return content
-
-
 def _shown(line: bytes) -> str:
     return repr(line[:80].decode("utf-8", "replace").rstrip("\r"))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,10 +61,8 @@ def load(name: str, kind: type[S], part: bool = False, path: Path | None = None)
 
 def _read(path: Path) -> dict[str, Any]:
     """Parse as YAML 1.2, as DVC itself does: to YAML 1.1, `no` is false and `1e-3` is a string."""
-    from ruamel.yaml import YAML  # noqa: PLC0415  # predict.py has sections too, and reads no YAML
-
     try:
-        value = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+        value = _parsed(path.read_text("utf-8"))
     except FileNotFoundError:
         raise UserError(f"expected the parameters in {path}, found no file: restore it from Git") from None
     except OSError:
@@ -71,6 +70,14 @@ def _read(path: Path) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001  # the parser lets through many kinds, of odd numbers and deep nesting
         raise UserError(f"{paths.shown(path)} is not valid YAML: {' '.join(str(error).split())}") from None
     return value if isinstance(value, dict) else {}
+
+
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> Any:
+    """Parse a text once, however many of its sections a stage reads. Nobody may change what is returned."""
+    from ruamel.yaml import YAML  # noqa: PLC0415  # predict.py has sections too, and reads no YAML
+
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def _explained(key: str, problems: Sequence[Any], kind: type[Section]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from textrnn import card, drawings, scoreboard, tradeoff, wording
@@ -58,16 +58,7 @@ def page(facts: Facts) -> str:
             drawings.lengths(facts.lengths, facts.positive, words.positive, words.others),
         )
     }
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    filters: dict[str, Any] = {name: getattr(wording, name) for name in ("percent", "number", "threshold", "setting")}
-    environment.filters |= filters | {"short": short}
-    return environment.get_template("report.html").render(
+    return template().render(
         facts._asdict(),
         style=style,
         script=script,
@@ -94,6 +85,20 @@ def page(facts: Facts) -> str:
         most=MOST,
         at_once=AT_ONCE,
     )
+
+
+def template() -> Template:
+    """Return the page's template, which escapes whatever it is given, and knows how to word numbers."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    filters: dict[str, Any] = {name: getattr(wording, name) for name in ("percent", "number", "threshold", "setting")}
+    environment.filters |= filters | {"short": short}
+    return environment.get_template("report.html")
 
 
 def allowed(text: str) -> str:

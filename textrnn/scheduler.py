@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from textrnn import calls
-from textrnn.errors import UserError
+from textrnn.errors import UserError, one_line
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,7 +62,7 @@ def connected(address: str) -> Iterator[Any]:
     except Exception as error:  # noqa: BLE001  # another kind for each kind of address, and for what else answers there
         raise UserError(
             f"expected a Dask scheduler at {address}, as {SCHEDULER} says, found none within {REACH} seconds "
-            f"({_one_line(error)}): start one with `dask scheduler`, or unset {SCHEDULER}"
+            f"({one_line(error)}): start one with `dask scheduler`, or unset {SCHEDULER}"
         ) from None
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
         try:
@@ -124,17 +124,13 @@ def _lost(address: str) -> Iterator[None]:
         ) from None
     except (ImportError, AttributeError) as error:
         raise UserError(
-            f"expected the Dask workers to find this checkout's code and packages, found {_one_line(error)}: start "
+            f"expected the Dask workers to find this checkout's code and packages, found {one_line(error)}: start "
             "them with PYTHONPATH set to a checkout of the same commit"
         ) from None
     except TimeoutError:
         raise
     except (distributed.CancelledError, OSError) as error:
         raise UserError(
-            f"expected the Dask scheduler at {address} to live until all is done, found it gone ({_one_line(error)}): "
+            f"expected the Dask scheduler at {address} to live until all is done, found it gone ({one_line(error)}): "
             "start it again, and then this"
         ) from None
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -38,8 +38,8 @@ class Actual(NamedTuple):
     answers: list[Answer]
 
 
-def scoreboard(scores: dict[str, Any], counts: dict[str, list[int]], words: Words) -> list[Score]:
-    """Return a line for each score of metrics/evaluate.json, with its interval and what answering blindly has."""
+def scoreboard(scores: dict[str, Any], counts: dict[str, list[int]], words: Words) -> dict[str, Score]:
+    """Return a line for each score of metrics/evaluate.json, by its name there, with interval and blind answer."""
     shown: dict[str, tuple[str, str, Callable[[float], str]]] = {
         "mcc": ("Matthews correlation", "over all labels; 1 for knowing, 0 for guessing", number),
         "average_precision": ("average precision", "mean precision over all thresholds", number),
@@ -57,7 +57,7 @@ def scoreboard(scores: dict[str, Any], counts: dict[str, list[int]], words: Word
         "calibration_error": ("calibration error", "expected, fifteen bins; lower is better", number),
     }
     blind = answered_blindly(scores, counts, words)
-    board = []
+    board = {}
     for key, (name, meaning, said) in shown.items():
         if key not in scores:  # the means over two labels say nothing that the others do not
             continue
@@ -67,7 +67,7 @@ def scoreboard(scores: dict[str, Any], counts: dict[str, list[int]], words: Word
         known = [place for place in (ends[0], scores[key], ends[1], base) if place is not None]
         top = max(1.0, *known) if key not in ("loss", "brier") else max(known) or 1.0
         places = None if None in ends else [min(1.0, max(0.0, place / top)) for place in known]
-        board.append(Score(name, meaning, said(scores[key]), low, high, "–" if base is None else said(base), places))
+        board[key] = Score(name, meaning, said(scores[key]), low, high, "–" if base is None else said(base), places)
     return board
 
 
