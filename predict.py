@@ -16,15 +16,17 @@ from functools import cache, partial
 from pathlib import Path
 from typing import get_args
 
-from textrnn import interrupt
+from textrnn.core import interrupt
 
 if __name__ == "__main__":
     interrupt.ends_at_once()  # before what takes long to load
 
-from textrnn import answers, inference, inputs, paths, terminal, workers
-from textrnn.answers import Answer, Look
-from textrnn.columns import Kind
-from textrnn.errors import run
+from textrnn.cli import reader, terminal, writer
+from textrnn.cli.columns import Kind
+from textrnn.cli.writer import Answer, Look
+from textrnn.core import paths, process_pool
+from textrnn.core.errors import run
+from textrnn.inference import predictor
 
 READ = 1 << 17  # bytes of messages that are read, and classified, at once
 ALONE = 4_000  # messages from which on several processes answer: they take half a second to start
@@ -52,23 +54,23 @@ exit code: 0, 1 after an error that one line tells, 2 for a wrong command line, 
 
 
 def classify(
-    model: inference.Model, positive: int, threshold: float, texts: list[str], explain: bool = False
+    model: predictor.Model, positive: int, threshold: float, texts: list[str], explain: bool = False
 ) -> list[Answer]:
     """Return an answer for each text, in order."""
-    labels, cleaned = model.settings.labels, [inference.clean(model, text) for text in texts]
-    probabilities = inference.probabilities(model, cleaned)
-    chosen = inference.answers(probabilities, positive, threshold).tolist()
+    labels, cleaned = model.settings.labels, [predictor.clean(model, text) for text in texts]
+    probabilities = predictor.probabilities(model, cleaned)
+    chosen = predictor.answers(probabilities, positive, threshold).tolist()
     found = [
         Answer(labels[one], row[positive], text)
         for one, row, text in zip(chosen, probabilities.tolist(), texts, strict=True)
     ]
     if not explain:
         return found
-    from textrnn import occlusion  # noqa: PLC0415  # seldom asked for
+    from textrnn.inference.explain import parts  # noqa: PLC0415  # seldom asked for
 
     explained = chosen if len(labels) > 2 else [positive] * len(texts)
     return [
-        one._replace(pieces=answers.in_pieces(text, occlusion.parts(model, text, label)))
+        one._replace(pieces=writer.in_pieces(text, parts(model, text, label)))
         for one, text, label in zip(found, cleaned, explained, strict=True)
     ]
 
@@ -76,14 +78,14 @@ def classify(
 @cache
 def answerer(directory: Path, look: Look) -> tuple[str, Callable[[list[str]], str]]:
     """Return what stands above the answers of the model in `directory`, and a function of texts to what is written."""
-    model = inference.load(directory)
-    positive, threshold = inference.decision(directory, model.settings.labels)
+    model = predictor.load(directory)
+    positive, threshold = predictor.decision(directory, model.settings.labels)
     look = look._replace(labels=tuple(model.settings.labels), positive=model.settings.labels[positive])
 
     def answered(texts: list[str]) -> str:
-        return "".join(answers.written(classify(model, positive, threshold, texts, look.explained), look))
+        return "".join(writer.written(classify(model, positive, threshold, texts, look.explained), look))
 
-    return answers.header(look), answered
+    return writer.header(look), answered
 
 
 def answered_by(directory: Path, look: Look, texts: list[str]) -> str:
@@ -92,18 +94,18 @@ def answered_by(directory: Path, look: Look, texts: list[str]) -> str:
     return answered(texts)
 
 
-def streamed(directory: Path, look: Look, source: inputs.Source) -> Generator[str, None, None]:
+def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[str, None, None]:
     """Yield what is written of the messages of a file or of standard input."""
     count, times = 0, TOKENS if look.explained else 1
     failures: list[Exception] = []
-    with inputs.opened(source) as raw:
-        lists = inputs.until_failure(inputs.messages(raw, source, READ // times), failures)
+    with reader.opened(source) as raw:
+        lists = reader.until_failure(reader.messages(raw, source, READ // times), failures)
         for texts in lists:
             if texts:
                 yield answered_by(directory, look, texts)
                 count += len(texts)
-            if count >= ALONE // times and workers.processors() > 1:
-                yield from workers.mapped(partial(answered_by, directory, look), lists, raw)
+            if count >= ALONE // times and process_pool.processors() > 1:
+                yield from process_pool.mapped(partial(answered_by, directory, look), lists, raw)
     if failures:
         raise failures[0]
 
@@ -130,7 +132,7 @@ def arguments() -> argparse.Namespace:
         help="the text's column: a name in the header line of csv or tsv, or a key in "
         "jsonl; or a position from 0 in csv or tsv without a header line; default: text, in tsv the last column",
     )
-    add("--format", choices=get_args(answers.Format), help="of the output; default: table on a terminal, else tsv")
+    add("--format", choices=get_args(writer.Format), help="of the output; default: table on a terminal, else tsv")
     add("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
     add("--explain", action="store_true", help=f"tell what the tokens did; takes some {TOKENS} times as long")
     given = parser.parse_args()
@@ -139,7 +141,7 @@ def arguments() -> argparse.Namespace:
         parser.error('expected messages or --input, one of the two: python predict.py "Call now to win"')
     if given.text and (given.kind or given.column is not None):
         parser.error("expected --kind and --column beside --input only: they say how a file is read")
-    given.kind = given.kind or inputs.kind_of(given.input or "")
+    given.kind = given.kind or reader.kind_of(given.input or "")
     if given.kind == "lines" and given.column is not None:
         parser.error("expected --column beside --kind tsv, csv or jsonl, found it beside lines, which have none")
     return given
@@ -148,11 +150,11 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Classify what the command line names."""
     given = arguments()
-    style: answers.Format = given.format or ("table" if sys.stdout.isatty() else "tsv")
+    style: writer.Format = given.format or ("table" if sys.stdout.isatty() else "tsv")
     look = Look(style, given.explain, terminal.is_coloured(sys.stdout), terminal.width())
     header, answered = answerer(given.model, look)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
-    source = inputs.Source(given.input, given.kind, given.column)
+    source = reader.Source(given.input, given.kind, given.column)
     found = closing(streamed(given.model, look, source)) if given.input else nullcontext([answered(given.text)])
     try:
         with found as said:

@@ -4,20 +4,20 @@ import time
 
 import numpy as np
 
-from textrnn.recipe import Recipe
+from textrnn.model.config import TrainConfig
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
-def multiply_adds(recipe: Recipe) -> int:
+def multiply_adds(config: TrainConfig) -> int:
     """Return the multiply-adds of one network's forward pass for one token.
 
     Of a step a cell multiplies its gates' input and state by their kernels: gates · (input + units) · units
     multiplications with an addition each, in every layer and direction.
     """
-    directions = 1 + recipe.bidirectional
-    widths = [recipe.embedding_size, *[recipe.units * directions] * (recipe.layers - 1)]
-    return sum(GATES[recipe.cell] * (width + recipe.units) * recipe.units for width in widths) * directions
+    directions = 1 + config.bidirectional
+    widths = [config.embedding_size, *[config.units * directions] * (config.layers - 1)]
+    return sum(GATES[config.cell] * (width + config.units) * config.units for width in widths) * directions
 
 
 def sgemm(size: int = 1024) -> float:

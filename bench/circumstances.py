@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.place import DVC, REPRO, Place, last_lines
-from textrnn.errors import UserError
+from textrnn.core.errors import UserError
 
 DAC_OVERRIDE, DAC_READ_SEARCH, PR_CAPBSET_DROP = 1, 2, 24  # of linux/capability.h and linux/prctl.h
 

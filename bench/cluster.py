@@ -25,13 +25,16 @@ import numpy as np
 
 from bench.networks import networks
 from stages.train import parts
-from textrnn import cluster, ensemble, params, paths, subwords, turns, vocabulary
-from textrnn.batches import Encoder
-from textrnn.errors import UserError, run
-from textrnn.files import write_json
-from textrnn.learning import known_words
-from textrnn.recipe import Recipe
-from textrnn.vocabulary import Vectorize
+from textrnn.core import params, paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import write_json
+from textrnn.model.config import TrainConfig
+from textrnn.text import subwords, vocabulary
+from textrnn.text.vocabulary import Vectorize
+from textrnn.training import loop, members
+from textrnn.training.batches import Collator
+from textrnn.training.distributed import cluster
+from textrnn.training.learn import known_words
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/cluster.json"
@@ -42,31 +45,31 @@ REDUCTIONS = 50
 def worker(folder: Path, epochs: int) -> None:
     """Train as TF_CONFIG has it; the chief leaves weights and figures in `folder`."""
     here = cluster.named(os.environ)
-    ensemble.CHECKPOINT, paths.MACHINE = folder / "checkpoint.npz", folder / "machine.json"
-    recipe, vectorize = params.load("train", Recipe), params.load("vectorize", Vectorize)
-    recipe = recipe.model_copy(update={"ensemble": 1, "linear": False, "epochs": epochs})
-    part, held_out, _ = parts(recipe)
+    loop.CHECKPOINT, paths.MACHINE = folder / "checkpoint.npz", folder / "machine.json"
+    config, vectorize = params.load("train", TrainConfig), params.load("vectorize", Vectorize)
+    config = config.model_copy(update={"ensemble": 1, "linear": False, "epochs": epochs})
+    part, held_out, _ = parts(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     words, kept = known_words(part.rows, tokens, vectorize.min_word_frequency)
-    pieces = subwords.table(tokens, recipe.subword_buckets)
-    member = ensemble.Member(part.rows, held_out, Encoder(words, pieces, vectorize.max_sequence_length, recipe.masking))
-    trains, seconds = turns.one_by_one(recipe, len(kept) + 1, 2, [member], here), list[float]()
+    pieces = subwords.table(tokens, config.subword_buckets)
+    member = loop.Member(part.rows, held_out, Collator(words, pieces, vectorize.max_sequence_length, config.masking))
+    trains, seconds = members.one_by_one(config, len(kept) + 1, 2, [member], here), list[float]()
 
-    def timed(*given: Any) -> Generator[list[ensemble.Turn], None, None]:
+    def timed(*given: Any) -> Generator[list[loop.EpochResult], None, None]:
         begun = time.perf_counter()
         for ended in trains(*given):
             seconds.append(time.perf_counter() - begun)
             yield ended
             begun = time.perf_counter()
 
-    fitted = ensemble.fit(timed, [member], recipe, "bench", here)
+    fitted = loop.fit(timed, [member], config, "bench", here)
     size = sum(array.size for array in fitted.weights[0].values())
     found = {
-        "losses": fitted.history[:, ensemble.COLUMNS.index("train_loss")].tolist(),
-        "held_out_losses": fitted.history[:, ensemble.COLUMNS.index("held_out_loss")].tolist(),
+        "losses": fitted.history[:, loop.COLUMNS.index("train_loss")].tolist(),
+        "held_out_losses": fitted.history[:, loop.COLUMNS.index("held_out_loss")].tolist(),
         "seconds": median(seconds[1:]),  # the first epoch compiles
-        "tokens": int(member.encoder.lengths(member.train).sum()),
-        "steps": -(-len(part.rows.rows) // recipe.batch_size),
+        "tokens": int(member.collator.lengths(member.train).sum()),
+        "steps": -(-len(part.rows.rows) // config.batch_size),
         "parameters": size,
         "seconds_of_a_sum": seconds_of_a_sum(size),
     }
@@ -77,8 +80,8 @@ def worker(folder: Path, epochs: int) -> None:
 
 def seconds_of_a_sum(size: int) -> float:
     """Return how long the workers take to sum so many numbers, and to wait for each other."""
-    from textrnn import replicas  # noqa: PLC0415  # the parent process has no use for TensorFlow
-    from textrnn.tensorflow import tf  # noqa: PLC0415
+    from textrnn.model.runtime import tf  # noqa: PLC0415
+    from textrnn.training.distributed import replicas  # noqa: PLC0415  # the parent process has no use for TensorFlow
 
     values, strategy = tf.ones(size), tf.distribute.get_strategy()
     summed = tf.function(lambda: replicas.one_of(strategy.run(lambda: replicas.summed([values])[0])), autograph=False)
@@ -124,11 +127,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.worker:
         return worker(options.worker, options.epochs)
-    firsts: dict[int, dict[str, Any]] = {}
+    first_occurrence: dict[int, dict[str, Any]] = {}
     result: dict[str, Any] = {}
     for count in RUNS:
         found, weights = trained(count, options.epochs)
-        compared(found, weights, firsts.get(1, weights), firsts.setdefault(count, weights))
+        compared(found, weights, first_occurrence.get(1, weights), first_occurrence.setdefault(count, weights))
         result[str(count)] = found
         print(count, found, flush=True)
     write_json(RESULT, result)

@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.errors import run
-from textrnn.files import replacing
+from textrnn.core.errors import run
+from textrnn.core.files import replacing
 
 CHUNK = 20_000  # messages made at a time
 POOL = 20_000  # earlier messages of which duplicates are made

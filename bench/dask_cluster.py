@@ -26,10 +26,10 @@ import psutil
 from bench.corpora import write_corpus
 from bench.measure import used
 from bench.scale import STAGES, Place
-from textrnn import paths
-from textrnn.errors import UserError, run
-from textrnn.files import read_json, write_json
-from textrnn.scheduler import SCHEDULER
+from textrnn.core import paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import read_json, write_json
+from textrnn.partitions.dask_cluster import SCHEDULER
 
 RESULTS = paths.ROOT / "docs/speed/dask.json"
 LOCAL = "without Dask"

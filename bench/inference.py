@@ -21,12 +21,12 @@ from matplotlib.ticker import FuncFormatter
 from bench import stream
 from bench.arithmetic import multiply_adds, sgemm
 from bench.measure import Run, drawn, interleaved, reach, shown, summary, timed
-from textrnn import params, paths, workers
-from textrnn.charts import BLUE, ORANGE
-from textrnn.errors import run
-from textrnn.files import write_json
-from textrnn.recipe import Recipe
-from textrnn.tokenizers import tokenize
+from textrnn.core import params, paths, process_pool
+from textrnn.core.errors import run
+from textrnn.core.files import write_json
+from textrnn.model.config import TrainConfig
+from textrnn.report.charts import BLUE, ORANGE
+from textrnn.text.tokenizers import tokenize
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/inference.json"
@@ -78,15 +78,15 @@ def of(runs: list[Run], size: int) -> dict[str, dict[str, float]]:
 
 def arithmetic() -> dict[str, float]:
     """Return what the networks multiply for a message, and what a processor could do in a second."""
-    recipe = params.load("train", Recipe)
+    config = params.load("train", TrainConfig)
     texts = [text for text, _ in zip(stream.messages(0, 0.0), range(2000), strict=False)]
     steps = float(np.mean([len(tokenize(text, "rich")) for text in texts]))
-    step, peak = multiply_adds(recipe) * recipe.ensemble, sgemm()
+    step, peak = multiply_adds(config) * config.ensemble, sgemm()
     return {
         "tokens_per_message": round(steps, 1),
         "million_multiply_adds_per_message": round(step * steps / 1e6, 2),
         "billion_multiply_adds_per_second_of_sgemm": round(peak / 1e9, 1),
-        "messages_per_second_at_most": round(workers.processors() * peak / (step * steps)),
+        "messages_per_second_at_most": round(process_pool.processors() * peak / (step * steps)),
     }
 
 
@@ -144,7 +144,7 @@ def main() -> None:
         "cold": cold(options.repeats),
         "streams": streams(options.repeats),
     }
-    found["processors"] = workers.processors()
+    found["processors"] = process_pool.processors()
     write_json(RESULT, found)
     picture(PICTURE, found)
     print(f"\n{report(found)}")

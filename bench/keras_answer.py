@@ -9,32 +9,32 @@ import sys
 
 import numpy as np
 
-from textrnn import params, paths
-from textrnn.files import read_json
-from textrnn.network import build, trained
-from textrnn.recipe import Recipe
-from textrnn.subwords import table
-from textrnn.tensorflow import tf
-from textrnn.tokenizers import tokenize
-from textrnn.vocabulary import UNKNOWN, read_tokens
+from textrnn.core import params, paths
+from textrnn.core.files import read_json
+from textrnn.model.config import TrainConfig
+from textrnn.model.network import build, trained
+from textrnn.model.runtime import tf
+from textrnn.text.subwords import table
+from textrnn.text.tokenizers import tokenize
+from textrnn.text.vocabulary import UNKNOWN, read_tokens
 
 
 def main() -> None:
     """Answer the message on the command line."""
-    settings, recipe = read_json(paths.MODEL / "settings.json"), params.load("train", Recipe)
+    settings, config = read_json(paths.MODEL / "settings.json"), params.load("train", TrainConfig)
     ids = {token: number for number, token in enumerate(read_tokens(paths.MODEL / "vocabulary.tsv"), UNKNOWN + 1)}
     tokens = tokenize(sys.argv[1], settings["tokenizer"])[: settings["max_sequence_length"]]
     batch = {
         "words": tf.constant([[ids.get(token, UNKNOWN) for token in tokens]], tf.int32),
         "lengths": tf.constant([len(tokens)], tf.int32),
-        "subwords": tf.constant(table(tokens, recipe.subword_buckets)),
+        "subwords": tf.constant(table(tokens, config.subword_buckets)),
         "places": tf.constant([list(range(len(tokens)))], tf.int32),
     }
     logits = []
     with np.load(paths.MODEL / "weights.npz") as weights:
-        for member in range(recipe.ensemble):
+        for member in range(config.ensemble):
             arrays = {name.partition("/")[2]: weights[name] for name in weights if name.startswith(f"{member}/")}
-            network = build(recipe, len(ids) + 1, len(settings["labels"]))
+            network = build(config, len(ids) + 1, len(settings["labels"]))
             for name, variable in trained(network).items():
                 variable.assign(arrays[name])
             logits.append(network(batch))

@@ -23,12 +23,13 @@ from bench import stages
 from bench.arithmetic import multiply_adds, sgemm
 from bench.kills import STAGES
 from bench.measure import drawn
-from textrnn import params, paths, ragged, workers
-from textrnn.charts import BLUE, ORANGE
-from textrnn.errors import run
-from textrnn.files import read_json, write_json
-from textrnn.recipe import Recipe
-from textrnn.vocabulary import Vectorize
+from textrnn.artifacts import ragged
+from textrnn.core import params, paths, process_pool
+from textrnn.core.errors import run
+from textrnn.core.files import read_json, write_json
+from textrnn.model.config import TrainConfig
+from textrnn.report.charts import BLUE, ORANGE
+from textrnn.text.vocabulary import Vectorize
 
 RESULT = paths.ROOT / "docs/speed/limits.json"
 PICTURE = RESULT.with_suffix(".png")
@@ -42,14 +43,14 @@ def moved(stage: dict[str, Any]) -> int:
 
 def multiplied() -> dict[str, float]:
     """Return the multiply-adds of the stages whose work they are, as if no token were left out in training."""
-    recipe, longest = params.load("train", Recipe), params.load("vectorize", Vectorize).max_sequence_length
+    config, longest = params.load("train", TrainConfig), params.load("vectorize", Vectorize).max_sequence_length
     parts = (paths.TRAIN, paths.VALIDATION, paths.TEST)
     tokens = {path: int(np.diff(ragged.load(path).offsets).clip(1, longest).sum()) for path in parts}
-    step = multiply_adds(recipe)
+    step = multiply_adds(config)
     seen = tokens[paths.TRAIN] + tokens[paths.VALIDATION]
-    held_out = 1 / recipe.ensemble if recipe.ensemble > 1 else 0.0
-    learnt = recipe.epochs * seen * step * (BACK * (1 - held_out) + held_out)
-    return {"train": learnt, "evaluate": tokens[paths.TEST] * step * recipe.ensemble}
+    held_out = 1 / config.ensemble if config.ensemble > 1 else 0.0
+    learnt = config.epochs * seen * step * (BACK * (1 - held_out) + held_out)
+    return {"train": learnt, "evaluate": tokens[paths.TEST] * step * config.ensemble}
 
 
 def disk(size: int = 1 << 28) -> float:
@@ -70,7 +71,7 @@ def measured() -> dict[str, Any]:
     """Return the seconds of each stage, and those which the disk and the processors would need."""
     took = read_json(stages.RESULT)["stages"]
     lock = YAML(typ="safe", pure=True).load(paths.ROOT / "dvc.lock")["stages"]
-    speed, peak, work = disk(), workers.processors() * sgemm(), multiplied()
+    speed, peak, work = disk(), process_pool.processors() * sgemm(), multiplied()
     found = {
         name: {
             "seconds": took[name]["median"],

@@ -14,8 +14,8 @@ import matplotlib as mpl
 import psutil
 from matplotlib.figure import Figure
 
-from textrnn import charts
-from textrnn.errors import UserError
+from textrnn.core.errors import UserError
+from textrnn.report import charts
 
 LOOK = 0.25  # seconds between two looks at the memory
 

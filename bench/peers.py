@@ -17,9 +17,9 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GroupShuffleSplit
 
-from textrnn.similar import NEAR
+from textrnn.dedup.near_duplicates import NEAR
 
-# As textrnn.tokenizers has it, but for runs of one mark, which are told by a group: findall would return that alone.
+# As in textrnn/text/tokenizers.py, but for runs of one mark: those need a group, which findall alone would return.
 RICH = r"(?i:https?://|www\.)\S+|[:;=8][-o']?[()\[\]dDpP/\\|*](?!\w)|\d+|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s]+|_+"
 CHUNK = 500_000  # rows whose tokens are in memory at a time
 BLOCK = 500  # rows of the sparse product at a time

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from textrnn.errors import UserError
+from textrnn.core.errors import UserError
 
 DVC = (sys.executable, "-m", "dvc")
 REPRO = (*DVC, "repro", "--force")  # without force, a clone skips what the committed dvc.lock has already

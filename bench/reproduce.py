@@ -24,9 +24,10 @@ from bench import sources
 from bench.circumstances import CIRCUMSTANCES, Circumstance
 from bench.outputs import Hashes, combined, differing, of_files, of_lock
 from bench.place import Place, last_lines
-from textrnn import paths, sms_spam
-from textrnn.errors import UserError, run
-from textrnn.files import write_text
+from textrnn.core import paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import write_text
+from textrnn.corpus import sms_spam
 from tools.markdown import table
 
 REPORT = paths.ROOT / "docs/reproducibility.md"

@@ -24,9 +24,10 @@ import psutil
 
 from bench.corpora import write_corpus
 from bench.measure import drawn
-from textrnn import paths, provenance
-from textrnn.errors import UserError, run
-from textrnn.files import read_json, write_json
+from textrnn.artifacts import provenance
+from textrnn.core import paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import read_json, write_json
 
 STAGES = ("clean", "vectorize", "split")
 PEERS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stages import download
 from tests.server import body, direct, running
-from textrnn import sms_spam
+from textrnn.corpus import sms_spam
 
 REDIRECT = Path(__file__).resolve().parent / "redirect"
 

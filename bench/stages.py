@@ -20,10 +20,11 @@ from bench.measure import drawn, reach, shown, summary, timed
 from bench.outputs import of_lock
 from bench.place import DVC, REPRO, Place
 from bench.reproduce import Origin
-from textrnn import paths, sms_spam
-from textrnn.charts import BLUE, ORANGE
-from textrnn.errors import run
-from textrnn.files import write_json
+from textrnn.core import paths
+from textrnn.core.errors import run
+from textrnn.core.files import write_json
+from textrnn.corpus import sms_spam
+from textrnn.report.charts import BLUE, ORANGE
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/stages.json"

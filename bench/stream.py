@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from textrnn import paths
-from textrnn.files import read_table
+from textrnn.core import paths
+from textrnn.core.files import read_table
 
 TOGETHER = 10_000  # messages made at once
 WORDS = 17  # of a message on average; some 80 characters

@@ -15,14 +15,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from textrnn import params, paths, subwords, turns, vocabulary, workers
-from textrnn.batches import Batch, Encoder, Noise, shuffled
-from textrnn.ensemble import Member
-from textrnn.folds import folds
-from textrnn.learning import known_words, leaving_out
-from textrnn.ragged import Rows
-from textrnn.recipe import Recipe
-from textrnn.vocabulary import Vectorize
+from textrnn.artifacts.ragged import Rows
+from textrnn.core import params, paths, process_pool
+from textrnn.model.config import TrainConfig
+from textrnn.text import subwords, vocabulary
+from textrnn.text.vocabulary import Vectorize
+from textrnn.training import members
+from textrnn.training.batches import Batch, Collator, InputDropout, shuffled
+from textrnn.training.folds import folds
+from textrnn.training.learn import known_words, leaving_out
+from textrnn.training.loop import Member
 
 CLASSES = 2
 
@@ -30,7 +32,7 @@ CLASSES = 2
 class Task(NamedTuple):
     """What is to be learnt."""
 
-    recipe: Recipe
+    config: TrainConfig
     vocabulary_size: int
     members: list[Member]
     longest: int  # tokens that are read of a row
@@ -39,34 +41,34 @@ class Task(NamedTuple):
     def tokens(self) -> int:
         """Return the time steps of an epoch of the first member, before any is left out."""
         member = self.members[0]
-        return int(member.encoder.lengths(member.train).sum())
+        return int(member.collator.lengths(member.train).sum())
 
 
 def default_task() -> Task:
     """Return the default training, as stages/train.py has it, from data/split/."""
     from stages.train import parts  # noqa: PLC0415  # loads what the peers have no use for
 
-    recipe, vectorize = params.load("train", Recipe), params.load("vectorize", Vectorize)
-    part, _, _ = parts(recipe)
+    config, vectorize = params.load("train", TrainConfig), params.load("vectorize", Vectorize)
+    part, _, _ = parts(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     words, kept = known_words(part.rows, tokens, vectorize.min_word_frequency)
-    pieces = subwords.table(tokens, recipe.subword_buckets)
-    encoder = Encoder(words, pieces, vectorize.max_sequence_length, recipe.masking)
-    fold = folds(part.groups, part.rows.labels, recipe.ensemble, recipe.seed)
-    members = [leaving_out(number, fold, part.rows, encoder, vectorize) for number in range(recipe.ensemble)]
-    return Task(recipe, len(kept) + 1, members, vectorize.max_sequence_length)
+    pieces = subwords.table(tokens, config.subword_buckets)
+    collator = Collator(words, pieces, vectorize.max_sequence_length, config.masking)
+    fold = folds(part.groups, part.rows.labels, config.ensemble, config.seed)
+    members = [leaving_out(number, fold, part.rows, collator, vectorize) for number in range(config.ensemble)]
+    return Task(config, len(kept) + 1, members, vectorize.max_sequence_length)
 
 
 def batches(task: Task, rows: Rows, epoch: int) -> Iterator[Batch]:
     """Yield the batches of an epoch of the first member, rows of like length together, with noise."""
-    encoder, recipe = task.members[0].encoder, task.recipe
+    collator, config = task.members[0].collator, task.config
     noise, random = (
-        Noise(recipe.token_dropout, recipe.word_dropout, recipe.subword_dropout),
+        InputDropout(config.token_dropout, config.word_dropout, config.subword_dropout),
         np.random.default_rng(epoch),
     )
-    lengths = encoder.lengths(rows)
-    for chosen in shuffled(lengths, recipe.batch_size, (0, epoch)):
-        yield encoder.batch(rows, chosen, lengths, noise, random)
+    lengths = collator.lengths(rows)
+    for chosen in shuffled(lengths, config.batch_size, (0, epoch)):
+        yield collator.batch(rows, chosen, lengths, noise, random)
 
 
 def timed(epochs: int, epoch: Callable[[int], object]) -> list[float]:
@@ -81,13 +83,14 @@ def timed(epochs: int, epoch: Callable[[int], object]) -> list[float]:
 
 def textrnn_alone(task: Task, epochs: int) -> list[float]:
     """Train one member in this process, on one thread."""
-    from textrnn import tensorflow, training  # noqa: PLC0415  # PyTorch's contender does not load TensorFlow
+    from textrnn.model import runtime  # noqa: PLC0415  # PyTorch's contender does not load TensorFlow
+    from textrnn.training.trainer import Trainer  # noqa: PLC0415  # PyTorch's contender does not load TensorFlow
 
-    tensorflow.one_thread()
-    tensorflow.deterministic(task.recipe.seed)
-    trainer = training.Trainer(task.recipe, task.vocabulary_size, CLASSES)
+    runtime.one_thread()
+    runtime.deterministic(task.config.seed)
+    trainer = Trainer(task.config, task.vocabulary_size, CLASSES)
     member = task.members[0]
-    return timed(epochs, lambda n: trainer.epoch(member.train, member.encoder, n + 1, (0, n + 1, 0), lambda: None))
+    return timed(epochs, lambda n: trainer.epoch(member.train, member.collator, n + 1, (0, n + 1, 0), lambda: None))
 
 
 def textrnn_side_by_side(task: Task, epochs: int) -> list[float]:
@@ -95,8 +98,8 @@ def textrnn_side_by_side(task: Task, epochs: int) -> list[float]:
 
     With what stages/train.py does beside: predictions of held-out rows, and states handed to and fro.
     """
-    recipe = task.recipe.model_copy(update={"epochs": 10_000})
-    ended = turns.side_by_side(recipe, task.vocabulary_size, CLASSES, task.members)(0, None, lambda: None)
+    config = task.config.model_copy(update={"epochs": 10_000})
+    ended = members.side_by_side(config, task.vocabulary_size, CLASSES, task.members)(0, None, lambda: None)
     seconds = timed(epochs + 1, lambda _: next(ended))[1:]  # the first two begin before all are warm
     ended.close()
     return [one / len(task.members) for one in seconds]
@@ -104,16 +107,16 @@ def textrnn_side_by_side(task: Task, epochs: int) -> list[float]:
 
 def keras_fit(task: Task, epochs: int, padded: bool) -> list[float]:
     """Train with Keras' layers and `fit`: on rows padded to one length, or on the same batches as textrnn's."""
-    from textrnn import network  # noqa: PLC0415
-    from textrnn.tensorflow import keras, tf  # noqa: PLC0415
+    from textrnn.model import network  # noqa: PLC0415
+    from textrnn.model.runtime import keras, tf  # noqa: PLC0415
 
     for setting in (
         tf.config.threading.set_intra_op_parallelism_threads,
         tf.config.threading.set_inter_op_parallelism_threads,
     ):
-        setting(workers.processors())
+        setting(process_pool.processors())
     keras.utils.set_random_seed(0)
-    recipe, rows = task.recipe, task.members[0].train
+    config, rows = task.config, task.members[0].train
 
     class Plain(network.Network):
         """The same network of Keras' own recurrent layers."""
@@ -133,7 +136,7 @@ def keras_fit(task: Task, epochs: int, padded: bool) -> list[float]:
 
         def widened(self, batch: Batch) -> dict[str, Any]:
             """Return it with as many subwords as any token has, since fit wants one shape, and padded if asked."""
-            subwords = task.members[0].encoder.subwords
+            subwords = task.members[0].collator.subwords
             assert subwords is not None
             widths = {"subwords": subwords.shape[1]} | (
                 dict.fromkeys(("words", "places"), task.longest) if padded else {}
@@ -150,9 +153,9 @@ def keras_fit(task: Task, epochs: int, padded: bool) -> list[float]:
             batch = {name: array for name, array in self.made[place].items() if name != "labels"}
             return batch, self.made[place]["labels"]
 
-    model = Plain(recipe, task.vocabulary_size, CLASSES)
+    model = Plain(config, task.vocabulary_size, CLASSES)
     model.compile(
-        keras.optimizers.AdamW(recipe.learning_rate, global_clipnorm=recipe.clip_norm),
+        keras.optimizers.AdamW(config.learning_rate, global_clipnorm=config.clip_norm),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     made = [Epoch(list(batches(task, rows, number))) for number in range(epochs + 1)]
@@ -167,20 +170,20 @@ def pytorch(task: Task, epochs: int, threads: int) -> list[float]:
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    recipe, rows = task.recipe, task.members[0].train
-    words = nn.Embedding(task.vocabulary_size, recipe.embedding_size)
-    parts = nn.Embedding(recipe.subword_buckets + 1, recipe.embedding_size)
-    gru = nn.GRU(recipe.embedding_size, recipe.units, batch_first=True, bidirectional=True)
-    dropout, output = nn.Dropout(recipe.dropout), nn.Linear(4 * recipe.units, CLASSES)
+    config, rows = task.config, task.members[0].train
+    words = nn.Embedding(task.vocabulary_size, config.embedding_size)
+    parts = nn.Embedding(config.subword_buckets + 1, config.embedding_size)
+    gru = nn.GRU(config.embedding_size, config.units, batch_first=True, bidirectional=True)
+    dropout, output = nn.Dropout(config.dropout), nn.Linear(4 * config.units, CLASSES)
     network = nn.ModuleList([words, parts, gru, output])
-    optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, eps=1e-7, weight_decay=0.004)
+    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, eps=1e-7, weight_decay=0.004)
 
     def step(batch: dict[str, Any]) -> None:
         present = (batch["subwords"] > 0).float()
         count = present.sum(-1, keepdim=True).clamp(min=1)
         features = (parts(batch["subwords"]) * present[..., None]).sum(-2) / count.sqrt()
         values = words(batch["words"]) + features[batch["places"]]
-        values = nn.functional.dropout1d(values.transpose(1, 2), recipe.embedding_dropout).transpose(1, 2)
+        values = nn.functional.dropout1d(values.transpose(1, 2), config.embedding_dropout).transpose(1, 2)
         packed = pack_padded_sequence(values, batch["lengths"], batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(gru(packed)[0], batch_first=True)
         mask = (torch.arange(states.shape[1]) < batch["lengths"][:, None])[..., None]
@@ -188,7 +191,7 @@ def pytorch(task: Task, epochs: int, threads: int) -> list[float]:
         loss = nn.functional.cross_entropy(output(dropout(torch.cat(pooled, -1))), batch["labels"])
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
+        nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
         optimizer.step()
 
     def epoch(number: int) -> None:
@@ -201,7 +204,7 @@ def pytorch(task: Task, epochs: int, threads: int) -> list[float]:
 CONTENDERS: dict[str, Callable[[Task, int], list[float]]] = {
     "textrnn": textrnn_side_by_side,
     "textrnn, one thread": textrnn_alone,
-    "PyTorch": lambda task, epochs: pytorch(task, epochs, workers.processors()),
+    "PyTorch": lambda task, epochs: pytorch(task, epochs, process_pool.processors()),
     "PyTorch, one thread": lambda task, epochs: pytorch(task, epochs, 1),
     "Keras fit, same batches": lambda task, epochs: keras_fit(task, epochs, padded=False),
     "Keras fit, padded": lambda task, epochs: keras_fit(task, epochs, padded=True),

@@ -20,10 +20,10 @@ from typing import Any
 
 from bench.measure import drawn, interleaved, reach, shown, summary
 from bench.trainers import CONTENDERS
-from textrnn import paths
-from textrnn.charts import BLUE, ORANGE
-from textrnn.errors import UserError, run
-from textrnn.files import write_json
+from textrnn.core import paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import write_json
+from textrnn.report.charts import BLUE, ORANGE
 from tools.markdown import table
 
 EPOCHS = 2

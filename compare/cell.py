@@ -13,8 +13,8 @@ import numpy as np
 
 from compare.models import MODELS, Task
 from compare.protocols import ANSWERS, LABELS, PREPARED, PROTOCOLS, REPEATS, SPLITS
-from textrnn.errors import run
-from textrnn.files import read_text, write_text
+from textrnn.core.errors import run
+from textrnn.core.files import read_text, write_text
 
 
 def task(protocol: str, split: str) -> tuple[Task, list[int], list[str]]:

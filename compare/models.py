@@ -22,17 +22,22 @@ from sklearn.svm import LinearSVC
 
 from compare.protocols import LABELS
 from stages.vectorize import vectorize
-from textrnn import blend, checkpoint, ensemble, inference, learning, linear, params, paths, ragged, scores
-from textrnn.errors import UserError
-from textrnn.files import HEADER
-from textrnn.folds import folds
-from textrnn.ngrams import ngrams, size
-from textrnn.normalise import Normalisation, normalise
-from textrnn.params import Section
-from textrnn.probabilities import softmax
-from textrnn.recipe import Recipe
-from textrnn.tokenizers import Tokenizer
-from textrnn.vocabulary import UNKNOWN, Vectorize
+from textrnn.artifacts import ragged
+from textrnn.core import params, paths
+from textrnn.core.errors import UserError
+from textrnn.core.files import HEADER
+from textrnn.core.params import Section
+from textrnn.inference import predictor
+from textrnn.metrics import scores
+from textrnn.model import linear, stacking
+from textrnn.model.config import TrainConfig
+from textrnn.model.probabilities import softmax
+from textrnn.text.ngrams import ngrams, size
+from textrnn.text.normalise import Normalisation, normalise
+from textrnn.text.tokenizers import Tokenizer
+from textrnn.text.vocabulary import UNKNOWN, Vectorize
+from textrnn.training import checkpoint, learn, loop
+from textrnn.training.folds import folds
 
 TUTORIAL = paths.ROOT / "presets/tutorial.txt"
 INNER = 5  # folds within the training rows, by which a linear model's cut is chosen
@@ -128,13 +133,13 @@ def linear_branch(task: Task) -> Answers:
     """Return what the default would answer without its networks: its linear branch and the message's size."""
     fold = folds(task.groups, task.labels, INNER, 0)
     rows = ragged.Rows(np.zeros(0, np.int32), np.zeros(len(fold) + 1, np.int64), task.labels, np.arange(len(fold)))
-    branch, beside = learning.linear_branch(learning.Part(rows, task.groups, task.texts), fold)
+    branch, beside = learn.linear_branch(learn.Part(rows, task.groups, task.texts), fold)
     nothing = np.zeros((len(fold), len(LABELS)))  # the logits of no network
-    mixed = blend.fit(nothing, beside, task.labels)
-    cut = scores.best_threshold(task.labels == 1, softmax(blend.apply(mixed, nothing, beside))[:, 1])
+    mixed = stacking.fit(nothing, beside, task.labels)
+    cut = scores.best_threshold(task.labels == 1, softmax(stacking.apply(mixed, nothing, beside))[:, 1])
     decisions = linear.decisions(branch, [ngrams(text) for text in task.test_texts])
     others = np.hstack([decisions, [[size(text)] for text in task.test_texts]])
-    score = softmax(blend.apply(mixed, np.zeros((len(others), len(LABELS))), others))[:, 1]
+    score = softmax(stacking.apply(mixed, np.zeros((len(others), len(LABELS))), others))[:, 1]
     return Answers(score, score >= cut)
 
 
@@ -172,30 +177,30 @@ def network(*overrides: str) -> Model:
 
     def model(task: Task) -> Answers:
         changes = changed(overrides)
-        recipe = section("train", Recipe, changes)
+        config = section("train", TrainConfig, changes)
         words, normalisation = section("vectorize", Vectorize, changes), section("clean", Normalisation, changes)
         cleaned = [normalise(text, normalisation) for text in [*task.texts, *task.test_texts]]
         rows, tokens = vectors(cleaned, task.labels, words.tokenizer)
         train, held_out = np.arange(len(task.texts)), np.arange(len(task.texts))
         given = changes.get("evaluate.threshold")
-        if recipe.ensemble == 1:
-            tenth = folds(task.groups, task.labels, 10, recipe.seed) == 0
+        if config.ensemble == 1:
+            tenth = folds(task.groups, task.labels, 10, config.seed) == 0
             held_out = np.flatnonzero(tenth)
             train = np.flatnonzero(~tenth) if given is None else train
-        part = learning.Part(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
-        told = (recipe, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
+        part = learn.Part(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
+        told = (config, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
         mark = checkpoint.fingerprint(repr(told), [])
-        learnt = learning.learn(recipe, words, tokens, 2, part, ragged.take(rows, held_out), mark)
-        ensemble.CHECKPOINT.unlink(missing_ok=True)
+        learnt = learn.learn(config, words, tokens, 2, part, ragged.take(rows, held_out), mark)
+        loop.CHECKPOINT.unlink(missing_ok=True)
         cut = given if given is not None else scores.best_threshold(task.labels[held_out] == 1, learnt.held_out[:, 1])
-        settings = inference.Settings(
+        settings = predictor.Settings(
             labels=LABELS, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
-            masking=recipe.masking, subword_buckets=recipe.subword_buckets, linear=recipe.linear,
+            masking=config.masking, subword_buckets=config.subword_buckets, linear=config.linear,
             normalisation=normalisation,
         )  # fmt: skip
         ids = {token: number for number, (token, _) in enumerate(learnt.words, UNKNOWN + 1)}
-        answering = inference.of(onnxruntime.InferenceSession(learnt.model), ids, learnt.ngrams, settings)
-        score = inference.probabilities(answering, cleaned[len(task.texts) :])[:, 1]
+        answering = predictor.of(onnxruntime.InferenceSession(learnt.model), ids, learnt.ngrams, settings)
+        score = predictor.probabilities(answering, cleaned[len(task.texts) :])[:, 1]
         return Answers(score, score >= cut)
 
     return model

@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from compare.protocols import NAMES, PROTOCOLS
-from textrnn.charts import BLUE, ORANGE, STYLE
-from textrnn.files import replacing
+from textrnn.core.files import replacing
+from textrnn.report.charts import BLUE, ORANGE, STYLE
 
 PANELS = ("duplicates", "templates")
 LOWEST = 0.85  # of the axis: models below it are named with their number

@@ -17,13 +17,15 @@ from pydantic import Field
 from compare import models
 from compare.protocols import FOLDS, HERE, PREPARED, PROTOCOLS, REPEATS
 from stages.clean import Clean, clean
-from textrnn import params, paths, provenance
-from textrnn.errors import run
-from textrnn.files import write_text
-from textrnn.folds import folds
-from textrnn.messages import columns
-from textrnn.params import Section
-from textrnn.templates import families
+from textrnn.artifacts import provenance
+from textrnn.artifacts.messages import columns
+from textrnn.core import params, paths
+from textrnn.core.errors import run
+from textrnn.core.files import write_text
+from textrnn.core.params import Section
+from textrnn.dedup.templates import families
+from textrnn.training.folds import folds
+from tools.deps import modules
 
 
 class Compare(Section):
@@ -59,7 +61,7 @@ def table(messages: list[tuple[str, str]], protocol: str, seed: int) -> str:
 
 def code() -> str:
     """Return a line for each module of the project that a model runs: its path and its SHA-256."""
-    files = [*provenance.modules(HERE / "prepare.py"), models.TUTORIAL, paths.REQUIREMENTS, HERE / "requirements.txt"]
+    files = [*sorted(modules(HERE / "prepare.py")), models.TUTORIAL, paths.REQUIREMENTS, HERE / "requirements.txt"]
     return "".join(f"{path.relative_to(paths.ROOT).as_posix()}\t{provenance.checksum(path)}\n" for path in files)
 
 

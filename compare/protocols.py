@@ -1,6 +1,6 @@
 """What is compared with what, on which rows, and where it lies."""
 
-from textrnn import paths
+from textrnn.core import paths
 
 HERE = paths.ROOT / "compare"
 PREPARED = HERE / "prepared"

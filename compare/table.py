@@ -18,13 +18,13 @@ from scipy import stats
 
 from compare.picture import picture
 from compare.protocols import ABLE, ANSWERS, FOLDS, HERE, LABELS, LINEAR, NAMES, PROTOCOLS, SPLITS
-from textrnn import scores
-from textrnn.errors import run
-from textrnn.files import read_table, write_metrics, write_text
+from textrnn.core.errors import run
+from textrnn.core.files import read_table, write_metrics, write_text
+from textrnn.metrics import scores
 
 CELLS, TABLE, PICTURE = HERE / "cells.tsv", HERE / "table.json", HERE / "images/mcc.png"
 
-SCORES = ("mcc", "average_precision", "f1", "accuracy", "spam_caught", "blocked_ham")
+SCORES = ("mcc", "average_precision", "f1", "accuracy", "recall", "false_positive_rate")
 CONFIDENCE = 0.95
 
 Floats = NDArray[np.float64]

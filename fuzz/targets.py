@@ -21,21 +21,27 @@ import numpy as np
 
 from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
-from textrnn import inference, inputs, params, provenance, ragged, sms_spam, subwords
-from textrnn.columns import Kind
-from textrnn.corpus import batches, rows_of
-from textrnn.errors import UserError, printable
-from textrnn.files import HEADER as NPY_HEADER
-from textrnn.files import read_array, read_json
-from textrnn.labels import Positive
-from textrnn.marks import UTF_16, as_file, as_utf8
-from textrnn.messages import columns, read_messages
-from textrnn.ngrams import lookup, ngrams
-from textrnn.normalise import normalise
-from textrnn.rows import Row, is_unicode
-from textrnn.templates import families, template
-from textrnn.tokenizers import Tokenizer, tokenize
-from textrnn.vocabulary import Vectorize, ranked, read_tokens, write_counts
+from textrnn.artifacts import provenance, ragged
+from textrnn.artifacts.labels import Positive
+from textrnn.artifacts.messages import columns, read_messages
+from textrnn.cli import reader
+from textrnn.cli.columns import Kind
+from textrnn.core import params
+from textrnn.core.errors import UserError
+from textrnn.core.escape import printable
+from textrnn.core.files import HEADER as NPY_HEADER
+from textrnn.core.files import read_array, read_json
+from textrnn.corpus import sms_spam
+from textrnn.corpus.batches import batches, rows_of
+from textrnn.corpus.encoding import UTF_16, as_file, as_utf8
+from textrnn.corpus.rows import Row, is_unicode
+from textrnn.dedup.templates import families, template
+from textrnn.inference import predictor
+from textrnn.text import subwords
+from textrnn.text.ngrams import lookup, ngrams
+from textrnn.text.normalise import normalise
+from textrnn.text.tokenizers import Tokenizer, tokenize
+from textrnn.text.vocabulary import Vectorize, ranked, read_tokens, write_counts
 
 SPARE = 10_000_000  # bytes that reading a small file may take: more than numpy needs to parse any header
 
@@ -145,10 +151,10 @@ def csv_rows(raw: bytes) -> None:
         assert all(map(whole, rows))
 
 
-def read_of(raw: bytes, source: inputs.Source, size: int) -> tuple[list[str], list[Exception]]:
+def read_of(raw: bytes, source: reader.Source, size: int) -> tuple[list[str], list[Exception]]:
     """Return the messages of a source that `raw` is read from, so many bytes at a time, and the error it ends with."""
     failures: list[Exception] = []
-    found = inputs.until_failure(inputs.messages(io.BytesIO(raw), source, size), failures)
+    found = reader.until_failure(reader.messages(io.BytesIO(raw), source, size), failures)
     return [text for texts in found for text in texts or ()], failures
 
 
@@ -156,7 +162,7 @@ def input_rows(raw: bytes) -> None:
     """Check that any input is read the same at once and in small pieces, and CSV as the csv module reads all of it."""
     number, raw = knob(raw)
     kind, column = INPUTS[number % len(INPUTS)]
-    source = inputs.Source("-", kind, column)
+    source = reader.Source("-", kind, column)
     texts, failures = read_of(raw, source, 1 << 17)
     small, told = read_of(raw, source, 3 + number // len(INPUTS))  # a byte order mark comes whole
     assert (small, list(map(str, told))) == (texts, list(map(str, failures)))
@@ -328,7 +334,7 @@ def array_file(raw: bytes) -> None:
 def settings_file(raw: bytes) -> None:
     """Check that any settings.json or threshold.json is read or is a user's error."""
     number, raw = knob(raw)
-    kind = (inference.Settings, inference.Decision)[number % 2]
+    kind = (predictor.Settings, predictor.Decision)[number % 2]
     with file_of(raw) as file, suppress(UserError), provenance.whole(file) as path:
         kind.model_validate(read_json(path))
 

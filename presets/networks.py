@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from textrnn.errors import UserError, run
-from textrnn.files import write_metrics
-from textrnn.progress import progress
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import write_metrics
+from textrnn.core.progress import progress
 
 HERE = Path(__file__).resolve().parent
 PRESET = HERE / "tutorial.txt"
@@ -73,7 +73,7 @@ def row(compared: str) -> dict[str, Any]:
         "test_accuracy": ("train", "accuracy.test"),
         "test_loss": ("train", "loss.test"),
         "mcc": ("evaluate", "mcc"),
-        "spam_caught": ("evaluate", "spam_caught"),
+        "recall": ("evaluate", "recall"),
         "majority_accuracy": ("evaluate", "majority_accuracy"),
         "vocabulary_size": ("vectorize", "vocabulary_size"),
         "train_rows": ("split", "train"),

@@ -2,7 +2,7 @@
 
 import sys
 
-from textrnn import interrupt
+from textrnn.core import interrupt
 
 if sys.argv[:1] == ["-m"]:  # what Python has there while it looks for the module to run as a script
     interrupt.ends_at_once()

@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from textrnn import params, paths
-from textrnn.corpus import Batch, batches, rows_of
-from textrnn.digests import Digests, digests, firsts
-from textrnn.errors import UserError, run
-from textrnn.files import replacing, write_metrics
-from textrnn.labels import Positive, class_names
-from textrnn.normalise import Normalisation, normalise
-from textrnn.numbering import numbers, places
-from textrnn.partitions import ordered
-from textrnn.progress import counter
-from textrnn.rows import Row
+from textrnn.artifacts.labels import Positive, class_names
+from textrnn.core import params, paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import replacing, write_metrics
+from textrnn.core.progress import counter
+from textrnn.corpus.batches import Batch, batches, rows_of
+from textrnn.corpus.rows import Row
+from textrnn.partitions.digests import Digests, digests, first_occurrence
+from textrnn.partitions.execute import ordered
+from textrnn.partitions.factorize import numbers, places
+from textrnn.text.normalise import Normalisation, normalise
 
 Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
 
@@ -99,7 +99,7 @@ def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejec
     label_ids = np.concatenate(label_of)
     kept = np.ones(len(label_ids), np.bool_)
     if settings.duplicates == "drop" and parts:
-        kept = firsts(np.concatenate([part.digests for part in parts])) == np.arange(len(kept))
+        kept = first_occurrence(np.concatenate([part.digests for part in parts])) == np.arange(len(kept))
     drop(messages, [part.lengths for part in parts], kept)
     counts = np.bincount(label_ids[kept], minlength=len(labels)).tolist()
     found = Counter({label: count for label, count in zip(labels, counts, strict=True) if count})
@@ -154,7 +154,7 @@ def main() -> None:
             "kept": kept,
             "duplicates": tally.duplicates,
             "rejected": tally.rejected,
-            "spam_share": tally.labels[positive.positive_label] / kept,
+            "positive_share": tally.labels[positive.positive_label] / kept,
         },
     )
 

@@ -16,10 +16,11 @@ from pathlib import Path
 import platformdirs
 from pydantic import Field
 
-from textrnn import own_files, params, paths, sms_spam
-from textrnn.errors import UserError, run
-from textrnn.files import replacing
-from textrnn.params import Section
+from textrnn.core import params, paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import replacing
+from textrnn.core.params import Section
+from textrnn.corpus import local_files, sms_spam
 
 MOST_BYTES = 1 << 30  # of a user's own corpus
 
@@ -59,7 +60,7 @@ class Columns(Section):
 def own_corpus(source: str, checksum: str | None, connect_timeout: float) -> bytes:
     """Return a user's own corpus, from a URL or from the files at a path relative to the repository."""
     if source.startswith(("http://", "https://")):
-        from textrnn.fetch import fetch  # noqa: PLC0415  # requests: not while the corpus is in the cache
+        from textrnn.corpus.http import fetch  # noqa: PLC0415  # requests: not while the corpus is in the cache
 
         content = fetch(source, MOST_BYTES, connect_timeout)
         if sms_spam.describe(content) == "an HTML page":
@@ -67,10 +68,10 @@ def own_corpus(source: str, checksum: str | None, connect_timeout: float) -> byt
     else:
         where = source if "://" in source else str(paths.ROOT / at_home(source))
         if Path(where).is_dir():
-            raise UserError(f"{own_files.missing(source)}, found a directory at {where}: {where}/* are its files")
+            raise UserError(f"{local_files.missing(source)}, found a directory at {where}: {where}/* are its files")
         columns = params.load("clean", Columns, part=True)
         header = isinstance(columns.label_column, str) or isinstance(columns.text_column, str)
-        content = own_files.read(where, MOST_BYTES, header)
+        content = local_files.read(where, MOST_BYTES, header)
     return verified(content, checksum, source) if checksum else content
 
 

@@ -6,8 +6,8 @@ once all is written, when a score is worse than evaluate.require has it.
 
 Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/messages.tsv,
         data/split/{train,validation,test}/, data/scored/held_out.tsv; section `evaluate` of params.yaml
-Writes  model/threshold.json, data/scored/{predictions,errors,suspects}.tsv,
-        data/scored/doubts.txt, metrics/evaluate.json
+Writes  model/threshold.json, data/scored/{predictions,errors,label_errors}.tsv,
+        data/scored/warnings.txt, metrics/evaluate.json
 Run     python -m stages.evaluate
 """
 
@@ -18,19 +18,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from textrnn import inference, params, paths, provenance, ragged, scored, scores
-from textrnn.doubts import doubts
-from textrnn.errors import UserError, printable, run
-from textrnn.files import read_table, write_json, write_metrics, write_text
-from textrnn.gate import unmet
-from textrnn.labels import Positive, class_names
-from textrnn.messages import read_messages
-from textrnn.progress import progress
-from textrnn.scored import Answers, Messages, some, together
-from textrnn.suspects import suspects
+from textrnn.artifacts import provenance, ragged
+from textrnn.artifacts.labels import Positive, class_names
+from textrnn.artifacts.messages import read_messages
+from textrnn.core import params, paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.escape import printable
+from textrnn.core.files import read_table, write_json, write_metrics, write_text
+from textrnn.core.progress import progress
+from textrnn.evaluation import tables
+from textrnn.evaluation.label_errors import suspects
+from textrnn.evaluation.requirements import unmet
+from textrnn.evaluation.tables import Answers, Messages, some, together
+from textrnn.evaluation.warnings import doubts
+from textrnn.inference import predictor
+from textrnn.metrics import scores
 
 SEED = 0  # of the bootstrap
-HEADLINE = ("accuracy", "average_precision", "blocked_ham", "mcc", "spam_caught")  # told once more without suspects
+HEADLINE = ("accuracy", "average_precision", "false_positive_rate", "mcc", "recall")  # told once more without suspects
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
@@ -79,14 +84,14 @@ def measured(tested: Answers, sure: NDArray[np.bool_], positive: int, samples: i
     return (
         scores.scores(tested.labels, tested.predicted, tested.probabilities, positive)
         | scores.intervals(tested.labels, tested.predicted, tested.probabilities, positive, samples, SEED)
-        | {"without_suspects": {name: without[name] for name in HEADLINE}}
+        | {"without_label_errors": {name: without[name] for name in HEADLINE}}
     )
 
 
 def main() -> None:
     """Run the stage."""
     settings = params.load("evaluate", Evaluate)
-    model = inference.load(paths.MODEL)
+    model = predictor.load(paths.MODEL)
     messages = read_messages(paths.MESSAGES)
     names = class_names((label for label, _ in messages), settings)
     positive = names.index(settings.positive_label)
@@ -101,8 +106,8 @@ def main() -> None:
     }
     write_json(paths.MODEL / "threshold.json", decision)
     texts = [messages[row][1] for row in test.rows]
-    probabilities = inference.probabilities(model, texts, lambda batches: progress(batches, "classify", "batch"))
-    predicted = inference.answers(probabilities, positive, cut)
+    probabilities = predictor.probabilities(model, texts, lambda batches: progress(batches, "classify", "batch"))
+    predicted = predictor.answers(probabilities, positive, cut)
     tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
 
     unseen = together(tested, held_out)
@@ -112,14 +117,14 @@ def main() -> None:
     found |= {"threshold": cut, "suspects": {"all": len(doubtful), "test": int((~sure).sum())}}
     write_metrics(paths.METRICS / "evaluate.json", found)
     known = np.concatenate([train.rows, validation.rows])
-    wrong = scored.mistakes(tested, messages, names, positive, cut, known, model)
-    write_text(paths.PREDICTIONS, scored.table(scored.predictions(tested, messages, names, positive)))
-    write_text(paths.MISTAKES, scored.table(wrong))
-    write_text(paths.SUSPECTS, scored.table(scored.suspicions(unseen, doubtful, len(predicted), messages, names)))
+    wrong = tables.mistakes(tested, messages, names, positive, cut, known, model)
+    write_text(paths.PREDICTIONS, tables.table(tables.predictions(tested, messages, names, positive)))
+    write_text(paths.ERRORS, tables.table(wrong))
+    write_text(paths.LABEL_ERRORS, tables.table(tables.suspicions(unseen, doubtful, len(predicted), messages, names)))
 
     learnt = counts(np.concatenate([train.labels, validation.labels]), names)
     notes = doubts(learnt, counts(tested.labels, names), found["ci_low"]["mcc"])
-    write_text(paths.DOUBTS, "".join(f"{printable(note)}\n" for note in notes))
+    write_text(paths.WARNINGS, "".join(f"{printable(note)}\n" for note in notes))
     for note in notes:
         print(f"note: {printable(note)}", file=sys.stderr, flush=True)
     if failed := unmet(found, settings.require):

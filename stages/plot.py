@@ -1,7 +1,7 @@
 """plot: the data that `dvc plots` draws, the same as PNGs fit for a README, and a page that tells of the whole run.
 
-Reads   model/{history.tsv,threshold.json,model.json}, data/scored/{predictions,errors,suspects}.tsv,
-        data/scored/doubts.txt, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and data/split/ (labels and
+Reads   model/{history.tsv,threshold.json,model.json}, data/scored/{predictions,errors,label_errors}.tsv,
+        data/scored/warnings.txt, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and data/split/ (labels and
         lengths); sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
 Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json}, plots/images/*.png, report/index.html
 Run     python -m stages.plot
@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
-from textrnn import charts, params, paths, report
-from textrnn.cells import cell
-from textrnn.errors import run
-from textrnn.files import read_array, read_json, read_table, read_text, write_text
-from textrnn.params import Section
-from textrnn.probabilities import falling
+from textrnn.core import params, paths
+from textrnn.core.errors import run
+from textrnn.core.escape import field
+from textrnn.core.files import read_array, read_json, read_table, read_text, write_text
+from textrnn.core.params import Section
+from textrnn.metrics.scores import falling
+from textrnn.report import charts, page
 
 BINS = 10  # of the calibration curve, each with as many messages
 MEASURED = ("clean", "vectorize", "split", "train", "evaluate")  # the stages whose metrics the page tells
@@ -132,9 +133,9 @@ def told(names: list[str], positive: str) -> dict[str, Any]:
         "counts": dict(zip(names, of_label, strict=True)),
         "lengths": np.diff(offsets),
         "positive": labels[0] == names.index(positive),
-        "mistakes": as_rows(read_table(paths.MISTAKES)),
-        "suspects": as_rows(read_table(paths.SUSPECTS)),
-        "doubts": read_text(paths.DOUBTS).splitlines(),
+        "mistakes": as_rows(read_table(paths.ERRORS)),
+        "suspects": as_rows(read_table(paths.LABEL_ERRORS)),
+        "doubts": read_text(paths.WARNINGS).splitlines(),
         "rejected": [(line, " ".join(reason)) for line, *reason in read_table(paths.REJECTED)[:REASONS]],
     }
 
@@ -152,7 +153,7 @@ def main() -> None:
     positive = decision["positive_label"]
     header, *scored = read_table(paths.PREDICTIONS)
     column = {name: [row[place] for row in scored] for place, name in enumerate(header)}
-    truth = np.array(column["label"]) == cell(positive)
+    truth = np.array(column["label"]) == field(positive)
     probability = np.array(column["probability"], float)
     history = read_text(paths.MODEL / "history.tsv")
     columns, *epochs = (line.split("\t") for line in history.splitlines())
@@ -170,7 +171,7 @@ def main() -> None:
         charts.save(paths.PLOTS / "images" / f"{name}.png", image)
 
     names = [name for name, _ in read_table(paths.VECTORS / "classes.tsv")]
-    facts = report.Facts(
+    facts = page.Facts(
         decision=decision,
         truth=truth,
         probability=probability,
@@ -179,7 +180,7 @@ def main() -> None:
         curves=lines,
         **told(names, positive),
     )
-    write_text(paths.REPORT, report.page(facts))
+    write_text(paths.REPORT, page.page(facts))
 
 
 if __name__ == "__main__":

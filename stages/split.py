@@ -19,14 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from textrnn import params, paths, ragged
-from textrnn.blocks import blocks
-from textrnn.errors import UserError, run
-from textrnn.files import opened, read_table, write_array, write_metrics
-from textrnn.folds import commonest_of
-from textrnn.grouping import Groups, groups
-from textrnn.labels import Positive
-from textrnn.params import Section
+from textrnn.artifacts import ragged
+from textrnn.artifacts.labels import Positive
+from textrnn.core import params, paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import blocks, opened, read_table, write_array, write_metrics
+from textrnn.core.params import Section
+from textrnn.dedup.groups import Groups, groups
 
 SIDES = ("test", "validation", "train")  # in the order in which they are filled
 
@@ -71,6 +70,16 @@ def assign(together: Groups, labels: NDArray[np.int8], settings: Split) -> NDArr
     for some, *room in zip(np.split(order, starts[1:]) if len(order) else [], *wanted, strict=True):
         sides[some] = filled(sizes[some], room)
     return sides[together.numbers]
+
+
+def commonest_of(groups: NDArray[np.integer], labels: NDArray[np.int8], count: int) -> NDArray[np.int64]:
+    """Return the commonest label of each group, 0 … count - 1, the smallest of those which tie."""
+    pairs, times = np.unique(groups.astype(np.int64) << 8 | labels, return_counts=True)
+    group, label = pairs >> 8, pairs & 255
+    order = np.lexsort((-label, times, group))  # the last of each group is the one
+    result = np.zeros(count, np.int64)
+    result[group[order]] = label[order]
+    return result
 
 
 def filled(sizes: NDArray[np.int64], room: list[int]) -> NDArray[np.int8]:
@@ -135,7 +144,7 @@ def main() -> None:
         paths.METRICS / "split.json",
         {side: len(found) for side, found in labels.items()}
         | {
-            "spam_share": spam,
+            "positive_share": spam,
             "groups": len(together.order),
             "test_twins": twins(together, sides),
         },

@@ -24,31 +24,34 @@ import zipfile
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn import checkpoint, params, paths, provenance, ragged, vocabulary
-from textrnn.cluster import named
-from textrnn.ensemble import CHECKPOINT, COLUMNS, Fitted, best_epoch
-from textrnn.errors import UserError, run
-from textrnn.files import read_array, replacing, write_array, write_json, write_metrics, write_text
-from textrnn.learning import Part, learn
-from textrnn.messages import read_messages
-from textrnn.normalise import Normalisation
-from textrnn.recipe import Recipe
-from textrnn.vocabulary import Vectorize
+from textrnn.artifacts import provenance, ragged
+from textrnn.artifacts.messages import read_messages
+from textrnn.core import params, paths
+from textrnn.core.errors import UserError, run
+from textrnn.core.files import read_array, replacing, write_array, write_json, write_metrics, write_text
+from textrnn.model.config import TrainConfig
+from textrnn.text import vocabulary
+from textrnn.text.normalise import Normalisation
+from textrnn.text.vocabulary import Vectorize
+from textrnn.training import checkpoint
+from textrnn.training.distributed.cluster import named
+from textrnn.training.learn import Part, learn
+from textrnn.training.loop import CHECKPOINT, COLUMNS, Fitted, best_epoch
 
 DIGITS = 6  # of the held-out probabilities
 PARTS = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv", "weights.npz")
 
 
-def parts(recipe: Recipe) -> tuple[Part, ragged.Rows, str]:
+def parts(config: TrainConfig) -> tuple[Part, ragged.Rows, str]:
     """Return the rows to learn from, those which are held out from a single network, and the name of their part."""
     train, held_out, side = ragged.load(paths.TRAIN), ragged.load(paths.VALIDATION), "validation"
     groups = read_array(paths.TRAIN / "groups.npy")
-    if recipe.ensemble > 1:
+    if config.ensemble > 1:
         groups = np.concatenate([groups, read_array(paths.VALIDATION / "groups.npy")])
         train = held_out = ragged.joined(train, held_out)
     elif not len(held_out.rows):
         held_out, side = ragged.load(paths.TEST), "test"
-        if recipe.patience:
+        if config.patience:
             raise UserError(
                 "params.yaml: expected train.patience 0, as split.validation_share 0 leaves no rows to wait on"
             )
@@ -66,7 +69,7 @@ def summary(fitted: Fitted, chosen: int, side: str) -> dict[str, object]:
     row = dict(zip(COLUMNS, fitted.history[chosen - 1].tolist(), strict=True))
     return {
         "epochs": len(fitted.history),
-        "best_epoch": chosen,
+        "kept_epoch": chosen,
         "parameters": sum(array.size for arrays in fitted.weights for array in arrays.values()),
         "loss": {"train": row["train_loss"], side: row["held_out_loss"]},
         "accuracy": {"train": row["train_accuracy"], side: row["held_out_accuracy"]},
@@ -99,17 +102,17 @@ def held_out_table(rows: NDArray[np.int64], probabilities: NDArray[np.float64], 
 def main() -> None:
     """Run the stage."""
     cluster = named(os.environ)
-    recipe, vectorize = params.load("train", Recipe), params.load("vectorize", Vectorize)
+    config, vectorize = params.load("train", TrainConfig), params.load("vectorize", Vectorize)
     normalisation = params.load("clean", Normalisation, part=True)
-    part, held_out, side = parts(recipe)
+    part, held_out, side = parts(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     labels = vocabulary.read_tokens(paths.VECTORS / "classes.tsv")
     inputs = [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv", paths.MESSAGES]
     parts_of_split = (paths.TRAIN, paths.VALIDATION, paths.TEST)
     inputs += [path for directory in parts_of_split for path in sorted(directory.glob("*.npy"))]
-    mark = checkpoint.fingerprint(f"{recipe!r} {vectorize!r} {normalisation!r}", inputs)
+    mark = checkpoint.fingerprint(f"{config!r} {vectorize!r} {normalisation!r}", inputs)
 
-    learnt = learn(recipe, vectorize, tokens, len(labels), part, held_out, mark, cluster)
+    learnt = learn(config, vectorize, tokens, len(labels), part, held_out, mark, cluster)
     if not cluster.chief:
         return
 
@@ -123,11 +126,11 @@ def main() -> None:
         paths.MODEL / "settings.json",
         {
             "labels": labels,
-            "linear": recipe.linear,
-            "masking": recipe.masking,
+            "linear": config.linear,
+            "masking": config.masking,
             "max_sequence_length": vectorize.max_sequence_length,
             "normalisation": normalisation.model_dump(),
-            "subword_buckets": recipe.subword_buckets,
+            "subword_buckets": config.subword_buckets,
             "tokenizer": vectorize.tokenizer,
         },
     )
@@ -136,9 +139,9 @@ def main() -> None:
     write_text(paths.HELD_OUT, held_out_table(held_out.rows[told], learnt.held_out[told], labels))
     lines = ["\t".join(COLUMNS), *("\t".join(f"{value:.10g}" for value in row) for row in history)]
     write_text(paths.MODEL / "history.tsv", "".join(f"{line}\n" for line in lines))
-    parameters = {"clean": normalisation, "train": recipe, "vectorize": vectorize}
+    parameters = {"clean": normalisation, "train": config, "vectorize": vectorize}
     provenance.write(paths.MODEL, paths.CORPUS, parameters, inputs, PARTS)
-    chosen = best_epoch(history) if recipe.patience else len(history)
+    chosen = best_epoch(history) if config.patience else len(history)
     write_metrics(paths.METRICS / "train.json", summary(learnt.fitted, chosen, side))
     CHECKPOINT.unlink(missing_ok=True)
 

@@ -17,17 +17,17 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn import params, paths, ragged
-from textrnn.blocks import BLOCK, blocks
-from textrnn.errors import run
-from textrnn.files import HEADER, opened, replacing, write_array, write_header, write_metrics
-from textrnn.labels import Positive, class_names
-from textrnn.messages import columns
-from textrnn.numbering import Numbered, numbered, numbers, places
-from textrnn.partitions import ordered
-from textrnn.progress import counter
-from textrnn.tokenizers import Tokenizer, tokenize
-from textrnn.vocabulary import Vectorize, write_counts
+from textrnn.artifacts import ragged
+from textrnn.artifacts.labels import Positive, class_names
+from textrnn.artifacts.messages import columns
+from textrnn.core import params, paths
+from textrnn.core.errors import run
+from textrnn.core.files import BLOCK, HEADER, blocks, opened, replacing, write_array, write_header, write_metrics
+from textrnn.core.progress import counter
+from textrnn.partitions.execute import ordered
+from textrnn.partitions.factorize import Numbered, numbered, numbers, places
+from textrnn.text.tokenizers import Tokenizer, tokenize
+from textrnn.text.vocabulary import Vectorize, write_counts
 
 
 class Vectors(NamedTuple):

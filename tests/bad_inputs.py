@@ -25,10 +25,12 @@ from stages import clean, download, evaluate, plot, split, train, vectorize
 from tests.models import RECIPE, TWO, copied, place, trained
 from tests.server import Server, body, closed_port, direct, page, running, status
 from tests.workspace import Workspace
-from textrnn import fetch, paths, sms_spam
-from textrnn.errors import printable, run
-from textrnn.files import read_json, write_json
-from textrnn.messages import read_messages
+from textrnn.artifacts.messages import read_messages
+from textrnn.core import paths
+from textrnn.core.errors import run
+from textrnn.core.escape import printable
+from textrnn.core.files import read_json, write_json
+from textrnn.corpus import http, sms_spam
 
 DOCUMENT = Workspace.ORIGINAL / "docs/errors.md"
 
@@ -74,8 +76,8 @@ def prepared(bench: Bench) -> None:
     for name, value in direct().items():
         bench.patch.setenv(name, value)
     bench.patch.setenv("TEXTRNN_CACHE", str(bench.workspace.root / "cache"))
-    bench.patch.setattr(fetch, "PAUSES", (0.01,))
-    bench.patch.setattr(fetch, "READ_TIMEOUT", 0.2)
+    bench.patch.setattr(http, "PAUSES", (0.01,))
+    bench.patch.setattr(http, "READ_TIMEOUT", 0.2)
     bench.patch.setattr(sms_spam, "SHA256", sha256(OWN).hexdigest())
     bench.patch.setattr(sms_spam, "ARCHIVE_URL", bench.server.address + "/archive.zip")
     bench.patch.setattr(sms_spam, "MIRROR_URL", bench.server.address + "/mirror")
@@ -316,8 +318,8 @@ def emoji_only(tokenizer: str) -> Callable[[Bench], Outcome]:
     """Return a case in which the whole corpus is emoji, through all stages to train."""
 
     def case(bench: Bench) -> Outcome:
-        recipe = prefixed("train", RECIPE | {"ensemble": 1, "linear": False, "epochs": 1})
-        bench.workspace.settings(vectorize__tokenizer=tokenizer, split__keep_together="none", **recipe)
+        config = prefixed("train", RECIPE | {"ensemble": 1, "linear": False, "epochs": 1})
+        bench.workspace.settings(vectorize__tokenizer=tokenizer, split__keep_together="none", **config)
         faces = [f"\U0001f600{chr(0x1F601 + number)}" for number in range(20)]
         bench.workspace.corpus("".join(f"{TWO[number % 2]}\t{face}\n" for number, face in enumerate(faces)))
         for main in (clean.main, vectorize.main, split.main):

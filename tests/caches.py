@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.recipes import rows_of, small
-from textrnn.batches import Encoder
-from textrnn.tensorflow import deterministic, one_thread, tf
-from textrnn.training import Trainer
+from tests.configs import rows_of, small
+from textrnn.model.runtime import deterministic, one_thread, tf
+from textrnn.training.batches import Collator
+from textrnn.training.trainer import Trainer
 
 SIZES = struct.Struct("<3q")  # of the first, second and third cache, in bytes: Eigen's CacheSizes
 KILO = 1024
@@ -70,16 +70,16 @@ def main() -> None:
     if sys.argv[1] == "1":
         one_thread()
     deterministic(0)
-    recipe = small(cell=sys.argv[2], units=64, embedding_size=64, bidirectional=True, pooling="mean_max", batch_size=64)
+    config = small(cell=sys.argv[2], units=64, embedding_size=64, bidirectional=True, pooling="mean_max", batch_size=64)
     random = np.random.default_rng(0)
     rows = rows_of([random.integers(1, 50, 30).tolist() for _ in range(128)], [0, 1] * 64)
-    encoder = Encoder(np.arange(50, dtype=np.int32), None, 30, masking=True)
-    trainer = Trainer(recipe, 50, 2)
+    collator = Collator(np.arange(50, dtype=np.int32), None, 30, masking=True)
+    trainer = Trainer(config, 50, 2)
     first, products, networks = trainer.state(), [product()], []
     for sizes in PROCESSORS:
         with caches(*sizes):
             trainer.restore(first)
-            trainer.epoch(rows, encoder, 1, (0,), lambda: None)
+            trainer.epoch(rows, collator, 1, (0,), lambda: None)
             products.append(product())
         state = b"".join(values.tobytes() for values in trainer.state().values())
         networks.append(hashlib.sha256(state).hexdigest())

@@ -12,7 +12,7 @@ from tests.first_run import first_run
 from tests.models import TWO, trained
 from tests.repository import Repository
 from tests.workspace import Workspace
-from textrnn import paths
+from textrnn.core import paths
 
 # The same examples on every machine; a workspace may be used for many of them, since each writes its files anew.
 settings.register_profile(

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.recipes import SMALL
+from tests.configs import SMALL
 from tests.workspace import Workspace
-from textrnn import paths, provenance
-from textrnn.files import read_json, write_json
-from textrnn.turns import one_by_one
+from textrnn.artifacts import provenance
+from textrnn.core import paths
+from textrnn.core.files import read_json, write_json
+from textrnn.training.members import one_by_one
 
 BEGINNINGS = [
     ["see you at", "can you bring", "I left", "mum says", "are we late for", "thanks for"],
@@ -74,8 +75,8 @@ def place(patch: pytest.MonkeyPatch, root: Path) -> None:
     for name, path in list(vars(paths).items()):
         if isinstance(path, Path):
             patch.setattr(paths, name, root / path.relative_to(Workspace.ORIGINAL))
-    patch.setattr("textrnn.ensemble.CHECKPOINT", root / "checkpoint.npz")
-    patch.setattr("textrnn.learning.side_by_side", one_by_one)
+    patch.setattr("textrnn.training.loop.CHECKPOINT", root / "checkpoint.npz")
+    patch.setattr("textrnn.training.learn.side_by_side", one_by_one)
 
 
 def copied(workspace: Workspace, root: Path) -> None:

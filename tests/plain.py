@@ -11,12 +11,12 @@ import numpy as np
 
 from stages.clean import Clean
 from stages.split import SIDES, Split, quotas
-from textrnn.folds import commonest
-from textrnn.normalise import normalise
-from textrnn.rows import Row
-from textrnn.templates import template
-from textrnn.tokenizers import Tokenizer, tokenize
-from textrnn.vocabulary import ranked
+from textrnn.corpus.rows import Row
+from textrnn.dedup.templates import template
+from textrnn.text.normalise import normalise
+from textrnn.text.tokenizers import Tokenizer, tokenize
+from textrnn.text.vocabulary import ranked
+from textrnn.training.folds import commonest
 
 Messages = list[tuple[str, str]]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tests.recipes import rows_of, small
-from textrnn.batches import Encoder
-from textrnn.recipe import Recipe
-from textrnn.tensorflow import deterministic, tf
-from textrnn.training import Trainer
+from tests.configs import rows_of, small
+from textrnn.model.config import TrainConfig
+from textrnn.model.runtime import deterministic, tf
+from textrnn.training.batches import Collator
+from textrnn.training.trainer import Trainer
 
 WORDS = np.arange(12, dtype=np.int32)
 EVERYTHING: dict[str, Any] = {
@@ -26,17 +26,17 @@ EVERYTHING: dict[str, Any] = {
 CLIPPED = small(**EVERYTHING, optimizer="rmsprop", clip_norm=0.01, learning_rate=0.1)
 
 
-def learnt(recipe: Recipe, strategy: Any = None) -> dict[str, Any]:
+def learnt(config: TrainConfig, strategy: Any = None) -> dict[str, Any]:
     """Return a network's variables and predictions after an epoch."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 13).tolist()  # the last batch has one row
     rows = rows_of([[1 + label, *random.integers(3, 12, random.integers(1, 8))] for label in labels], labels)
-    encoder = Encoder(WORDS, np.stack([WORDS % 9 + 1, WORDS % 4], axis=1).astype(np.int32), 8, True)
+    collator = Collator(WORDS, np.stack([WORDS % 9 + 1, WORDS % 4], axis=1).astype(np.int32), 8, True)
     deterministic(0)
     with strategy.scope() if strategy else nullcontext():
-        trainer = Trainer(recipe, len(WORDS), 2)
-        told = trainer.epoch(rows, encoder, 1, (0, 1, 0), lambda: None)
-        return trainer.state() | {"told": np.array(told), "logits": trainer.predict(rows, encoder)}
+        trainer = Trainer(config, len(WORDS), 2)
+        told = trainer.epoch(rows, collator, 1, (0, 1, 0), lambda: None)
+        return trainer.state() | {"told": np.array(told), "logits": trainer.predict(rows, collator)}
 
 
 def apart(one: dict[str, Any], other: dict[str, Any]) -> float:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from textrnn import alphabet
-from textrnn.digests import digests, firsts
-from textrnn.numbering import numbered, numbers, places
-from textrnn.ragged import offsets_of
-from textrnn.tokenizers import Tokenizer, tokenize
+from textrnn.artifacts.ragged import offsets_of
+from textrnn.dedup import sort_strings
+from textrnn.partitions.digests import digests, first_occurrence
+from textrnn.partitions.factorize import numbered, numbers, places
+from textrnn.text.tokenizers import Tokenizer, tokenize
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text("ab\x00\xff", max_size=30)
 
@@ -26,15 +26,15 @@ def test_bytes_are_put_in_the_order_of_their_texts(at_a_time: int, strings: set[
     encoded = [text.encode("utf-8") for text in texts]
     lengths = np.array([len(text) for text in encoded], np.int64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(alphabet, "ROUND", at_a_time)
+        patch.setattr(sort_strings, "ROUND", at_a_time)
         letters = np.frombuffer(b"".join(encoded), np.uint8)
-        order = alphabet.alphabetical(letters, offsets_of(lengths)[:-1], lengths)
+        order = sort_strings.alphabetical(letters, offsets_of(lengths)[:-1], lengths)
     assert [texts[place] for place in order] == sorted(texts)
 
 
 @given(st.lists(st.binary(max_size=2)))
 def test_the_first_of_equal_texts_is_found_by_their_digests(texts: list[bytes]) -> None:
-    assert firsts(digests(texts)).tolist() == [texts.index(text) for text in texts]
+    assert first_occurrence(digests(texts)).tolist() == [texts.index(text) for text in texts]
 
 
 @given(st.lists(st.text() | st.text("aB1'. -:)\t\x1c\u2028"), max_size=12))

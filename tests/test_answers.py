@@ -5,29 +5,29 @@ from itertools import product
 
 import pytest
 
-from textrnn import answers
-from textrnn.answers import Answer, Look, Piece
-from textrnn.occlusion import Part
-from textrnn.terminal import cells
+from textrnn.cli import writer
+from textrnn.cli.terminal import cells
+from textrnn.cli.writer import Answer, Look, Piece
+from textrnn.inference.explain import Part
 
 PIECES: tuple[Piece, ...] = (("=WIN", 2.51), (" ", None), ("a", -0.004), (" ", None), ("\x1b", -1.2), ("!", 0.26))
 ANSWER = Answer("spam", 0.87654321, "=WIN\na \x1b!", PIECES)
 LABELS = ("ham", "spam")
 
 
-def look(style: answers.Format, **changes: object) -> Look:
+def look(style: writer.Format, **changes: object) -> Look:
     return Look(style, labels=LABELS, positive="spam")._replace(**changes)  # type: ignore[arg-type]
 
 
 def written(answer: Answer, how: Look) -> str:
-    (text,) = answers.written([answer], how)
+    (text,) = writer.written([answer], how)
     assert text.endswith("\n")
     return text.removesuffix("\n")
 
 
 def test_tsv_is_label_probability_and_text() -> None:
     assert written(ANSWER, look("tsv")) == "spam\t0.876543\t'=WIN\\na \\x1b!"
-    assert answers.header(look("tsv")) == ""
+    assert writer.header(look("tsv")) == ""
 
 
 def test_explained_it_has_the_strongest_tokens_before_the_text() -> None:
@@ -38,7 +38,7 @@ def test_jsonl_holds_everything_as_it_is() -> None:
     line = written(ANSWER, look("jsonl"))
     assert line.isascii()
     assert json.loads(line) == {"label": "spam", "probability": 0.87654321, "text": ANSWER.text}
-    assert answers.header(look("jsonl")) == ""
+    assert writer.header(look("jsonl")) == ""
 
 
 def test_explained_it_lists_all_tokens_in_the_order_of_the_text() -> None:
@@ -48,7 +48,7 @@ def test_explained_it_lists_all_tokens_in_the_order_of_the_text() -> None:
 
 
 def test_a_table_has_a_header_and_a_line_for_each_answer() -> None:
-    assert answers.header(look("table")) == "label  P(spam)  text\n"
+    assert writer.header(look("table")) == "label  P(spam)  text\n"
     assert written(ANSWER, look("table")) == r"spam    0.8765  =WIN\na \x1b!"
     assert (
         written(ANSWER._replace(text="see " * 40), look("table", width=40))
@@ -63,7 +63,7 @@ def test_the_columns_of_a_table_are_aligned(labels: tuple[str, ...], width: int)
         how = Look("table", explained, False, width, labels, positive)
         text = "\N{PILE OF POO} 垃圾 é see " * 20
         found = written(Answer(label, 0.5, text, ((text, 0.7),)), how).split("\n")[0]
-        header = answers.header(how).removesuffix("\n")
+        header = writer.header(how).removesuffix("\n")
         start = header.index("for " if explained else "text")
         assert cells(header[:start]) == cells(found[: found.index("\N{PILE OF POO}")])
         assert header[:start].rstrip().endswith(")")
@@ -73,7 +73,7 @@ def test_the_columns_of_a_table_are_aligned(labels: tuple[str, ...], width: int)
 
 def test_an_explained_table_has_the_strongest_tokens_and_then_the_whole_text() -> None:
     how = look("table", explained=True)
-    assert answers.header(how) == "label  P(spam)  for spam +, against it -, in log-odds\n"
+    assert writer.header(how) == "label  P(spam)  for spam +, against it -, in log-odds\n"
     assert written(ANSWER, how).split("\n") == [r"spam    0.8765  =WIN +2.51  \x1b -1.20  ! +0.26", r"  =WIN a \x1b!"]
     assert written(ANSWER, how._replace(width=40)).startswith("spam    0.8765  =WIN +2.51  \\x1b -1.20\n")
     assert written(ANSWER._replace(pieces=()), how) == "spam    0.8765\n  "
@@ -81,7 +81,7 @@ def test_an_explained_table_has_the_strongest_tokens_and_then_the_whole_text() -
 
 def test_of_more_than_two_labels_the_answer_is_explained() -> None:
     how = look("table", explained=True, labels=("ham", "spam", "news"))
-    assert answers.header(how).endswith("  for the answer +, against it -, in log-odds\n")
+    assert writer.header(how).endswith("  for the answer +, against it -, in log-odds\n")
 
 
 def test_the_stronger_a_token_the_stronger_its_colour() -> None:
@@ -94,17 +94,17 @@ def test_the_stronger_a_token_the_stronger_its_colour() -> None:
 
 @pytest.mark.parametrize("style", ["table", "tsv", "jsonl"])
 @pytest.mark.parametrize("explained", [False, True])
-def test_nothing_can_steer_a_terminal(style: answers.Format, explained: bool) -> None:
+def test_nothing_can_steer_a_terminal(style: writer.Format, explained: bool) -> None:
     evil = "\x1b[31m\x07\u202e\r\n"
     how = look(style, explained=explained, labels=("ham", evil), positive=evil)
-    shown = answers.header(how) + written(Answer(evil, 0.5, evil, ((evil, 3.0), (evil, None))), how)
+    shown = writer.header(how) + written(Answer(evil, 0.5, evil, ((evil, 3.0), (evil, None))), how)
     assert shown.translate({9: " ", 10: " "}).isprintable()
 
 
 def test_a_text_is_in_pieces_what_it_was() -> None:
     text = "see you, Anna"
     parts = [Part(0, 3, 0.5), Part(4, 7, -0.5), Part(7, 8, 0.0), Part(9, 13, 1.0)]
-    found = answers.in_pieces(text, parts)
+    found = writer.in_pieces(text, parts)
     assert found == (("see", 0.5), (" ", None), ("you", -0.5), (",", 0.0), (" ", None), ("Anna", 1.0))
-    assert answers.in_pieces("", []) == ()
-    assert answers.in_pieces(" ", []) == ((" ", None),)
+    assert writer.in_pieces("", []) == ()
+    assert writer.in_pieces(" ", []) == ((" ", None),)

@@ -24,7 +24,7 @@ from tests.bad_inputs import (
 from tests.server import Server, running
 from tests.test_params import DEFAULTS, KEYS, SECTIONS
 from tests.workspace import Workspace
-from textrnn import params, paths
+from textrnn.core import params, paths
 
 TABLE = rows(DOCUMENT.read_text("utf-8")) if DOCUMENT.exists() else {}
 STARTS = {ERROR: "error: ", USAGE: "predict.py: error: "}

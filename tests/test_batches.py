@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.recipes import rows_of
-from textrnn import ragged
-from textrnn.batches import PADDING, POOL, Batch, Encoder, Noise, by_length, shuffled, without_some
-from textrnn.ragged import Rows
+from tests.configs import rows_of
+from textrnn.artifacts import ragged
+from textrnn.artifacts.ragged import Rows, by_length
+from textrnn.training.batches import PADDING, POOL, Batch, Collator, InputDropout, shuffled, without_some
 
 SIZE = 4
 WORDS = np.array([0, 3, 1, 2, 0, 4], np.int32)  # the word id of each corpus id: 0 and 4 are unknown
@@ -98,9 +98,9 @@ def test_prediction_reads_every_row_once_and_the_shortest_first(rows: int) -> No
 
 def test_rows_become_word_ids_padded_with_0_and_their_lengths_and_labels() -> None:
     rows = rows_of([[1, 2, 3], [5], [3, 1]], [1, 0, 2])
-    encoder = Encoder(WORDS, None, longest=10, masking=True)
-    lengths = encoder.lengths(rows)
-    batch = encoder.batch(rows, np.array([2, 0, 1]), lengths)
+    collator = Collator(WORDS, None, longest=10, masking=True)
+    lengths = collator.lengths(rows)
+    batch = collator.batch(rows, np.array([2, 0, 1]), lengths)
     assert lengths.tolist() == [3, 1, 2]
     assert {name: array.tolist() for name, array in batch.items()} == {
         "words": [[2, 3, 0], [3, 1, 2], [4, 0, 0]],
@@ -111,15 +111,15 @@ def test_rows_become_word_ids_padded_with_0_and_their_lengths_and_labels() -> No
 
 def test_a_batch_is_as_long_as_its_own_longest_row() -> None:
     rows = rows_of([[1], [1, 2], [1, 2, 3, 5, 5, 5]])
-    encoder = Encoder(WORDS, None, longest=10, masking=True)
-    assert encoder.batch(rows, np.array([0, 1]), encoder.lengths(rows))["words"].shape == (2, 2)
+    collator = Collator(WORDS, None, longest=10, masking=True)
+    assert collator.batch(rows, np.array([0, 1]), collator.lengths(rows))["words"].shape == (2, 2)
 
 
 @pytest.mark.parametrize("masking", [True, False])
 def test_the_network_is_given_32_bit_integers(masking: bool) -> None:
     rows = rows_of([[1, 2], []], [1, 0])
-    encoder = Encoder(WORDS, PARTS, longest=3, masking=masking)
-    batch = encoder.batch(rows, np.array([0, 1]), encoder.lengths(rows))
+    collator = Collator(WORDS, PARTS, longest=3, masking=masking)
+    batch = collator.batch(rows, np.array([0, 1]), collator.lengths(rows))
     assert {name: array.dtype for name, array in batch.items()} == dict.fromkeys(
         ("words", "lengths", "labels", "subwords", "places"), np.dtype(np.int32)
     )
@@ -127,16 +127,16 @@ def test_the_network_is_given_32_bit_integers(masking: bool) -> None:
 
 def test_an_unknown_word_keeps_its_subwords_and_padding_has_none() -> None:
     rows = rows_of([[4, 1], [2]])
-    encoder = Encoder(WORDS, PARTS, longest=10, masking=True)
-    batch = encoder.batch(rows, np.array([0, 1]), encoder.lengths(rows))
+    collator = Collator(WORDS, PARTS, longest=10, masking=True)
+    batch = collator.batch(rows, np.array([0, 1]), collator.lengths(rows))
     assert batch["words"].tolist() == [[0, 3], [1, 0]]
     assert placed(batch) == [[[9, 10], [3, 4]], [[5, 6], []]]
 
 
 def test_the_subwords_of_a_token_stand_in_a_batch_once_however_often_it_occurs() -> None:
     rows = rows_of([[4, 1, 4], [1], [5, 5]])
-    encoder = Encoder(WORDS, PARTS, longest=10, masking=True)
-    batch = encoder.batch(rows, np.array([0, 1]), encoder.lengths(rows))
+    collator = Collator(WORDS, PARTS, longest=10, masking=True)
+    batch = collator.batch(rows, np.array([0, 1]), collator.lengths(rows))
     assert sorted(batch["subwords"].tolist()) == [[0, 0], [3, 4], [9, 10]]
     assert placed(batch) == [[[9, 10], [3, 4], [9, 10]], [[3, 4], [], []]]
 
@@ -144,9 +144,9 @@ def test_the_subwords_of_a_token_stand_in_a_batch_once_however_often_it_occurs()
 @pytest.mark.parametrize("masking", [True, False])
 def test_an_encoder_which_knows_other_words_reads_all_else_alike_and_leaves_the_first_as_it_was(masking: bool) -> None:
     rows = rows_of([[1, 2, 3, 5], [2]], [1, 0])
-    encoder = Encoder(WORDS, PARTS, longest=3, masking=masking)
-    other = encoder.knowing(np.array([0, 0, 9, 0, 0, 0], np.int32))
-    first, second = (one.batch(rows, np.array([0, 1]), one.lengths(rows)) for one in (encoder, other))
+    collator = Collator(WORDS, PARTS, longest=3, masking=masking)
+    other = collator.knowing(np.array([0, 0, 9, 0, 0, 0], np.int32))
+    first, second = (one.batch(rows, np.array([0, 1]), one.lengths(rows)) for one in (collator, other))
     assert first["words"].tolist() == [[3, 1, 2], [1, 0, 0]]
     assert second["words"].tolist() == [[0, 9, 0], [9, 0, 0]]
     for name in ("lengths", "labels", "subwords", "places"):
@@ -156,8 +156,8 @@ def test_an_encoder_which_knows_other_words_reads_all_else_alike_and_leaves_the_
 @pytest.mark.parametrize("masking", [True, False])
 def test_a_row_is_cut_after_the_longest_length(masking: bool) -> None:
     rows = rows_of([[1, 2, 3, 5, 5], [2]])
-    encoder = Encoder(WORDS, PARTS, longest=3, masking=masking)
-    batch = encoder.batch(rows, np.array([0, 1]), encoder.lengths(rows))
+    collator = Collator(WORDS, PARTS, longest=3, masking=masking)
+    batch = collator.batch(rows, np.array([0, 1]), collator.lengths(rows))
     assert batch["words"].tolist() == [[3, 1, 2], [1, 0, 0]]
     assert batch["lengths"].tolist() == [3, 1 if masking else 3]
     assert placed(batch) == [[[3, 4], [5, 6], [7, 8]], [[5, 6], [], []]]
@@ -166,42 +166,46 @@ def test_a_row_is_cut_after_the_longest_length(masking: bool) -> None:
 
 def test_an_empty_row_is_read_as_one_step_of_padding() -> None:
     rows = rows_of([[], [], [1, 2]])
-    encoder = Encoder(WORDS, PARTS, longest=5, masking=True)
-    lengths = encoder.lengths(rows)
+    collator = Collator(WORDS, PARTS, longest=5, masking=True)
+    lengths = collator.lengths(rows)
     assert lengths.tolist() == [1, 1, 2]
-    batch = encoder.batch(rows, np.array([0, 1]), lengths)
+    batch = collator.batch(rows, np.array([0, 1]), lengths)
     assert batch["words"].tolist() == [[0], [0]]
     assert placed(batch) == [[[]], [[]]]
 
 
 def test_without_masking_every_row_is_padded_to_the_longest_length_and_read_to_its_end() -> None:
     rows = rows_of([[1], [], [1, 2]])
-    encoder = Encoder(WORDS, None, longest=4, masking=False)
-    lengths = encoder.lengths(rows)
+    collator = Collator(WORDS, None, longest=4, masking=False)
+    lengths = collator.lengths(rows)
     assert lengths.tolist() == [4, 4, 4]
-    assert encoder.batch(rows, np.array([0]), lengths)["words"].tolist() == [[3, 0, 0, 0]]
+    assert collator.batch(rows, np.array([0]), lengths)["words"].tolist() == [[3, 0, 0, 0]]
 
 
 def test_rows_mapped_from_files_give_the_same_batches(tmp_path: Path) -> None:
     rows = rows_of([[1, 2, 3], [], [5, 5]], [1, 0, 1])
     ragged.save(tmp_path, rows)
-    encoder = Encoder(WORDS, PARTS, longest=2, masking=True)
-    here, mapped = (encoder.batch(one, np.arange(3), encoder.lengths(one)) for one in (rows, ragged.load(tmp_path)))
+    collator = Collator(WORDS, PARTS, longest=2, masking=True)
+    here, mapped = (collator.batch(one, np.arange(3), collator.lengths(one)) for one in (rows, ragged.load(tmp_path)))
     assert {name: array.tolist() for name, array in mapped.items()} == {
         name: array.tolist() for name, array in here.items()
     }
 
 
 def noisy(
-    encoder: Encoder, rows: Rows, noise: Noise | None, seed: int | None = 0, chosen: NDArray[np.int64] | None = None
+    collator: Collator,
+    rows: Rows,
+    noise: InputDropout | None,
+    seed: int | None = 0,
+    chosen: NDArray[np.int64] | None = None,
 ) -> Batch:
     random = None if seed is None else np.random.default_rng(seed)
-    return encoder.batch(
-        rows, np.arange(len(rows.rows)) if chosen is None else chosen, encoder.lengths(rows), noise, random
+    return collator.batch(
+        rows, np.arange(len(rows.rows)) if chosen is None else chosen, collator.lengths(rows), noise, random
     )
 
 
-ALL = Noise(token=0.3, word=0.3, subword=0.3)
+ALL = InputDropout(token=0.3, word=0.3, subword=0.3)
 KNOWN = np.arange(1, 41, dtype=np.int32)  # of 40 corpus ids, each a word, so that a word tells which token it was
 FEATURES = np.arange(1, 201, dtype=np.int32).reshape(40, 5)
 ids = st.lists(st.lists(st.integers(0, 39), max_size=40), min_size=1, max_size=6)
@@ -232,34 +236,34 @@ def test_a_row_of_which_no_token_was_left_stays_whole() -> None:
 
 
 def test_the_share_of_tokens_is_left_out_and_the_rows_are_shorter_by_so_many() -> None:
-    encoder, rows = Encoder(KNOWN, None, 12, masking=True), many()
-    batch = noisy(encoder, rows, Noise(token=0.3))
+    collator, rows = Collator(KNOWN, None, 12, masking=True), many()
+    batch = noisy(collator, rows, InputDropout(token=0.3))
     assert 0.25 < 1 - batch["lengths"].sum() / len(rows.tokens) < 0.32
     assert batch["lengths"].tolist() == np.count_nonzero(batch["words"], axis=1).tolist()
     assert batch["labels"].tolist() == rows.labels.tolist()
 
 
 def test_an_empty_row_of_which_nothing_can_be_left_out_is_read_as_one_step() -> None:
-    batch = noisy(Encoder(KNOWN, FEATURES, 12, masking=True), rows_of([[], [5, 6]]), Noise(token=0.5))
+    batch = noisy(Collator(KNOWN, FEATURES, 12, masking=True), rows_of([[], [5, 6]]), InputDropout(token=0.5))
     assert batch["lengths"][0] == 1
     assert not batch["words"][0].any()
 
 
 def test_without_masking_a_row_is_read_to_its_end_though_tokens_are_left_out() -> None:
-    batch = noisy(Encoder(KNOWN, None, 12, masking=False), many(), Noise(token=0.5))
+    batch = noisy(Collator(KNOWN, None, 12, masking=False), many(), InputDropout(token=0.5))
     assert batch["words"].shape == (200, 12)
     assert set(batch["lengths"].tolist()) == {12}
 
 
 def test_a_left_out_token_takes_its_subwords_with_it() -> None:
-    batch = noisy(Encoder(KNOWN, FEATURES, 12, masking=True), many(), Noise(token=0.5))
+    batch = noisy(Collator(KNOWN, FEATURES, 12, masking=True), many(), InputDropout(token=0.5))
     for word, parts in zip(batch["words"].ravel().tolist(), batch["subwords"][batch["places"].ravel()], strict=True):
         assert parts.tolist() == (FEATURES[word - 1].tolist() if word else [0] * 5)
 
 
 def test_the_share_of_words_is_made_unknown_and_their_subwords_stay() -> None:
-    encoder, rows = Encoder(KNOWN, FEATURES, 12, masking=True), many()
-    plain, batch = noisy(encoder, rows, None), noisy(encoder, rows, Noise(word=0.3))
+    collator, rows = Collator(KNOWN, FEATURES, 12, masking=True), many()
+    plain, batch = noisy(collator, rows, None), noisy(collator, rows, InputDropout(word=0.3))
     lost = batch["words"] != plain["words"]
     assert not batch["words"][lost].any()
     assert 0.26 < lost.sum() / len(rows.tokens) < 0.34
@@ -270,11 +274,11 @@ def test_the_share_of_words_is_made_unknown_and_their_subwords_stay() -> None:
 
 
 def test_the_share_of_subwords_is_left_out_and_their_words_stay() -> None:
-    encoder, rows = Encoder(KNOWN, FEATURES, 12, masking=True), many()
-    plain = noisy(encoder, rows, None)
+    collator, rows = Collator(KNOWN, FEATURES, 12, masking=True), many()
+    plain = noisy(collator, rows, None)
     lost = []
     for seed in range(20):
-        batch = noisy(encoder, rows, Noise(subword=0.3), seed)
+        batch = noisy(collator, rows, InputDropout(subword=0.3), seed)
         assert batch["words"].tolist() == plain["words"].tolist()
         left_out = batch["subwords"] != plain["subwords"]
         assert not batch["subwords"][left_out].any()
@@ -284,41 +288,41 @@ def test_the_share_of_subwords_is_left_out_and_their_words_stay() -> None:
 
 
 def test_noise_touches_neither_the_rows_nor_the_tables() -> None:
-    encoder, rows = Encoder(KNOWN.copy(), FEATURES.copy(), 12, masking=True), many()
-    before = noisy(encoder, rows, None)
-    noisy(encoder, rows, ALL)
-    after = noisy(encoder, rows, None)
+    collator, rows = Collator(KNOWN.copy(), FEATURES.copy(), 12, masking=True), many()
+    before = noisy(collator, rows, None)
+    noisy(collator, rows, ALL)
+    after = noisy(collator, rows, None)
     assert {name: array.tolist() for name, array in after.items()} == {
         name: array.tolist() for name, array in before.items()
     }
 
 
-@pytest.mark.parametrize(("noise", "seed"), [(ALL, None), (None, 0), (Noise(), 0)])
-def test_without_noise_or_without_a_generator_nothing_is_left_out(noise: Noise | None, seed: int | None) -> None:
-    encoder, rows = Encoder(KNOWN, FEATURES, 12, masking=True), many()
-    found, plain = noisy(encoder, rows, noise, seed), encoder.batch(rows, np.arange(200), encoder.lengths(rows))
+@pytest.mark.parametrize(("noise", "seed"), [(ALL, None), (None, 0), (InputDropout(), 0)])
+def test_without_noise_or_without_a_generator_nothing_is_left_out(noise: InputDropout | None, seed: int | None) -> None:
+    collator, rows = Collator(KNOWN, FEATURES, 12, masking=True), many()
+    found, plain = noisy(collator, rows, noise, seed), collator.batch(rows, np.arange(200), collator.lengths(rows))
     assert {name: array.tolist() for name, array in found.items()} == {
         name: array.tolist() for name, array in plain.items()
     }
 
 
-@pytest.mark.parametrize("noise", [Noise(token=0.3), Noise(word=0.3), Noise(subword=0.3), ALL])
-def test_the_generator_decides_what_is_left_out(noise: Noise) -> None:
-    encoder, rows = Encoder(KNOWN, FEATURES, 12, masking=True), many()
+@pytest.mark.parametrize("noise", [InputDropout(token=0.3), InputDropout(word=0.3), InputDropout(subword=0.3), ALL])
+def test_the_generator_decides_what_is_left_out(noise: InputDropout) -> None:
+    collator, rows = Collator(KNOWN, FEATURES, 12, masking=True), many()
     first, again, other = (
-        {name: array.tolist() for name, array in noisy(encoder, rows, noise, seed).items()} for seed in (0, 0, 1)
+        {name: array.tolist() for name, array in noisy(collator, rows, noise, seed).items()} for seed in (0, 0, 1)
     )
     assert first == again
     assert first != other
 
 
-@pytest.mark.parametrize("noise", [None, Noise(token=0.3), Noise(word=0.3)])
-def test_how_the_corpus_numbers_its_tokens_and_what_else_it_holds_changes_no_batch(noise: Noise | None) -> None:
+@pytest.mark.parametrize("noise", [None, InputDropout(token=0.3), InputDropout(word=0.3)])
+def test_how_the_corpus_numbers_its_tokens_and_what_else_it_holds_changes_no_batch(noise: InputDropout | None) -> None:
     rows, turned = many(20), np.random.default_rng(1).permutation(50)
     words, parts = np.full(50, 99, np.int32), np.full((50, 7), 999, np.int32)  # ten tokens more, one of them longer
     words[turned[:40]], parts[turned[:40]] = KNOWN, np.pad(FEATURES, ((0, 0), (0, 2)))
     renumbered = rows._replace(tokens=turned[rows.tokens].astype(np.int32))
-    first = noisy(Encoder(KNOWN, FEATURES, 12, masking=True), rows, noise)
-    second = noisy(Encoder(words, parts, 12, masking=True), renumbered, noise)
+    first = noisy(Collator(KNOWN, FEATURES, 12, masking=True), rows, noise)
+    second = noisy(Collator(words, parts, 12, masking=True), renumbered, noise)
     assert second["words"].tolist() == first["words"].tolist()
     assert placed(second) == placed(first)

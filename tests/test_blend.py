@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
-from textrnn import blend
+from textrnn.model import stacking
 
 Floats = NDArray[np.float64]
 
@@ -32,9 +32,9 @@ def test_the_blend_answers_as_logistic_regression_on_the_differences_of_the_logi
     differences = np.column_stack([logits[:, place] - logits[:, 0] for place in range(1, classes)])
     features = np.hstack([differences, beside])
     expected = LogisticRegression(C=100, tol=1e-8, max_iter=10_000).fit(features, labels).predict_proba(features)
-    mixed = blend.fit(logits, beside, labels)
+    mixed = stacking.fit(logits, beside, labels)
     assert (mixed.kernel.shape, mixed.bias.shape) == ((classes + others, classes), (classes,))
-    found = softmax(blend.apply(mixed, logits, beside), axis=1)
+    found = softmax(stacking.apply(mixed, logits, beside), axis=1)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4)
     assert np.ptp(found) > 0.9
 
@@ -43,16 +43,18 @@ def test_the_blend_answers_as_logistic_regression_on_the_differences_of_the_logi
 def test_a_constant_added_to_all_logits_of_a_row_changes_nothing(classes: int, others: int) -> None:
     logits, beside, labels = invented(classes, others)
     moved = logits + np.random.default_rng(0).integers(-9, 10, (len(labels), 1))
-    mixed = blend.fit(logits, beside, labels)
-    again = blend.fit(moved, beside, labels)
+    mixed = stacking.fit(logits, beside, labels)
+    again = stacking.fit(moved, beside, labels)
     assert [array.tobytes() for array in again] == [array.tobytes() for array in mixed]
-    np.testing.assert_allclose(blend.apply(mixed, moved, beside), blend.apply(mixed, logits, beside), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        stacking.apply(mixed, moved, beside), stacking.apply(mixed, logits, beside), rtol=0, atol=1e-9
+    )
 
 
 def test_logits_surer_than_they_are_right_are_tempered() -> None:
     logits, beside, labels = invented(2, 0)
     sure = softmax(10 * logits, axis=1)
-    tempered = softmax(blend.apply(blend.fit(10 * logits, beside, labels), 10 * logits, beside), axis=1)
+    tempered = softmax(stacking.apply(stacking.fit(10 * logits, beside, labels), 10 * logits, beside), axis=1)
     chosen = np.arange(len(labels)), labels
     assert -np.log(tempered[chosen]).mean() < -np.log(sure[chosen]).mean() / 2
     assert tempered.mean(axis=0) == pytest.approx(np.bincount(labels) / len(labels), abs=1e-3)
@@ -66,21 +68,21 @@ def test_what_tells_nothing_weighs_nothing_beside_what_tells_all(classes: int) -
         random.normal(0, 1, (500, classes)),
         np.eye(classes)[labels] + random.normal(0, 0.2, (500, classes)),
     )
-    mixed = blend.fit(logits, beside, labels)
+    mixed = stacking.fit(logits, beside, labels)
     assert np.abs(mixed.kernel[classes:]).max() > 10 * np.abs(mixed.kernel[:classes]).max()
-    assert (blend.apply(mixed, logits, beside).argmax(axis=1) == labels).mean() > 0.95
+    assert (stacking.apply(mixed, logits, beside).argmax(axis=1) == labels).mean() > 0.95
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_weights_stay_finite_where_the_rows_are_separable(classes: int) -> None:
     labels = np.arange(60, dtype=np.int8) % classes
-    mixed = blend.fit(np.eye(classes)[labels], np.zeros((60, 0)), labels)
+    mixed = stacking.fit(np.eye(classes)[labels], np.zeros((60, 0)), labels)
     assert np.abs(mixed.kernel).max() < 100
-    assert softmax(blend.apply(mixed, np.eye(classes), np.zeros((classes, 0))), axis=1).diagonal().min() > 0.98
+    assert softmax(stacking.apply(mixed, np.eye(classes), np.zeros((classes, 0))), axis=1).diagonal().min() > 0.98
 
 
 def test_the_weights_are_rounded() -> None:
-    mixed = blend.fit(*invented(3, 2))
+    mixed = stacking.fit(*invented(3, 2))
     for array in mixed:
         np.testing.assert_allclose(array, np.round(array, 4), rtol=0, atol=1e-12)
         assert np.abs(array - np.round(array, 3)).max() > 1e-5

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from tests.workspace import Workspace
-from textrnn import checkpoint, paths, provenance
-from textrnn.checkpoint import Checkpoint
+from textrnn.artifacts import provenance
+from textrnn.core import paths
+from textrnn.training import checkpoint
+from textrnn.training.checkpoint import Checkpoint
 
 MARK = "one training"
 SAVED = Checkpoint(

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from stages import clean
 from tests.workspace import Workspace
-from textrnn import paths
-from textrnn.files import read_table, write_text
-from textrnn.messages import read_messages
-from textrnn.normalise import Normalisation, normalise
-from textrnn.rows import csv_rows, tsv_rows
+from textrnn.artifacts.messages import read_messages
+from textrnn.core import paths
+from textrnn.core.files import read_table, write_text
+from textrnn.corpus.rows import csv_rows, tsv_rows
+from textrnn.text.normalise import Normalisation, normalise
 
 GOOD = "ham\tare you home yet\nspam\tyou won a cruise\n"
 GOOD_CSV = "ham,are you home yet\r\nspam,you won a cruise\r\n"
@@ -355,8 +355,8 @@ def test_a_message_of_which_nothing_is_left_stays_a_message(workspace: Workspace
     raw = GOOD + "ham\t12345\nspam\t...\nham\t?? !!\n"
     kept = pairs(workspace, raw, remove_pattern=TUTORIAL, duplicates="keep")
     assert kept[2:] == [("ham", ""), ("spam", ""), ("ham", " ")]
-    assert workspace.metrics("clean") | {"spam_share": 0} == {
-        "rows": 5, "kept": 5, "duplicates": 0, "rejected": 0, "spam_share": 0,
+    assert workspace.metrics("clean") | {"positive_share": 0} == {
+        "rows": 5, "kept": 5, "duplicates": 0, "rejected": 0, "positive_share": 0,
     }  # fmt: skip
     assert pairs(workspace, raw, remove_pattern=TUTORIAL, duplicates="drop")[2:] == [("ham", ""), ("ham", " ")]
     assert counted(workspace) == 5
@@ -415,13 +415,13 @@ def test_labels_are_counted_among_the_rows_kept(workspace: Workspace) -> None:
 
 def test_three_labels_are_as_good_as_two(workspace: Workspace) -> None:
     assert len(pairs(workspace, GOOD + "other\tneither of these\nother\tnor this\n")) == 4
-    assert workspace.metrics("clean")["spam_share"] == 0.25
+    assert workspace.metrics("clean")["positive_share"] == 0.25
 
 
 def test_any_label_may_be_the_positive_one(workspace: Workspace) -> None:
     workspace.settings(evaluate__positive_label="good news")
     again(workspace, "good news\tone\nbad news\ttwo\nbad news\tthree\n")
-    assert workspace.metrics("clean")["spam_share"] == 0.333333
+    assert workspace.metrics("clean")["positive_share"] == 0.333333
 
 
 # Settings which do not fit the file
@@ -492,7 +492,7 @@ def test_the_stage_writes_its_three_files_and_nothing_else(workspace: Workspace)
     assert workspace.files() == {
         "params.yaml", "data/raw/corpus", "data/clean/messages.tsv", "data/clean/rejected.tsv", "metrics/clean.json",
     }  # fmt: skip
-    assert workspace.metrics("clean") == {"rows": 4, "kept": 2, "duplicates": 1, "rejected": 1, "spam_share": 0.5}
+    assert workspace.metrics("clean") == {"rows": 4, "kept": 2, "duplicates": 1, "rejected": 1, "positive_share": 0.5}
 
 
 def test_messages_are_bytes_of_label_tab_text_and_line_feed(workspace: Workspace) -> None:

@@ -20,9 +20,10 @@ import pytest
 from stages import clean, split, train, vectorize
 from tests.models import RECIPE, TWO, corpus, place
 from tests.workspace import Workspace
-from textrnn import meeting, paths
-from textrnn.cluster import ALONE, Cluster, named
-from textrnn.errors import UserError
+from textrnn.core import paths
+from textrnn.core.errors import UserError
+from textrnn.training.distributed import rendezvous
+from textrnn.training.distributed.cluster import ALONE, Cluster, named
 
 # TF_CONFIG
 
@@ -101,7 +102,7 @@ def met(workers: tuple[str, ...], marks: dict[int, str]) -> list[str]:
 
     def one(number: int) -> str:
         try:
-            meeting.meet(Cluster(workers, number), marks[number])
+            rendezvous.meet(Cluster(workers, number), marks[number])
         except UserError as error:
             return str(error)
         return "go"
@@ -126,9 +127,9 @@ def test_all_workers_are_told_who_has_another_checkout() -> None:
 def test_a_worker_that_does_not_come_is_named_after_a_while(
     numbers: tuple[int, ...], missing: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(meeting, "SILENCE", 0.2)
-    monkeypatch.setattr(meeting, "LOOK", 0.2)
-    monkeypatch.setattr(meeting, "WAIT", 1.0)
+    monkeypatch.setattr(rendezvous, "SILENCE", 0.2)
+    monkeypatch.setattr(rendezvous, "LOOK", 0.2)
+    monkeypatch.setattr(rendezvous, "WAIT", 1.0)
     workers = free(3)
     for told in met(workers, dict.fromkeys(numbers, "mark")):
         assert told == (
@@ -139,17 +140,17 @@ def test_a_worker_that_does_not_come_is_named_after_a_while(
 
 
 def test_of_two_workers_with_one_number_the_first_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meeting, "LOOK", 0.2)
-    monkeypatch.setattr(meeting, "WAIT", 2.0)
+    monkeypatch.setattr(rendezvous, "LOOK", 0.2)
+    monkeypatch.setattr(rendezvous, "WAIT", 2.0)
     workers = free(2)
     # On two hosts nobody's port is taken: so the guests say what they have to by hand.
     with ThreadPoolExecutor(1) as threads:
         chief = threads.submit(met, (*workers, "127.0.0.1:1"), {0: "mark"})
         guests = []
         for _ in range(2):
-            while not meeting.answers(workers[0]):
+            while not rendezvous.answers(workers[0]):
                 time.sleep(0.02)
-            guests.append(socket.create_connection(meeting.place(workers[0])))
+            guests.append(socket.create_connection(rendezvous.place(workers[0])))
             guests[-1].sendall(b"1 mark\n")
         with guests[0].makefile() as file:
             assert file.readline() == "expected one worker 1, found another one that has come later: end it\n"
@@ -193,13 +194,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place(patch, root)
         workspace = Workspace(root)
         # Small, as most of the time goes to compiling it; tests/replicas.py has the rest.
-        recipe = RECIPE | {
+        config = RECIPE | {
             "cell": "rnn", "bidirectional": False, "subword_buckets": 0, "dropout": 0.3, "embedding_dropout": 0.2,
             "ensemble": 1, "linear": False, "epochs": EPOCHS,
         }  # fmt: skip
         workspace.settings(
             clean__duplicates="keep", split__keep_together="none",
-            **{f"train__{key}": value for key, value in recipe.items()},
+            **{f"train__{key}": value for key, value in config.items()},
         )  # fmt: skip
         workspace.corpus(corpus(TWO, 120))
         for stage in (clean, vectorize, split):

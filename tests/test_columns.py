@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from textrnn.columns import Kind, reader
-from textrnn.errors import UserError
+from textrnn.cli.columns import Kind, reader
+from textrnn.core.errors import UserError
 
 
 def read(kind: Kind, column: str | None, *rows: str) -> list[str | None]:

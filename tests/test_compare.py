@@ -20,15 +20,17 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from compare import cell, models, picture, prepare, protocols, table
 from compare.models import MODELS, Answers, Task
 from compare.protocols import ABLE, FOLDS, LABELS, LINEAR, PROTOCOLS, REPEATS, SPLITS
-from tests.imports import ROOT, project_modules
 from tests.models import BEGINNINGS, TWO, corpus
 from tests.test_plot import chunks
-from textrnn import checkpoint, ensemble, paths, scores
-from textrnn.errors import UserError
-from textrnn.files import read_json, read_table, write_text
-from textrnn.folds import folds
-from textrnn.normalise import Normalisation
-from textrnn.recipe import Recipe
+from textrnn.core import paths
+from textrnn.core.errors import UserError
+from textrnn.core.files import read_json, read_table, write_text
+from textrnn.metrics import scores
+from textrnn.model.config import TrainConfig
+from textrnn.text.normalise import Normalisation
+from textrnn.training import checkpoint, loop
+from textrnn.training.folds import folds
+from tools.deps import modules
 
 CODES = [f"Your code is {number}\tkeep it" for number in range(100, 112)]  # one template
 MESSAGES = [(label, text) for label, _, text in (line.partition("\t") for line in corpus(TWO, 120).splitlines())]
@@ -140,9 +142,10 @@ def test_a_seed_gives_the_same_bytes_and_another_one_other_folds(protocol: str) 
 def test_the_fingerprint_names_every_module_a_model_runs_with_its_hash(prepared: Path) -> None:
     lines = read_table(prepared / "prepared/code.tsv")
     found = {path: digest for path, digest in lines}  # noqa: C416  # dict() of lists is no dict[str, str] to mypy
-    needed = project_modules(ROOT / "compare/prepare.py") | {"presets/tutorial.txt", "requirements.txt"}
+    needed = {path.relative_to(paths.ROOT).as_posix() for path in modules(paths.ROOT / "compare/prepare.py")}
+    needed |= {"presets/tutorial.txt", "requirements.txt"}
     assert needed <= set(found)
-    assert found == {path: hashlib.sha256((ROOT / path).read_bytes()).hexdigest() for path in found}
+    assert found == {path: hashlib.sha256((paths.ROOT / path).read_bytes()).hexdigest() for path in found}
 
 
 # A cell
@@ -236,16 +239,16 @@ def test_the_cut_of_a_machine_is_chosen_out_of_fold_on_training_rows_their_group
 
 @pytest.fixture
 def no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ensemble, "CHECKPOINT", tmp_path / "checkpoint.npz")
+    monkeypatch.setattr(loop, "CHECKPOINT", tmp_path / "checkpoint.npz")
 
 
 @pytest.fixture(scope="module")
 def answered(todo: tuple[Task, NDArray[np.int8]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
     """Return the answers of a tiny network with all that the default has."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ensemble, "CHECKPOINT", tmp_path_factory.mktemp("tiny") / "checkpoint.npz")
+        patch.setattr(loop, "CHECKPOINT", tmp_path_factory.mktemp("tiny") / "checkpoint.npz")
         yield models.network(*TINY)(todo[0])
-        assert not ensemble.CHECKPOINT.exists()
+        assert not loop.CHECKPOINT.exists()
 
 
 def test_a_network_of_the_pipeline_answers_every_message(
@@ -282,15 +285,15 @@ def test_a_killed_cell_leaves_no_checkpoint_that_another_recipe_takes_up(
         patch.setattr(checkpoint, "save", save_and_die)
         with pytest.raises(KeyboardInterrupt):
             models.network(*TINY, "train.seed=1")(todo[0])
-    assert ensemble.CHECKPOINT.exists()
+    assert loop.CHECKPOINT.exists()
     assert models.network(*TINY)(todo[0]).score.tolist() == answered.score.tolist()
 
 
 def test_overrides_are_read_as_yaml_and_change_their_section_alone() -> None:
     changes = models.changed(("train.cell=rnn", "train.dropout=0", "clean.remove_pattern='a=[0-9]+'"))
     assert changes == {"train.cell": "rnn", "train.dropout": 0, "clean.remove_pattern": "a=[0-9]+"}
-    recipe = models.section("train", Recipe, changes)
-    assert recipe == models.section("train", Recipe, {}).model_copy(update={"cell": "rnn", "dropout": 0.0})
+    config = models.section("train", TrainConfig, changes)
+    assert config == models.section("train", TrainConfig, {}).model_copy(update={"cell": "rnn", "dropout": 0.0})
     assert models.section("clean", Normalisation, changes).remove_pattern == "a=[0-9]+"
 
 
@@ -302,8 +305,8 @@ def test_an_override_of_no_parameter_is_refused(wrong: str) -> None:
 
 def test_the_tutorials_model_is_that_of_its_preset() -> None:
     changes = models.changed(models.PRESET)
-    recipe = models.section("train", Recipe, changes)
-    assert (recipe.cell, recipe.units, recipe.masking, recipe.ensemble, recipe.linear) == ("rnn", 10, False, 1, False)
+    config = models.section("train", TrainConfig, changes)
+    assert (config.cell, config.units, config.masking, config.ensemble, config.linear) == ("rnn", 10, False, 1, False)
     assert changes["evaluate.threshold"] == 0.5
 
 
@@ -386,8 +389,8 @@ def test_a_cell_has_the_scores_of_its_answers() -> None:
         "average_precision": metrics.average_precision_score(labels, score),
         "f1": metrics.f1_score(labels, spam),
         "accuracy": 9 / 12,
-        "spam_caught": 2 / 4,
-        "blocked_ham": 1 / 8,
+        "recall": 2 / 4,
+        "false_positive_rate": 1 / 8,
     })  # fmt: skip
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bench import corpora
-from textrnn.paths import ROOT
-from textrnn.templates import template
-from textrnn.tokenizers import tokenize
+from textrnn.core.paths import ROOT
+from textrnn.dedup.templates import template
+from textrnn.text.tokenizers import tokenize
 
 ROWS = 20_000
 

@@ -21,7 +21,7 @@ from bench.kills import STAGES, Undisturbed, committed, forget, kill, leftovers,
 from tests.repository import ROOT, Repository, as_tsv, invented
 from tests.server import direct
 from tests.test_pipeline import wait_for
-from textrnn.files import write_text
+from textrnn.core.files import write_text
 
 CORPUS = as_tsv(invented()).encode()
 Ran = tuple[Repository, Undisturbed]

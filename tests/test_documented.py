@@ -176,7 +176,7 @@ def test_the_commands_of_the_tutorial(shell: Shell, repro: str) -> None:
     assert "Running stage 'train'" in repro
     assert "Running stage 'download'" in shell("dvc repro --force download")
     assert "Running stage" not in shell("dvc repro"), "the same file again"
-    assert "spam_caught" in shell("dvc metrics show")
+    assert "recall" in shell("dvc metrics show")
     assert "complaint" in shell('python predict.py "It arrived broken" "thank you, lovely tea"')
     assert "=" in shell('python predict.py --explain "It arrived broken, and nobody answers"').split("\t")[2]
     answers = shell("python predict.py --input feedback.csv --column message --format jsonl")

@@ -1,6 +1,6 @@
-"""textrnn/doubts.py: what makes scores doubtful is said."""
+"""textrnn/evaluation/warnings.py: what makes scores doubtful is said."""
 
-from textrnn.doubts import FEW_TO_LEARN, FEW_TO_TEST, doubts
+from textrnn.evaluation.warnings import FEW_TO_LEARN, FEW_TO_TEST, doubts
 
 MANY = {"ham": 4000, "spam": 600}
 

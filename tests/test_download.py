@@ -17,10 +17,11 @@ import platformdirs
 import pytest
 
 from stages import download
-from tests.imports import ROOT, project_modules
 from tests.server import Answer, Server, body, closed_port, direct, endless, page, reset_after, running, sparing, status
-from textrnn import errors, fetch, paths, sms_spam
-from textrnn.errors import UserError
+from textrnn.core import errors, paths
+from textrnn.core.errors import UserError
+from textrnn.corpus import http, sms_spam
+from tools.deps import modules
 
 SHA256 = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d"
 MEMBER = "SMSSpamCollection"
@@ -73,11 +74,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     root = tmp_path / "repository"
     root.mkdir()
     for name in ("ROOT", "PARAMS", "CORPUS"):
-        monkeypatch.setattr(paths, name, root / getattr(paths, name).relative_to(ROOT))
+        monkeypatch.setattr(paths, name, root / getattr(paths, name).relative_to(Path(__file__).parents[1]))
     for name, value in direct().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TEXTRNN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(fetch, "PAUSES", (0.01, 0.02))
+    monkeypatch.setattr(http, "PAUSES", (0.01, 0.02))
     with running() as server:
         monkeypatch.setattr(sms_spam, "ARCHIVE_URL", server.address + "/archive")
         monkeypatch.setattr(sms_spam, "MIRROR_URL", server.address + "/mirror")
@@ -227,7 +228,7 @@ def test_what_stood_there_stays_when_all_sources_fail(place: Place, capsys: pyte
 def test_servers_which_cannot_be_reached_are_left_at_once(
     place: Place, monkeypatch: pytest.MonkeyPatch, corpus: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(fetch, "PAUSES", (60.0,))
+    monkeypatch.setattr(http, "PAUSES", (60.0,))
     monkeypatch.setattr(sms_spam, "ARCHIVE_URL", f"http://127.0.0.1:{closed_port()}/archive")
     place.server.serves("/mirror", body(corpus))
     ran = place.run(capsys)
@@ -545,9 +546,10 @@ def copy(tmp_path: Path) -> Path:
     """Return a copy of the stage, its modules and params.yaml."""
     root = tmp_path / "copy"
     others = {"params.yaml", "stages/__init__.py", "textrnn/__init__.py"}
-    for name in project_modules(ROOT / "stages/download.py") | others:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, root / name)
+    for path in modules(paths.ROOT / "stages/download.py") | {paths.ROOT / name for name in others}:
+        copy = root / path.relative_to(paths.ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
     return root
 
 

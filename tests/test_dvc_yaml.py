@@ -12,11 +12,18 @@ from ruamel.yaml import YAML
 
 from compare.models import MODELS
 from compare.protocols import ABLE, LINEAR, NAMES, PROTOCOLS, SPLITS
-from tests.imports import ROOT, project_modules
-from textrnn import paths
+from textrnn.artifacts import provenance
+from textrnn.core import paths
+from tools import deps
 
+ROOT = paths.ROOT
 PIPELINE: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
 COMPARISON: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "compare/dvc.yaml").read_text("utf-8"))
+# From the lowest to the highest.
+ROOMS = (
+    "core", "metrics", "artifacts", "text", "corpus", "partitions", "dedup", "model", "training", "inference",
+    "evaluation", "report", "cli",
+)  # fmt: skip
 STAGES = ("download", "clean", "vectorize", "split", "train", "evaluate", "plot")
 each_stage = pytest.mark.parametrize("stage", STAGES)
 
@@ -44,7 +51,7 @@ def loaded_params(stage: str) -> set[str]:
 
 
 def named_paths(stage: str) -> set[Path]:
-    """Return the paths of the pipeline's data that a stage's code names, from textrnn/paths.py."""
+    """Return the paths of the pipeline's data that a stage's code names, from textrnn/core/paths.py."""
     names = {
         node.attr
         for node in ast.walk(source(stage))
@@ -76,10 +83,21 @@ def test_a_stage_says_what_it_does_when_asked_for_help_and_takes_no_other_argume
     assert refused.stderr.endswith("error: unrecognized arguments: --fast\n")
 
 
-@each_stage
-def test_a_stage_lists_exactly_the_modules_it_imports(stage: str) -> None:
-    modules = [path for path in listed(stage, "deps") if path.endswith(".py")]
-    assert modules == [f"stages/{stage}.py", *sorted(project_modules(ROOT / f"stages/{stage}.py") - {modules[0]})]
+def test_the_deps_of_every_stage_are_what_tools_deps_writes() -> None:
+    text = (ROOT / "dvc.yaml").read_text("utf-8")
+    assert deps.updated(text, ROOT) == text, "run `python -m tools.deps`"
+
+
+def test_a_room_imports_only_rooms_below_it() -> None:
+    for path in (ROOT / "textrnn").rglob("*.py"):
+        for module in deps.imported(path):
+            own, other = (name.relative_to(ROOT / "textrnn").parts[0] for name in (path, module))
+            assert ROOMS.index(other) <= ROOMS.index(own), f"{path}: {other} lies above {own}"
+
+
+def test_the_hash_of_the_code_in_a_model_covers_what_train_depends_on() -> None:
+    code = {entry for entry in listed("train", "deps") if deps.is_code(ROOT / entry)}
+    assert code == set(provenance.TRAIN)
 
 
 @each_stage
@@ -97,15 +115,6 @@ def test_every_path_of_a_stage_is_one_that_its_code_names_and_the_other_way_roun
     named = named_paths(stage)
     assert {path for path in data if not any(path.is_relative_to(name) for name in named)} == set()
     assert {name for name in named if not any(path.is_relative_to(name) for path in data)} == set()
-
-
-@each_stage
-def test_the_files_beside_the_code_are_those_of_the_page_which_the_plot_stage_writes(stage: str) -> None:
-    beside = {
-        f"textrnn/{path.name}" for path in (ROOT / "textrnn").iterdir() if path.is_file() and path.suffix != ".py"
-    }
-    found = {path for path in listed(stage, "deps") if path.startswith("textrnn/") and not path.endswith(".py")}
-    assert found == (beside if stage == "plot" else set())
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate"])
@@ -145,7 +154,7 @@ def test_the_artifact_is_an_output_of_train() -> None:
 def test_a_stage_of_the_comparison_lists_exactly_the_modules_it_imports(stage: str) -> None:
     modules = [path for path in COMPARISON["stages"][stage]["deps"] if path.endswith(".py")]
     assert len(modules) == len(set(modules))
-    assert set(modules) == project_modules(ROOT / f"compare/{stage}.py")
+    assert {ROOT / path for path in modules} == deps.modules(ROOT / f"compare/{stage}.py")
 
 
 def test_prepare_reads_the_corpus_the_tutorials_preset_and_the_locked_packages() -> None:

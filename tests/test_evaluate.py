@@ -15,10 +15,13 @@ from tests.models import BEGINNINGS, THREE, TWO, copied, trained
 from tests.test_neighbours import cosines
 from tests.test_scores import HEADLINE, MACRO
 from tests.workspace import Workspace
-from textrnn import inference, occlusion, paths, provenance, ragged, scores
-from textrnn.cells import cell
-from textrnn.files import read_json, read_table, write_array, write_text
-from textrnn.messages import read_messages
+from textrnn.artifacts import provenance, ragged
+from textrnn.artifacts.messages import read_messages
+from textrnn.core import paths
+from textrnn.core.escape import field
+from textrnn.core.files import read_json, read_table, write_array, write_text
+from textrnn.inference import explain, predictor
+from textrnn.metrics import scores
 
 PREDICTION = ["row", "label", "predicted", "probability", "text"]
 MISTAKE = [*PREDICTION[:-1], "similarity", "nearest_row", "nearest_label", "nearest_text", "tokens", "text"]
@@ -66,7 +69,7 @@ def mistakes(root: Path) -> list[dict[str, str]]:
 
 
 def suspicions(root: Path) -> list[dict[str, str]]:
-    return lines_of(root / "data/scored/suspects.tsv", SUSPECT)
+    return lines_of(root / "data/scored/label_errors.tsv", SUSPECT)
 
 
 def held_out(root: Path) -> dict[int, list[float]]:
@@ -104,7 +107,7 @@ def test_evaluate_writes_the_metrics_that_were_promised(root: Path) -> None:
     scored = HEADLINE | (MACRO if root.name == "trained-3" else set())
     measured = scored | counts | {"majority_accuracy", "calibration_error"}
     promised = {f"{bound}.{name}" for bound in ("ci_low", "ci_high") for name in scored}
-    promised |= measured | {f"without_suspects.{name}" for name in evaluate.HEADLINE}
+    promised |= measured | {f"without_label_errors.{name}" for name in evaluate.HEADLINE}
     assert set(flat(found)) == promised | {"threshold", "suspects.all", "suspects.test"}
     for value in flat(found).values():
         assert math.isfinite(value)
@@ -129,7 +132,7 @@ def assert_measured(found: dict[str, Any], rows: list[dict[str, str]], positive:
         "mcc": metrics.matthews_corrcoef(label, answer),
         "roc_auc": metrics.roc_auc_score(truth, probability),
         "average_precision": metrics.average_precision_score(truth, probability),
-        "spam_caught": metrics.recall_score(truth, said),
+        "recall": metrics.recall_score(truth, said),
         "precision": metrics.precision_score(truth, said),
         "true_positives": sum(one and other for one, other in zip(truth, said, strict=True)),
     }
@@ -143,7 +146,7 @@ def test_the_predictions_are_the_test_rows_with_their_texts_tabs_and_all(root: P
     messages, rows = read_messages(root / "data/clean/messages.tsv"), predictions(root)
     assert [int(row["row"]) for row in rows] == ragged.load(root / "data/split/test").rows.tolist()
     expected = [messages[int(row["row"])] for row in rows]
-    assert [(row["label"], row["text"]) for row in rows] == [(label, cell(text)) for label, text in expected]
+    assert [(row["label"], row["text"]) for row in rows] == [(label, field(text)) for label, text in expected]
     assert any("\\t" in row["text"] for row in rows)
 
 
@@ -164,7 +167,7 @@ def test_the_surest_mistake_of_two_labels_is_the_one_farthest_from_the_threshold
 
 def test_the_surest_mistake_of_three_labels_is_the_likeliest(three: Path) -> None:
     wrong = [row["text"] for row in mistakes(three)]
-    likeliest = inference.probabilities(inference.load(three / "model"), wrong).max(axis=1).tolist()
+    likeliest = predictor.probabilities(predictor.load(three / "model"), wrong).max(axis=1).tolist()
     assert len(likeliest) > 2
     assert likeliest == sorted(likeliest, reverse=True)
 
@@ -179,14 +182,14 @@ def test_beside_a_mistake_stands_the_training_row_that_is_most_like_it(root: Pat
         assert every[place] == pytest.approx(max(every))
         assert float(line["similarity"]) == pytest.approx(max(every), abs=5.1e-4)
         label, text = messages[known[place]]
-        assert (line["nearest_label"], line["nearest_text"]) == (label, cell(text))
+        assert (line["nearest_label"], line["nearest_text"]) == (label, field(text))
 
 
 def test_texts_with_tabs_survive_as_the_last_column_of_the_errors(two_labels: Workspace) -> None:
     two_labels.settings(evaluate__threshold=1)
     two_labels.run(evaluate.main)
     messages, found = read_messages(paths.MESSAGES), mistakes(paths.ROOT)
-    assert [row["text"] for row in found] == [cell(messages[int(row["row"])][1]) for row in found]
+    assert [row["text"] for row in found] == [field(messages[int(row["row"])][1]) for row in found]
     assert any("\\t" in row["text"] for row in found)
     assert any("\t" in messages[int(row["nearest_row"])][1] for row in found)
     assert {row["nearest_label"] for row in found} == set(TWO)
@@ -217,13 +220,13 @@ def test_the_suspects_are_rows_that_were_given_a_wrong_label(two: Path) -> None:
 def test_a_suspect_is_shown_with_its_label_the_likelier_one_and_the_least_likely_first(root: Path) -> None:
     messages, lines = read_messages(root / "data/clean/messages.tsv"), suspicions(root)
     test = {int(row["row"]) for row in predictions(root)}
-    names, model = sorted({label for label, _ in messages}), inference.load(root / "model")
+    names, model = sorted({label for label, _ in messages}), predictor.load(root / "model")
     assert {line["part"] for line in lines} == {"test", "held out"}
     for line in lines:
         row = int(line["row"])
-        assert (line["label"], line["text"]) == (messages[row][0], cell(messages[row][1]))
+        assert (line["label"], line["text"]) == (messages[row][0], field(messages[row][1]))
         assert line["part"] == ("test" if row in test else "held out")
-        likely = inference.probabilities(model, [messages[row][1]])[0] if row in test else np.array(held_out(root)[row])
+        likely = predictor.probabilities(model, [messages[row][1]])[0] if row in test else np.array(held_out(root)[row])
         assert float(line["probability_of_label"]) == pytest.approx(likely[names.index(line["label"])], abs=2e-6)
         assert line["likelier"] == names[likely.argmax()]
     own = [float(line["probability_of_label"]) for line in lines]
@@ -247,8 +250,8 @@ def test_the_metrics_count_the_suspects_and_score_the_test_rows_without_them(roo
     assert found["suspects"] == {"all": len(lines), "test": len(doubtful)}
     sure = [row for row in predictions(root) if row["row"] not in doubtful]
     assert len(sure) < len(predictions(root))
-    assert_measured(found["without_suspects"], sure, read_json(root / "model/threshold.json")["positive_label"])
-    assert found["without_suspects"]["mcc"] > found["mcc"]
+    assert_measured(found["without_label_errors"], sure, read_json(root / "model/threshold.json")["positive_label"])
+    assert found["without_label_errors"]["mcc"] > found["mcc"]
 
 
 def test_suspects_are_counted_even_where_no_label_would_be_left_without_them(two_labels: Workspace) -> None:
@@ -257,7 +260,7 @@ def test_suspects_are_counted_even_where_no_label_would_be_left_without_them(two
     found, lines = two_labels.metrics("evaluate"), suspicions(paths.ROOT)
     doubtful = [line["row"] for line in lines if line["part"] == "test"]
     assert len({row["label"] for row in predictions(paths.ROOT) if row["row"] not in doubtful}) < 2
-    assert found["without_suspects"]["accuracy"] == found["accuracy"] == 0, "scores need both labels"
+    assert found["without_label_errors"]["accuracy"] == found["accuracy"] == 0, "scores need both labels"
     assert found["suspects"] == {"all": len(lines), "test": len(doubtful)}
 
 
@@ -334,7 +337,7 @@ def test_of_three_labels_the_likeliest_is_the_answer(three: Path) -> None:
     rows, names = predictions(three), sorted(THREE)
     messages = read_messages(three / "data/clean/messages.tsv")
     texts = [messages[int(row["row"])][1] for row in rows]
-    probabilities = inference.probabilities(inference.load(three / "model"), texts)
+    probabilities = predictor.probabilities(predictor.load(three / "model"), texts)
     assert [row["predicted"] for row in rows] == [names[place] for place in probabilities.argmax(axis=1)]
     assert {row["predicted"] for row in rows} == set(THREE)
     assert [row["probability"] for row in rows] == [
@@ -346,7 +349,7 @@ def test_of_three_labels_the_likeliest_is_the_answer(three: Path) -> None:
 def test_a_second_evaluation_writes_the_same_bytes(root: Path, workspace: Workspace) -> None:
     copied(workspace, root)
     outputs = [paths.MODEL / "threshold.json", paths.METRICS / "evaluate.json"]
-    outputs += [paths.PREDICTIONS, paths.MISTAKES, paths.SUSPECTS]
+    outputs += [paths.PREDICTIONS, paths.ERRORS, paths.LABEL_ERRORS]
     before = [path.read_bytes() for path in outputs]
     for path in outputs:
         path.unlink()
@@ -372,10 +375,10 @@ def test_a_score_worse_than_required_fails_the_stage_once_all_is_written(two_lab
     }
     for path in before:
         (two_labels.root / path).unlink()
-    two_labels.settings(evaluate__bootstrap_samples=200, evaluate__require={"mcc": 1.0, "blocked_ham": 1.0})
+    two_labels.settings(evaluate__bootstrap_samples=200, evaluate__require={"mcc": 1.0, "false_positive_rate": 1.0})
     said = two_labels.failure(evaluate.main)
     assert said.startswith("error: params.yaml: expected mcc of at least 1, found 0.")
-    assert "blocked_ham" not in said
+    assert "false_positive_rate" not in said
     assert {path: (two_labels.root / path).read_bytes() for path in before} == before
 
 
@@ -386,7 +389,7 @@ def test_a_score_as_good_as_required_passes(two_labels: Workspace) -> None:
 
 @both
 def test_beside_a_mistake_stand_the_tokens_that_misled(root: Path) -> None:
-    messages, model = read_messages(root / "data/clean/messages.tsv"), inference.load(root / "model")
+    messages, model = read_messages(root / "data/clean/messages.tsv"), predictor.load(root / "model")
     names = sorted({label for label, _ in messages})
     told = 0
     for line in mistakes(root):
@@ -396,17 +399,17 @@ def test_beside_a_mistake_stand_the_tokens_that_misled(root: Path) -> None:
             assert float(weight) >= 0
             assert token in text
             told += 1
-        strongest = max(occlusion.parts(model, text, answer), key=lambda part: part.weight)
+        strongest = max(explain.parts(model, text, answer), key=lambda part: part.weight)
         if strongest.weight > 0:
             assert line["tokens"].split()[0] == f"{text[strongest.start : strongest.end]}={strongest.weight:.2f}"
     assert told > 5
 
 
 def test_few_rows_are_noted_on_stderr_and_in_a_file(two_labels: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    assert paths.DOUBTS.read_text("utf-8") == ""
+    assert paths.WARNINGS.read_text("utf-8") == ""
     labels = np.asarray(ragged.load(two_labels.root / "data/split/test").labels)
     relabel(np.sign(np.arange(len(labels))).astype(np.int8))
     evaluate.main()
-    notes = paths.DOUBTS.read_text("utf-8").splitlines()
+    notes = paths.WARNINGS.read_text("utf-8").splitlines()
     assert notes[0].startswith("the test has only 1 row of 'ham': ")
     assert capsys.readouterr().err == "".join(f"note: {note}\n" for note in notes)

@@ -15,20 +15,21 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+from tests.configs import probabilities_of, rows_of, small
 from tests.models import scramble
-from tests.recipes import probabilities_of, rows_of, small
 from tests.test_network import weights
-from textrnn import linear, paths
-from textrnn.batches import Batch, Encoder
-from textrnn.blend import Blend, apply
-from textrnn.export import Weights, export
-from textrnn.linear import Linear
-from textrnn.network import Network, build
-from textrnn.ngrams import lookup, ngrams, size
-from textrnn.probabilities import softmax
-from textrnn.recipe import Recipe
-from textrnn.tensorflow import deterministic
-from textrnn.training import tensors
+from textrnn.core import paths
+from textrnn.model import linear
+from textrnn.model.config import TrainConfig
+from textrnn.model.export import Weights, export
+from textrnn.model.linear import Linear
+from textrnn.model.network import Network, build
+from textrnn.model.probabilities import softmax
+from textrnn.model.runtime import deterministic
+from textrnn.model.stacking import Blend, apply
+from textrnn.text.ngrams import lookup, ngrams, size
+from textrnn.training.batches import Batch, Collator
+from textrnn.training.trainer import tensors
 
 VOCABULARY, CLASSES, LONGEST, BUCKETS = 9, 3, 4, 7
 Floats = NDArray[np.float64]
@@ -52,24 +53,24 @@ def named(value: Any) -> str | None:
 
 
 @cache
-def built(recipe: Recipe, classes: int) -> Network:
+def built(config: TrainConfig, classes: int) -> Network:
     deterministic(0)
-    return build(recipe, VOCABULARY, classes)
+    return build(config, VOCABULARY, classes)
 
 
-def scrambled(recipe: Recipe, seed: int = 1, classes: int = CLASSES) -> Network:
+def scrambled(config: TrainConfig, seed: int = 1, classes: int = CLASSES) -> Network:
     """Return the one network of a recipe (to build it takes most of a test's time) with the weights of a seed."""
-    network = built(recipe, classes)
+    network = built(config, classes)
     scramble(network, seed)
     return network
 
 
-def batches(recipe: Recipe) -> list[Batch]:
+def batches(config: TrainConfig) -> list[Batch]:
     """Return all rows together, and one of a single step alone."""
     parts = np.random.default_rng(0).integers(0, BUCKETS + 1, (VOCABULARY, 3)).astype(np.int32)
-    encoder = Encoder(np.arange(VOCABULARY, dtype=np.int32), parts if recipe.subword_buckets else None, LONGEST,
-                      recipe.masking)  # fmt: skip
-    return [encoder.batch(ROWS, np.array(rows), encoder.lengths(ROWS)) for rows in ([0, 1, 2, 3, 4], [1])]
+    collator = Collator(np.arange(VOCABULARY, dtype=np.int32), parts if config.subword_buckets else None, LONGEST,
+                      config.masking)  # fmt: skip
+    return [collator.batch(ROWS, np.array(rows), collator.lengths(ROWS)) for rows in ([0, 1, 2, 3, 4], [1])]
 
 
 def keras_logits(network: Network, batch: Batch) -> Floats:
@@ -81,15 +82,15 @@ def keras_probabilities(network: Network, batch: Batch) -> Floats:
 
 
 def exported(changes: dict[str, Any]) -> bytes:
-    recipe = small(**changes)
-    return export([weights(scrambled(recipe))], recipe, CLASSES)
+    config = small(**changes)
+    return export([weights(scrambled(config))], config, CLASSES)
 
 
 @pytest.mark.parametrize("changes", NETWORKS, ids=named)
 def test_the_exported_network_answers_as_the_trained_one(changes: dict[str, Any]) -> None:
-    recipe = small(**changes)
-    for batch in batches(recipe):
-        expected = keras_probabilities(scrambled(recipe), batch)
+    config = small(**changes)
+    for batch in batches(config):
+        expected = keras_probabilities(scrambled(config), batch)
         found = probabilities_of(exported(changes), batch)
         assert found.shape == expected.shape
         assert found.dtype == np.float32
@@ -103,11 +104,11 @@ def test_each_cell_is_tried_with_and_without_subwords_and_masks() -> None:
     assert len({tuple(one.items())[:4] for one in NETWORKS}) == 3 * 2 * 2 * 3
 
 
-def members_of(recipe: Recipe, batch: Batch, classes: int = CLASSES) -> tuple[list[Weights], list[Floats]]:
+def members_of(config: TrainConfig, batch: Batch, classes: int = CLASSES) -> tuple[list[Weights], list[Floats]]:
     """Return the weights of three networks which answer differently, and their logits."""
     members, logits = [], []
     for seed in (1, 2, 3):
-        network = scrambled(recipe, seed, classes)
+        network = scrambled(config, seed, classes)
         logits.append(keras_logits(network, batch))
         members.append(weights(network))
     assert min(np.abs(softmax(one) - softmax(other)).max() for one, other in combinations(logits, 2)) > 0.05
@@ -116,12 +117,12 @@ def members_of(recipe: Recipe, batch: Batch, classes: int = CLASSES) -> tuple[li
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_an_ensemble_answers_with_the_softmax_of_its_members_mean_logits(cell: str) -> None:
-    recipe = small(cell=cell, ensemble=3, pooling="mean_max", subword_buckets=BUCKETS)
-    batch = batches(recipe)[0]
-    members, logits = members_of(recipe, batch)
+    config = small(cell=cell, ensemble=3, pooling="mean_max", subword_buckets=BUCKETS)
+    batch = batches(config)[0]
+    members, logits = members_of(config, batch)
     expected = softmax(np.mean(logits, axis=0))
     assert np.abs(expected - np.mean([softmax(one) for one in logits], axis=0)).max() > 0.01
-    found = probabilities_of(export(members, recipe, CLASSES), batch)
+    found = probabilities_of(export(members, config, CLASSES), batch)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
@@ -149,15 +150,15 @@ def read(branch: Linear, texts: list[str], wider: int = 0) -> dict[str, NDArray[
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_blended_ensemble_answers_as_numpy_blends_it(classes: int) -> None:
-    recipe = small(ensemble=3, pooling="mean_max", subword_buckets=BUCKETS, linear=True)
-    batch, branch = batches(recipe)[0], branch_of(classes)
-    members, logits = members_of(recipe, batch, classes)
+    config = small(ensemble=3, pooling="mean_max", subword_buckets=BUCKETS, linear=True)
+    batch, branch = batches(config)[0], branch_of(classes)
+    members, logits = members_of(config, batch, classes)
     decided = linear.decisions(branch, [ngrams(text) for text in MESSAGES])
     assert decided[3].tolist() == decided[4].tolist() == branch.intercept.tolist(), "nothing is known"
     beside = np.hstack([decided, [[size(text)] for text in MESSAGES]])
     mixed = blend_of(classes + beside.shape[1], classes)
     expected = softmax(apply(mixed, np.mean(logits, axis=0), beside))
-    model = export(members, recipe, classes, branch, mixed)
+    model = export(members, config, classes, branch, mixed)
     for wider in (0, 5):
         found = probabilities_of(model, {**batch, **read(branch, MESSAGES, wider)})
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
@@ -166,36 +167,36 @@ def test_a_blended_ensemble_answers_as_numpy_blends_it(classes: int) -> None:
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_row_of_which_no_n_gram_is_known_is_answered_alone_too(classes: int) -> None:
-    recipe = small(ensemble=3, linear=True)
-    batch, branch = batches(recipe)[1], branch_of(classes)
-    members, logits = members_of(recipe, batch, classes)
+    config = small(ensemble=3, linear=True)
+    batch, branch = batches(config)[1], branch_of(classes)
+    members, logits = members_of(config, batch, classes)
     beside = np.hstack([branch.intercept, size("ЖЖЖ")])[None]
     mixed = blend_of(classes + beside.shape[1], classes)
     given = read(branch, ["ЖЖЖ"])
     assert given["ngrams"].tolist() == [[0]]
-    found = probabilities_of(export(members, recipe, classes, branch, mixed), {**batch, **given})
+    found = probabilities_of(export(members, config, classes, branch, mixed), {**batch, **given})
     np.testing.assert_allclose(found, softmax(apply(mixed, np.mean(logits, axis=0), beside)), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_without_a_linear_branch_the_blend_weighs_the_mean_logits_alone(classes: int) -> None:
-    recipe = small(ensemble=3)
-    batch, mixed = batches(recipe)[0], blend_of(classes, classes)
-    members, logits = members_of(recipe, batch, classes)
-    found = probabilities_of(export(members, recipe, classes, None, mixed), batch)
+    config = small(ensemble=3)
+    batch, mixed = batches(config)[0], blend_of(classes, classes)
+    members, logits = members_of(config, batch, classes)
+    found = probabilities_of(export(members, config, classes, None, mixed), batch)
     expected = softmax(apply(mixed, np.mean(logits, axis=0), np.zeros((len(found), 0))))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 def test_the_linear_branch_has_inputs_of_its_own() -> None:
-    recipe = small(ensemble=3, linear=True, subword_buckets=BUCKETS)
-    members, _ = members_of(recipe, batches(recipe)[0])
+    config = small(ensemble=3, linear=True, subword_buckets=BUCKETS)
+    members, _ = members_of(config, batches(config)[0])
     branch = branch_of(CLASSES)
-    exported = export(members, recipe, CLASSES, branch, blend_of(2 * CLASSES + 1, CLASSES))
+    exported = export(members, config, CLASSES, branch, blend_of(2 * CLASSES + 1, CLASSES))
     assert onnx_types(exported) == {
         "words": (onnx.TensorProto.INT32, ["tokens"]),
         "subwords": (onnx.TensorProto.INT32, ["tokens", "features"]),
-        "seen": (onnx.TensorProto.FLOAT, ["seen", 3 * recipe.embedding_size]),
+        "seen": (onnx.TensorProto.FLOAT, ["seen", 3 * config.embedding_size]),
         "places": (onnx.TensorProto.INT32, ["batch", "time"]),
         "lengths": (onnx.TensorProto.INT32, ["batch"]),
         "ngrams": (onnx.TensorProto.INT32, ["batch", "most"]),
@@ -250,8 +251,8 @@ def test_the_graph_is_whole_and_names_what_goes_in_and_out(changes: dict[str, An
 
 @pytest.mark.parametrize("buckets", [0, BUCKETS])
 def test_a_token_is_read_from_the_vector_which_the_graph_gave_of_it_before(buckets: int) -> None:
-    recipe = small(ensemble=2, subword_buckets=buckets, embedding_size=3)
-    graph = export([weights(scrambled(recipe, seed)) for seed in (1, 2)], recipe, CLASSES)
+    config = small(ensemble=2, subword_buckets=buckets, embedding_size=3)
+    graph = export([weights(scrambled(config, seed)) for seed in (1, 2)], config, CLASSES)
     session = onnxruntime.InferenceSession(graph)
     words, subwords = np.array([0, 3, 1, 4, 5], np.int32), np.array([[0, 0], [1, 2], [4, 0], [3, 3], [6, 5]], np.int32)
     places, lengths = np.array([[1, 2, 3], [4, 1, 0]], np.int32), np.array([3, 2], np.int32)
@@ -280,16 +281,16 @@ def test_the_weights_lie_inside_the_file(tmp_path: Path) -> None:
 
 
 def test_a_graph_that_is_none_is_not_exported() -> None:
-    recipe = small(**NETWORKS[0])
-    arrays: Weights = weights(scrambled(recipe))
+    config = small(**NETWORKS[0])
+    arrays: Weights = weights(scrambled(config))
     with pytest.raises(onnx.shape_inference.InferenceError):
-        export([arrays | {"output.kernel": np.zeros((recipe.units + 1, CLASSES), np.float32)}], recipe, CLASSES)
+        export([arrays | {"output.kernel": np.zeros((config.units + 1, CLASSES), np.float32)}], config, CLASSES)
 
 
 def test_the_same_weights_are_the_same_bytes_in_every_process(tmp_path: Path) -> None:
-    recipe = small(cell="lstm", bidirectional=True, layers=2, pooling="mean_max", subword_buckets=BUCKETS, ensemble=2,
+    config = small(cell="lstm", bidirectional=True, layers=2, pooling="mean_max", subword_buckets=BUCKETS, ensemble=2,
                    linear=True)  # fmt: skip
-    members = [weights(scrambled(recipe, seed)) for seed in (1, 2)]
+    members = [weights(scrambled(config, seed)) for seed in (1, 2)]
     branch, mixed = branch_of(CLASSES), blend_of(2 * CLASSES + 1, CLASSES)
     assert any((members[0][name] != members[1][name]).any() for name in members[0])
     for name, arrays in {
@@ -299,16 +300,16 @@ def test_the_same_weights_are_the_same_bytes_in_every_process(tmp_path: Path) ->
         "blend": mixed._asdict(),
     }.items():
         np.savez(tmp_path / f"{name}.npz", **arrays)
-    (tmp_path / "recipe.json").write_text(recipe.model_dump_json())
+    (tmp_path / "config.json").write_text(config.model_dump_json())
     program = (
         "import sys; from pathlib import Path; import numpy as np\n"
-        "from textrnn.blend import Blend; from textrnn.export import export\n"
-        "from textrnn.linear import Linear; from textrnn.recipe import Recipe\n"
+        "from textrnn.model.stacking import Blend; from textrnn.model.export import export\n"
+        "from textrnn.model.linear import Linear; from textrnn.model.config import TrainConfig\n"
         "first, second, linear, blend = (\n"
         "    dict(np.load(Path(sys.argv[1]) / f'{name}.npz')) for name in ('0', '1', 'linear', 'blend')\n"
         ")\n"
-        "recipe = Recipe.model_validate_json((Path(sys.argv[1]) / 'recipe.json').read_text())\n"
-        f"model = export([first, second], recipe, {CLASSES}, Linear(**linear), Blend(**blend))\n"
+        "config = TrainConfig.model_validate_json((Path(sys.argv[1]) / 'config.json').read_text())\n"
+        f"model = export([first, second], config, {CLASSES}, Linear(**linear), Blend(**blend))\n"
         "sys.stdout.buffer.write(model)"
     )
     found = [
@@ -318,5 +319,5 @@ def test_the_same_weights_are_the_same_bytes_in_every_process(tmp_path: Path) ->
         ).stdout
         for seed in ("0", "1")
     ]  # fmt: skip
-    expected = export(members, recipe, CLASSES, branch, mixed)
+    expected = export(members, config, CLASSES, branch, mixed)
     assert {hashlib.sha256(one).hexdigest() for one in [*found, expected]} == {hashlib.sha256(expected).hexdigest()}

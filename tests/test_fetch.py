@@ -22,8 +22,8 @@ from tests.server import (
     sparing,
     status,
 )
-from textrnn import fetch
-from textrnn.errors import UserError
+from textrnn.core.errors import UserError
+from textrnn.corpus import http
 
 CONTENT = bytes(range(256)) * 300 + b"\r\n\x00\x1a"  # more than one chunk; nothing in it may be translated
 MOST = 1_000_000
@@ -50,7 +50,7 @@ def failure(url: str, most_bytes: int = MOST) -> tuple[str, list[float]]:
     """Fetch, which must fail, and return why, and which pauses were asked for. Nobody sleeps."""
     pauses: list[float] = []
     with pytest.raises(UserError) as caught:
-        fetch.fetch(url, most_bytes, 5.0, pauses.append)
+        http.fetch(url, most_bytes, 5.0, pauses.append)
     message = str(caught.value)
     assert message.startswith(f"{url}: ")
     assert message.isprintable(), "one line, and nothing in it that steers a terminal"
@@ -68,12 +68,12 @@ def failure(url: str, most_bytes: int = MOST) -> tuple[str, list[float]]:
     ids=["with its length", "in chunks", "in chunks, with a wrong length", "until the connection ends"],
 )
 def test_a_body_comes_whole_and_unchanged(server: Server, answer: Answer) -> None:
-    assert fetch.fetch(server.serves("/corpus", answer), MOST, 5.0) == CONTENT
+    assert http.fetch(server.serves("/corpus", answer), MOST, 5.0) == CONTENT
     assert server.paths == ["/corpus"]
 
 
 def test_the_server_is_asked_not_to_compress(server: Server) -> None:
-    fetch.fetch(server.serves("/corpus", body(CONTENT)), MOST, 5.0)
+    http.fetch(server.serves("/corpus", body(CONTENT)), MOST, 5.0)
     assert server.requests[0].headers["Accept-Encoding"] == "identity"
 
 
@@ -81,7 +81,7 @@ def test_the_server_is_asked_not_to_compress(server: Server) -> None:
 def test_a_busy_server_is_asked_again_after_growing_pauses(server: Server, code: int) -> None:
     pauses: list[float] = []
     url = server.serves("/corpus", *[status(code)] * 4, body(CONTENT))
-    assert fetch.fetch(url, MOST, 5.0, pauses.append) == CONTENT
+    assert http.fetch(url, MOST, 5.0, pauses.append) == CONTENT
     assert server.paths == ["/corpus"] * 5
     assert pauses == [1.0, 2.0, 4.0, 8.0]
 
@@ -94,7 +94,7 @@ def test_a_server_which_stays_busy_is_given_up(server: Server) -> None:
 
 
 def test_no_pause_outlasts_the_deadline(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "DEADLINE", 1.9)
+    monkeypatch.setattr(http, "DEADLINE", 1.9)
     message, pauses = failure(server.serves("/corpus", status(503)))
     assert "503" in message
     assert pauses == [1.0]  # a pause of 2 would end after 1.9
@@ -124,7 +124,7 @@ BROKEN = {
 def test_a_broken_answer_is_asked_for_again(server: Server, broken: Answer) -> None:
     pauses: list[float] = []
     url = server.serves("/corpus", broken, broken, body(CONTENT))
-    assert fetch.fetch(url, MOST, 5.0, pauses.append) == CONTENT
+    assert http.fetch(url, MOST, 5.0, pauses.append) == CONTENT
     assert server.paths == ["/corpus"] * 3
     assert pauses == [1.0, 2.0]
 
@@ -144,7 +144,7 @@ def test_a_truncated_answer_is_told_with_how_much_came(server: Server) -> None:
 
 def test_of_a_body_longer_than_its_length_the_promised_bytes_are_taken(server: Server) -> None:
     url = server.serves("/corpus", body(CONTENT, 1000))  # HTTP has no way to see it: the checksum does
-    assert fetch.fetch(url, MOST, 5.0) == CONTENT[:1000]
+    assert http.fetch(url, MOST, 5.0) == CONTENT[:1000]
 
 
 def test_two_lengths_which_differ_are_refused(server: Server) -> None:
@@ -156,20 +156,20 @@ def test_two_lengths_which_differ_are_refused(server: Server) -> None:
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 def test_a_redirect_is_followed(server: Server, code: int) -> None:
     server.serves("/there", body(CONTENT))
-    assert fetch.fetch(server.serves("/here", status(code, Location="/there")), MOST, 5.0) == CONTENT
+    assert http.fetch(server.serves("/here", status(code, Location="/there")), MOST, 5.0) == CONTENT
     assert server.paths == ["/here", "/there"]
 
 
 def test_the_body_of_a_redirect_is_not_read(server: Server) -> None:
     server.serves("/there", body(CONTENT))
     with sparing(10 * MOST):
-        assert fetch.fetch(server.serves("/here", endless(302, Location="/there")), MOST, 5.0) == CONTENT
+        assert http.fetch(server.serves("/here", endless(302, Location="/there")), MOST, 5.0) == CONTENT
 
 
 def test_a_redirect_whose_body_drips_costs_no_time(server: Server) -> None:
     server.serves("/there", body(CONTENT))
     begin = time.monotonic()
-    assert fetch.fetch(server.serves("/here", drip(0.1, 302, Location="/there")), MOST, 5.0) == CONTENT
+    assert http.fetch(server.serves("/here", drip(0.1, 302, Location="/there")), MOST, 5.0) == CONTENT
     assert time.monotonic() - begin < 2
 
 
@@ -201,13 +201,13 @@ def test_an_endless_body_is_capped(server: Server) -> None:
 
 def test_a_body_of_the_greatest_size_comes_and_one_byte_more_does_not(server: Server) -> None:
     url = server.serves("/corpus", body(CONTENT))
-    assert fetch.fetch(url, len(CONTENT), 5.0) == CONTENT
+    assert http.fetch(url, len(CONTENT), 5.0) == CONTENT
     message, _ = failure(url, len(CONTENT) - 1)
     assert "found more" in message
 
 
 def test_a_slow_drip_ends_at_the_deadline(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "DEADLINE", 0.5)
+    monkeypatch.setattr(http, "DEADLINE", 0.5)
     begin = time.monotonic()
     message, _ = failure(server.serves("/corpus", drip(0.1)))
     assert "expected an answer within 0.5 seconds, found " in message
@@ -215,15 +215,15 @@ def test_a_slow_drip_ends_at_the_deadline(server: Server, monkeypatch: pytest.Mo
 
 
 def test_a_silent_server_is_asked_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "READ_TIMEOUT", 0.5)
+    monkeypatch.setattr(http, "READ_TIMEOUT", 0.5)
     pauses: list[float] = []
     url = server.serves("/corpus", silence(), drip(5.0), body(CONTENT))  # silent before the answer, and in its midst
-    assert fetch.fetch(url, MOST, 5.0, pauses.append) == CONTENT
+    assert http.fetch(url, MOST, 5.0, pauses.append) == CONTENT
     assert pauses == [1.0, 2.0]
 
 
 def test_a_server_which_stays_silent_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "READ_TIMEOUT", 0.1)
+    monkeypatch.setattr(http, "READ_TIMEOUT", 0.1)
     begin = time.monotonic()
     message, _ = failure(server.serves("/corpus", silence()))
     assert "the server said nothing for 0.1 seconds" in message
@@ -251,7 +251,7 @@ def test_a_server_which_takes_no_connection_is_left_after_the_timeout(server: Se
         pauses: list[float] = []
         begin = time.monotonic()
         with pytest.raises(UserError, match="timed out"):
-            fetch.fetch(f"http://127.0.0.1:{deaf.getsockname()[1]}/corpus", MOST, 0.3, pauses.append)
+            http.fetch(f"http://127.0.0.1:{deaf.getsockname()[1]}/corpus", MOST, 0.3, pauses.append)
         assert 0.3 <= time.monotonic() - begin < 3
         assert pauses == []
         for client in waiting:
@@ -314,4 +314,4 @@ def test_a_proxy_which_is_not_there_is_named_and_not_tried_again(url: str, monke
 def test_a_proxy_is_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy(monkeypatch, server.address)
     server.serves(PROXIED, body(CONTENT))
-    assert fetch.fetch(PROXIED, MOST, 5.0) == CONTENT
+    assert http.fetch(PROXIED, MOST, 5.0) == CONTENT

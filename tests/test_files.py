@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textrnn import files
-from textrnn.errors import UserError, run
+from textrnn.core import files
+from textrnn.core.errors import UserError, run
 
 OLD, NEW = b"old", b"new \r\n\xff\x00"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from textrnn.folds import commonest, folds
+from textrnn.training.folds import commonest, folds
 
 SEEDS = range(5)
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from fuzz import targets
 from fuzz.targets import HEADER, MEMBER, TARGETS, Target, numpy_file, zipped
 from stages.clean import Tally
-from textrnn.errors import UserError
-from textrnn.paths import ROOT
+from textrnn.core.errors import UserError
+from textrnn.core.paths import ROOT
 
 LONGEST_PIECE = 64  # bytes of a word of libFuzzer's dictionary
 
@@ -161,7 +161,7 @@ def test_a_search_that_finds_something_fails_and_keeps_the_input(tmp_path: Path)
         shutil.copytree(ROOT / package, project / package)
     shutil.copy(ROOT / "predict.py", project)
     scratch.mkdir()
-    tokenizers = project / "textrnn/tokenizers.py"
+    tokenizers = project / "textrnn/text/tokenizers.py"
     tokenizers.write_text(tokenizers.read_text("utf-8").replace(r'r"|\d+"', r'r"|[0-8]+"'), "utf-8")
     done = fuzz(project, scratch, "--inputs", "4000", "--target", "tokenize")
     assert done.returncode == 1

@@ -1,14 +1,14 @@
-"""textrnn/gate.py: what evaluate.require asks of the scores."""
+"""textrnn/evaluation/requirements.py: what evaluate.require asks of the scores."""
 
 import pytest
 
-from textrnn.errors import UserError
-from textrnn.gate import unmet
+from textrnn.core.errors import UserError
+from textrnn.evaluation.requirements import unmet
 
-FOUND = {"mcc": 0.93, "blocked_ham": 0.01, "ci_low": {"mcc": 0.9}, "ci_high": {"blocked_ham": 0.02}}
+FOUND = {"mcc": 0.93, "false_positive_rate": 0.01, "ci_low": {"mcc": 0.9}, "ci_high": {"false_positive_rate": 0.02}}
 
 
-@pytest.mark.parametrize("require", [{}, {"mcc": 0.93}, {"blocked_ham": 0.01, "ci_low.mcc": 0.5}])
+@pytest.mark.parametrize("require", [{}, {"mcc": 0.93}, {"false_positive_rate": 0.01, "ci_low.mcc": 0.5}])
 def test_scores_as_good_as_required_or_better_pass(require: dict[str, float]) -> None:
     assert unmet(FOUND, require) == []
 
@@ -18,9 +18,9 @@ def test_a_score_must_be_at_least_what_is_required() -> None:
 
 
 def test_of_what_is_better_low_at_most_so_much_is_required() -> None:
-    require = {"blocked_ham": 0.005, "ci_high.blocked_ham": 0.015}
+    require = {"false_positive_rate": 0.005, "ci_high.false_positive_rate": 0.015}
     assert unmet(FOUND, require) == [
-        "blocked_ham of at most 0.005, found 0.01", "ci_high.blocked_ham of at most 0.015, found 0.02",
+        "false_positive_rate of at most 0.005, found 0.01", "ci_high.false_positive_rate of at most 0.015, found 0.02",
     ]  # fmt: skip
 
 

@@ -15,17 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.configs import rows_of
 from tests.models import TWO, corpus, resealed
-from tests.recipes import rows_of
-from textrnn import inference, paths, subwords
-from textrnn.batches import Encoder
-from textrnn.errors import UserError
-from textrnn.files import write_json
-from textrnn.inference import Model
-from textrnn.ngrams import ngrams, size
-from textrnn.normalise import Normalisation
-from textrnn.tokenizers import Tokenizer, tokenize
-from textrnn.vocabulary import UNKNOWN
+from textrnn.core import paths
+from textrnn.core.errors import UserError
+from textrnn.core.files import write_json
+from textrnn.inference import predictor
+from textrnn.inference.predictor import Model
+from textrnn.text import subwords
+from textrnn.text.ngrams import ngrams, size
+from textrnn.text.normalise import Normalisation
+from textrnn.text.tokenizers import Tokenizer, tokenize
+from textrnn.text.vocabulary import UNKNOWN
+from textrnn.training.batches import Collator
 
 KNOWN = ["tea", "at", "WIN", "9", "café", "!!"]
 TEXTS = [
@@ -71,7 +73,7 @@ def model_of(
 ) -> Model:  # fmt: skip
     """Return a model; its linear branch, if any, knows the n-grams of the text `learnt`."""
     ids = {token: number for number, token in enumerate(KNOWN, UNKNOWN + 1)}
-    settings = inference.Settings(
+    settings = predictor.Settings(
         labels=["ham", "spam"],
         tokenizer=tokenizer,
         max_sequence_length=longest,
@@ -80,11 +82,11 @@ def model_of(
         linear=learnt is not None,
         normalisation=normalisation,
     )
-    return inference.of(session or Session(), ids, ngrams(learnt or ""), settings)
+    return predictor.of(session or Session(), ids, ngrams(learnt or ""), settings)
 
 
 def given_to(model: Model, texts: list[str]) -> list[Inputs]:
-    inference.probabilities(model, texts)
+    predictor.probabilities(model, texts)
     given: list[Inputs] = model.session.given
     return given
 
@@ -98,13 +100,13 @@ def test_the_model_reads_a_text_as_training_read_its_row(tokenizer: Tokenizer, b
     model = model_of(masking, buckets, tokenizer=tokenizer)
     table = subwords.table(distinct, buckets) if buckets else None
     words = np.array([model.ids.get(token, UNKNOWN) for token in distinct], np.int32)
-    encoder = Encoder(words, table, model.settings.max_sequence_length, masking)
+    collator = Collator(words, table, model.settings.max_sequence_length, masking)
     rows = rows_of([[distinct.index(token) for token in row] for row in tokens])
-    lengths = encoder.lengths(rows)
-    expected = dict(encoder.batch(rows, np.arange(len(TEXTS)), lengths))
+    lengths = collator.lengths(rows)
+    expected = dict(collator.batch(rows, np.arange(len(TEXTS)), lengths))
     del expected["labels"]
 
-    found, new = inference.encode(model, [row[: model.settings.max_sequence_length] for row in tokens], lengths)
+    found, new = predictor.encode(model, [row[: model.settings.max_sequence_length] for row in tokens], lengths)
     assert {name: str(array.dtype) for name, array in found.items() if name != "seen"} == dict.fromkeys(
         {*expected, "places"}, "int32"
     )
@@ -121,7 +123,7 @@ def sorted_features(inputs: Inputs) -> list[list[list[int]]]:
 
 
 def test_a_token_that_stands_twice_has_its_subwords_once() -> None:
-    found, new = inference.encode(model_of(), [["tea", "at", "tea"], ["at"]], np.array([3, 1]))
+    found, new = predictor.encode(model_of(), [["tea", "at", "tea"], ["at"]], np.array([3, 1]))
     assert new == ["", "tea", "at"]
     assert found["words"].tolist() == [UNKNOWN, 1, 2]
     assert len(found["subwords"]) == 3
@@ -142,16 +144,16 @@ def test_a_token_that_was_read_before_is_given_as_its_vector() -> None:
 
 
 def test_no_more_vectors_are_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference, "CACHED", 4)
+    monkeypatch.setattr(predictor, "CACHED", 4)
     seen: dict[str, NDArray[np.float32]] = {}
     for tokens in (["a", "b", "c"], ["d"], ["e", "f"], list("ghijkl")):
-        inference.remember(seen, tokens, np.zeros((len(tokens), 2), np.float32))
+        predictor.remember(seen, tokens, np.zeros((len(tokens), 2), np.float32))
     assert list(seen) == list("ghijkl"), "of one batch all, which the next one removes"
 
 
 @given(st.text(max_size=60), st.sampled_from(["word", "rich"]))
 def test_a_text_has_the_tokens_of_its_pieces_between_white_space(text: str, tokenizer: Tokenizer) -> None:
-    assert inference.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
+    assert predictor.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
 
 
 @pytest.mark.parametrize("tokenizer", ["word", "rich"])
@@ -160,14 +162,14 @@ def test_links_emoticons_and_runs_of_marks_end_at_white_space(tokenizer: Tokeniz
         text = space.join(
             ["see http://a.b/c", ":-)", "x:D", "HAMeggSpam", "WIN!!", "!!", "don't", "'t", "12", "345", ""]
         )
-        assert inference.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
+        assert predictor.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
 
 
 def test_the_width_and_the_order_of_the_subwords_do_not_change_the_answer(trained_model: Path) -> None:
-    model = inference.load(trained_model)
+    model = predictor.load(trained_model)
     tokens = [["soup", "!"], ["at"]]
-    narrow, _ = inference.encode(model, tokens, np.array([2, 1]))
-    narrow |= inference.linear_inputs(model.ngrams, ["soup!", "at"])
+    narrow, _ = predictor.encode(model, tokens, np.array([2, 1]))
+    narrow |= predictor.linear_inputs(model.ngrams, ["soup!", "at"])
     order = np.array([2, 0, 3, 1])
     wide = narrow | {
         "words": narrow["words"][order],
@@ -179,7 +181,7 @@ def test_the_width_and_the_order_of_the_subwords_do_not_change_the_answer(traine
 
 
 def test_an_unknown_word_is_word_0_and_keeps_its_subwords() -> None:
-    found, _ = inference.encode(model_of(), [["tea", "wonderful"]], np.array([2]))
+    found, _ = predictor.encode(model_of(), [["tea", "wonderful"]], np.array([2]))
     assert found["words"].tolist() == [UNKNOWN, 1, UNKNOWN]
     assert sorted_features(found) == [[sorted(subwords.features(token, 50)) for token in ("tea", "wonderful")]]
 
@@ -190,7 +192,7 @@ LEARNT = "Tea at 9, WIN!!"
 def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from_1_and_padded_with_0() -> None:
     model = model_of(learnt=LEARNT)
     known = model.ngrams.hashes.tolist()
-    found = inference.linear_inputs(model.ngrams, TEXTS)
+    found = predictor.linear_inputs(model.ngrams, TEXTS)
     assert set(found) == {"ngrams", "size"}
     assert [str(found[name].dtype) for name in ("ngrams", "size")] == ["int32", "float32"]
     rows = [[1 + known.index(gram) for gram in ngrams(text).tolist() if gram in known] for text in TEXTS]
@@ -203,7 +205,7 @@ def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from
 
 @pytest.mark.parametrize("text", ["", "ЖЖЖ"])
 def test_a_text_without_a_known_n_gram_is_given_as_padding(text: str) -> None:
-    assert inference.linear_inputs(model_of(learnt=LEARNT).ngrams, [text])["ngrams"].tolist() == [[0] * 64]
+    assert predictor.linear_inputs(model_of(learnt=LEARNT).ngrams, [text])["ngrams"].tolist() == [[0] * 64]
 
 
 def test_the_linear_branch_reads_all_of_a_text_the_networks_cut() -> None:
@@ -219,7 +221,7 @@ def test_each_row_of_a_batch_is_given_its_own_n_grams_and_size() -> None:
     (together,) = given_to(model, texts)
     order = [1, 2, 0]  # the shortest first
     assert together["lengths"].tolist() == [1, 2, 4]
-    alone = [inference.linear_inputs(model.ngrams, [texts[row]]) for row in order]
+    alone = [predictor.linear_inputs(model.ngrams, [texts[row]]) for row in order]
     assert together["size"].tolist() == [one["size"][0].tolist() for one in alone]
     assert [row[row > 0].tolist() for row in together["ngrams"]] == [
         row[row > 0].tolist() for one in alone for row in one["ngrams"]
@@ -233,7 +235,7 @@ def test_a_model_without_a_linear_branch_is_given_no_n_grams(buckets: int) -> No
 
 
 def test_a_model_without_subwords_is_given_none() -> None:
-    found, _ = inference.encode(model_of(buckets=0), [["tea"]], np.array([1]))
+    found, _ = predictor.encode(model_of(buckets=0), [["tea"]], np.array([1]))
     assert set(found) == {"words", "seen", "places", "lengths"}
 
 
@@ -254,12 +256,12 @@ def test_a_text_is_cut_and_without_masking_padded(masking: bool, text: str, word
     assert batch["lengths"].tolist() == [length] * 2
 
 
-@pytest.mark.parametrize("count", [0, 1, inference.BATCH, inference.BATCH + 1, 3 * inference.BATCH + 5])
+@pytest.mark.parametrize("count", [0, 1, predictor.BATCH, predictor.BATCH + 1, 3 * predictor.BATCH + 5])
 def test_answers_come_in_the_order_of_the_texts(count: int) -> None:
     random = np.random.default_rng(count)
     texts = [" ".join(random.choice(KNOWN, random.integers(1, 6))) for _ in range(count)]
     model = model_of(longest=20)
-    found = inference.probabilities(model, texts)
+    found = predictor.probabilities(model, texts)
     tokens = [tokenize(text, "rich") for text in texts]
     expected = [[len(row) / 7, model.ids[row[0]] / 7] for row in tokens]
     assert found.shape == (count, 2)
@@ -267,31 +269,31 @@ def test_answers_come_in_the_order_of_the_texts(count: int) -> None:
 
 
 def test_texts_are_read_in_batches_of_like_length() -> None:
-    texts = ["tea " * (1 + number % 5) for number in range(2 * inference.BATCH)]
+    texts = ["tea " * (1 + number % 5) for number in range(2 * predictor.BATCH)]
     batches = given_to(model_of(longest=20), texts)
-    assert [len(batch["places"]) for batch in batches] == [inference.BATCH] * 2
+    assert [len(batch["places"]) for batch in batches] == [predictor.BATCH] * 2
     assert batches[0]["places"].shape[1] < batches[1]["places"].shape[1] == 5
 
 
 def test_probabilities_are_rounded_to_six_digits() -> None:
-    found = inference.probabilities(model_of(), ["tea"])
+    found = predictor.probabilities(model_of(), ["tea"])
     assert found.tolist() == [[0.142857, 0.142857]]
 
 
 def test_a_text_has_the_same_probabilities_whichever_others_it_comes_with(trained_model: Path) -> None:
     texts = [line.partition("\t")[2] for line in corpus(TWO, 300).splitlines()] + ["", "ЖЖ", "long " * 200, "x" * 3000]
-    model = inference.load(trained_model)
-    together = inference.probabilities(model, texts)
+    model = predictor.load(trained_model)
+    together = predictor.probabilities(model, texts)
     assert np.ptp(together[:, 1]) > 0.5
     model.seen.clear()
     for count in (1, 2, 3, 64):
         parts = [texts[start : start + count] for start in range(0, len(texts), count)]
-        assert np.concatenate([inference.probabilities(model, part) for part in parts]).tolist() == together.tolist()
+        assert np.concatenate([predictor.probabilities(model, part) for part in parts]).tolist() == together.tolist()
 
 
 def test_the_probability_is_that_of_the_label_in_its_column(trained_model: Path) -> None:
-    model = inference.load(trained_model)
-    found = inference.probabilities(model, ["URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"])
+    model = predictor.load(trained_model)
+    found = predictor.probabilities(model, ["URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"])
     assert model.settings.labels == ["ham", "spam"]
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=2e-6)
     assert found[0, 1] > 0.7
@@ -313,18 +315,18 @@ def test_the_probability_is_that_of_the_label_in_its_column(trained_model: Path)
 def test_the_answer_is_the_positive_label_from_its_threshold_on_and_of_three_the_likeliest(
     probabilities: list[list[float]], positive: int, cut: float, expected: list[int]
 ) -> None:
-    found = inference.answers(np.array(probabilities), positive, cut)
+    found = predictor.answers(np.array(probabilities), positive, cut)
     assert found.tolist() == expected
     assert found.dtype == np.int8
 
 
 def test_a_text_is_normalised_as_clean_does() -> None:
     model = model_of(normalisation=Normalisation(lowercase=True, ascii_only=True, remove_pattern=r"\d"))
-    assert inference.clean(model, "CAFÉ\r\nat 9 pm") == "caf at  pm"
+    assert predictor.clean(model, "CAFÉ\r\nat 9 pm") == "caf at  pm"
 
 
 def test_a_model_is_loaded_as_it_was_saved(trained_model: Path) -> None:
-    model = inference.load(trained_model)
+    model = predictor.load(trained_model)
     settings = json.loads((trained_model / "settings.json").read_text("utf-8"))
     assert model.settings.model_dump() == settings
     lines = (trained_model / "vocabulary.tsv").read_text("utf-8").splitlines()
@@ -337,7 +339,7 @@ def test_a_model_is_loaded_as_it_was_saved(trained_model: Path) -> None:
 
 def everything(directory: Path) -> None:
     """Load what predict.py loads."""
-    inference.decision(directory, inference.load(directory).settings.labels)
+    predictor.decision(directory, predictor.load(directory).settings.labels)
 
 
 def edited(**changes: Any) -> Callable[[Path], None]:
@@ -433,10 +435,10 @@ def test_files_of_two_models_are_found_out_in_one_line(
 ) -> None:
     spoil(model_copy / name)
     with pytest.raises(UserError, match=f"^expected the files of one model in .*, found {name} of another one"):
-        inference.load(model_copy)
+        predictor.load(model_copy)
     resealed(model_copy)
     with pytest.raises(UserError) as caught:
-        inference.probabilities(inference.load(model_copy), ["soup w"])
+        predictor.probabilities(predictor.load(model_copy), ["soup w"])
     assert str(caught.value).startswith("expected the files of one model, found some that do not fit together: ")
     assert len(str(caught.value).splitlines()) == 1
 
@@ -445,7 +447,7 @@ def test_the_threshold_of_another_model_is_found_out(model_copy: Path) -> None:
     record = model_copy / "model.json"
     record.write_bytes(record.read_bytes() + b"\n")
     with pytest.raises(UserError, match="expected the threshold of this model"):
-        inference.decision(model_copy, ["ham", "spam"])
+        predictor.decision(model_copy, ["ham", "spam"])
 
 
 def test_a_graph_that_would_read_other_files_is_refused(model_copy: Path) -> None:
@@ -453,7 +455,7 @@ def test_a_graph_that_would_read_other_files_is_refused(model_copy: Path) -> Non
     onnx.save(graph, model_copy / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
     resealed(model_copy)
     with pytest.raises(UserError, match="a graph which would read other files"):
-        inference.load(model_copy)
+        predictor.load(model_copy)
 
 
 def test_a_model_is_whole_wherever_it_is_copied(model_copy: Path) -> None:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textrnn import inputs
-from textrnn.columns import Kind
-from textrnn.errors import UserError
-from textrnn.inputs import Source
-from textrnn.rows import MOST_CHARACTERS, csv_rows, tsv_rows
+from textrnn.cli import reader
+from textrnn.cli.columns import Kind
+from textrnn.cli.reader import Source
+from textrnn.core.errors import UserError
+from textrnn.corpus.rows import MOST_CHARACTERS, csv_rows, tsv_rows
 
 TEXTS = st.lists(
     st.text(st.characters(codec="utf-8") | st.sampled_from(list('",\t\n\r\ufeff')), max_size=12), max_size=6
@@ -24,7 +24,7 @@ SIZES = st.integers(3, 40)  # bytes of a read: a byte order mark comes whole
 
 
 def lists(raw: bytes, kind: Kind, column: str | None = None, size: int = 1 << 17) -> list[list[str] | None]:
-    return list(inputs.messages(io.BytesIO(raw), Source("-", kind, column), size))
+    return list(reader.messages(io.BytesIO(raw), Source("-", kind, column), size))
 
 
 def read(raw: bytes, kind: Kind, column: str | None = None, size: int = 1 << 17) -> list[str]:
@@ -35,7 +35,7 @@ def error(raw: bytes, kind: Kind, column: str | None = None, size: int = 1 << 17
     """Return what is yielded before an error, and the error."""
     found: list[list[str] | None] = []
     with pytest.raises(UserError) as told:
-        found.extend(inputs.messages(io.BytesIO(raw), Source("messages.csv", kind, column), size))
+        found.extend(reader.messages(io.BytesIO(raw), Source("messages.csv", kind, column), size))
     return found, str(told.value)
 
 
@@ -47,7 +47,7 @@ def csv_of(texts: list[str], end: str, quoting: int = csv.QUOTE_ALL) -> bytes:
 
 def test_how_a_file_is_read_goes_by_how_its_name_ends() -> None:
     names = ("a.csv", "dir.csv/a.TSV", "a.jsonl", "a.ndjson", "a.txt", "csv", "-", "a.csv.gz")
-    assert list(map(inputs.kind_of, names)) == ["csv", "tsv", "jsonl", "jsonl", "lines", "lines", "lines", "lines"]
+    assert list(map(reader.kind_of, names)) == ["csv", "tsv", "jsonl", "jsonl", "lines", "lines", "lines", "lines"]
 
 
 @given(TEXTS, st.sampled_from(["\n", "\r\n"]), SIZES)
@@ -110,7 +110,7 @@ def test_each_read_gives_the_rows_that_it_completes() -> None:
 def test_a_pipe_is_read_as_it_comes() -> None:
     end, start = os.pipe()
     with os.fdopen(end, "rb", 0) as raw, os.fdopen(start, "wb", 0) as pipe:
-        found = inputs.messages(raw, Source("-", "csv", None), 1 << 17)
+        found = reader.messages(raw, Source("-", "csv", None), 1 << 17)
         for part, texts in ((b"text\n", None), (b'"a\n', None), (b'b"\nc\nd', ["a\nb", "c"]), (b"\n", ["d"])):
             pipe.write(part)
             assert next(found) == texts
@@ -152,15 +152,15 @@ def test_the_longest_row_is_read() -> None:
 
 def test_an_error_is_put_aside_until_all_is_answered() -> None:
     failures: list[Exception] = []
-    found = inputs.until_failure(inputs.messages(io.BytesIO(b"0\n\n"), Source("-", "tsv", "1"), 2), failures)
+    found = reader.until_failure(reader.messages(io.BytesIO(b"0\n\n"), Source("-", "tsv", "1"), 2), failures)
     assert list(found) == [None]
     assert [str(failure)[:22] for failure in failures] == ["standard input, line 1"]
 
 
 def test_a_file_is_opened_without_a_buffer(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"hi\nho\n")
-    with inputs.opened(Source(str(tmp_path / "a"), "lines", None)) as raw:
+    with reader.opened(Source(str(tmp_path / "a"), "lines", None)) as raw:
         assert raw.read(3) == b"hi\n"
         assert os.lseek(raw.fileno(), 0, os.SEEK_CUR) == 3
-    with pytest.raises(UserError, match="found a directory"), inputs.opened(Source(str(tmp_path), "lines", None)):
+    with pytest.raises(UserError, match="found a directory"), reader.opened(Source(str(tmp_path), "lines", None)):
         pass

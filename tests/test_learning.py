@@ -9,20 +9,23 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from tests.recipes import probabilities_of, rows_of, small
-from textrnn import checkpoint, ensemble, learning, linear, machine, subwords, training
-from textrnn.batches import Encoder
-from textrnn.errors import UserError
-from textrnn.export import export
-from textrnn.folds import folds
-from textrnn.inference import linear_inputs
-from textrnn.learning import Learnt, Part, known_words, learn, linear_branch
-from textrnn.ngrams import indexed, ngrams, size
-from textrnn.probabilities import softmax
-from textrnn.recipe import Recipe
-from textrnn.training import Trainer
-from textrnn.turns import one_by_one
-from textrnn.vocabulary import UNKNOWN, Vectorize
+from tests.configs import probabilities_of, rows_of, small
+from textrnn.core.errors import UserError
+from textrnn.inference.predictor import linear_inputs
+from textrnn.model import linear
+from textrnn.model.config import TrainConfig
+from textrnn.model.export import export
+from textrnn.model.probabilities import softmax
+from textrnn.text import subwords
+from textrnn.text.ngrams import indexed, ngrams, size
+from textrnn.text.vocabulary import UNKNOWN, Vectorize
+from textrnn.training import checkpoint, loop, machine, trainer
+from textrnn.training import learn as learning
+from textrnn.training.batches import Collator
+from textrnn.training.folds import folds
+from textrnn.training.learn import Part, TrainedModel, known_words, learn, linear_branch
+from textrnn.training.members import one_by_one
+from textrnn.training.trainer import Trainer
 
 VECTORIZE = Vectorize(tokenizer="word", min_word_frequency=0, max_sequence_length=6)
 BUCKETS = 30
@@ -52,14 +55,14 @@ RECIPES = {
 
 
 @cache
-def made(recipe: Recipe, vocabulary_size: int, classes: int) -> tuple[Trainer, checkpoint.Arrays]:
-    trainer = Trainer(recipe, vocabulary_size, classes)
+def made(config: TrainConfig, vocabulary_size: int, classes: int) -> tuple[Trainer, checkpoint.Arrays]:
+    trainer = Trainer(config, vocabulary_size, classes)
     return trainer, trainer.state()
 
 
-def trainer_of(recipe: Recipe, vocabulary_size: int, classes: int) -> Trainer:
+def trainer_of(config: TrainConfig, vocabulary_size: int, classes: int) -> Trainer:
     """Return a trainer as if it were new: to compile its steps takes a second."""
-    trainer, first = made(recipe, vocabulary_size, classes)
+    trainer, first = made(config, vocabulary_size, classes)
     trainer.restore(first)
     return trainer
 
@@ -67,10 +70,10 @@ def trainer_of(recipe: Recipe, vocabulary_size: int, classes: int) -> Trainer:
 @pytest.fixture(autouse=True)
 def trainers_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use a trainer for all tests, and no checkpoint for two of them."""
-    monkeypatch.setattr(training, "Trainer", trainer_of)
+    monkeypatch.setattr(trainer, "Trainer", trainer_of)
     monkeypatch.setattr(learning, "side_by_side", one_by_one)
     monkeypatch.setattr(machine, "tell", lambda *_: None)
-    monkeypatch.setattr(ensemble, "CHECKPOINT", tmp_path / "checkpoint")
+    monkeypatch.setattr(loop, "CHECKPOINT", tmp_path / "checkpoint")
 
 
 def part_of(texts: list[str], labels: list[int], tokens: list[str], groups: NDArray[np.int64] = GROUPS) -> Part:
@@ -78,35 +81,35 @@ def part_of(texts: list[str], labels: list[int], tokens: list[str], groups: NDAr
 
 
 def learnt_from(
-    recipe: Recipe, texts: list[str] = TEXTS, labels: list[int] = LABELS, tokens: list[str] = TOKENS,
+    config: TrainConfig, texts: list[str] = TEXTS, labels: list[int] = LABELS, tokens: list[str] = TOKENS,
     held_out: tuple[str, ...] = (),
-) -> Learnt:  # fmt: skip
+) -> TrainedModel:  # fmt: skip
     """Return what is learnt; a single network is held out on the messages `held_out`, or on those it learns."""
-    ensemble.CHECKPOINT.unlink(missing_ok=True)
+    loop.CHECKPOINT.unlink(missing_ok=True)
     part = part_of(texts, labels, tokens)
     beside = part_of(list(held_out), [0] * len(held_out), tokens).rows if held_out else part.rows
-    return learn(recipe, VECTORIZE, tokens, 1 + max(labels), part, beside, "mark")
+    return learn(config, VECTORIZE, tokens, 1 + max(labels), part, beside, "mark")
 
 
 @cache
-def learnt(name: str) -> Learnt:
+def learnt(name: str) -> TrainedModel:
     return learnt_from(RECIPES[name])
 
 
-def fold_of(recipe: Recipe, labels: list[int] = LABELS) -> NDArray[np.int64]:
-    return folds(GROUPS, np.array(labels, np.int8), recipe.ensemble, recipe.seed)
+def fold_of(config: TrainConfig, labels: list[int] = LABELS) -> NDArray[np.int64]:
+    return folds(GROUPS, np.array(labels, np.int8), config.ensemble, config.seed)
 
 
-def answers(model: bytes, recipe: Recipe, found: Learnt, texts: list[str]) -> Floats:
+def answers(model: bytes, config: TrainConfig, found: TrainedModel, texts: list[str]) -> Floats:
     """Return the graph's probabilities, for messages read with the vocabulary that was learnt."""
     tokens = sorted({word for text in texts for word in text.split()})
     ids = {word: number for number, (word, _) in enumerate(found.words, UNKNOWN + 1)}
     words = np.array([ids.get(token, UNKNOWN) for token in tokens], np.int32)
-    pieces = subwords.table(tokens, BUCKETS) if recipe.subword_buckets else None
-    encoder = Encoder(words, pieces, VECTORIZE.max_sequence_length, recipe.masking)
+    pieces = subwords.table(tokens, BUCKETS) if config.subword_buckets else None
+    collator = Collator(words, pieces, VECTORIZE.max_sequence_length, config.masking)
     rows = part_of(texts, [0] * len(texts), tokens).rows
-    inputs: dict[str, Any] = dict(encoder.batch(rows, np.arange(len(texts)), encoder.lengths(rows)))
-    if recipe.linear:
+    inputs: dict[str, Any] = dict(collator.batch(rows, np.arange(len(texts)), collator.lengths(rows)))
+    if config.linear:
         inputs |= linear_inputs(indexed(found.ngrams), texts)
     return np.asarray(probabilities_of(model, inputs), np.float64)
 
@@ -178,9 +181,9 @@ def test_a_single_network_says_of_the_held_out_rows_what_its_graph_says() -> Non
 
 @ENSEMBLES
 def test_a_member_and_its_graph_say_the_same_of_the_rows_it_left_out(name: str) -> None:
-    recipe, found = RECIPES[name], learnt(name)
-    alone = recipe.model_copy(update={"linear": False})
-    fold = fold_of(recipe)
+    config, found = RECIPES[name], learnt(name)
+    alone = config.model_copy(update={"linear": False})
+    fold = fold_of(config)
     for number, (arrays, logits) in enumerate(zip(found.fitted.weights, found.fitted.logits, strict=True)):
         texts = [TEXTS[row] for row in np.flatnonzero(fold == number)]  # their last words are unknown to the member
         model = export([arrays], alone, 2)
@@ -189,8 +192,8 @@ def test_a_member_and_its_graph_say_the_same_of_the_rows_it_left_out(name: str) 
 
 @ENSEMBLES
 def test_a_word_that_a_member_does_not_know_has_its_vector_of_unknown_words(name: str) -> None:
-    recipe, found = RECIPES[name], learnt(name)
-    fold = fold_of(recipe)
+    config, found = RECIPES[name], learnt(name)
+    fold = fold_of(config)
     for number, arrays in enumerate(found.fitted.weights):
         seen = {word for text, one in zip(TEXTS, fold, strict=True) if one != number for word in text.split()}
         vectors = arrays["words"]
@@ -200,14 +203,14 @@ def test_a_word_that_a_member_does_not_know_has_its_vector_of_unknown_words(name
 
 
 def test_a_word_rare_among_a_members_rows_is_unknown_to_it_though_all_rows_hold_it_often() -> None:
-    recipe = RECIPES["ensemble"]
-    fold = fold_of(recipe)
+    config = RECIPES["ensemble"]
+    fold = fold_of(config)
     outside = [row for row in range(len(TEXTS)) if fold[row] == 0][:2]  # known from all rows, not from those of 1 and 2
     inside = next(row for row in range(len(TEXTS)) if fold[row] == 1)
     texts = [f"{text} and" if row in (*outside, inside) else text for row, text in enumerate(TEXTS)]
     part, tokens = part_of(texts, LABELS, sorted([*TOKENS, "and"])), sorted([*TOKENS, "and"])
     frequent = VECTORIZE.model_copy(update={"min_word_frequency": 1})
-    found = learn(recipe, frequent, tokens, 2, part, part.rows, "mark")
+    found = learn(config, frequent, tokens, 2, part, part.rows, "mark")
     place = 1 + [word for word, _ in found.words].index("and")
     unknown = [(arrays["words"][place] == arrays["words"][0]).all() for arrays in found.fitted.weights]
     assert unknown == [True, False, False]  # once, twice and three times
@@ -215,12 +218,12 @@ def test_a_word_rare_among_a_members_rows_is_unknown_to_it_though_all_rows_hold_
 
 @ENSEMBLES
 def test_the_held_out_rows_of_the_members_are_blended_in_the_order_of_all_rows(name: str) -> None:
-    recipe, found = RECIPES[name], learnt(name)
-    fold = fold_of(recipe)
+    config, found = RECIPES[name], learnt(name)
+    fold = fold_of(config)
     features = np.zeros((len(TEXTS), 1))
     for number, logits in enumerate(found.fitted.logits):
         features[fold == number, 0] = logits[:, 1] - logits[:, 0]
-    if recipe.linear:
+    if config.linear:
         features = np.hstack([features, np.zeros((len(TEXTS), 2))])
         bags = [ngrams(text) for text in TEXTS]
         for row, text in enumerate(TEXTS):
@@ -236,22 +239,22 @@ def test_what_is_easy_is_said_rightly_of_every_held_out_row() -> None:
 
 
 def test_what_a_member_says_of_a_row_does_not_depend_on_the_rows_label() -> None:
-    recipe = RECIPES["ensemble"]
+    config = RECIPES["ensemble"]
     first = LABELS.copy()
     first[4] = 1 - first[4]  # one of three in its group: the group's commonest label stays, and so do the folds
-    fold = fold_of(recipe)
-    assert fold_of(recipe, first).tolist() == fold.tolist()
-    changed = learnt_from(recipe, labels=first)
+    fold = fold_of(config)
+    assert fold_of(config, first).tolist() == fold.tolist()
+    changed = learnt_from(config, labels=first)
     for number, (one, other) in enumerate(zip(changed.fitted.logits, learnt("ensemble").fitted.logits, strict=True)):
         assert (one.tobytes() == other.tobytes()) == (number == fold[4])
 
 
 def test_what_a_member_says_of_its_other_rows_does_not_depend_on_a_rows_text() -> None:
-    recipe = RECIPES["ensemble"]
+    config = RECIPES["ensemble"]
     texts = TEXTS.copy()
     texts[4] = " ".join(reversed(texts[4].split()))  # as many words: which are how frequent decides their numbers
-    fold = fold_of(recipe)
-    changed, before = learnt_from(recipe, texts=texts), learnt("ensemble")
+    fold = fold_of(config)
+    changed, before = learnt_from(config, texts=texts), learnt("ensemble")
     rows = np.flatnonzero(fold == fold[4])
     one, other = (found.fitted.logits[fold[4]] for found in (changed, before))
     np.testing.assert_allclose(one[rows != 4], other[rows != 4], rtol=0, atol=1e-6)
@@ -279,11 +282,11 @@ def test_the_linear_branch_says_of_a_row_what_it_says_without_the_rows_fold(clas
 
 
 def test_the_graph_of_an_ensemble_blends_the_mean_of_its_members_with_the_branch_fitted_to_all_rows() -> None:
-    recipe, found = RECIPES["ensemble, linear, subwords"], learnt("ensemble, linear, subwords")
+    config, found = RECIPES["ensemble, linear, subwords"], learnt("ensemble, linear, subwords")
     assert found.ngrams.tolist() == sorted({gram for text in TEXTS for gram in ngrams(text).tolist()})
-    said = answers(found.model, recipe, found, TEXTS)
+    said = answers(found.model, config, found, TEXTS)
     assert said.argmax(axis=1).tolist() == LABELS
-    assert answers(found.model, recipe, found, ["win a free boat", "mum left cup"]).argmax(axis=1).tolist() == [1, 0]
+    assert answers(found.model, config, found, ["win a free boat", "mum left cup"]).argmax(axis=1).tolist() == [1, 0]
 
 
 def test_without_the_linear_branch_no_n_gram_is_known() -> None:
@@ -300,11 +303,11 @@ def test_an_ensemble_uses_no_other_rows_than_those_of_the_part() -> None:
 
 def test_three_labels_are_learnt_as_two_are() -> None:
     labels = [row // 3 % 3 for row in range(len(TEXTS))]
-    recipe = RECIPES["ensemble, linear, subwords"]
-    found = learnt_from(recipe, labels=labels)
+    config = RECIPES["ensemble, linear, subwords"]
+    found = learnt_from(config, labels=labels)
     assert found.held_out.shape == (len(TEXTS), 3)
     np.testing.assert_allclose(found.held_out.sum(axis=1), 1)
-    assert answers(found.model, recipe, found, TEXTS).shape == (len(TEXTS), 3)
+    assert answers(found.model, config, found, TEXTS).shape == (len(TEXTS), 3)
 
 
 @pytest.mark.parametrize("linear", [False, True])
@@ -323,5 +326,5 @@ def test_a_label_whose_rows_are_all_in_one_fold_is_told_in_one_line(labels: list
 def test_a_new_trainer_learns_as_one_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "ensemble, linear, subwords"
     before = learnt(name).model
-    monkeypatch.setattr(training, "Trainer", Trainer)
+    monkeypatch.setattr(trainer, "Trainer", Trainer)
     assert learnt_from(RECIPES[name]).model == before

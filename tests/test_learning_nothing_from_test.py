@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from stages import evaluate, train, vectorize
 from tests.models import RECIPE, TWO, copied, place, trained
 from tests.workspace import Workspace
-from textrnn import paths, ragged
-from textrnn.files import read_array, read_json
-from textrnn.messages import read_messages
-from textrnn.ngrams import ngrams
-from textrnn.tokenizers import tokenize
-from textrnn.vocabulary import read_tokens
+from textrnn.artifacts import ragged
+from textrnn.artifacts.messages import read_messages
+from textrnn.core import paths
+from textrnn.core.files import read_array, read_json
+from textrnn.text.ngrams import ngrams
+from textrnn.text.tokenizers import tokenize
+from textrnn.text.vocabulary import read_tokens
 
 STRANGE = "Quaxolotl"  # in no message of the invented corpus
 

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from textrnn import linear
-from textrnn.ngrams import ngrams
+from textrnn.model import linear
+from textrnn.text.ngrams import ngrams
 
 STARTS = ["see you at", "claim your", "your parcel:"]
 MIDDLES = ["the lamp", "two tickets", "a red box", "soup", "it"]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from textrnn import neighbours
-from textrnn.neighbours import nearest
+from textrnn.evaluation import neighbours
+from textrnn.evaluation.neighbours import nearest
 
 KNOWN = ["see you at the lamp", "claim your two tickets", "mum says soup", "claim the red box", "CAFÉ at 8pm", "ok"]
 TEXTS = ["Claim your ticket", "see you at eight", "soup?", "the café", "OK", "a red lamp"]

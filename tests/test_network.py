@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.recipes import rows_of, small
-from textrnn.batches import Encoder
-from textrnn.network import Network, build, mean_max, trained
-from textrnn.recipe import Recipe
-from textrnn.tensorflow import deterministic, tf
-from textrnn.training import values
+from tests.configs import rows_of, small
+from textrnn.model.config import TrainConfig
+from textrnn.model.network import Network, build, mean_max, trained
+from textrnn.model.runtime import deterministic, tf
+from textrnn.training.batches import Collator
+from textrnn.training.trainer import values
 
 VOCABULARY, CLASSES = 9, 3
 WORDS = np.arange(VOCABULARY, dtype=np.int32)
@@ -19,10 +19,10 @@ WORDS = np.arange(VOCABULARY, dtype=np.int32)
 Floats = NDArray[np.float32]
 
 
-def scrambled(recipe: Recipe, classes: int = CLASSES) -> Network:
+def scrambled(config: TrainConfig, classes: int = CLASSES) -> Network:
     """Return a network whose weights are larger than at the start, its biases too."""
-    deterministic(recipe.seed)
-    network = build(recipe, VOCABULARY, classes)
+    deterministic(config.seed)
+    network = build(config, VOCABULARY, classes)
     random = np.random.default_rng(1)
     for variable in network.trainable_variables:
         variable.assign(random.normal(0, 1, variable.shape))
@@ -71,8 +71,8 @@ def test_padding_changes_the_logits_without_masking(cell: str, pooling: str) -> 
     rows = rows_of([[3, 1, 4]])
     results = []
     for longest in (3, 7):
-        encoder = Encoder(WORDS, None, longest, masking=False)
-        batch = encoder.batch(rows, np.array([0]), encoder.lengths(rows))
+        collator = Collator(WORDS, None, longest, masking=False)
+        batch = collator.batch(rows, np.array([0]), collator.lengths(rows))
         results.append(network({name: tf.constant(array) for name, array in batch.items()}).numpy())
     assert np.abs(results[0] - results[1]).max() > 0.01
 
@@ -204,9 +204,9 @@ def test_each_time_step_between_layers_has_a_dropout_of_its_own() -> None:
     assert len({tuple(step) for step in dropped[0].tolist()}) > 8  # of 16 that four units can show
 
 
-def transparent(recipe: Recipe) -> Network:
+def transparent(config: TrainConfig) -> Network:
     """Return a network that shows the mean and the maximum over time of the hyperbolic tangent of its vectors."""
-    network = scrambled(recipe, classes=2 * recipe.embedding_size)
+    network = scrambled(config, classes=2 * config.embedding_size)
     cell = network.cells[0].cell
     for variable, value in ((cell.kernel, np.eye(3)), (network.logits.kernel, np.eye(6))):
         variable.assign(value)

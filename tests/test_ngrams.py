@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textrnn.ngrams import LONG, MOST, bags, counted, indexed, lookup, ngrams, places, size
+from textrnn.text.ngrams import LONG, MOST, bags, counted, indexed, lookup, ngrams, places, size
 
 
 def hashed(grams: set[str]) -> list[int]:

@@ -15,20 +15,20 @@ from stages.evaluate import Evaluate
 from stages.plot import Plot
 from stages.split import Split
 from tests.workspace import Workspace
-from textrnn import params, paths
-from textrnn.errors import UserError
-from textrnn.labels import Positive
-from textrnn.normalise import Normalisation
-from textrnn.params import Section
-from textrnn.recipe import Recipe
-from textrnn.vocabulary import Vectorize
+from textrnn.artifacts.labels import Positive
+from textrnn.core import params, paths
+from textrnn.core.errors import UserError
+from textrnn.core.params import Section
+from textrnn.model.config import TrainConfig
+from textrnn.text.normalise import Normalisation
+from textrnn.text.vocabulary import Vectorize
 
 SECTIONS: dict[str, type[Section]] = {
     "download": Download,
     "clean": Clean,
     "vectorize": Vectorize,
     "split": Split,
-    "train": Recipe,
+    "train": TrainConfig,
     "evaluate": Evaluate,
     "plot": Plot,
 }
@@ -186,13 +186,13 @@ def test_a_linear_branch_beside_a_single_network_is_one_clear_line(workspace: Wo
     said = refused(workspace, "train")
     assert said.startswith("error: params.yaml: train: expected an ensemble of at least 2 beside the linear branch")
     assert "set linear to false, or ensemble to 5" in said
-    assert [key for key in Recipe.model_fields if key in said] == ["ensemble", "linear"], "nothing else is wrong"
+    assert [key for key in TrainConfig.model_fields if key in said] == ["ensemble", "linear"], "nothing else is wrong"
 
 
 @pytest.mark.parametrize(("linear", "ensemble"), [(False, 1), (True, 2), (False, 2)])
 def test_a_linear_branch_goes_with_an_ensemble(workspace: Workspace, linear: bool, ensemble: int) -> None:
     workspace.settings(train__linear=linear, train__ensemble=ensemble)
-    read = params.load("train", Recipe)
+    read = params.load("train", TrainConfig)
     assert (read.linear, read.ensemble) == (linear, ensemble)
 
 

@@ -17,9 +17,12 @@ from tests.test_pipeline import wait_for
 from tests.test_streams import CORPUS
 from tests.work import dies_at_nine, fails_at_seven, slower_at_first
 from tests.workspace import Workspace
-from textrnn import blocks, corpus, partitions, scheduler, similar, workers
-from textrnn.errors import UserError
-from textrnn.paths import ROOT
+from textrnn.core import files, process_pool
+from textrnn.core.errors import UserError
+from textrnn.core.paths import ROOT
+from textrnn.corpus import batches
+from textrnn.dedup import near_duplicates
+from textrnn.partitions import dask_cluster, execute
 
 ITEMS = range(40)
 STAGES = (clean, vectorize, split)
@@ -42,14 +45,14 @@ def two(folder: Path) -> Iterator[str]:
 def test_the_stages_write_on_a_cluster_what_they_write_here_wherever_twins_lie(
     workspace: Workspace, two: str, monkeypatch: pytest.MonkeyPatch, keep_together: str
 ) -> None:
-    for module in (blocks, corpus, vectorize):
+    for module in (files, batches, vectorize):
         monkeypatch.setattr(module, "BLOCK", 3000)  # of 50,000: most twins lie in two parts
-    monkeypatch.setattr(similar, "PIECE", 300)  # of some thousand entries
+    monkeypatch.setattr(near_duplicates, "PIECE", 300)  # of some thousand entries
     workspace.settings(split__keep_together=keep_together)
     workspace.corpus(CORPUS)
     here = written(workspace)
-    monkeypatch.setenv(scheduler.SCHEDULER, two)
-    monkeypatch.setattr(workers, "ordered", None)  # which would have to be called
+    monkeypatch.setenv(dask_cluster.SCHEDULER, two)
+    monkeypatch.setattr(process_pool, "ordered", None)  # which would have to be called
     assert written(workspace) == here
     assert workspace.metrics("clean")["duplicates"] > 20
     assert workspace.metrics("split")["groups"] < workspace.metrics("clean")["kept"] or keep_together != "templates"
@@ -74,13 +77,13 @@ def test_a_stage_that_runs_as_a_program_is_found_by_the_workers_under_its_name(
     place.run("stages.clean")
     here = place.outputs()
     shutil.rmtree(place.folder / "data/clean")
-    monkeypatch.setenv(scheduler.SCHEDULER, two)
+    monkeypatch.setenv(dask_cluster.SCHEDULER, two)
     place.run("stages.clean")
     assert place.outputs() == here
 
 
 def test_results_come_in_the_order_of_the_items_from_both_workers(two: str) -> None:
-    results = list(scheduler.ordered(slower_at_first, ITEMS, two))
+    results = list(dask_cluster.ordered(slower_at_first, ITEMS, two))
     assert [square for square, _ in results] == [number * number for number in ITEMS]
     assert len({process for _, process in results}) == 2
 
@@ -93,24 +96,24 @@ def test_items_are_taken_when_they_are_wanted_and_not_all_at_once(two: str) -> N
             taken.append(number)
             yield number
 
-    results = scheduler.ordered(slower_at_first, items(), two)
+    results = dask_cluster.ordered(slower_at_first, items(), two)
     for _ in range(5):
         next(results)
-    assert len(taken) <= 5 + 2 * scheduler.AHEAD
+    assert len(taken) <= 5 + 2 * dask_cluster.AHEAD
     results.close()  # type: ignore[attr-defined]
 
 
 def test_what_is_raised_on_a_worker_is_raised_here_when_its_turn_has_come(two: str) -> None:
-    results = scheduler.ordered(fails_at_seven, ITEMS, two)
+    results = dask_cluster.ordered(fails_at_seven, ITEMS, two)
     assert [next(results) for _ in range(7)] == list(range(7))
     with pytest.raises(UserError, match="expected less than 7, found 7"):
         next(results)
 
 
 def test_without_the_variable_nothing_of_dask_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(scheduler.SCHEDULER, raising=False)
+    monkeypatch.delenv(dask_cluster.SCHEDULER, raising=False)
     program = (
-        "import sys; from tests.work import fails_at_seven; from textrnn.partitions import ordered;"
+        "import sys; from tests.work import fails_at_seven; from textrnn.partitions.execute import ordered;"
         "print(list(ordered(fails_at_seven, range(5))), 'dask' in sys.modules, 'distributed' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -123,7 +126,7 @@ def test_without_the_variable_nothing_of_dask_is_loaded(monkeypatch: pytest.Monk
 def error_of(address: str, function: object = slower_at_first) -> str:
     """Return the error with which the work ends, which is one line."""
     with pytest.raises(UserError) as error:
-        list(scheduler.ordered(function, ITEMS, address))  # type: ignore[arg-type]
+        list(dask_cluster.ordered(function, ITEMS, address))  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -131,9 +134,9 @@ def error_of(address: str, function: object = slower_at_first) -> str:
 def test_a_worker_that_is_killed_changes_nothing_while_another_lives_until_none_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "LONELY", 1)
+    monkeypatch.setattr(dask_cluster, "LONELY", 1)
     with running(tmp_path, ROOT, ROOT) as (address, (_, one, other)):
-        results = scheduler.ordered(slower_at_first, ITEMS, address)
+        results = dask_cluster.ordered(slower_at_first, ITEMS, address)
         found = [next(results) for _ in range(5)]
         assert {process for _, process in found} <= {one.pid, other.pid}
         one.kill()
@@ -152,7 +155,7 @@ def test_work_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
 
 def test_a_scheduler_that_dies_is_one_line(tmp_path: Path) -> None:
     with running(tmp_path, ROOT) as (address, (server, _)):
-        results = scheduler.ordered(slower_at_first, ITEMS, address)
+        results = dask_cluster.ordered(slower_at_first, ITEMS, address)
         next(results)
         server.kill()
         with pytest.raises(
@@ -179,7 +182,7 @@ def test_a_scheduler_that_is_not_there_is_told_in_one_line_in_time(address: str)
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr.count("\n")) == (1, 1)
     assert found.stderr.startswith(f"error: expected a Dask scheduler at {address}, as TEXTRNN_SCHEDULER says, found")
-    assert float(found.stdout) < scheduler.REACH
+    assert float(found.stdout) < dask_cluster.REACH
 
 
 def test_a_worker_with_other_code_is_refused_and_so_is_one_with_none(tmp_path: Path) -> None:
@@ -196,9 +199,9 @@ def test_a_worker_with_other_code_is_refused_and_so_is_one_with_none(tmp_path: P
 
 def test_without_the_package_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.setenv(scheduler.SCHEDULER, "tcp://127.0.0.1:1")
+    monkeypatch.setenv(dask_cluster.SCHEDULER, "tcp://127.0.0.1:1")
     with pytest.raises(UserError, match="expected the package distributed, since TEXTRNN_SCHEDULER is set, found none"):
-        list(partitions.ordered(len, ["a"]))
+        list(execute.ordered(len, ["a"]))
 
 
 PROGRAM = """
@@ -212,10 +215,10 @@ sys.exit(errors.run(lambda: list(partitions.ordered(slow, range(4000)))))
 def test_ctrl_c_is_one_line_and_the_workers_are_free_for_others(two: str, folder: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, text=True, stderr=subprocess.PIPE,
-        env=os.environ | {scheduler.SCHEDULER: two},
+        env=os.environ | {dask_cluster.SCHEDULER: two},
     )  # fmt: skip
     wait_for(lambda: len(list(folder.glob("working-*"))) == 2 or process.poll() is not None)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (130, "error: interrupted\n")
-    assert len(list(scheduler.ordered(slower_at_first, ITEMS, two))) == len(ITEMS)
+    assert len(list(dask_cluster.ordered(slower_at_first, ITEMS, two))) == len(ITEMS)

@@ -19,8 +19,9 @@ from stages import plot
 from stages.plot import as_csv, as_json, confusion, curve, curves
 from tests.models import THREE, TWO, copied, trained
 from tests.workspace import Workspace
-from textrnn import charts, paths
-from textrnn.files import read_json, read_table
+from textrnn.core import paths
+from textrnn.core.files import read_json, read_table
+from textrnn.report import charts
 
 IMAGES = ["accuracy", "calibration", "confusion", "loss", "pr", "roc"]
 DATA = ["calibration.json", "confusion.csv", "history.tsv", "pr.json", "roc.json"]

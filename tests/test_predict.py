@@ -21,9 +21,11 @@ import pytest
 
 import predict
 from tests.models import THREE, resealed, trained
-from textrnn import answers, inference, inputs, occlusion, paths, workers
-from textrnn.answers import Answer, Look
-from textrnn.errors import UserError
+from textrnn.cli import reader, writer
+from textrnn.cli.writer import Answer, Look
+from textrnn.core import paths, process_pool
+from textrnn.core.errors import UserError
+from textrnn.inference import explain, predictor
 
 SPAM, HAM = "URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"
 LINES: list[bytes] = [
@@ -103,8 +105,8 @@ def on_a_terminal(
 
 
 def expected(model: Path, texts: list[str], explain: bool = False) -> list[Answer]:
-    loaded = inference.load(model)
-    positive, threshold = inference.decision(model, loaded.settings.labels)
+    loaded = predictor.load(model)
+    positive, threshold = predictor.decision(model, loaded.settings.labels)
     return predict.classify(loaded, positive, threshold, texts, explain)
 
 
@@ -282,7 +284,7 @@ def test_lines_that_wait_together_are_answered_as_one_by_one(
 
 
 def written(found: list[Answer]) -> list[str]:
-    return [line.removesuffix("\n") for line in answers.written(found, Look("tsv"))]
+    return [line.removesuffix("\n") for line in writer.written(found, Look("tsv"))]
 
 
 def test_part_of_a_line_waits_for_the_rest_of_it(stream: subprocess.Popen[bytes]) -> None:
@@ -302,8 +304,8 @@ def test_the_number_of_processes_does_not_change_an_answer(
     (tmp_path / "many").write_text("".join(f"{text}\n" for text in texts), "utf-8")
     monkeypatch.setattr(predict, "ALONE", 400)
     monkeypatch.setattr(predict, "READ", 1 << 14)
-    monkeypatch.setattr(workers, "processors", lambda: processes)
-    source = inputs.Source(str(tmp_path / "many"), "lines", None)
+    monkeypatch.setattr(process_pool, "processors", lambda: processes)
+    source = reader.Source(str(tmp_path / "many"), "lines", None)
     found = "".join(predict.streamed(trained_model, Look("tsv"), source))
     assert found.splitlines() == written(expected(trained_model, texts))
 
@@ -322,7 +324,7 @@ def test_after_a_long_stream_each_line_is_still_answered_before_the_next_one_com
     for text in (SPAM, HAM):
         assert answer_to(stream, f"{text}\n".encode()).endswith(f"\t{text}\n".encode())
     started = psutil.Process(stream.pid).children()
-    assert len(started) > 1 or workers.processors() == 1
+    assert len(started) > 1 or process_pool.processors() == 1
     for number in [stream.pid, *(process.pid for process in started)]:  # as a terminal does
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGINT)
@@ -500,8 +502,8 @@ def test_all_before_a_row_without_a_message_is_answered_first(
     (tmp_path / "many.jsonl").write_text("\n".join([*rows, "[]", *rows]), "utf-8")
     monkeypatch.setattr(predict, "ALONE", 100)
     monkeypatch.setattr(predict, "READ", 1 << 12)
-    monkeypatch.setattr(workers, "processors", lambda: processes)
-    source = inputs.Source(str(tmp_path / "many.jsonl"), "jsonl", None)
+    monkeypatch.setattr(process_pool, "processors", lambda: processes)
+    source = reader.Source(str(tmp_path / "many.jsonl"), "jsonl", None)
     found = predict.streamed(trained_model, Look("tsv"), source)
     lines: list[str] = []
     with pytest.raises(UserError, match="line 601: expected a JSON object or a string, found a list"):
@@ -511,8 +513,8 @@ def test_all_before_a_row_without_a_message_is_answered_first(
 
 def test_an_explanation_has_what_each_token_does_for_the_positive_label(trained_model: Path) -> None:
     (line,) = succeeded(trained_model, f"{HAM} ", "--explain", "--format", "jsonl")
-    model = inference.load(trained_model)
-    parts = occlusion.parts(model, f"{HAM} ", model.settings.labels.index("spam"))
+    model = predictor.load(trained_model)
+    parts = explain.parts(model, f"{HAM} ", model.settings.labels.index("spam"))
     assert json.loads(line)["label"] == "ham"
     assert json.loads(line)["explanation"] == [[HAM[one.start : one.end], round(one.weight, 4)] for one in parts]
     assert len(parts) == 6
@@ -520,10 +522,10 @@ def test_an_explanation_has_what_each_token_does_for_the_positive_label(trained_
 
 def test_of_more_than_two_labels_the_answer_is_explained(tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = trained(tmp_path_factory.getbasetemp(), THREE) / "model"
-    model = inference.load(directory)
+    model = predictor.load(directory)
     for answer in expected(directory, [SPAM, HAM, "your parcel: the red box"], explain=True):
-        parts = occlusion.parts(model, answer.text, model.settings.labels.index(answer.label))
-        assert answer.pieces == answers.in_pieces(answer.text, parts)
+        parts = explain.parts(model, answer.text, model.settings.labels.index(answer.label))
+        assert answer.pieces == writer.in_pieces(answer.text, parts)
         assert "".join(text for text, _ in answer.pieces) == answer.text
 
 
@@ -569,10 +571,10 @@ def test_a_stream_is_explained_as_its_messages_are_alone(
     (tmp_path / "many").write_text("".join(f"{text}\n" for text in texts), "utf-8")
     monkeypatch.setattr(predict, "ALONE", 40 * predict.TOKENS)
     monkeypatch.setattr(predict, "READ", 500 * predict.TOKENS)
-    monkeypatch.setattr(workers, "processors", lambda: 2)
+    monkeypatch.setattr(process_pool, "processors", lambda: 2)
     look = Look("tsv", explained=True)
-    found = "".join(predict.streamed(trained_model, look, inputs.Source(str(tmp_path / "many"), "lines", None)))
-    assert found == "".join(answers.written(expected(trained_model, texts, explain=True), look))
+    found = "".join(predict.streamed(trained_model, look, reader.Source(str(tmp_path / "many"), "lines", None)))
+    assert found == "".join(writer.written(expected(trained_model, texts, explain=True), look))
 
 
 def test_the_model_is_found_whatever_the_current_directory_is(trained_model: Path, tmp_path: Path) -> None:

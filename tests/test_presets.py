@@ -7,7 +7,7 @@ import pytest
 
 from presets import networks
 from tests.repository import Repository
-from textrnn.files import read_json
+from textrnn.core.files import read_json
 
 PRESET = networks.PRESET.read_text("utf-8")
 

@@ -9,10 +9,12 @@ import pytest
 from stages import evaluate
 from tests.models import copied
 from tests.workspace import Workspace
-from textrnn import machine, paths, provenance
-from textrnn.cells import cell
-from textrnn.errors import UserError
-from textrnn.files import read_json
+from textrnn.artifacts import provenance
+from textrnn.core import paths
+from textrnn.core.errors import UserError
+from textrnn.core.escape import field
+from textrnn.core.files import read_json
+from textrnn.training import machine
 
 
 def test_a_model_names_its_corpus_parameters_code_packages_and_parts(trained_model: Path) -> None:
@@ -53,7 +55,11 @@ def test_the_hash_of_the_code_changes_with_a_module_that_train_imports_and_with_
     before = provenance.code()
     monkeypatch.setattr(provenance, "CODE", tmp_path)
     assert provenance.code() == before, "wherever it lies"
-    for name, matters in {"textrnn/charts.py": False, "textrnn/gru.py": True, "stages/train.py": True}.items():
+    for name, matters in {
+        "textrnn/report/charts.py": False,
+        "textrnn/model/gru.py": True,
+        "stages/train.py": True,
+    }.items():
         before = provenance.code()
         with (tmp_path / name).open("a") as file:
             file.write("# another byte\n")
@@ -108,4 +114,4 @@ def test_avx2_is_read_from_the_system(tmp_path: Path) -> None:
     ],
 )
 def test_a_field_neither_steers_a_terminal_nor_is_computed(text: object, expected: str) -> None:
-    assert cell(text) == expected
+    assert field(text) == expected

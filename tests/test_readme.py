@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from textrnn.files import read_json
+from textrnn.core.files import read_json
 from tools import parameters, readme, speed
 from tools.markdown import written
 

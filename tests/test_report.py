@@ -17,9 +17,9 @@ from stages import clean, evaluate, plot, split, train, vectorize
 from tests.browser import CONTRAST, SIDEWAYS, STRUCTURE, running, seen
 from tests.models import RECIPE, THREE, TWO, corpus, place, trained
 from tests.workspace import Workspace
-from textrnn import card, report, wording
-from textrnn.cells import cell
-from textrnn.files import read_json, read_table, write_json, write_text
+from textrnn.core.escape import field
+from textrnn.core.files import read_json, read_table, write_json, write_text
+from textrnn.report import formatting, model_card, page
 
 PAGE = "report/index.html"
 CELLS = "(rows) => [...document.querySelectorAll(rows)].map((row) => [...row.cells].map((one) => one.textContent))"
@@ -53,10 +53,10 @@ def hostile(workspace: Workspace) -> None:
         ]
         for row in rows[1:]:
             for column in named:
-                row[column] = cell(ODD[row[column]])
+                row[column] = field(ODD[row[column]])
     first, header = found["errors"][1], found["errors"][0]
-    first[header.index("text")] = first[header.index("nearest_text")] = cell(ODD_TEXT)
-    first[header.index("tokens")] = cell("=<b>==1.25 </script>=0.50")
+    first[header.index("text")] = first[header.index("nearest_text")] = field(ODD_TEXT)
+    first[header.index("tokens")] = field("=<b>==1.25 </script>=0.50")
     write_tables(workspace.root, found)
     counts = read_table(workspace.root / "data/vectors/classes.tsv")
     write_text(
@@ -64,7 +64,7 @@ def hostile(workspace: Workspace) -> None:
     )
     decision = read_json(workspace.root / "model/threshold.json")
     write_json(workspace.root / "model/threshold.json", decision | {"positive_label": ODD["spam"]})
-    write_text(workspace.root / "data/scored/doubts.txt", f"{DOUBT}\n")
+    write_text(workspace.root / "data/scored/warnings.txt", f"{DOUBT}\n")
     write_text(
         workspace.root / "data/clean/rejected.tsv", "".join(f"{line}\tthe label is empty\n" for line in range(1, 8))
     )
@@ -83,10 +83,10 @@ def alone(workspace: Workspace) -> None:
     """Train a single network for one epoch, without a validation part."""
     shutil.rmtree(workspace.root)
     workspace.root.mkdir()
-    recipe = RECIPE | {"ensemble": 1, "linear": False, "epochs": 1}
+    config = RECIPE | {"ensemble": 1, "linear": False, "epochs": 1}
     workspace.settings(
         split__validation_share=0.0, evaluate__threshold=0.5, evaluate__bootstrap_samples=100, plot__dpi=40,
-        **{f"train__{key}": value for key, value in recipe.items()},
+        **{f"train__{key}": value for key, value in config.items()},
     )  # fmt: skip
     workspace.corpus(corpus(TWO))
     for stage in (clean, vectorize, split, train, evaluate):
@@ -229,7 +229,7 @@ def test_without_scripts_all_is_there_but_what_would_not_work(browser: Browser, 
 def truths(root: Path) -> tuple[Any, Any]:
     rows = read_table(root / "data/scored/predictions.tsv")[1:]
     positive = read_json(root / "model/threshold.json")["positive_label"]
-    return np.array([row[1] == cell(positive) for row in rows]), np.array([float(row[3]) for row in rows])
+    return np.array([row[1] == field(positive) for row in rows]), np.array([float(row[3]) for row in rows])
 
 
 def expected(root: Path, threshold: float) -> dict[str, str]:
@@ -358,7 +358,7 @@ def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(
     with seen(browser, written(tmp_path_factory.getbasetemp(), "hostile") / PAGE) as sight:
         assert sight.text("h1") == f"Telling {ODD['spam']} from {ODD['ham']}"
         assert sight.page.title().startswith(f"{ODD['spam']} or {ODD['ham']}")
-        assert sight.page.locator("#errors ~ ol blockquote").first.inner_text() == cell(ODD_TEXT)
+        assert sight.page.locator("#errors ~ ol blockquote").first.inner_text() == field(ODD_TEXT)
         assert "\u202e" not in sight.page.content()
         assert sorted(sight.page.locator("table.matrix tbody th").all_inner_texts()) == sorted(ODD.values())
         assert sight.page.locator(".tokens li").all_inner_texts()[:2] == ["=<b>= 1.25", "</script> 0.50"]
@@ -460,12 +460,12 @@ def test_the_card_names_data_licence_checksums_packages_and_parameters(browser: 
     ],
 )
 def test_a_token_ends_at_the_last_sign_of_equality(field: str, found: list[tuple[str, str]]) -> None:
-    assert report.tokens(field) == found
+    assert page.tokens(field) == found
 
 
 def test_a_long_message_is_cut_and_says_how_long_it_is() -> None:
-    assert report.short("x" * 600) == "x" * 600
-    assert report.short("x" * 1200) == "x" * 600 + " … (1,200 letters)"
+    assert page.short("x" * 600) == "x" * 600
+    assert page.short("x" * 1200) == "x" * 600 + " … (1,200 letters)"
 
 
 @pytest.mark.parametrize(
@@ -482,7 +482,7 @@ def test_a_long_message_is_cut_and_says_how_long_it_is() -> None:
     ],
 )
 def test_a_parameter_is_shown_as_params_yaml_has_it(value: Any, shown: str) -> None:
-    assert wording.setting(value) == shown
+    assert formatting.setting(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -500,11 +500,11 @@ def test_a_parameter_is_shown_as_params_yaml_has_it(value: Any, shown: str) -> N
     ],
 )
 def test_a_source_is_shown_without_folders_names_and_keys(source: str, shown: str) -> None:
-    assert card.address(source) == shown
+    assert model_card.address(source) == shown
 
 
 @pytest.mark.parametrize(
-    ("recipe", "words"),
+    ("config", "words"),
     [
         (
             {"ensemble": 5, "cell": "gru", "bidirectional": True, "layers": 1, "units": 64, "linear": True},
@@ -521,5 +521,5 @@ def test_a_source_is_shown_without_folders_names_and_keys(source: str, shown: st
         ),
     ],
 )
-def test_a_recipe_is_told_in_words(recipe: dict[str, Any], words: str) -> None:
-    assert card.network(recipe) == words
+def test_a_recipe_is_told_in_words(config: dict[str, Any], words: str) -> None:
+    assert model_card.network(config) == words

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.recipes import small
+from tests.configs import small
 from tests.test_training import (
     BUCKETS,
     TRAIN,
@@ -20,10 +20,10 @@ from tests.test_training import (
     questions,
     trained,
 )
-from textrnn import checkpoint
-from textrnn.ensemble import COLUMNS, best_epoch
-from textrnn.recipe import Recipe
-from textrnn.tensorflow import tf
+from textrnn.model.config import TrainConfig
+from textrnn.model.runtime import tf
+from textrnn.training import checkpoint
+from textrnn.training.loop import COLUMNS, best_epoch
 
 # All that draws random numbers or counts steps, and patience, so that the best epoch's weights are carried along too.
 EVERYTHING: dict[str, Any] = {
@@ -31,7 +31,7 @@ EVERYTHING: dict[str, Any] = {
     "subword_buckets": BUCKETS, "schedule": "cosine", "learning_rate": 0.3, "patience": 2, "epochs": 3,
     "pooling": "mean_max", "batch_size": 6,
 }  # fmt: skip
-RECIPES: dict[str, Recipe] = {
+RECIPES: dict[str, TrainConfig] = {
     "rnn, ensemble": small(**EVERYTHING, cell="rnn", optimizer="rmsprop", ensemble=3),
     "rnn, two directions": small(**EVERYTHING, cell="rnn", optimizer="adamw", bidirectional=True),
     "rnn, stacked": small(**EVERYTHING, cell="rnn", optimizer="rmsprop", layers=2),
@@ -51,26 +51,26 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], T
     return each_once(RECIPES, tmp_path_factory)
 
 
-def stopped(recipe: Recipe, file: Path, at: int) -> None:
+def stopped(config: TrainConfig, file: Path, at: int) -> None:
     """Train until the question to go on at which Ctrl-C comes."""
     with pytest.raises(KeyboardInterrupt):
-        trained(recipe, file, at)
+        trained(config, file, at)
 
 
-def stopped_everywhere(recipe: Recipe, file: Path, epochs: int, between: Callable[[], object] = ignore) -> Trained:
+def stopped_everywhere(config: TrainConfig, file: Path, epochs: int, between: Callable[[], object] = ignore) -> Trained:
     """Train, stopped amid each epoch of each member and after each epoch's last step; each time it goes on anew."""
     for epoch in range(epochs):
         # Counted from the checkpoint; the first to be stopped in an epoch goes through the one before it first.
-        earlier, asked = (questions(recipe) if epoch else 0), 0
-        for member in members_of(recipe, TRAIN):
-            stopped(recipe, file, earlier + asked + 2)
+        earlier, asked = (questions(config) if epoch else 0), 0
+        for member in members_of(config, TRAIN):
+            stopped(config, file, earlier + asked + 2)
             assert file.exists() == (epoch > 0)
             between()
             earlier = 0
-            asked += -(-len(member.train.rows) // recipe.batch_size)
-        stopped(recipe, file, questions(recipe))
+            asked += -(-len(member.train.rows) // config.batch_size)
+        stopped(config, file, questions(config))
         between()
-    return trained(recipe, file)
+    return trained(config, file)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -102,10 +102,10 @@ def uncompiled() -> Iterator[None]:
 
 @pytest.mark.usefixtures("uncompiled")
 def test_a_training_goes_on_in_a_trainer_which_has_trained_nothing(tmp_path: Path) -> None:
-    recipe = small(**EVERYTHING | {"epochs": 2, "cell": "rnn", "ensemble": 3, "patience": 0})
-    whole = trained(recipe, tmp_path / "whole")
+    config = small(**EVERYTHING | {"epochs": 2, "cell": "rnn", "ensemble": 3, "patience": 0})
+    whole = trained(config, tmp_path / "whole")
     made.cache_clear()
-    assert_same(stopped_everywhere(recipe, tmp_path / "file", 2, between=made.cache_clear), whole)
+    assert_same(stopped_everywhere(config, tmp_path / "file", 2, between=made.cache_clear), whole)
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -122,15 +122,15 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 def test_a_damaged_checkpoint_is_told_in_a_line_and_not_used(
     kind: str, uninterrupted: Callable[[str], Trained], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe, file, whole = RECIPES[QUICK], tmp_path / "file", uninterrupted(QUICK)
-    stopped(recipe, file, questions(recipe) + 2)
+    config, file, whole = RECIPES[QUICK], tmp_path / "file", uninterrupted(QUICK)
+    stopped(config, file, questions(config) + 2)
     file.write_bytes(DAMAGES[kind](file.read_bytes()))
     capsys.readouterr()
-    again = trained(recipe, file)
+    again = trained(config, file)
     assert_told(capsys)
     assert again.steps == whole.steps
     assert_same(again, whole)
-    assert checkpoint.load(file, repr(recipe)) is not None, "a whole one has taken its place"
+    assert checkpoint.load(file, repr(config)) is not None, "a whole one has taken its place"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -147,11 +147,11 @@ def test_the_checkpoint_of_an_older_recipe_is_told_in_a_line_and_replaced(
     assert_same(again, whole)
 
 
-def checkpoint_of(recipe: Recipe, file: Path) -> bytes:
+def checkpoint_of(config: TrainConfig, file: Path) -> bytes:
     """Return a checkpoint of that recipe, sealed for it, whatever weights it holds."""
     arrays = made(RECIPES[QUICK].model_copy(update={"patience": 0, "ensemble": 1}))[1]
     history = np.zeros((2, len(COLUMNS)))
-    checkpoint.save(file, repr(recipe), checkpoint.Checkpoint(history, {f"0/{k}": v for k, v in arrays.items()}, {}))
+    checkpoint.save(file, repr(config), checkpoint.Checkpoint(history, {f"0/{k}": v for k, v in arrays.items()}, {}))
     return file.read_bytes()
 
 
@@ -174,9 +174,9 @@ def test_where_there_is_no_checkpoint_nothing_is_said_of_one(
 
 
 def test_however_many_epochs_one_checkpoint_is_kept_and_it_does_not_grow(tmp_path: Path) -> None:
-    recipe, sizes = RECIPES[QUICK].model_copy(update={"patience": 0}), []
+    config, sizes = RECIPES[QUICK].model_copy(update={"patience": 0}), []
     for epoch in (1, 2):
-        stopped(recipe, tmp_path / f"of {epoch}" / "file", epoch * questions(recipe) + 1)
+        stopped(config, tmp_path / f"of {epoch}" / "file", epoch * questions(config) + 1)
         (file,) = (tmp_path / f"of {epoch}").iterdir()
         sizes.append(file.stat().st_size)
     assert 0 <= sizes[1] - sizes[0] < 100, "a row of the history, and no more"

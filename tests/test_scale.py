@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench import corpora, scale
-from textrnn.files import read_json
+from textrnn.core.files import read_json
 
 
 def test_it_runs_the_stages_beside_their_peers_and_tells_of_all_sizes(

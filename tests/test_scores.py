@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
-from textrnn import scores
-from textrnn.probabilities import softmax
+from textrnn.metrics import scores
+from textrnn.model.probabilities import softmax
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
 
 # What has bounds.
 HEADLINE = {
-    "accuracy", "average_precision", "blocked_ham", "brier", "f1", "loss", "mcc", "precision",
-    "recall", "roc_auc", "spam_caught",
+    "accuracy", "average_precision", "false_positive_rate", "brier", "f1", "loss", "mcc", "precision",
+    "recall", "roc_auc",
 }  # fmt: skip
 MACRO = {"macro_f1", "macro_precision", "macro_recall"}  # of more than two labels
 
@@ -111,7 +111,6 @@ EXPECTED = {
     "accuracy": 6 / 8,
     "majority_accuracy": 5 / 8,
     "precision": 2 / 3,
-    "recall": 2 / 3,
     "f1": 2 / 3,
     "mcc": (2 * 4 - 1 * 1) / 15,
     "roc_auc": 14 / 15,  # of 15 pairs of a spam and a ham, one is in the wrong order
@@ -119,8 +118,8 @@ EXPECTED = {
     "brier": (0.01 + 0.04 + 0.49 + 0.49 + 0.04 + 0.01 + 0.01 + 0.0) / 8,
     "loss": -sum(map(math.log, [0.9, 0.8, 0.3, 0.3, 0.8, 0.9, 0.9, 1.0])) / 8,
     "calibration_error": (0.1 + 0.2 + 0.7 + 0.7 + 0.2 + (0.1 + 0.1) + 0) / 8,  # only the rows of 0.1 share a bin
-    "spam_caught": 2 / 3,
-    "blocked_ham": 1 / 5,
+    "recall": 2 / 3,
+    "false_positive_rate": 1 / 5,
     "true_positives": 2,
     "false_positives": 1,
     "false_negatives": 1,
@@ -157,8 +156,7 @@ def test_of_three_labels_all_count_in_accuracy_and_the_positive_one_alone_in_rec
         "average_precision": 1 / 2 * 1 + 1 / 2 * (2 / 6),
         "brier": (0.4**2 + 0.8**2 + 4 * 0.2**2) / 6,
         "calibration_error": (abs(1 - 0.6) + abs(1 - 5 * 0.2)) / 6,
-        "spam_caught": 1 / 2,
-        "blocked_ham": 0,
+        "false_positive_rate": 0,
         "true_positives": 1,
         "false_positives": 0,
         "false_negatives": 1,
@@ -181,7 +179,7 @@ def test_one_answer_for_all_has_finite_scores(predicted: NDArray[np.int8]) -> No
     found = scores.scores(LABELS, predicted, np.stack([1 - SPAM, SPAM], axis=1), 1)
     assert all(math.isfinite(value) for value in found.values())
     assert found["mcc"] == 0
-    assert found["spam_caught"] == found["blocked_ham"] == predicted[0]
+    assert found["recall"] == found["false_positive_rate"] == predicted[0]
 
 
 @pytest.mark.filterwarnings("ignore:A single label")
@@ -298,7 +296,7 @@ def test_more_rows_have_a_narrower_interval() -> None:
 def test_an_interval_is_that_of_its_seed() -> None:
     first, again, other = (scores.intervals(*answered(200), 1, 200, seed) for seed in (0, 0, 1))
     assert first == again
-    for name in HEADLINE - {"spam_caught", "blocked_ham"}:
+    for name in HEADLINE - {"recall", "false_positive_rate"}:
         assert first["ci_low"][name] != other["ci_low"][name] or first["ci_high"][name] != other["ci_high"][name]
 
 
@@ -331,7 +329,7 @@ def test_counts_are_resampled_as_rows_would_be(classes: int) -> None:
                                  for label in range(classes)])  # fmt: skip
         of_rows.append(scores.scores(labels[chosen], predicted[chosen], probabilities[chosen], 1))
     found = scores.intervals(*rows, 1, 10_000, seed=0)
-    for name in HEADLINE - {"spam_caught", "blocked_ham"}:
+    for name in HEADLINE - {"recall", "false_positive_rate"}:
         low, high = np.percentile([one[name] for one in of_rows], [2.5, 97.5])
         assert found["ci_low"][name] == pytest.approx(low, abs=0.02), name
         assert found["ci_high"][name] == pytest.approx(high, abs=0.02), name
@@ -340,14 +338,14 @@ def test_counts_are_resampled_as_rows_would_be(classes: int) -> None:
 def test_without_mistakes_only_the_shares_of_few_rows_are_unsure() -> None:
     sure = np.stack([1 - LABELS, LABELS], axis=1).astype(float)
     found = scores.intervals(LABELS, LABELS, sure, 1, 100, seed=0)
-    ideal = dict.fromkeys(HEADLINE, 1.0) | dict.fromkeys(("brier", "loss", "blocked_ham"), 0.0)
-    assert found["ci_low"] == pytest.approx(ideal | {"spam_caught": 3 / (3 + 1.959964**2)})
-    assert found["ci_high"] == pytest.approx(ideal | {"blocked_ham": 1.959964**2 / (5 + 1.959964**2)})
+    ideal = dict.fromkeys(HEADLINE, 1.0) | dict.fromkeys(("brier", "loss", "false_positive_rate"), 0.0)
+    assert found["ci_low"] == pytest.approx(ideal | {"recall": 3 / (3 + 1.959964**2)})
+    assert found["ci_high"] == pytest.approx(ideal | {"false_positive_rate": 1.959964**2 / (5 + 1.959964**2)})
 
 
 def test_the_shares_caught_and_blocked_have_wilsons_intervals() -> None:
     found = scores.intervals(LABELS, PREDICTED, np.stack([1 - SPAM, SPAM], axis=1), 1, 100, seed=0)
-    for name, (hits, rows) in {"spam_caught": (2, 3), "blocked_ham": (1, 5)}.items():
+    for name, (hits, rows) in {"recall": (2, 3), "false_positive_rate": (1, 5)}.items():
         assert [found["ci_low"][name], found["ci_high"][name]] == scores.wilson(hits, rows).tolist()
 
 

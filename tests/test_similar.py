@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests import plain
-from textrnn import similar
-from textrnn.templates import families, template, templates
+from textrnn.dedup import near_duplicates
+from textrnn.dedup.templates import families, template, templates
 
 WORDS = [f"{first}{second}" for first in "abcdefg" for second in "xyz"]
 
@@ -38,8 +38,8 @@ def reworded(draw: st.DrawFn) -> list[str]:
 @example(texts=[f"common words in all of them {word}" for word in WORDS])
 def test_families_are_those_that_comparing_every_two_finds(entries: int, pairs: int, texts: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similar, "ENTRIES", entries)
-        patch.setattr(similar, "PAIRS", pairs)
+        patch.setattr(near_duplicates, "ENTRIES", entries)
+        patch.setattr(near_duplicates, "PAIRS", pairs)
         assert families(texts) == plain.families(texts)
 
 
@@ -52,16 +52,18 @@ def test_sets_that_share_common_words_alone_are_found_apart_without_comparing_th
     common = 1000 + np.argsort(rng.random((2000, 50)), axis=1)[:, :5]
     rows = np.sort(np.hstack([rare, common]), axis=1)
     compared = 0
-    in_common = similar.in_common
+    in_common = near_duplicates.in_common
 
-    def counting(sets: similar.Sets, one: similar.Ints, other: similar.Ints) -> similar.Ints:
+    def counting(
+        sets: near_duplicates.Sets, one: near_duplicates.Ints, other: near_duplicates.Ints
+    ) -> near_duplicates.Ints:
         nonlocal compared
         compared += len(one)
         return in_common(sets, one, other)
 
-    monkeypatch.setattr(similar, "in_common", counting)
-    sets = similar.Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, 7))
-    found = similar.similar(sets, tmp_path)
+    monkeypatch.setattr(near_duplicates, "in_common", counting)
+    sets = near_duplicates.Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, 7))
+    found = near_duplicates.similar(sets, tmp_path)
     assert len(set(found.tolist())) == len({tuple(row) for row in rows.tolist()})
     assert compared < 20 * len(rows)
     assert list(tmp_path.iterdir()) == []
@@ -69,8 +71,8 @@ def test_sets_that_share_common_words_alone_are_found_apart_without_comparing_th
 
 def test_a_chain_of_sets_that_are_like_their_neighbours_is_one_family(tmp_path: Path) -> None:
     rows = np.arange(300)[:, None] + np.arange(20)
-    sets = similar.Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, 20))
-    assert set(similar.similar(sets, tmp_path).tolist()) == {0}
+    sets = near_duplicates.Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, 20))
+    assert set(near_duplicates.similar(sets, tmp_path).tolist()) == {0}
 
 
 @given(st.lists(st.text() | st.text("aA1. :/w£_'\u2028ſİß"), max_size=20))

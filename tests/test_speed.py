@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bench import arithmetic, inference, measure, stages, stream
-from textrnn import params, paths
-from textrnn.errors import UserError
-from textrnn.recipe import Recipe
+from textrnn.core import params, paths
+from textrnn.core.errors import UserError
+from textrnn.model.config import TrainConfig
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_summary_is_the_median_between_the_least_and_the_most() -> None:
 
 def test_the_multiplications_of_a_step_are_those_of_its_kernels() -> None:
     # Three gates of 64 units, which read 64 inputs and 64 units, in both directions.
-    assert arithmetic.multiply_adds(params.load("train", Recipe)) == 2 * (64 * 3 * 64 + 64 * 3 * 64)
+    assert arithmetic.multiply_adds(params.load("train", TrainConfig)) == 2 * (64 * 3 * 64 + 64 * 3 * 64)
 
 
 def test_the_speed_of_products_is_that_of_one_processor() -> None:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from stages import split, vectorize
 from tests import plain
-from tests.recipes import rows_of
+from tests.configs import rows_of
 from tests.workspace import Workspace
-from textrnn import paths, ragged
-from textrnn.folds import commonest
-from textrnn.grouping import groups
-from textrnn.templates import families, template
+from textrnn.artifacts import ragged
+from textrnn.core import paths
+from textrnn.dedup.groups import groups
+from textrnn.dedup.templates import families, template
+from textrnn.training.folds import commonest
 
 Messages = list[tuple[str, str]]
 KEEP_TOGETHER = ["none", "duplicates", "templates"]
@@ -156,7 +157,7 @@ def test_the_metrics_are_those_of_the_files(workspace: Workspace) -> None:
     parts = parts_of(workspace, messages)
     assert workspace.metrics("split") == {
         **{side: len(part.rows) for side, part in parts.items()},
-        "spam_share": {side: round(float(np.mean(part.labels == 1)), 6) for side, part in parts.items()},
+        "positive_share": {side: round(float(np.mean(part.labels == 1)), 6) for side, part in parts.items()},
         "groups": 101,
         "test_twins": {"same_text": 0, "same_template": 0, "near_template": 0},
     }
@@ -201,7 +202,7 @@ def test_without_a_validation_share_its_directory_is_empty_and_loads(workspace: 
     assert [len(array) for array in empty] == [0, 1, 0, 0]
     assert [array.dtype for array in empty] == [np.int32, np.int64, np.int8, np.int64]
     assert workspace.metrics("split")["validation"] == 0
-    assert workspace.metrics("split")["spam_share"]["validation"] == 0
+    assert workspace.metrics("split")["positive_share"]["validation"] == 0
 
 
 def test_the_tutorials_split_of_5574_rows_trains_on_4459(workspace: Workspace) -> None:

@@ -14,9 +14,9 @@ import pytest
 from bench.corpora import write_corpus
 from bench.scale import Place
 from tests.test_pipeline import wait_for
-from textrnn import workers
+from textrnn.core import process_pool
 
-pytestmark = pytest.mark.skipif(workers.processors() == 1, reason="one core, and so no workers")
+pytestmark = pytest.mark.skipif(process_pool.processors() == 1, reason="one core, and so no workers")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def at_work(place: Place, stage: str) -> Iterator[tuple[subprocess.Popen[str], l
         found[:] = [
             child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())
         ]
-        return len(found) == workers.processors() or process.poll() is not None
+        return len(found) == process_pool.processors() or process.poll() is not None
 
     wait_for(are_there)
     assert process.poll() is None

@@ -10,10 +10,12 @@ from bench.corpora import messages
 from stages import clean, split, vectorize
 from tests import plain
 from tests.workspace import Workspace
-from textrnn import blocks, corpus, params, paths, ragged, workers
-from textrnn.files import read_table
-from textrnn.rows import tsv_rows
-from textrnn.vocabulary import Vectorize
+from textrnn.artifacts import ragged
+from textrnn.core import files, params, paths, process_pool
+from textrnn.core.files import read_table
+from textrnn.corpus import batches
+from textrnn.corpus.rows import tsv_rows
+from textrnn.text.vocabulary import Vectorize
 
 ROWS = 600
 CORPUS = "".join(f"{label}\t{text}\n" for label, text in messages(ROWS, seed=1)) + "bad\nham\t \nspam\té \u2028 ok\n"
@@ -24,9 +26,9 @@ cut_in = pytest.mark.parametrize(("processes", "size"), PROCESSES_AND_BYTES)
 @pytest.fixture
 def cut(processes: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let so many processes work on blocks of so many bytes."""
-    monkeypatch.setattr(workers, "processors", lambda: processes)
-    monkeypatch.setattr(workers, "LONG", 0)
-    for module in (blocks, corpus, vectorize):
+    monkeypatch.setattr(process_pool, "processors", lambda: processes)
+    monkeypatch.setattr(process_pool, "LONG", 0)
+    for module in (files, batches, vectorize):
         monkeypatch.setattr(module, "BLOCK", size)
 
 
@@ -110,12 +112,12 @@ def plain_messages() -> list[tuple[str, str]]:
 def test_blocks_end_where_lines_end_and_are_the_file_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCK", size)
+    monkeypatch.setattr(files, "BLOCK", size)
     for content in (b"", b"\n", b"one", b"one\n\ntwo\r\nthree", CORPUS.encode()):
         (tmp_path / "file").write_bytes(content)
         longest = max(map(len, content.splitlines(keepends=True)), default=0)
         with (tmp_path / "file").open("rb") as file:
-            found = list(blocks.blocks(file))
+            found = list(files.blocks(file))
         assert b"".join(found) == content
         assert all(block.endswith(b"\n") for block in found[:-1])
         assert all(len(block) <= size + longest for block in found)

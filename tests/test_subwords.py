@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textrnn import paths, subwords
+from textrnn.core import paths
+from textrnn.text import subwords
 
 TOKENS = ["", "?", "a", "Hi", "FREE", "don't", "07000000000", "中文", "\U0001f600", "http://a.example/" + "x" * 300]
 BUCKETS = 20_000
@@ -76,7 +77,7 @@ def test_a_table_of_no_tokens_has_no_rows() -> None:
 
 
 def test_features_do_not_depend_on_the_seed_of_pythons_hashes() -> None:
-    code = f"from textrnn import subwords; print(subwords.table({TOKENS!r}, {BUCKETS}).tolist())"
+    code = f"from textrnn.text import subwords; print(subwords.table({TOKENS!r}, {BUCKETS}).tolist())"
     printed = [
         subprocess.run(
             [sys.executable, "-c", code],

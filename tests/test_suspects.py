@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from textrnn.suspects import suspects
+from textrnn.evaluation.label_errors import suspects
 
 Rows = list[tuple[int, list[float]]]
 

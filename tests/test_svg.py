@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textrnn import drawings
-from textrnn.svg import BOTTOM, HEIGHT, LEFT, MOST, RIGHT, TOP, WIDTH, Axis, across, curves, down, thinned, ticks
+from textrnn.report import figures
+from textrnn.report.svg import BOTTOM, HEIGHT, LEFT, MOST, RIGHT, TOP, WIDTH, Axis, across, curves, down, thinned, ticks
 
 UNIT = Axis("share", 0, 1, ticks(0, 1))
 
@@ -57,7 +57,7 @@ HISTORY = st.lists(st.tuples(*[st.floats(0, 9), st.floats(0, 1)] * 2), min_size=
 def test_whatever_was_learnt_lies_within_the_charts_of_the_epochs(rows: list[tuple[float, ...]]) -> None:
     columns = ("train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
     history = dict(zip(columns, np.array(rows).T, strict=True)) | {"epoch": np.arange(1.0, len(rows) + 1)}
-    for chart in drawings.epochs(history):
+    for chart in figures.epochs(history):
         assert len(chart.stops) == len(rows)
         for line in chart.lines:
             for x, y in line.places:
@@ -69,11 +69,11 @@ def test_whatever_was_learnt_lies_within_the_charts_of_the_epochs(rows: list[tup
 @given(st.lists(st.tuples(st.integers(0, 3000), st.booleans()), min_size=1, max_size=60))
 def test_every_message_is_in_one_bar_of_the_lengths(rows: list[tuple[int, bool]]) -> None:
     found, positive = np.array([length for length, _ in rows]), np.array([kind for _, kind in rows])
-    chart = drawings.lengths(found, positive, "spam", "ham")
+    chart = figures.lengths(found, positive, "spam", "ham")
     counts = [stop.text.split(": ")[1].split(", ") for stop in chart.stops]
     assert sum(int(other.split()[0].replace(",", "")) for other, _ in counts) == int((~positive).sum())
     assert sum(int(own.split()[0].replace(",", "")) for _, own in counts) == int(positive.sum())
-    assert len(chart.stops) <= drawings.BARS + 2
+    assert len(chart.stops) <= figures.BARS + 2
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_every_message_is_in_one_bar_of_the_lengths(rows: list[tuple[int, bool]]
     [((0, 5, False), "0 to 4 tokens"), ((3, 1, False), "3 tokens"), ((9, 5, True), "45 tokens or more")],
 )
 def test_a_bar_says_which_lengths_it_has(bar: tuple[int, int, bool], words: str) -> None:
-    assert drawings.bounds(*bar) == words
+    assert figures.bounds(*bar) == words

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from textrnn import paths
-from textrnn.network import orthogonal, truncated_normal
-from textrnn.tensorflow import deterministic, keras, tf
+from textrnn.core import paths
+from textrnn.model.network import orthogonal, truncated_normal
+from textrnn.model.runtime import deterministic, keras, tf
 
 CHOSEN = {"ONEDNN_MAX_CPU_ISA": "AVX2", "TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_BACKEND": "tensorflow"}
 USERS = {"ONEDNN_MAX_CPU_ISA": "SSE41", "TF_ENABLE_ONEDNN_OPTS": "1", "KERAS_BACKEND": "jax"}
@@ -25,7 +25,7 @@ def test_what_chooses_kernels_is_set_before_tensorflow_loads_whatever_the_user_s
         "    def find_spec(self, name, *_):\n"
         f"        if name == 'tensorflow': print(*(os.environ.get(key) for key in {list(CHOSEN)}))\n"
         "sys.meta_path.insert(0, Watch())\n"
-        "from textrnn.tensorflow import keras\n"
+        "from textrnn.model.runtime import keras\n"
         f"print(*(os.environ[key] for key in {list(CHOSEN)}), keras.backend.backend())"
     )
     done = subprocess.run(

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from textrnn import terminal
-from textrnn.terminal import cells, cut
+from textrnn.cli import terminal
+from textrnn.cli.terminal import cells, cut
 
 
 @pytest.mark.parametrize(

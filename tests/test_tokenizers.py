@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from textrnn.tokenizers import Tokenizer, spans, tokenize
+from textrnn.text.tokenizers import Tokenizer, spans, tokenize
 
 TOKENIZERS: tuple[Tokenizer, ...] = get_args(Tokenizer)
 REGEX = r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|[\'\w\-]+"  # of TensorFlow's VocabularyProcessor

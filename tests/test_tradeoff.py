@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from textrnn.tradeoff import FINEST, counted, outcome, stops
+from textrnn.report.thresholds import FINEST, counted, outcome, stops
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 1_000_000)), min_size=2, max_size=40)
 BOTH = ROWS.filter(lambda rows: len({label for label, _ in rows}) == 2)

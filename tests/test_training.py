@@ -15,18 +15,20 @@ import pytest
 from numpy.typing import NDArray
 
 from stages.train import held_out_table, summary
-from tests.recipes import rows_of, small
-from textrnn import checkpoint, ensemble, machine, paths, ragged, training
-from textrnn.batches import Encoder
-from textrnn.ensemble import COLUMNS, Fitted, Member, best_epoch, fit
-from textrnn.export import export
-from textrnn.probabilities import log_loss, softmax
-from textrnn.ragged import Rows
-from textrnn.recipe import Recipe
-from textrnn.tensorflow import deterministic, keras, tf
-from textrnn.training import Trainer, cosine, tensors
-from textrnn.turns import one_by_one
-from textrnn.vocabulary import UNKNOWN
+from tests.configs import rows_of, small
+from textrnn.artifacts import ragged
+from textrnn.artifacts.ragged import Rows
+from textrnn.core import paths
+from textrnn.model.config import TrainConfig
+from textrnn.model.export import export
+from textrnn.model.probabilities import log_loss, softmax
+from textrnn.model.runtime import deterministic, keras, tf
+from textrnn.text.vocabulary import UNKNOWN
+from textrnn.training import checkpoint, loop, machine, trainer
+from textrnn.training.batches import Collator
+from textrnn.training.loop import COLUMNS, Fitted, Member, best_epoch, fit
+from textrnn.training.members import one_by_one
+from textrnn.training.trainer import Trainer, cosine, tensors
 
 VOCABULARY, CLASSES, BUCKETS = 12, 2, 9
 WORDS = np.arange(VOCABULARY, dtype=np.int32)
@@ -48,41 +50,41 @@ def toy(rows: int, seed: int = 0, wrong: float = 0.0) -> Rows:
     return rows_of(tokens, swapped.tolist())
 
 
-def encoder_of(recipe: Recipe) -> Encoder:
-    return Encoder(WORDS, PARTS if recipe.subword_buckets else None, 8, recipe.masking)
+def encoder_of(config: TrainConfig) -> Collator:
+    return Collator(WORDS, PARTS if config.subword_buckets else None, 8, config.masking)
 
 
-def members_of(recipe: Recipe, rows: Rows) -> list[Member]:
+def members_of(config: TrainConfig, rows: Rows) -> list[Member]:
     """Return the one member, or those which each leave out a part of the rows; a word is unknown to each."""
-    if recipe.ensemble == 1:
-        return [Member(rows, HELD_OUT, encoder_of(recipe))]
-    fold = np.arange(len(rows.rows)) ** 2 % 3 % recipe.ensemble  # of unequal size
+    if config.ensemble == 1:
+        return [Member(rows, HELD_OUT, encoder_of(config))]
+    fold = np.arange(len(rows.rows)) ** 2 % 3 % config.ensemble  # of unequal size
     members = []
-    for number in range(recipe.ensemble):
+    for number in range(config.ensemble):
         train, held_out = (ragged.take(rows, np.flatnonzero(here)) for here in (fold != number, fold == number))
         words = np.where(np.isin(WORDS, VOCABULARY - 1 - number), UNKNOWN, WORDS)
-        members.append(Member(train, held_out, encoder_of(recipe).knowing(words)))
+        members.append(Member(train, held_out, encoder_of(config).knowing(words)))
     return members
 
 
-def new_trainer(recipe: Recipe) -> Trainer:
-    deterministic(recipe.seed)
-    return Trainer(recipe, VOCABULARY, CLASSES)
+def new_trainer(config: TrainConfig) -> Trainer:
+    deterministic(config.seed)
+    return Trainer(config, VOCABULARY, CLASSES)
 
 
 @cache
-def made(recipe: Recipe) -> tuple[Trainer, checkpoint.Arrays]:
-    trainer = new_trainer(recipe)
+def made(config: TrainConfig) -> tuple[Trainer, checkpoint.Arrays]:
+    trainer = new_trainer(config)
     return trainer, trainer.state()
 
 
-def trainer_of(recipe: Recipe) -> Trainer:
+def trainer_of(config: TrainConfig) -> Trainer:
     """Return the trainer of a recipe as if it were new: to compile its steps takes a second.
 
     Where the rate is constant, how long it trains is not its to know.
     """
-    untold = {"patience": 0, "ensemble": 1} | ({"epochs": 1} if recipe.schedule == "constant" else {})
-    trainer, first = made(recipe.model_copy(update=untold))
+    untold = {"patience": 0, "ensemble": 1} | ({"epochs": 1} if config.schedule == "constant" else {})
+    trainer, first = made(config.model_copy(update=untold))
     trainer.restore(first)
     return trainer
 
@@ -99,7 +101,7 @@ class Trained(NamedTuple):
     steps: int  # how often it was asked whether to go on
 
 
-def trained(recipe: Recipe, file: Path, stop_at: int = sys.maxsize, rows: Rows | None = None) -> Trained:
+def trained(config: TrainConfig, file: Path, stop_at: int = sys.maxsize, rows: Rows | None = None) -> Trained:
     """Train from the first weights or the checkpoint in `file`. Ctrl-C comes at the `stop_at`th question to go on."""
     asked = 0
 
@@ -110,13 +112,13 @@ def trained(recipe: Recipe, file: Path, stop_at: int = sys.maxsize, rows: Rows |
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ensemble, "parent_watch", lambda: alive)
-        patch.setattr(ensemble, "CHECKPOINT", file)
+        patch.setattr(loop, "parent_watch", lambda: alive)
+        patch.setattr(loop, "CHECKPOINT", file)
         patch.setattr(machine, "tell", ignore)
-        patch.setattr(training, "Trainer", lambda recipe, *_: trainer_of(recipe))
-        members = members_of(recipe, rows or TRAIN)
-        fitted = fit(one_by_one(recipe, VOCABULARY, CLASSES, members), members, recipe, repr(recipe))
-    return Trained(fitted, export(fitted.weights, recipe, CLASSES), asked)
+        patch.setattr(trainer, "Trainer", lambda config, *_: trainer_of(config))
+        members = members_of(config, rows or TRAIN)
+        fitted = fit(one_by_one(config, VOCABULARY, CLASSES, members), members, config, repr(config))
+    return Trained(fitted, export(fitted.weights, config, CLASSES), asked)
 
 
 TRAIN, HELD_OUT = toy(18, wrong=0.2), toy(12, seed=1)
@@ -135,18 +137,18 @@ RECIPES = {
 }  # fmt: skip
 
 
-def questions(recipe: Recipe) -> int:
+def questions(config: TrainConfig) -> int:
     """Return how often an epoch asks whether to go on: before each step, and before it is saved."""
-    return sum(-(-len(member.train.rows) // recipe.batch_size) for member in members_of(recipe, TRAIN)) + 1
+    return sum(-(-len(member.train.rows) // config.batch_size) for member in members_of(config, TRAIN)) + 1
 
 
-def each_once(recipes: dict[str, Recipe], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
+def each_once(configs: dict[str, TrainConfig], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
     """Return what gives the training of a recipe, done once."""
     done: dict[str, Trained] = {}
 
     def give(name: str) -> Trained:
         if name not in done:
-            done[name] = trained(recipes[name], tmp_path_factory.mktemp("checkpoint") / "file")
+            done[name] = trained(configs[name], tmp_path_factory.mktemp("checkpoint") / "file")
         return done[name]
 
     return give
@@ -173,8 +175,8 @@ def assert_same(found: Trained, expected: Trained) -> None:
 def test_a_training_interrupted_anywhere_ends_as_if_it_had_not_been(
     name: str, uninterrupted: Callable[[str], Trained], tmp_path: Path
 ) -> None:
-    recipe = RECIPES[name]
-    epoch = questions(recipe)
+    config = RECIPES[name]
+    epoch = questions(config)
     for stop_at in (
         3,  # amid the first epoch
         epoch + 1,  # it is saved: before the first step of the second
@@ -183,8 +185,8 @@ def test_a_training_interrupted_anywhere_ends_as_if_it_had_not_been(
         epoch + 3,  # the second is saved: amid the third
     ):
         with pytest.raises(KeyboardInterrupt):
-            trained(recipe, tmp_path / "file", stop_at)
-    resumed = trained(recipe, tmp_path / "file")
+            trained(config, tmp_path / "file", stop_at)
+    resumed = trained(config, tmp_path / "file")
     assert_same(resumed, uninterrupted(name))
     assert resumed.steps == uninterrupted(name).steps - 2 * epoch
 
@@ -236,11 +238,11 @@ def test_patience_leaves_the_weights_of_the_best_epoch(
 
 
 def test_without_patience_every_epoch_is_trained_and_the_last_weights_stay(tmp_path: Path) -> None:
-    recipe = RECIPES["lstm, adamw, patience"].model_copy(update={"patience": 0})
-    fitted = trained(recipe, tmp_path / "file").fitted
-    assert fitted.history[:, 0].tolist() == list(range(1, recipe.epochs + 1))
-    assert best_epoch(fitted.history) < recipe.epochs
-    stored = checkpoint.load(tmp_path / "file", repr(recipe))
+    config = RECIPES["lstm, adamw, patience"].model_copy(update={"patience": 0})
+    fitted = trained(config, tmp_path / "file").fitted
+    assert fitted.history[:, 0].tolist() == list(range(1, config.epochs + 1))
+    assert best_epoch(fitted.history) < config.epochs
+    stored = checkpoint.load(tmp_path / "file", repr(config))
     assert stored is not None
     assert not stored.best
     variables = {array.tobytes() for array in stored.now.values()}
@@ -261,7 +263,7 @@ def test_the_metrics_are_those_of_the_epoch_whose_weights_are_kept() -> None:
     member = {"words": np.zeros((4, 3), np.float32), "output.bias": np.zeros(2, np.float32)}
     assert summary(Fitted(history, [member, member], []), 2, "validation") == {
         "epochs": 3,
-        "best_epoch": 2,
+        "kept_epoch": 2,
         "parameters": 28,
         "loss": {"train": 0.25, "validation": 0.3},
         "accuracy": {"train": 1, "validation": 0.9},
@@ -280,8 +282,8 @@ def test_the_held_out_rows_are_written_with_a_probability_for_each_label() -> No
     ids=lambda changes: " ".join(map(str, changes.values())),
 )
 def test_what_can_be_learnt_is_learnt(changes: dict[str, Any], tmp_path: Path) -> None:
-    recipe = small(**({"units": 8, "embedding_size": 8, "epochs": 8, "learning_rate": 0.03} | changes))
-    history = trained(recipe, tmp_path / "file", rows=toy(150, seed=2)).fitted.history
+    config = small(**({"units": 8, "embedding_size": 8, "epochs": 8, "learning_rate": 0.03} | changes))
+    history = trained(config, tmp_path / "file", rows=toy(150, seed=2)).fitted.history
     columns = dict(zip(COLUMNS, history.T, strict=True))
     for side in ("train", "held_out"):
         assert columns[f"{side}_loss"][-1] < columns[f"{side}_loss"][0] / 2
@@ -313,22 +315,22 @@ def test_each_member_of_an_ensemble_begins_with_other_weights_and_another_dropou
 def test_a_member_begins_alike_whoever_began_before_it_and_whatever_was_trained() -> None:
     trainer = trainer_of(RECIPES["gru, ensemble, subwords, noise, cosine"])
     first = [trainer.beginning(number) for number in range(3)]
-    trainer.epoch(TRAIN, encoder_of(trainer.recipe), 1, (0, 1, 0), ignore)
+    trainer.epoch(TRAIN, encoder_of(trainer.config), 1, (0, 1, 0), ignore)
     assert [in_bytes(trainer.beginning(number)) for number in (2, 0, 1)] == [in_bytes(first[n]) for n in (2, 0, 1)]
 
 
 def test_a_state_that_is_put_back_is_trained_as_before() -> None:
-    recipe = RECIPES["gru, ensemble, subwords, noise, cosine"]
-    trainer, encoder = trainer_of(recipe), encoder_of(recipe)
-    trainer.epoch(TRAIN, encoder, 1, (0, 1, 0), ignore)
+    config = RECIPES["gru, ensemble, subwords, noise, cosine"]
+    trainer, collator = trainer_of(config), encoder_of(config)
+    trainer.epoch(TRAIN, collator, 1, (0, 1, 0), ignore)
     between = trainer.state()
-    first = trainer.epoch(TRAIN, encoder, 2, (0, 2, 0), ignore), in_bytes(trainer.state())
+    first = trainer.epoch(TRAIN, collator, 2, (0, 2, 0), ignore), in_bytes(trainer.state())
     trainer.restore(between)
-    assert (trainer.epoch(TRAIN, encoder, 2, (0, 2, 0), ignore), in_bytes(trainer.state())) == first
+    assert (trainer.epoch(TRAIN, collator, 2, (0, 2, 0), ignore), in_bytes(trainer.state())) == first
     assert first[1] != in_bytes(between)
 
 
-ENSEMBLES = [name for name, recipe in RECIPES.items() if recipe.ensemble > 1]
+ENSEMBLES = [name for name, config in RECIPES.items() if config.ensemble > 1]
 
 
 @pytest.mark.parametrize("name", ENSEMBLES)
@@ -342,31 +344,31 @@ def test_the_members_of_an_ensemble_end_with_other_weights(name: str, uninterrup
 def test_an_ensemble_is_measured_on_what_each_member_says_of_the_rows_it_left_out(
     name: str, uninterrupted: Callable[[str], Trained]
 ) -> None:
-    recipe, fitted = RECIPES[name], uninterrupted(name).fitted
-    members = members_of(recipe, TRAIN)
+    config, fitted = RECIPES[name], uninterrupted(name).fitted
+    members = members_of(config, TRAIN)
     assert sorted(row for member in members for row in member.held_out.rows.tolist()) == TRAIN.rows.tolist()
     assert [len(logits) for logits in fitted.logits] == [len(member.held_out.rows) for member in members]
     probabilities, labels = softmax(np.vstack(fitted.logits)), np.concatenate([one.held_out.labels for one in members])
     accuracy = np.mean(probabilities.argmax(axis=1) == labels)
-    best = best_epoch(fitted.history) if recipe.patience else recipe.epochs
+    best = best_epoch(fitted.history) if config.patience else config.epochs
     assert fitted.history[best - 1, 3:].tolist() == [round(log_loss(probabilities, labels), 6), round(accuracy, 6)]
 
 
 @pytest.fixture
 def descent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Put plain gradient descent in the place of AdamW: at rate 1, a step is the gradient that was applied."""
-    monkeypatch.setitem(training.OPTIMIZERS, "adamw", keras.optimizers.SGD)
+    monkeypatch.setitem(trainer.OPTIMIZERS, "adamw", keras.optimizers.SGD)
     tf.config.run_functions_eagerly(True)  # a step or two are sooner taken than compiled
     yield
     tf.config.run_functions_eagerly(False)
 
 
-def step_of(recipe: Recipe, rows: Rows, chosen: list[int]) -> tuple[Floats, Floats]:
+def step_of(config: TrainConfig, rows: Rows, chosen: list[int]) -> tuple[Floats, Floats]:
     """Return all weights at the start, and by how much one step over the chosen rows lowers them."""
-    trainer = new_trainer(recipe)
+    trainer = new_trainer(config)
     before = flat(trainer)
-    encoder = encoder_of(recipe)
-    trainer.step(tensors(encoder.batch(rows, np.array(chosen), encoder.lengths(rows))))
+    collator = encoder_of(config)
+    trainer.step(tensors(collator.batch(rows, np.array(chosen), collator.lengths(rows))))
     return before, before - flat(trainer)
 
 
@@ -381,12 +383,12 @@ REPEATED = rows_of([[1, 1, 1, 1], [1, 5, 1], [2, 2]], [0, 0, 1])  # a sparse gra
 @pytest.mark.usefixtures("descent")
 @pytest.mark.parametrize("changes", [{"cell": "rnn"}, {"cell": "gru", "subword_buckets": BUCKETS}])
 def test_a_gradient_is_scaled_down_to_the_norm_it_is_clipped_to(changes: dict[str, Any]) -> None:
-    recipe = small(learning_rate=1.0, embedding_range=2.0, **changes)
-    _, whole = step_of(recipe.model_copy(update={"clip_norm": 0.0}), REPEATED, [0, 1, 2])
+    config = small(learning_rate=1.0, embedding_range=2.0, **changes)
+    _, whole = step_of(config.model_copy(update={"clip_norm": 0.0}), REPEATED, [0, 1, 2])
     norm = float(np.linalg.norm(whole))
     assert norm > 0.1
     for limit in (norm / 10, norm * 2):
-        _, clipped = step_of(recipe.model_copy(update={"clip_norm": limit}), REPEATED, [0, 1, 2])
+        _, clipped = step_of(config.model_copy(update={"clip_norm": limit}), REPEATED, [0, 1, 2])
         np.testing.assert_allclose(np.linalg.norm(clipped), min(limit, norm), rtol=1e-4)
         np.testing.assert_allclose(clipped, whole * min(1, limit / norm), atol=1e-6)
 
@@ -394,16 +396,16 @@ def test_a_gradient_is_scaled_down_to_the_norm_it_is_clipped_to(changes: dict[st
 @pytest.mark.usefixtures("descent")
 @pytest.mark.parametrize("rows", [[0, 1, 2], [2, 1]])
 def test_a_step_follows_the_mean_gradient_of_its_rows(rows: list[int]) -> None:
-    recipe = small(learning_rate=1.0, clip_norm=0.0)
-    alone = [step_of(recipe, REPEATED, [row])[1] for row in rows]
-    np.testing.assert_allclose(step_of(recipe, REPEATED, rows)[1], np.mean(alone, axis=0), atol=1e-6)
+    config = small(learning_rate=1.0, clip_norm=0.0)
+    alone = [step_of(config, REPEATED, [row])[1] for row in rows]
+    np.testing.assert_allclose(step_of(config, REPEATED, rows)[1], np.mean(alone, axis=0), atol=1e-6)
 
 
 @pytest.mark.usefixtures("descent")
 def test_the_first_step_of_rmsprop_divides_by_a_mean_square_that_begins_at_one() -> None:
-    recipe = small(embedding_range=2.0, clip_norm=0.0, learning_rate=1.0)
-    start, gradient = step_of(recipe, REPEATED, [0, 1, 2])
-    same, taken = step_of(recipe.model_copy(update={"optimizer": "rmsprop"}), REPEATED, [0, 1, 2])
+    config = small(embedding_range=2.0, clip_norm=0.0, learning_rate=1.0)
+    start, gradient = step_of(config, REPEATED, [0, 1, 2])
+    same, taken = step_of(config.model_copy(update={"optimizer": "rmsprop"}), REPEATED, [0, 1, 2])
     assert (start == same).all()
     assert np.abs(gradient).max() > 0.1
     np.testing.assert_allclose(taken, gradient / np.sqrt(0.9 + 0.1 * gradient**2), atol=1e-6)
@@ -412,10 +414,10 @@ def test_the_first_step_of_rmsprop_divides_by_a_mean_square_that_begins_at_one()
 @pytest.mark.usefixtures("descent")
 def test_an_epoch_reports_means_over_rows_though_its_last_batch_is_smaller() -> None:
     trainer = new_trainer(small(learning_rate=1e-30, embedding_range=5.0))  # nothing is learnt in between
-    encoder = encoder_of(trainer.recipe)
+    collator = encoder_of(trainer.config)
     asked = []
-    loss, accuracy = trainer.epoch(TRAIN, encoder, 1, (0, 1, 0), lambda: asked.append(True))
-    probabilities = softmax(trainer.predict(TRAIN, encoder))
+    loss, accuracy = trainer.epoch(TRAIN, collator, 1, (0, 1, 0), lambda: asked.append(True))
+    probabilities = softmax(trainer.predict(TRAIN, collator))
     right = probabilities.argmax(axis=1) == TRAIN.labels
     assert 0 < right.mean() < 1
     assert accuracy == right.mean()
@@ -428,10 +430,10 @@ def test_an_epoch_reports_means_over_rows_though_its_last_batch_is_smaller() -> 
 def test_noise_changes_what_is_learnt_and_not_what_is_predicted(noise: str) -> None:
     plain = small(subword_buckets=BUCKETS, embedding_range=2.0, learning_rate=1.0, batch_size=100)
     ends = []
-    for recipe in (plain, plain.model_copy(update={noise: 0.5})):
-        trainer, encoder = new_trainer(recipe), encoder_of(recipe)
-        assert (trainer.predict(TRAIN, encoder) == trainer.predict(TRAIN, encoder)).all()
-        trainer.epoch(TRAIN, encoder, 1, (0, 1, 0), ignore)
+    for config in (plain, plain.model_copy(update={noise: 0.5})):
+        trainer, collator = new_trainer(config), encoder_of(config)
+        assert (trainer.predict(TRAIN, collator) == trainer.predict(TRAIN, collator)).all()
+        trainer.epoch(TRAIN, collator, 1, (0, 1, 0), ignore)
         ends.append(flat(trainer))
     assert np.abs(ends[0] - ends[1]).max() > 1e-3
 
@@ -453,7 +455,7 @@ def test_each_step_has_the_rate_of_its_place_among_all_steps() -> None:
         rates.append(float(trainer.optimizer.learning_rate.numpy()))
 
     for number in (1, 2):
-        trainer.epoch(TRAIN, encoder_of(trainer.recipe), number, (0, number, 0), look)
+        trainer.epoch(TRAIN, encoder_of(trainer.config), number, (0, number, 0), look)
     look()
     expected = [0.1 * cosine(place) for place in (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)]
     np.testing.assert_allclose(rates[1:], expected, rtol=1e-5)  # each is seen when the next step is about to come
@@ -466,7 +468,7 @@ def test_a_step_is_as_large_as_the_rate_of_its_epoch(number: int) -> None:
     for schedule in ("constant", "cosine"):
         trainer = new_trainer(small(schedule=schedule, epochs=4, batch_size=100, learning_rate=1.0, clip_norm=0.0))
         before = flat(trainer)
-        trainer.epoch(TRAIN, encoder_of(trainer.recipe), number, (0, 1, 0), ignore)
+        trainer.epoch(TRAIN, encoder_of(trainer.config), number, (0, 1, 0), ignore)
         moved[schedule] = before - flat(trainer)
     share = {1: 0.5 * (1 + np.cos(np.pi * 0.025 / 0.9)), 2: 0.5 * (1 + np.cos(np.pi * 0.275 / 0.9)),
              4: 0.5 * (1 + np.cos(np.pi * 0.775 / 0.9))}[number]  # fmt: skip
@@ -476,15 +478,15 @@ def test_a_step_is_as_large_as_the_rate_of_its_epoch(number: int) -> None:
 
 def test_logits_come_in_the_order_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = new_trainer(small(embedding_range=5.0))
-    encoder = encoder_of(trainer.recipe)
-    monkeypatch.setattr(training, "PREDICTION_BATCH", 4)
-    found = trainer.predict(TRAIN, encoder)
-    lengths = encoder.lengths(TRAIN)
+    collator = encoder_of(trainer.config)
+    monkeypatch.setattr(trainer, "PREDICTION_BATCH", 4)
+    found = trainer.predict(TRAIN, collator)
+    lengths = collator.lengths(TRAIN)
     for row, logits in enumerate(found):
-        expected = trainer.network(tensors(encoder.batch(TRAIN, np.array([row]), lengths))).numpy()
+        expected = trainer.network(tensors(collator.batch(TRAIN, np.array([row]), lengths))).numpy()
         np.testing.assert_allclose(logits, expected[0], atol=1e-6)
     assert np.ptp(found[:, 1] - found[:, 0]) > 0.1
-    assert trainer.predict(rows_of([]), encoder).shape == (0, CLASSES)
+    assert trainer.predict(rows_of([]), collator).shape == (0, CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -505,9 +507,9 @@ def test_the_loss_is_the_mean_cross_entropy_and_finite_for_what_was_held_impossi
 
 def digest(file: Path, stop_at: int = sys.maxsize) -> str:
     """Return a hash of what a few epochs make of a network large enough for several threads."""
-    recipe = small(units=64, embedding_size=64, batch_size=64, pooling="mean_max", dropout=0.3,
+    config = small(units=64, embedding_size=64, batch_size=64, pooling="mean_max", dropout=0.3,
                    subword_buckets=BUCKETS)  # fmt: skip
-    return hashlib.sha256(trained(recipe, file, stop_at, toy(256)).exported).hexdigest()
+    return hashlib.sha256(trained(config, file, stop_at, toy(256)).exported).hexdigest()
 
 
 def test_a_training_goes_on_in_another_process_with_other_threads_and_variables(tmp_path: Path) -> None:

@@ -10,35 +10,37 @@ from pathlib import Path
 import psutil
 import pytest
 
-from textrnn import paths
+from textrnn.core import paths
 
 # Invented rows, and an ensemble of three for several epochs, in a process that has not loaded TensorFlow.
 PROGRAM = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from textrnn import ensemble, machine, paths, ragged, turns, workers
-from textrnn.batches import Encoder
-from textrnn.errors import run
-from tests.recipes import rows_of, small
+from textrnn.artifacts import ragged
+from textrnn.core import paths, process_pool
+from textrnn.training import loop, machine, members as ways
+from textrnn.training.batches import Collator
+from textrnn.core.errors import run
+from tests.configs import rows_of, small
 
 how, count, epochs, file = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-ensemble.CHECKPOINT, paths.MACHINE = file, file.with_name("machine.json")
-workers.processors = lambda: count
-recipe = small(units=8, embedding_size=8, bidirectional=True, pooling="mean_max", subword_buckets=9, dropout=0.3,
+loop.CHECKPOINT, paths.MACHINE = file, file.with_name("machine.json")
+process_pool.processors = lambda: count
+config = small(units=8, embedding_size=8, bidirectional=True, pooling="mean_max", subword_buckets=9, dropout=0.3,
                token_dropout=0.2, subword_dropout=0.2, epochs=epochs, ensemble=3, batch_size=6)
 random = np.random.default_rng(0)
 labels = [int(label) for label in random.integers(0, 2, 24)]
 rows = rows_of([[1 + label, *random.integers(3, 12, random.integers(1, 8))] for label in labels], labels)
 words = np.arange(12, dtype=np.int32)
-encoder = Encoder(words, np.stack([words % 9 + 1, words % 4], axis=1).astype(np.int32), 8, True)
+collator = Collator(words, np.stack([words % 9 + 1, words % 4], axis=1).astype(np.int32), 8, True)
 fold = np.arange(24) % 3
-members = [ensemble.Member(ragged.take(rows, np.flatnonzero(fold != number)),
-                           ragged.take(rows, np.flatnonzero(fold == number)), encoder) for number in range(3)]
+members = [loop.Member(ragged.take(rows, np.flatnonzero(fold != number)),
+                           ragged.take(rows, np.flatnonzero(fold == number)), collator) for number in range(3)]
 
 def main():
     assert "tensorflow" not in sys.modules
-    fitted = ensemble.fit(getattr(turns, how)(recipe, 12, 2, members), members, recipe, "mark")
+    fitted = loop.fit(getattr(ways, how)(config, 12, 2, members), members, config, "mark")
     print(fitted.history.tolist())
     print([sorted((name, array.tobytes().hex()) for name, array in one.items()) for one in fitted.weights])
     print([one.tolist() for one in fitted.logits])

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from stages import vectorize
 from tests import plain
 from tests.workspace import Workspace
-from textrnn import paths, ragged
-from textrnn.files import read_table
-from textrnn.tokenizers import Tokenizer, tokenize
-from textrnn.vocabulary import ranked, read_tokens, write_counts
+from textrnn.artifacts import ragged
+from textrnn.core import paths
+from textrnn.core.files import read_table
+from textrnn.text.tokenizers import Tokenizer, tokenize
+from textrnn.text.vocabulary import ranked, read_tokens, write_counts
 
 MESSAGES = [
     ("ham", "tea at ten or tea at two"),

@@ -30,7 +30,7 @@ def test_a_users_keras_json_changes_no_setting_of_the_network(tmp_path: Path) ->
     (tmp_path / "keras.json").write_text(
         '{"floatx": "float64", "epsilon": 0.001, "backend": "jax", "image_data_format": "channels_first"}'
     )
-    told = "from textrnn.tensorflow import keras; c = keras.config; print(c.floatx(), c.epsilon(), c.backend())"
+    told = "from textrnn.model.runtime import keras; c = keras.config; print(c.floatx(), c.epsilon(), c.backend())"
     done = subprocess.run(
         [sys.executable, "-c", told], cwd=Workspace.ORIGINAL, env=os.environ | {"KERAS_HOME": str(tmp_path)},
         capture_output=True, text=True, check=True,

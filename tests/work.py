@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from textrnn.errors import UserError
+from textrnn.core.errors import UserError
 
 
 def slower_at_first(number: int) -> tuple[int, int]:

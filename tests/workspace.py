@@ -8,13 +8,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from textrnn import paths
-from textrnn.errors import run
-from textrnn.files import read_json, write_text
+from textrnn.core import paths
+from textrnn.core.errors import run
+from textrnn.core.files import read_json, write_text
 
 
 class Workspace:
-    """Files under `root`, laid out as in the repository. The fixture points textrnn.paths at it."""
+    """Files under `root`, laid out as in the repository. The fixture points textrnn.core.paths at it."""
 
     ORIGINAL = paths.ROOT
     DEFAULTS = paths.PARAMS.read_text("utf-8")

@@ -10,9 +10,9 @@ import sys
 
 from ruamel.yaml import YAML
 
-from textrnn import paths
-from textrnn.errors import run
-from textrnn.files import read_text, write_text
+from textrnn.core import paths
+from textrnn.core.errors import run
+from textrnn.core.files import read_text, write_text
 from tools.markdown import table
 
 PAGE = paths.ROOT / "docs/parameters.md"

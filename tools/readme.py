@@ -14,9 +14,9 @@ from typing import Any
 from compare.picture import PANELS
 from compare.protocols import NAMES, PROTOCOLS
 from presets.networks import NETWORKS, RESULTS, TUTORIAL
-from textrnn import paths
-from textrnn.errors import run
-from textrnn.files import read_json, read_text, write_text
+from textrnn.core import paths
+from textrnn.core.errors import run
+from textrnn.core.files import read_json, read_text, write_text
 from tools.markdown import table, written
 
 # In the picture a name stands below the one it means; in a sentence it does not.
@@ -50,13 +50,13 @@ def results() -> str:
 
     rows = [
         ["Matthews correlation", bounds("mcc", "{:.3f}".format), "0"],
-        ["average precision", bounds("average_precision", "{:.3f}".format), f"{split['spam_share']['test']:.3f}"],
+        ["average precision", bounds("average_precision", "{:.3f}".format), f"{split['positive_share']['test']:.3f}"],
         ["accuracy", bounds("accuracy", percent), percent(scores["majority_accuracy"])],
-        ["spam caught (recall)", bounds("spam_caught", percent), "0"],
-        ["ham blocked by mistake", bounds("blocked_ham", percent), "0"],
+        ["spam caught (recall)", bounds("recall", percent), "0"],
+        ["ham blocked by mistake", bounds("false_positive_rate", percent), "0"],
         ["expected calibration error", f"{scores['calibration_error']:.3f}", ""],
     ]
-    twins, sure = split["test_twins"]["near_template"] or "none", scores["without_suspects"]
+    twins, sure = split["test_twins"]["near_template"] or "none", scores["without_label_errors"]
     said = (
         f"On {split['test']:,} test rows, of which {twins} have a twin among the training rows; "
         f"trained on {split['train'] + split['validation']:,}. In brackets: 95 % intervals, by Wilson for spam caught "
@@ -70,7 +70,7 @@ def results() -> str:
 def tutorial() -> str:
     """Return what the tutorial's accuracy is worth."""
     row = read_json(RESULTS)[TUTORIAL]
-    ham, right, caught = (percent(row[name]) for name in ("majority_accuracy", "test_accuracy", "spam_caught"))
+    ham, right, caught = (percent(row[name]) for name in ("majority_accuracy", "test_accuracy", "recall"))
     return (
         f"After {row['epochs']} epochs it reaches {right} accuracy on {row['test_rows']:,} test rows. Of those rows "
         f"{ham} are ham: a program that answers ham without looking is right about as often. The network catches "
@@ -89,7 +89,7 @@ def networks() -> str:
             f"{row['parameters']:,}",
             percent(row["test_accuracy"]),
             f"{row['mcc']:.2f}",
-            percent(row["spam_caught"]),
+            percent(row["recall"]),
         ]
         rows.append([name, f"`{line}`" if line else "", *shown])
     return table(["network", "its line", "parameters", "test accuracy", "MCC", "spam caught"], rows, numbers=True)
@@ -108,7 +108,7 @@ def comparison() -> str:
             scores = found[protocol]["models"][model]
             row.append(f"{scores['mcc']['mean']:.3f} ± {scores['mcc']['sd']:.3f}")
             row.append(f"{scores['average_precision']['mean']:.3f}")
-        rows.append([*row, *(percent(scores[name]["mean"], digits=2) for name in ("spam_caught", "blocked_ham"))])
+        rows.append([*row, *(percent(scores[name]["mean"], digits=2) for name in ("recall", "false_positive_rate"))])
     return table(header, rows, numbers=True)
 
 
@@ -141,7 +141,7 @@ def leaks() -> str:
         linear = found["templates"]["strongest_linear"]
         row = [title]
         for model in (linear, "default"):
-            row += [f"{models[model]['mcc']['mean']:.3f}", percent(models[model]["spam_caught"]["mean"])]
+            row += [f"{models[model]['mcc']['mean']:.3f}", percent(models[model]["recall"]["mean"])]
         rows.append(row)
     names = [ALONE[linear], "the default"]
     header = ["rows", *(f"{name}: {score}" for name in names for score in ("MCC", "spam caught"))]

@@ -17,7 +17,7 @@ from typing import Any
 from dvc.exceptions import CollectCacheError, DvcException
 from dvc.repo import Repo
 
-from textrnn.errors import UserError, run
+from textrnn.core.errors import UserError, run
 
 
 def files_of_runs(repo: Any) -> set[Any]:

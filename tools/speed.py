@@ -12,10 +12,10 @@ from typing import Any
 from bench.kills import STAGES
 from bench.measure import shown
 from bench.scale import ALL, BASE, PEERS
-from textrnn import params, paths
-from textrnn.errors import run
-from textrnn.files import read_json, read_text, write_text
-from textrnn.recipe import Recipe
+from textrnn.core import params, paths
+from textrnn.core.errors import run
+from textrnn.core.files import read_json, read_text, write_text
+from textrnn.model.config import TrainConfig
 from tools.markdown import table, written
 from tools.readme import metrics
 
@@ -112,16 +112,16 @@ def scale() -> str:
 def cost() -> str:
     """Return what each stage takes for a million messages like those of the default corpus."""
     messages, measured, split = 1_000_000, found("scale")["1000000"], metrics("split")
-    recipe, tokens = params.load("train", Recipe), metrics("vectorize")["tokens"] / metrics("clean")["kept"]
+    config, tokens = params.load("train", TrainConfig), metrics("vectorize")["tokens"] / metrics("clean")["kept"]
     learnt = 1 - split["test"] / metrics("clean")["kept"]
-    read = messages * learnt * tokens * recipe.epochs * (recipe.ensemble - 1)  # each member leaves out its fold
+    read = messages * learnt * tokens * config.epochs * (config.ensemble - 1)  # each member leaves out its fold
     pace = found("training")["textrnn"]["tokens_per_second"]["median"]
     answers = found("inference")["streams"]["7 % repeated"]["1000000"]["messages_per_second"]["median"]
     rows = [
         [name, f"{measured[name]['seconds']:,.0f}", f"{measured[name]['peak_megabytes']:,.0f}"]
         for name in ("clean", "vectorize", "split")
     ]
-    rows.append([f"train: {recipe.ensemble} networks, {recipe.epochs} epochs", f"{read / pace:,.0f}", ""])
+    rows.append([f"train: {config.ensemble} networks, {config.epochs} epochs", f"{read / pace:,.0f}", ""])
     rows.append(["train: one network, one epoch", f"{messages * learnt * tokens / pace:,.0f}", ""])
     rows.append(["evaluate: the answers to the test rows", f"{messages * (1 - learnt) / answers:,.0f}", ""])
     rows.append(["predict.py", f"{messages / answers:,.0f}", ""])

@@ -1,6 +1,6 @@
 """Imported by every Python whose PYTHONPATH names this folder: sends downloads to a server of this machine.
 
-The source under test stays as it is: only the two addresses change, once textrnn.sms_spam is loaded.
+The source under test stays as it is: only the two addresses change, once textrnn.corpus.sms_spam is loaded.
 """
 
 import importlib.util
@@ -12,11 +12,11 @@ from types import ModuleType
 
 
 class Redirect:
-    """Finds textrnn.sms_spam as the next finder would, and changes its addresses after it has run."""
+    """Finds textrnn.corpus.sms_spam as the next finder would, and changes its addresses after it has run."""
 
     def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
         """Return the spec of the one module meant, as importlib wants it; None for any other."""
-        if name != "textrnn.sms_spam":
+        if name != "textrnn.corpus.sms_spam":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

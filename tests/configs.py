@@ -1,0 +1,64 @@
+"""Small recipes and rows for the tests, where params.yaml and the corpus would be too large."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from textrnn.artifacts.ragged import Rows
+from textrnn.model.config import TrainConfig
+
+SMALL: dict[str, Any] = {
+    "seed": 0,
+    "cell": "gru",
+    "bidirectional": False,
+    "layers": 1,
+    "units": 4,
+    "embedding_size": 3,
+    "embedding_range": 0.05,
+    "recurrent_range": 0.0,
+    "subword_buckets": 0,
+    "word_dropout": 0.0,
+    "token_dropout": 0.0,
+    "subword_dropout": 0.0,
+    "embedding_dropout": 0.0,
+    "dropout": 0.0,
+    "pooling": "last",
+    "masking": True,
+    "epochs": 3,
+    "batch_size": 4,
+    "optimizer": "adamw",
+    "learning_rate": 0.01,
+    "schedule": "constant",
+    "clip_norm": 1.0,
+    "patience": 0,
+    "ensemble": 1,
+    "linear": False,
+}
+
+
+def small(**changes: Any) -> TrainConfig:
+    """Return a recipe for a network of a few units, with `changes`."""
+    return TrainConfig.model_validate(SMALL | changes)
+
+
+def rows_of(rows: list[list[int]], labels: list[int] | None = None) -> Rows:
+    """Return rows of corpus ids; labels are 0 where none are given."""
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    tokens = np.array([token for row in rows for token in row], np.int32)
+    return Rows(tokens, offsets, np.array(labels or [0] * len(rows), np.int8), np.arange(len(rows), dtype=np.int64))
+
+
+def probabilities_of(model: bytes, batch: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Return what an exported graph answers to a batch of the network, in which words stand where they are read."""
+    session = onnxruntime.InferenceSession(model)
+    width = {one.name: one.shape for one in session.get_inputs()}["seen"][1]
+    subwords = batch.get("subwords", np.zeros((int(batch["words"].max()) + 1, 1), np.int32))
+    standing = np.stack([batch["words"], batch.get("places", np.zeros_like(batch["words"]))])
+    (words, parts), places = np.unique(standing.reshape(2, -1), axis=1, return_inverse=True)
+    inputs = {**batch, "words": words, "subwords": subwords[parts], "seen": np.zeros((0, width), np.float32)}
+    inputs["places"] = places.reshape(batch["words"].shape).astype(np.int32)
+    (result,) = session.run(["probabilities"], {one.name: inputs[one.name] for one in session.get_inputs()})
+    return np.asarray(result)

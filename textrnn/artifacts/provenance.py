@@ -1,0 +1,96 @@
+"""What a model was made of, and the checksums of its parts: model/model.json, and whether parts belong together."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from textrnn.core import paths
+from textrnn.core.errors import UserError
+from textrnn.core.files import read_json, write_json
+from textrnn.core.params import Section
+
+# Those whose arithmetic is in a model's bytes.
+PACKAGES = ("keras", "numpy", "onnx", "scikit-learn", "scipy", "tensorflow")
+RECORD = "model.json"
+CODE = Path(__file__).parents[2]
+# The code of the stage train, as `python -m tools.deps` writes it into dvc.yaml.
+TRAIN = (
+    "stages/train.py",
+    "textrnn/artifacts",
+    "textrnn/core",
+    "textrnn/model",
+    "textrnn/text",
+    "textrnn/training",
+)
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of the file at `path`, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code(places: Sequence[str] = TRAIN) -> str:
+    """Return a hash of the project's modules at `places`, files and folders: of their names and bytes."""
+    files = {file for place in places for file in (CODE / place).rglob("*.py")} | {
+        CODE / place for place in places if place.endswith(".py")
+    }
+    lines = [f"{file.relative_to(CODE).as_posix()} {checksum(file)}\n" for file in sorted(files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def packages() -> dict[str, str]:
+    """Return the version of each of PACKAGES that is installed."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def write(
+    directory: Path, corpus: Path, parameters: Mapping[str, Section], inputs: list[Path], parts: tuple[str, ...]
+) -> None:
+    """Write the record of the model in `directory`, whose files `parts` are there already."""
+    write_json(
+        directory / RECORD,
+        {
+            "code": code(),
+            "corpus": checksum(corpus),
+            "inputs": {paths.shown(path): checksum(path) for path in inputs},
+            "packages": packages(),
+            "params": {name: section.model_dump() for name, section in parameters.items()},
+            "parts": {name: checksum(directory / name) for name in parts},
+        },
+    )
+
+
+def check_parts(directory: Path, parts: tuple[str, ...]) -> None:
+    """Raise UserError when one of these files is not the one that the model in `directory` was made with."""
+    record = _checksums(directory)
+    for name in parts:
+        if record.get(name) != checksum(directory / name):
+            raise UserError(
+                f"expected the files of one model in {directory}, found {name} of another one ({RECORD} has the "
+                "checksum of each): run `dvc repro`, or copy the whole directory"
+            )
+
+
+def _checksums(directory: Path) -> dict[str, Any]:
+    with whole(directory / RECORD) as path:
+        found = read_json(path)
+    record = found.get("parts") if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else {}
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Raise UserError when the block finds in `path` something else than the stages write."""
+    try:
+        yield path
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {wrong}") from None
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, no table
+        raise UserError(f"expected {path} as `dvc repro` writes it, found it damaged: {error}") from None

@@ -1,0 +1,1 @@
+"""How predict.py reads messages and writes answers."""

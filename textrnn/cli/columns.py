@@ -1,0 +1,105 @@
+"""Where the message stands in a row of a file: on a line, or in a column of TSV, of CSV or of JSON lines."""
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from textrnn.core.errors import UserError
+from textrnn.corpus.rows import is_unicode
+
+Kind = Literal["lines", "tsv", "csv", "jsonl"]
+Reader = Callable[[str], str | None]
+
+COLUMN = "text"  # of CSV and JSON lines, if no other is named
+POSITION = re.compile(r"[0-9]{1,9}")
+NAMES = {dict: "an object", list: "a list", str: "a string", float: "a number", bool: "a boolean", type(None): "null"}
+
+
+def reader(kind: Kind, column: str | None) -> Reader:
+    """Return a function of a row to its message; None for a header and for what holds no row."""
+    if kind == "lines":
+        return lambda row: row.rstrip("\r\n")
+    if kind == "tsv":
+        return text_of_fields(tsv_fields, column)
+    column = COLUMN if column is None else column
+    return partial(text_of_json, column) if kind == "jsonl" else text_of_fields(csv_fields, column)
+
+
+def csv_fields(row: str) -> list[str]:
+    """Return the fields of a row of CSV, none of a blank line."""
+    csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB that csv allows at first
+    try:
+        return next(csv.reader([row], strict=True))
+    except csv.Error as error:
+        raise UserError(f"expected CSV quoted as RFC 4180, {error}: mend the row, or try --kind tsv or lines") from None
+
+
+def tsv_fields(row: str) -> list[str]:
+    """Return the fields of a line of TSV, in which quotes are data."""
+    return row.rstrip("\r\n").split("\t")
+
+
+def text_of_fields(fields_of: Callable[[str], list[str]], column: str | None) -> Reader:
+    """Return a reader of a column: by name, which the first row has, by position, or the last one."""
+    place = -1 if column is None else int(column) if POSITION.fullmatch(column) else None
+
+    def read(row: str) -> str | None:
+        nonlocal place
+        fields = fields_of(row)
+        if not fields:
+            return None
+        if place is None:
+            place = position(fields, column or "")
+            return None
+        if place >= len(fields):
+            raise UserError(
+                f"expected at least {place + 1} columns, found {len(fields)}: mend the row, or choose another --column"
+            )
+        return fields[place]
+
+    return read
+
+
+def position(header: list[str], column: str) -> int:
+    """Return where `column` stands in `header`. Raises UserError unless it stands there once."""
+    if column not in header:
+        raise UserError(
+            f"expected a header line with the column {column!r}, found {shown(header)}: "
+            "say --column NAME, or --column N, from 0, if there is no header line"
+        )
+    if header.count(column) > 1:
+        raise UserError(f"expected one column {column!r}, found {header.count(column)}: rename one of them")
+    return header.index(column)
+
+
+def text_of_json(key: str, row: str) -> str | None:
+    """Return the text under `key` of a JSON object, or the string that a line is."""
+    if not row.strip():
+        return None
+    try:
+        value = json.loads(row, parse_int=float)  # an int may have too many digits
+    except RecursionError:
+        raise UserError("expected JSON, found brackets nested too deeply: mend the line") from None
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"expected a JSON object, found none ({error.msg}, column {error.colno}): write an object a line"
+        ) from None
+    if isinstance(value, dict):
+        if key not in value:
+            raise UserError(f"expected the key {key!r}, found {shown(list(value))}: say --column KEY")
+        value = value[key]
+        if not isinstance(value, str):
+            raise UserError(f"expected a string under {key!r}, found {NAMES[type(value)]}: say another --column KEY")
+    elif not isinstance(value, str):
+        raise UserError(f"expected a JSON object or a string, found {NAMES[type(value)]}: write an object a line")
+    # Half a surrogate pair is no character, as a byte that is not UTF-8 is none.
+    return value if is_unicode(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def shown(names: list[str]) -> str:
+    """Return some names, cut short."""
+    few = ", ".join(repr(name if len(name) <= 20 else f"{name[:19]}…") for name in names[:6])
+    return (few or "none") + (", …" if len(names) > 6 else "")

@@ -1,0 +1,1 @@
+"""What every room builds on: paths, settings, errors, files, progress, and the pool of processes."""

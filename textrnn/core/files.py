@@ -1,0 +1,142 @@
+"""Files written whole or not at all, in the same bytes on every machine."""
+
+import glob
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.core.errors import UserError
+
+NPY = b"\x93NUMPY\x01\x00"  # how a .npy file begins
+DIGITS = (
+    6  # of fractions in metrics and of probabilities: processors differ in later ones, and they are noise in a diff
+)
+BLOCK = 1 << 20  # bytes of a large file of lines that are in memory at a time
+HEADER = 128  # bytes before the numbers in the .npy file of an array of one dimension, whatever its length
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path`, and move it there once the block has ended well.
+
+    A block that raises, or a killed process, leaves whatever stood at `path` as it was. The temporary file of a
+    killed process is removed by the next one that writes to `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if not _alive(int(left.suffixes[-2][1:])):
+            left.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the new name with no content
+        temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a failed write names no file
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    """Return whether a process will do anything more: one that was killed may be listed for a while."""
+    import psutil  # noqa: PLC0415  # seldom needed, and every stage would wait for it
+
+    try:
+        return bool(psutil.Process(process).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
+    except psutil.NoSuchProcess:
+        return False
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, with its line ends as they are."""
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write `value` with sorted keys. A number that is not finite raises ValueError."""
+    text = json.dumps(value, sort_keys=True, allow_nan=False, indent=2, ensure_ascii=False)
+    write_text(path, text + "\n")
+
+
+def write_metrics(path: Path, value: Mapping[str, Any]) -> None:
+    """Write metrics for DVC, their fractions rounded to six digits: more is noise in every diff."""
+    write_json(path, _rounded(value))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def read_json(path: Path) -> Any:
+    """Return the value that the JSON file at `path` holds. Raises UserError when missing, ValueError if damaged."""
+    try:
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("expected JSON, found brackets nested too deeply") from None
+
+
+def opened(path: Path) -> io.BufferedReader:
+    """Open the file at `path` for reading. Raises UserError when it is missing."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise UserError(f"expected the file {path}, found none: run `dvc repro`, which makes it") from None
+
+
+def read_text(path: Path) -> str:
+    """Return the UTF-8 text at `path`, its line ends untouched. Raises UserError when it is missing."""
+    with opened(path) as file:
+        return file.read().decode("utf-8")
+
+
+def read_array(path: Path) -> Any:
+    """Return the array in the `.npy` file at `path`, mapped: no memory is taken for what a header claims.
+
+    Raises UserError when it is missing, ValueError when it is damaged.
+    """
+    try:
+        with opened(path) as file:
+            # A header of the later versions may claim to be of 4 GB; write_array never writes one.
+            if file.read(len(NPY)) != NPY:
+                raise ValueError("expected a .npy file of version 1.0")
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  # NumPy evaluates the header, and lets through whatever that raises
+        raise ValueError(str(error)) from None
+
+
+def write_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write one array as a `.npy` file."""
+    with replacing(path) as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def write_header(file: IO[bytes], kind: type[np.generic], count: int) -> None:
+    """Write what stands before the numbers in the `.npy` file of an array of one dimension: HEADER bytes."""
+    shape = {"descr": np.dtype(kind).newbyteorder("<").str, "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(file, shape)
+
+
+def read_table(path: Path) -> list[list[str]]:
+    """Return the rows of a tab-separated file that this project wrote, one list of fields a line."""
+    return [line.split("\t") for line in read_text(path).split("\n")[:-1]]
+
+
+def blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield what is left of `file` in pieces of BLOCK bytes or somewhat more, each of which ends where a line ends."""
+    while block := file.read(BLOCK):
+        yield block + file.readline()

@@ -1,0 +1,32 @@
+"""Every path of the pipeline, named once. dvc.yaml repeats them, and a test compares the two."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PARAMS = ROOT / "params.yaml"
+REQUIREMENTS = ROOT / "requirements.txt"
+CHECKPOINTS = ROOT / ".checkpoints"
+MACHINE = ROOT / ".machine.json"  # where train ran last: not in Git, and no output of a stage
+
+CORPUS = ROOT / "data/raw/corpus"
+MESSAGES = ROOT / "data/clean/messages.tsv"
+REJECTED = ROOT / "data/clean/rejected.tsv"
+VECTORS = ROOT / "data/vectors"
+TRAIN = ROOT / "data/split/train"
+VALIDATION = ROOT / "data/split/validation"
+TEST = ROOT / "data/split/test"
+MODEL = ROOT / "model"
+HELD_OUT = ROOT / "data/scored/held_out.tsv"
+PREDICTIONS = ROOT / "data/scored/predictions.tsv"
+ERRORS = ROOT / "data/scored/errors.tsv"
+LABEL_ERRORS = ROOT / "data/scored/label_errors.tsv"
+WARNINGS = ROOT / "data/scored/warnings.txt"
+METRICS = ROOT / "metrics"
+PLOTS = ROOT / "plots"
+REPORT = ROOT / "report/index.html"
+
+
+def shown(path: Path) -> str:
+    """Return `path` as a message should name it: relative to the repository where it lies inside."""
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)

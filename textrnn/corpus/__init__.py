@@ -1,0 +1,1 @@
+"""Where the raw corpus comes from, and how its bytes become rows."""

@@ -1,0 +1,1 @@
+"""What is said of single rows and of the test: label errors, neighbours, warnings, requirements."""

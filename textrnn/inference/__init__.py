@@ -1,0 +1,1 @@
+"""The exported model without TensorFlow: answers and explanations."""

@@ -1,0 +1,1 @@
+"""What is computed: the network, the linear branch, their stacking, and the exported graph."""

@@ -1,0 +1,57 @@
+"""Section `train` of params.yaml: what the network is, and how it is trained."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from textrnn.core.params import Section
+
+MOST_NUMBERS = 500_000_000  # of the table of subwords: 2 GB, and thrice that for the optimizer
+
+
+class TrainConfig(Section):
+    """Section `train` of params.yaml, where each key's unit, range and meaning stand."""
+
+    seed: int = Field(ge=0, lt=2**31)
+    cell: Literal["rnn", "lstm", "gru"]
+    bidirectional: bool
+    layers: int = Field(ge=1, le=8)
+    units: int = Field(ge=1, le=4096)
+    embedding_size: int = Field(ge=1, le=4096)
+    embedding_range: float = Field(gt=0, le=10)
+    recurrent_range: float = Field(ge=0, le=10)
+    subword_buckets: int = Field(ge=0, le=10_000_000)
+    word_dropout: float = Field(ge=0, lt=1)
+    token_dropout: float = Field(ge=0, lt=1)
+    subword_dropout: float = Field(ge=0, lt=1)
+    embedding_dropout: float = Field(ge=0, lt=1)
+    dropout: float = Field(ge=0, lt=1)
+    pooling: Literal["last", "mean_max"]
+    masking: bool
+    epochs: int = Field(ge=1, le=10_000)
+    batch_size: int = Field(ge=1, le=1_000_000)
+    optimizer: Literal["rmsprop", "adamw"]
+    learning_rate: float = Field(gt=0, le=10)
+    schedule: Literal["constant", "cosine"]
+    clip_norm: float = Field(ge=0, le=1_000_000)
+    patience: int = Field(ge=0, le=10_000)
+    ensemble: int = Field(ge=1, le=64)
+    linear: bool
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> Self:
+        if self.subword_buckets * self.embedding_size > MOST_NUMBERS:
+            raise ValueError(
+                f"expected subword_buckets x embedding_size to be at most {MOST_NUMBERS:,}, "
+                f"found {self.subword_buckets * self.embedding_size:,}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _linear_needs_folds(self) -> Self:
+        if self.linear and self.ensemble == 1:
+            raise ValueError(
+                "expected an ensemble of at least 2 beside the linear branch, as its folds weigh the two: "
+                "set linear to false, or ensemble to 5"
+            )
+        return self

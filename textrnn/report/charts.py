@@ -1,0 +1,111 @@
+"""The PNGs: the same bytes on each run, readable in black and white and by the colour-blind."""
+
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from textrnn.core.files import replacing
+
+# Two of the colours of Okabe and Ito (2008), which the colour-blind tell apart.
+BLUE, ORANGE = "#0072B2", "#D55E00"
+STYLE: Any = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
+
+Points = list[dict[str, Any]]
+
+
+def draw(
+    history: dict[str, NDArray[np.float64]], confusion: Points, curves: dict[str, Points], positive: str, dpi: int
+) -> dict[str, Figure]:
+    """Return a figure for each chart, by name."""
+    mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
+    positive = plain(positive)
+    with mpl.rc_context(STYLE):
+        figures = {name: canvas(dpi) for name in ("loss", "accuracy", *curves)}
+        axes = {name: figure.add_subplot() for name, figure in figures.items()}
+        by_epoch(axes["loss"], history, "loss", "cross entropy (nats)")
+        by_epoch(axes["accuracy"], history, "accuracy", "accuracy")
+        axes["accuracy"].yaxis.set_major_formatter(PercentFormatter(1))
+        unit_square(axes["roc"], curves["roc"], "fpr", "tpr", ("blocked: false positive rate", "caught: recall"))
+        unit_square(axes["pr"], curves["pr"], "recall", "precision", (f"recall of {positive}", "precision"))
+        words = (f"predicted probability of {positive}", f"observed share of {positive}")
+        unit_square(axes["calibration"], curves["calibration"], "predicted", "observed", words)
+        titles = {"loss": "Loss by epoch", "accuracy": "Accuracy by epoch", "roc": "ROC, test rows"}
+        titles |= {"pr": "Precision and recall, test rows", "calibration": "Calibration, test rows"}
+        for name, axis in axes.items():
+            axis.set_title(titles[name])
+        axes["calibration"].lines[0].set_marker("o")
+        for name in ("roc", "calibration"):
+            axes[name].plot([0, 1], [0, 1], color="0.6", linestyle=":", zorder=0)
+        return figures | {"confusion": matrix(confusion, dpi)}
+
+
+def plain(text: str) -> str:
+    """Return `text` so that a label with dollar signs is drawn as it is, not as a formula."""
+    return text.replace("$", r"\$")
+
+
+def canvas(dpi: int, width: float = 5.2) -> Figure:
+    """Return an empty figure, its size in inches."""
+    return Figure(figsize=(width, 4.2), dpi=dpi, layout="constrained")
+
+
+def by_epoch(axis: Axes, history: dict[str, NDArray[np.float64]], what: str, unit: str) -> None:
+    """Draw training and held-out values over the epochs."""
+    axis.plot(history["epoch"], history[f"train_{what}"], "o-", color=BLUE, label="training")
+    axis.plot(history["epoch"], history[f"held_out_{what}"], "s--", color=ORANGE, label="held out")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set(xlabel="epoch", ylabel=unit)
+    axis.legend(frameon=False)
+
+
+def unit_square(axis: Axes, points: Points, x: str, y: str, labels: tuple[str, str]) -> None:
+    """Draw a curve of two shares."""
+    axis.plot([point[x] for point in points], [point[y] for point in points], color=BLUE)
+    axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+
+
+def matrix(rows: Points, dpi: int) -> Figure:
+    """Return the confusion matrix: counts, and shares of the actual label."""
+    names = sorted({row["actual"] for row in rows})
+    size = len(names)
+    counts = np.array([row["count"] for row in rows]).reshape(size, size)
+    shares = np.array([row["share"] for row in rows]).reshape(size, size)
+    figure = canvas(dpi, width=max(5.2, 1.2 * size + 2.8))
+    axis = figure.add_subplot()
+    image = axis.imshow(shares, cmap="cividis_r", vmin=0, vmax=1)  # cividis: made for colour-blind eyes
+    for (row, column), count in np.ndenumerate(counts):
+        share = shares[row, column]
+        text = f"{count:,}\n{share:.1%}"
+        axis.text(column, row, text, ha="center", va="center", color="white" if share > 0.5 else "black")
+    shown = [plain(name) for name in names]
+    axis.set(xticks=range(size), yticks=range(size), xticklabels=shown, yticklabels=shown)
+    axis.set(xlabel="predicted", ylabel="actual", title="Confusion, test rows")
+    axis.grid(visible=False)
+    figure.colorbar(image, label="share of the actual label", format=PercentFormatter(1), shrink=0.8)
+    return figure
+
+
+def save(path: Path, figure: Figure) -> None:
+    """Write the figure as PNG, without the date and version that would change its bytes.
+
+    Figure.savefig would draw it twice, first to lay it out.
+    """
+    drawn: Any = FigureCanvasAgg(figure)
+    drawn.draw()
+    unnamed: Any = {"Software": None}
+    with replacing(path) as file:
+        imsave(cast("BinaryIO", file), drawn.buffer_rgba(), format="png", dpi=figure.dpi, metadata=unnamed)

@@ -1,0 +1,1 @@
+"""From a text to tokens, subwords and n-grams."""

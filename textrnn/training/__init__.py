@@ -1,0 +1,1 @@
+"""How a model is fitted: folds, batches, the loop over epochs, checkpoints."""

@@ -1,0 +1,111 @@
+"""Rows of unequal length to padded batches, rows of like length together."""
+
+from collections.abc import Mapping
+from copy import copy
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.artifacts.ragged import Rows, cut
+
+POOL = 16  # batches' worth of rows which are sorted by length together: more saves padding, less mixes better
+
+PADDING = -1  # stands for no token among a batch's corpus ids
+
+Batch = Mapping[str, NDArray[np.int32]]
+
+
+class InputDropout(NamedTuple):
+    """What is left out of training rows at random: shares of tokens, of known words, and of subwords."""
+
+    token: float = 0
+    word: float = 0
+    subword: float = 0
+
+
+class Collator:
+    """Turns rows of corpus ids into what the network reads."""
+
+    def __init__(
+        self, words: NDArray[np.int32], subwords: NDArray[np.int32] | None, longest: int, masking: bool
+    ) -> None:
+        """Take tables with a row for each corpus id: its word id, and its subword features if any."""
+        self.words, self.longest, self.masking = words, longest, masking
+        # A row before the first, of no features, for the padding.
+        self.subwords = None if subwords is None else np.vstack([np.zeros_like(subwords[:1]), subwords])
+
+    def knowing(self, words: NDArray[np.int32]) -> "Collator":
+        """Return the same encoder with other word ids."""
+        other = copy(self)
+        other.words = words
+        return other
+
+    def lengths(self, rows: Rows) -> NDArray[np.int64]:
+        """Return how many time steps of each row the network reads: at least one, at most `longest`."""
+        if not self.masking:
+            return np.full(len(rows.rows), self.longest)
+        return np.clip(np.diff(rows.offsets), 1, self.longest)
+
+    def batch(
+        self,
+        rows: Rows,
+        chosen: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        noise: InputDropout | None = None,
+        random: np.random.Generator | None = None,
+    ) -> Batch:
+        """Return the chosen rows: words and places (batch, time), lengths, labels, and subwords (tokens, features).
+
+        The subwords are those of the batch's distinct tokens; `places` says which token stands where. With
+        `noise`, `random` decides what is left out.
+        """
+        time = int(lengths[chosen].max())
+        ids = np.full((len(chosen), time), PADDING, np.int64)
+        for place, row in zip(ids, chosen, strict=True):
+            tokens = rows.tokens[rows.offsets[row] : rows.offsets[row + 1]][:time]
+            place[: len(tokens)] = tokens
+        steps = lengths[chosen]
+        if noise and random and noise.token:
+            ids = without_some(ids, noise.token, random)
+            steps = np.maximum(1, (ids != PADDING).sum(axis=1)) if self.masking else steps
+        words = np.where(ids == PADDING, 0, self.words[ids])
+        if noise and random and noise.word:
+            words[random.random(words.shape) < noise.word] = 0
+        batch = {
+            "words": words,
+            "lengths": steps.astype(np.int32),
+            "labels": rows.labels[chosen].astype(np.int32),
+        }
+        if self.subwords is not None:
+            # In the order in which they first stand in the batch, and no wider than they need: another numbering or a
+            # longer token elsewhere in the corpus must change neither the noise nor the order of any sum.
+            distinct, first, places = np.unique(ids, return_index=True, return_inverse=True)
+            order = np.argsort(first)
+            places = np.argsort(order)[places]
+            subwords = self.subwords[distinct[order] + 1]
+            subwords = subwords[:, : max(1, int((subwords > 0).sum(axis=1).max()))]
+            if noise and random and noise.subword:
+                subwords[random.random(subwords.shape) < noise.subword] = 0
+            batch |= {"subwords": subwords, "places": places.reshape(ids.shape).astype(np.int32)}
+        return batch
+
+
+def without_some(ids: NDArray[np.int64], share: float, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return the rows of `ids` (batch, time) without a share of their tokens; a row of which none were left stays."""
+    kept = (random.random(ids.shape) >= share) & (ids != PADDING)
+    kept |= ~kept.any(axis=1, keepdims=True) & (ids != PADDING)
+    order = np.argsort(~kept, axis=1, kind="stable")
+    moved: NDArray[np.int64] = np.take_along_axis(np.where(kept, ids, PADDING), order, axis=1)
+    return moved
+
+
+def shuffled(lengths: NDArray[np.int64], size: int, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
+    """Return the rows of each batch of one epoch, in an order which `seed` alone decides."""
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(order), POOL * size):
+        pool = order[start : start + POOL * size]
+        batches += cut(pool[np.argsort(lengths[pool], kind="stable")], size)
+    return [batches[i] for i in random.permutation(len(batches))]

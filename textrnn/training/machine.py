@@ -1,0 +1,68 @@
+"""What makes this machine's bits differ from those in dvc.lock, as far as it is known beforehand."""
+
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+
+from textrnn.artifacts import provenance
+from textrnn.core import paths
+from textrnn.core.files import write_json
+
+
+def differences(gpus: int, workers: int = 1) -> list[str]:
+    """Return what is other here than on the machines whose bits agree, in words.
+
+    `gpus` is how many TensorFlow sees, and `workers` how many train together.
+    """
+    found = []
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        found.append(f"the processor is no x86-64 but {platform.machine()}")
+    elif not has_avx2():
+        found.append("the processor has no AVX2")
+    if gpus:
+        found.append(f"TensorFlow computes on {gpus} GPU{'s' if gpus > 1 else ''}")
+    if workers > 1:
+        found.append(f"{workers} workers train together")
+    locked = locked_versions()
+    for name, installed in provenance.packages().items():
+        if installed not in locked.get(name, {installed}):
+            found.append(f"{name} is {installed}, and requirements.txt has {' or '.join(sorted(locked[name]))}")
+    return found
+
+
+def has_avx2(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether the processor has AVX2. Where no file tells, as on macOS, it is taken to have it."""
+    try:
+        return "avx2" in cpuinfo.read_text("utf-8").split()
+    except OSError:
+        return True
+
+
+def locked_versions() -> dict[str, set[str]]:
+    """Return the versions of each package in requirements.txt, which may differ by Python's version."""
+    locked: dict[str, set[str]] = {}
+    if paths.REQUIREMENTS.exists():
+        for name, version in re.findall(
+            r"^([\w.-]+)==([\w.+!-]+)", paths.REQUIREMENTS.read_text("utf-8"), re.MULTILINE
+        ):
+            locked.setdefault(name, set()).add(version)
+    return locked
+
+
+def tell(gpus: int, workers: int = 1) -> None:
+    """Say on stderr in one line what makes the bits differ here, if anything, and record it outside the outputs."""
+    found = differences(gpus, workers)
+    if found:
+        print(f"note: the bits will differ from those in dvc.lock: {'; '.join(found)}", file=sys.stderr, flush=True)
+    write_json(
+        paths.MACHINE,
+        {
+            "differences": found,
+            "packages": provenance.packages(),
+            "processors": os.cpu_count(),
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+        },
+    )
