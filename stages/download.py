@@ -10,7 +10,6 @@ Run     python -m stages.download
 
 import os
 import sys
-from hashlib import sha256
 from pathlib import Path
 
 import platformdirs
@@ -18,9 +17,12 @@ from pydantic import Field
 
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
+from textrnn.core.escape import printable
 from textrnn.core.files import replacing
 from textrnn.core.params import Section
 from textrnn.corpus import local_files, sms_spam
+from textrnn.corpus.http import fetch
+from textrnn.corpus.sms_spam import verified
 
 MOST_BYTES = 1 << 30  # of a user's own corpus
 
@@ -33,112 +35,99 @@ class Download(Section):
     connect_timeout: float = Field(gt=0, le=600)
 
 
-def sms_spam_collection(connect_timeout: float) -> bytes:
-    """Return the SMS Spam Collection from the first source that has the right bytes.
-
-    Each failure is told in a line. Raises UserError when all fail.
-    """
-    for source in sms_spam.SOURCES:
-        try:
-            content = source(connect_timeout)
-            return verified(content, sms_spam.SHA256, source.__name__.replace("_", " "))
-        except UserError as failure:
-            print(f"no luck: {failure}", file=sys.stderr, flush=True)
-    raise UserError(
-        "expected one of the sources above to answer, found none. Check the network, or put the file "
-        f"SMSSpamCollection with sha256 {sms_spam.SHA256} (from {sms_spam.ARCHIVE_URL}) at {cached(sms_spam.SHA256)}"
-    )
-
-
 class Columns(Section):
-    """The keys of section `clean` which tell whether files have a header line."""
+    """The keys of section `clean` that say whether files have a header line."""
 
     label_column: int | str
     text_column: int | str
 
 
+def sms_spam_collection(connect_timeout: float) -> bytes:
+    """Return the SMS Spam Collection from the first source that has the right bytes.
+
+    Prints why a source failed, and then which one was used. Raises UserError if all fail.
+    """
+    failure = ""
+    for name, source in sms_spam.SOURCES.items():
+        if failure:
+            print(printable(f"source failed: {failure}; trying {name}"), file=sys.stderr, flush=True)
+        try:
+            content = verified(source(connect_timeout), sms_spam.SHA256)
+        except UserError as error:
+            failure = f"{name}: {error}"
+            continue
+        if failure:
+            print(f"downloaded from {name}", file=sys.stderr)
+        return content
+    raise UserError(
+        f"last source failed: {failure}. Check the network, or put the file {sms_spam.ARCHIVE_MEMBER} with sha256 "
+        f"{sms_spam.SHA256} (from {sms_spam.ARCHIVE_URL}) at {cached(sms_spam.SHA256)}"
+    )
+
+
 def own_corpus(source: str, checksum: str | None, connect_timeout: float) -> bytes:
     """Return a user's own corpus, from a URL or from the files at a path relative to the repository."""
-    if source.startswith(("http://", "https://")):
-        from textrnn.corpus.http import fetch  # noqa: PLC0415  # requests: not while the corpus is in the cache
-
-        content = fetch(source, MOST_BYTES, connect_timeout)
-        if sms_spam.describe(content) == "an HTML page":
-            raise UserError(f"{source}: expected a corpus, found an HTML page: give the address of the file itself")
-    else:
-        where = source if "://" in source else str(paths.ROOT / at_home(source))
-        if Path(where).is_dir():
-            raise UserError(f"{local_files.missing(source)}, found a directory at {where}: {where}/* are its files")
-        columns = params.load("clean", Columns, part=True)
-        header = isinstance(columns.label_column, str) or isinstance(columns.text_column, str)
-        content = local_files.read(where, MOST_BYTES, header)
-    return verified(content, checksum, source) if checksum else content
-
-
-def read(path: Path) -> bytes:
-    """Return the content of the file at `path`. Raises UserError, before memory is taken, when it is too large."""
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise UserError(f"{path}: expected at most {MOST_BYTES:,} bytes, found {size:,}")
-    return path.read_bytes()
-
-
-def verified(content: bytes, checksum: str, where: str) -> bytes:
-    """Return `content`. Raises UserError when it does not hash to `checksum`."""
-    if (found := sha256(content).hexdigest()) != checksum.lower():
-        raise UserError(f"{where}: expected sha256 {checksum}, found {found} ({sms_spam.describe(content)})")
-    return content
+    columns = params.load("clean", Columns, part=True)
+    header = isinstance(columns.label_column, str) or isinstance(columns.text_column, str)
+    try:
+        if source.startswith(("http://", "https://")):
+            content = fetch(source, MOST_BYTES, connect_timeout)
+        else:
+            path = source if "://" in source else str(paths.ROOT / Path(source).expanduser())
+            content = local_files.read(path, MOST_BYTES, header)
+        if not content:
+            raise UserError("expected a corpus, found an empty file")
+        return verified(content, checksum) if checksum else content
+    except (UserError, RuntimeError) as error:  # RuntimeError: no home directory
+        raise UserError(f"download.source {source}: {error}") from None
 
 
 def cached(checksum: str) -> Path:
-    """Return where the content with this checksum is kept between runs."""
-    return at_home(os.environ.get("TEXTRNN_CACHE") or platformdirs.user_cache_dir("textrnn")) / checksum.lower()
-
-
-def at_home(path: str) -> Path:
-    """Return `path` with ~ replaced by the home directory. Raises FileNotFoundError when there is none."""
+    """Return where the content with this checksum is kept between runs. Raises OSError if no home is known."""
+    directory = os.environ.get("TEXTRNN_CACHE") or platformdirs.user_cache_dir("textrnn")
     try:
-        return Path(path).expanduser()
+        return Path(directory).expanduser() / checksum.lower()
     except RuntimeError:
-        raise FileNotFoundError(f"expected a home directory for the ~ of {path}, found none") from None
+        raise FileNotFoundError(f"no home directory is known for the ~ of {directory}") from None
 
 
 def from_cache(checksum: str) -> bytes | None:
-    """Return the content with this checksum, or None when the cache lacks it or, which is told, holds other bytes."""
+    """Return the content with this checksum, or None if the cache lacks it or, which is printed, has other bytes."""
     try:
         path = cached(checksum)
-        return verified(read(path), checksum, str(path))
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise UserError(f"expected at most {MOST_BYTES:,} bytes, found {size:,}")
+        return verified(path.read_bytes(), checksum)
     except OSError:
         return None
-    except UserError as failure:
-        print(f"not used: {failure}", file=sys.stderr, flush=True)
+    except UserError as error:
+        print(printable(f"cache not used: {path}: {error}"), file=sys.stderr, flush=True)
         return None
 
 
 def keep(content: bytes, checksum: str) -> None:
-    """Put verified content into the cache. A cache that cannot be written is told, and is no error."""
+    """Put verified content into the cache. If that fails, print why and go on."""
     try:
         with replacing(cached(checksum)) as file:
             file.write(content)
     except OSError as error:
-        print(f"not kept for the next time: {error}", file=sys.stderr)
+        print(printable(f"not cached: {error}"), file=sys.stderr)
 
 
 def main() -> None:
     """Run the stage."""
     settings = params.load("download", Download)
-    own = settings.source != "sms-spam"
-    if not own and (settings.sha256 or sms_spam.SHA256).lower() != sms_spam.SHA256:
-        raise UserError(f"params.yaml: expected download.sha256 null for sms-spam, found {settings.sha256}")
-    checksum = settings.sha256 if own else sms_spam.SHA256
+    source, timeout, checksum = settings.source, settings.connect_timeout, settings.sha256
+    if source == "sms-spam":
+        if checksum and checksum.lower() != sms_spam.SHA256:
+            raise UserError(f"params.yaml: expected download.sha256 null for sms-spam, found {checksum}")
+        checksum = sms_spam.SHA256
     content = from_cache(checksum) if checksum else None
     if content is None:
-        timeout = settings.connect_timeout
-        content = own_corpus(settings.source, checksum, timeout) if own else sms_spam_collection(timeout)
+        own = source != "sms-spam"
+        content = own_corpus(source, checksum, timeout) if own else sms_spam_collection(timeout)
         if checksum:
             keep(content, checksum)
-    if not content:
-        raise UserError(f"{settings.source}: expected a corpus, found an empty file")
     with replacing(paths.CORPUS) as file:
         file.write(content)
 

@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 which answers as it is told: well, badly, or as a proxy."""
+"""A real HTTP server on 127.0.0.1 that answers as a test tells it to: well, badly, or as a proxy."""
 
 import os
 import socket
@@ -50,7 +50,7 @@ class Server(ThreadingHTTPServer):
         return self.address + path
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client which hangs up in the midst of an answer is what some tests want."""
+        """Print nothing: in some tests the client hangs up in the midst of an answer."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -68,14 +68,14 @@ class Handler(BaseHTTPRequestHandler):
     do_CONNECT = do_GET  # noqa: N815
 
     def begin(self, code: int, headers: Mapping[str, object], reason: str | None = None) -> None:
-        """Send the status line and the headers, named with _ for -."""
+        """Send the status line and the headers, whose names have _ for -."""
         self.send_response(code, reason)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), str(value))
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @contextmanager
@@ -91,8 +91,8 @@ def running() -> Iterator[Server]:
 
 
 @contextmanager
-def sparing(most_bytes: int) -> Iterator[None]:
-    """Assert that the block never holds more memory than `most_bytes`, whatever it is sent."""
+def memory_below(most_bytes: int) -> Iterator[None]:
+    """Assert that the block never allocates more than `most_bytes`, whatever it is sent."""
     tracemalloc.start()
     try:
         yield
@@ -102,26 +102,21 @@ def sparing(most_bytes: int) -> Iterator[None]:
 
 
 def direct() -> dict[str, str]:
-    """Return the environment variables with which 127.0.0.1 is reached past any proxy."""
+    """Return the environment variables with which clients reach 127.0.0.1 past any proxy."""
     hosts = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1"]
     return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, hosts)))
 
 
 def closed_port() -> int:
-    """Return a port of 127.0.0.1 which nobody listens at."""
+    """Return a port of 127.0.0.1 on which nobody listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def body(content: bytes, length: int | None = None, **headers: object) -> Answer:
-    """Answer 200 with `content`, and with another Content-Length than the true one if `length` is given."""
-
-    def answer(handler: Handler) -> None:
-        handler.begin(200, {"Content_Length": len(content) if length is None else length} | headers)
-        handler.wfile.write(content)
-
-    return answer
+    """Answer 200 with `content`; with another Content-Length than the true one if `length` is given."""
+    return chunk_by_chunk([content], {"Content_Length": len(content) if length is None else length} | headers)
 
 
 def page(text: str) -> Answer:
@@ -136,22 +131,30 @@ def status(code: int, reason: str | None = None, **headers: object) -> Answer:
 
 def raw(content: bytes) -> Answer:
     """Send these bytes, which may be no HTTP at all."""
+    return lambda handler: handler.wfile.write(content) and None
+
+
+def endless(code: int = 200, **headers: object) -> Answer:
+    """Send a body without end: 64 MiB, so that a client that reads it all ends nevertheless."""
+    return chunk_by_chunk([bytes(1 << 16)] * 1024, headers, code)
+
+
+def drip(seconds: float, **headers: object) -> Answer:
+    """Send a byte every so many seconds until the server closes."""
+    return chunk_by_chunk([b"x"] * 1_000_000, {"Content_Length": 1_000_000} | headers, pause=seconds)
+
+
+def chunk_by_chunk(
+    chunks: list[bytes], headers: Mapping[str, object], code: int = 200, pause: float | None = None
+) -> Answer:
+    """Answer `code` with the chunks, and pause for so many seconds after each."""
 
     def answer(handler: Handler) -> None:
-        handler.wfile.write(content)
-
-    return answer
-
-
-def chunks(*contents: bytes, whole: bool = True, **headers: object) -> Answer:
-    """Answer 200 in chunks; without the mark at their end if not `whole`."""
-
-    def answer(handler: Handler) -> None:
-        handler.begin(200, {"Transfer_Encoding": "chunked"} | headers)
-        for content in contents:
-            handler.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
-        if whole:
-            handler.wfile.write(b"0\r\n\r\n")
+        handler.begin(code, headers)
+        for chunk in chunks:
+            handler.wfile.write(chunk)
+            if pause and handler.server.closing.wait(pause):
+                return
 
     return answer
 
@@ -160,44 +163,15 @@ def reset_after(content: bytes, length: int) -> Answer:
     """Send `content` of a promised `length`, then break the connection off."""
 
     def answer(handler: Handler) -> None:
-        handler.begin(200, {"Content_Length": length})
-        handler.wfile.write(content)
+        body(content, length)(handler)
         handler.wfile.flush()
-        time.sleep(0.05)  # a reset at once may overtake what was sent
+        time.sleep(0.05)  # a reset may overtake what was sent; the client notices a broken connection either way
         handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         handler.connection.close()
 
     return answer
 
 
-def endless(code: int = 200, most: int = 1 << 26, **headers: object) -> Answer:
-    """Send a body without end: `most` bytes, so that a client which reads it all ends nevertheless."""
-
-    def answer(handler: Handler) -> None:
-        handler.begin(code, headers)
-        for _ in range(0, most, 1 << 16):
-            handler.wfile.write(bytes(1 << 16))
-
-    return answer
-
-
-def drip(seconds: float, code: int = 200, most: float = 10.0, **headers: object) -> Answer:
-    """Send a byte every so many `seconds`, for `most` seconds."""
-
-    def answer(handler: Handler) -> None:
-        handler.begin(code, {"Content_Length": 1_000_000} | headers)
-        for _ in range(int(most / seconds)):
-            handler.wfile.write(b"x")
-            if handler.server.closing.wait(seconds):
-                return
-
-    return answer
-
-
-def silence(most: float = 10.0) -> Answer:
-    """Take the request, and answer nothing for `most` seconds."""
-
-    def answer(handler: Handler) -> None:
-        handler.server.closing.wait(most)
-
-    return answer
+def silence(handler: Handler) -> None:
+    """Take the request, and answer nothing until the server closes."""
+    handler.server.closing.wait()

@@ -20,7 +20,6 @@ from tests.workspace import Workspace
 from textrnn.core import files, process_pool
 from textrnn.core.errors import UserError
 from textrnn.core.paths import ROOT
-from textrnn.corpus import batches
 from textrnn.dedup import near_duplicates
 from textrnn.partitions import dask_cluster, execute
 
@@ -45,7 +44,7 @@ def two(folder: Path) -> Iterator[str]:
 def test_the_stages_write_on_a_cluster_what_they_write_here_wherever_twins_lie(
     workspace: Workspace, two: str, monkeypatch: pytest.MonkeyPatch, keep_together: str
 ) -> None:
-    for module in (files, batches, vectorize):
+    for module in (files, vectorize):
         monkeypatch.setattr(module, "BLOCK", 3000)  # of 50,000: most twins lie in two parts
     monkeypatch.setattr(near_duplicates, "PIECE", 300)  # of some thousand entries
     workspace.settings(split__keep_together=keep_together)

@@ -13,7 +13,7 @@ from tests.workspace import Workspace
 from textrnn.artifacts import ragged
 from textrnn.core import files, params, paths, process_pool
 from textrnn.core.files import read_table
-from textrnn.corpus import batches
+from textrnn.corpus import rows as corpus_rows
 from textrnn.corpus.rows import tsv_rows
 from textrnn.text.vocabulary import Vectorize
 
@@ -28,8 +28,9 @@ def cut(processes: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let so many processes work on blocks of so many bytes."""
     monkeypatch.setattr(process_pool, "processors", lambda: processes)
     monkeypatch.setattr(process_pool, "LONG", 0)
-    for module in (files, batches, vectorize):
+    for module in (files, vectorize):
         monkeypatch.setattr(module, "BLOCK", size)
+    monkeypatch.setattr(corpus_rows, "BATCH_ROWS", 1 + size // 100)
 
 
 @pytest.mark.parametrize("duplicates", ["drop", "keep"])

