@@ -139,9 +139,7 @@ def homeless(name: str, told: str, home: str) -> Circumstance:
     """Return a circumstance in which nothing can be kept in the home directory."""
     unset = dict.fromkeys(("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TEXTRNN_CACHE"))
     told = f"{told}; no `XDG_CACHE_HOME`, no `TEXTRNN_CACHE`"
-    return Circumstance(
-        name, told, {"HOME": home, **unset}, "archive", prepare=home_read_only, says="not kept for the next time"
-    )
+    return Circumstance(name, told, {"HOME": home, **unset}, "archive", prepare=home_read_only, says="not cached: ")
 
 
 KERAS = '{"floatx": "float64", "epsilon": 0.001, "backend": "jax", "image_data_format": "channels_first"}'

@@ -9,17 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
-from typing import NamedTuple
 
 Answer = Callable[["Handler"], None]
-
-
-class Request(NamedTuple):
-    """What a client asked for."""
-
-    method: str
-    path: str  # as it stood in the request: a proxy is asked for a whole URL, or for host:port
-    headers: dict[str, str]
 
 
 class Server(ThreadingHTTPServer):
@@ -31,7 +22,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: dict[str, list[Answer]] = {}
-        self.requests: list[Request] = []
+        self.requests: list[tuple[str, dict[str, str]]] = []  # paths and headers; a proxy is asked for a whole URL
         self.closing = Event()
 
     @property
@@ -42,7 +33,7 @@ class Server(ThreadingHTTPServer):
     @property
     def paths(self) -> list[str]:
         """The paths asked for, in order."""
-        return [request.path for request in self.requests]
+        return [path for path, _ in self.requests]
 
     def serves(self, path: str, *answers: Answer) -> str:
         """Set the answers of `path`, and return its URL."""
@@ -61,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Record the request and give the next answer of its path."""
         self.close_connection = True
-        self.server.requests.append(Request(self.command, self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         answers = self.server.answers.get(self.path) or [status(404)]
         (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
@@ -114,9 +105,18 @@ def closed_port() -> int:
         return int(free.getsockname()[1])
 
 
-def body(content: bytes, length: int | None = None, **headers: object) -> Answer:
-    """Answer 200 with `content`; with another Content-Length than the true one if `length` is given."""
-    return chunk_by_chunk([content], {"Content_Length": len(content) if length is None else length} | headers)
+def body(content: bytes, length: int | None = None, reset: bool = False, **headers: object) -> Answer:
+    """Answer 200 with `content`. Content-Length may be false, and the connection reset at the end."""
+
+    def answer(handler: Handler) -> None:
+        handler.begin(200, {"Content_Length": len(content) if length is None else length} | headers)
+        handler.wfile.write(content)
+        if reset:
+            time.sleep(0.05)  # a reset at once may overtake the content, which few servers manage
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            handler.connection.close()
+
+    return answer
 
 
 def page(text: str) -> Answer:
@@ -129,49 +129,25 @@ def status(code: int, reason: str | None = None, **headers: object) -> Answer:
     return lambda handler: handler.begin(code, {"Content_Length": 0} | headers, reason)
 
 
-def raw(content: bytes) -> Answer:
-    """Send these bytes, which may be no HTTP at all."""
-    return lambda handler: handler.wfile.write(content) and None
+def raw(content: bytes, hang: bool = False) -> Answer:
+    """Send these bytes, which may be no HTTP at all, and then hang up, or not until the server closes."""
+
+    def answer(handler: Handler) -> None:
+        handler.wfile.write(content)
+        if hang:
+            handler.server.closing.wait()
+
+    return answer
 
 
-def endless(code: int = 200, **headers: object) -> Answer:
-    """Send a body without end: 64 MiB, so that a client that reads it all ends nevertheless."""
-    return chunk_by_chunk([bytes(1 << 16)] * 1024, headers, code)
-
-
-def drip(seconds: float, **headers: object) -> Answer:
-    """Send a byte every so many seconds until the server closes."""
-    return chunk_by_chunk([b"x"] * 1_000_000, {"Content_Length": 1_000_000} | headers, pause=seconds)
-
-
-def chunk_by_chunk(
-    chunks: list[bytes], headers: Mapping[str, object], code: int = 200, pause: float | None = None
-) -> Answer:
-    """Answer `code` with the chunks, and pause for so many seconds after each."""
+def repeated(part: bytes, code: int = 200, pause: float = 0.0, **headers: object) -> Answer:
+    """Answer `code` with the part again and again, with pauses, until the server closes or 64 MiB are sent."""
 
     def answer(handler: Handler) -> None:
         handler.begin(code, headers)
-        for chunk in chunks:
-            handler.wfile.write(chunk)
-            if pause and handler.server.closing.wait(pause):
+        for _ in range(0, 1 << 26, len(part)):
+            handler.wfile.write(part)
+            if handler.server.closing.wait(pause):
                 return
 
     return answer
-
-
-def reset_after(content: bytes, length: int) -> Answer:
-    """Send `content` of a promised `length`, then break the connection off."""
-
-    def answer(handler: Handler) -> None:
-        body(content, length)(handler)
-        handler.wfile.flush()
-        time.sleep(0.05)  # a reset may overtake what was sent; the client notices a broken connection either way
-        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        handler.connection.close()
-
-    return answer
-
-
-def silence(handler: Handler) -> None:
-    """Take the request, and answer nothing until the server closes."""
-    handler.server.closing.wait()

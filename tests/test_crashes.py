@@ -444,7 +444,7 @@ def test_a_cache_without_room_is_told_and_no_error(copy: Path) -> None:
     with full_disk(cache) as (within, make_room):
         first = done(copy, "download", within)
         told, *rest = first.stderr.splitlines()
-        assert told.startswith("not kept for the next time: ")
+        assert told.startswith("not cached: ")
         assert ("File too large" if within else "No space left on device") in told
         assert there_in(cache) == set()
         if not within:  # else there is no room for the corpus either
@@ -518,7 +518,7 @@ def test_a_cache_entry_of_another_size_is_told_and_replaced(copy: Path, poison: 
     poison(entry)
     mended = done(copy, "download")
     assert mended.returncode == 0
-    assert mended.stderr.startswith(f"not used: {entry}: ")
+    assert mended.stderr.startswith(f"cache not used: {entry}: ")
     assert mended.stderr.count("\n") == 1
     assert files(copy / "data/raw") == {"corpus": CORPUS}
     assert files(entry.parent) == {entry.name: CORPUS}

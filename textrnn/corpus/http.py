@@ -72,7 +72,7 @@ def _body(raw: urllib3.HTTPResponse, most_bytes: int) -> bytes:
             elif monotonic() - begin > READ_TIMEOUT:
                 raise ProtocolError(f"less than {LEAST_BYTES:,} bytes came in {READ_TIMEOUT:g} seconds")
     if content[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        raise UserError("expected a file, found an HTML page: give the address of the file itself")
+        raise UserError("expected the file itself, found an HTML page")
     return bytes(content)
 
 

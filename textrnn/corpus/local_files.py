@@ -25,6 +25,8 @@ def read(source: str, most_bytes: int, header: bool) -> bytes:
                 content = opened.read(left + 1)
             contents.append((name, content))
             left -= len(content)
+    except FileNotFoundError:
+        raise UserError(f"expected sms-spam, a URL or a file, found no file at {name}") from None
     except IsADirectoryError:
         raise UserError(f"expected a file, found a directory: {name}/* are its files") from None
     except Exception as error:  # noqa: BLE001  # each compression and each store has its own classes of errors
@@ -32,7 +34,7 @@ def read(source: str, most_bytes: int, header: bool) -> bytes:
     if left < 0:
         raise UserError(f"expected at most {most_bytes:,} bytes, found more")
     if not contents:
-        raise UserError("no file matches")
+        raise UserError(f"expected sms-spam, a URL or a file, found no file that matches {source}")
     return contents[0][1] if len(contents) == 1 else joined(contents, header)
 
 
