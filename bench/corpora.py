@@ -1,9 +1,9 @@
-"""Corpora of any size, all of it invented: lines of `label<TAB>text`, as the SMS Spam Collection has them.
+"""Invented corpora of any size: lines of `label<TAB>text` like those of the SMS Spam Collection.
 
-What is like the real one: lengths (lognormal), how often words occur and how many there are (Zipf and Mandelbrot's
-law, whose tail falls faster beyond a few thousand words, so that the vocabulary grows with about the 0.6th power of the
-corpus: Heaps' law), exact duplicates, messages that fill in a template again or change a word in ten, spam with its
-prices, numbers, links and capitals. Words are made of syllables.
+Like the real messages, they have lognormal lengths; words that follow the law of Zipf and Mandelbrot, with a tail that
+falls faster beyond a few thousand words, so that the vocabulary grows with about the 0.6th power of the corpus (Heaps'
+law); exact duplicates; messages that fill in a template again or change a word in ten; and spam with prices, numbers,
+links and capitals. Words are made of syllables.
 
 Run     python -m bench.corpora ROWS FILE [--seed 0]
 """
@@ -23,20 +23,20 @@ from numpy.typing import NDArray
 from textrnn.core.errors import run
 from textrnn.core.files import replacing
 
-CHUNK = 20_000  # messages made at a time
-POOL = 20_000  # earlier messages of which duplicates are made
+CHUNK = 20_000  # messages generated at a time
+POOL = 20_000  # earlier messages that may be duplicated
 
 SPAM = 0.13
 DUPLICATES = 0.07
 NEAR = 0.05
-WORDS = {"ham": (2.5, 0.62), "spam": (3.0, 0.3)}  # of a message: mean and deviation of the logarithm of their number
+WORDS = {"ham": (2.5, 0.62), "spam": (3.0, 0.3)}  # mean and deviation of the logarithm of a message's number of words
 MOST_WORDS = 150
 
-HEAD = 2_500  # words which occur as Zipf and Mandelbrot have it, (rank + SHIFT)^-1
+HEAD = 2_500  # the most common words, with frequencies (rank + SHIFT)^-1 (Zipf and Mandelbrot)
 SHIFT = 2.7
 TAIL = 1.8  # exponent of the words after those
 
-# Shares of the words of a message which are not just a word.
+# Shares of the words in a message that are replaced.
 ODD = {
     "ham": {"number": 0.02, "price": 0.003, "link": 0.001, "capitals": 0.01, "contraction": 0.01},
     "spam": {"number": 0.08, "price": 0.04, "link": 0.015, "capitals": 0.08, "contraction": 0.005},
@@ -46,7 +46,7 @@ MARKS = (*[""] * 84, *["."] * 5, *[","] * 4, *["!"] * 2, *["?"] * 2, "...", "!!"
 ONSETS = ("b", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "st", "tr")
 VOWELS = ("a", "e", "i", "o", "u")
 SYLLABLES = tuple(onset + vowel for onset in ONSETS for vowel in VOWELS)
-FIGURES = re.compile(r"\d+|(?<=www\.)\w+")  # what another filling of a template changes
+FIGURES = re.compile(r"\d+|(?<=www\.)\w+")  # what changes if a template is filled in again
 
 
 class Message(NamedTuple):
@@ -58,14 +58,14 @@ class Message(NamedTuple):
 
 @cache
 def head() -> NDArray[np.float64]:
-    """Return the share of all words which the first HEAD words and then all others make, added up."""
+    """Return the cumulative frequencies of the first HEAD words, and then of all others together."""
     weights = 1 / (np.arange(1, HEAD + 1) + SHIFT)
-    rest = (HEAD + SHIFT) * weights[-1] / (TAIL - 1)  # the integral of the tail, which begins where the head ends
+    rest = (HEAD + SHIFT) * weights[-1] / (TAIL - 1)  # the integral of the tail
     return np.asarray(np.cumsum([*weights, rest]) / (weights.sum() + rest))
 
 
 def ranks(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
-    """Draw words, by their places in the order of how common they are."""
+    """Draw words, as ranks: 0 is the most common word."""
     drawn = np.searchsorted(head(), rng.random(count))
     beyond = drawn >= HEAD
     drawn[beyond] = np.minimum(HEAD * rng.random(int(beyond.sum())) ** (-1 / (TAIL - 1)), 2**50)
@@ -73,7 +73,7 @@ def ranks(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
 
 
 def spelled(rank: int) -> str:
-    """Return the word of a rank: the commoner, the shorter. No two are alike."""
+    """Return the word of a rank. Common words are shorter, and no two words are the same."""
     word = ""
     number = rank + 1
     while number:
@@ -83,7 +83,7 @@ def spelled(rank: int) -> str:
 
 
 def odd(kind: str, word: str, chance: random.Random) -> str:
-    """Return what stands in place of a word."""
+    """Return a number, a price, a link or another form of the word, to replace it."""
     if kind == "number":
         return str(chance.randrange(10 ** chance.choice((1, 2, 4, 5, 11))))
     if kind == "price":
@@ -94,7 +94,7 @@ def odd(kind: str, word: str, chance: random.Random) -> str:
 
 
 def fresh(rng: np.random.Generator, chance: random.Random, count: int) -> Iterator[Message]:
-    """Yield messages which repeat none."""
+    """Yield messages that are no duplicates."""
     labels = np.where(rng.random(count) < SPAM, "spam", "ham").tolist()
     means, deviations = np.array([WORDS[label] for label in labels]).T
     lengths = np.clip(rng.lognormal(means, deviations), 1, MOST_WORDS).astype(int).tolist()
@@ -121,7 +121,7 @@ def fresh(rng: np.random.Generator, chance: random.Random, count: int) -> Iterat
 
 
 def near(message: Message, chance: random.Random) -> Message:
-    """Return the message with other figures if it has some, else with one word in ten changed."""
+    """Return a near-duplicate: with other numbers if the message has any, else with one word in ten changed."""
     text = FIGURES.sub(lambda found: other(found.group(), chance), message.text)
     if text == message.text:
         words = text.split(" ")
@@ -132,14 +132,14 @@ def near(message: Message, chance: random.Random) -> Message:
 
 
 def other(figures: str, chance: random.Random) -> str:
-    """Return a number of as many digits, or another name."""
+    """Return another number with as many digits, or another name."""
     if figures.isdigit():
         return str(chance.randrange(10 ** len(figures))).zfill(len(figures))
     return spelled(chance.randrange(10**6))
 
 
 def messages(rows: int, seed: int) -> Iterator[Message]:
-    """Yield so many messages. Those of a smaller corpus with the same seed are the first of a larger one."""
+    """Yield `rows` messages. A smaller corpus with the same seed is the beginning of a larger one."""
     rng = np.random.default_rng(seed)
     chance = random.Random(seed)  # noqa: S311  # no secret
     pool: list[Message] = []
@@ -159,18 +159,18 @@ def messages(rows: int, seed: int) -> Iterator[Message]:
 
 
 def write_corpus(path: Path, rows: int, seed: int) -> None:
-    """Write so many messages."""
+    """Write a corpus of `rows` messages."""
     with replacing(path) as file:
         for label, text in messages(rows, seed):
             file.write(f"{label}\t{text}\n".encode())
 
 
 def main() -> None:
-    """Write a corpus."""
+    """Write the corpus that the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m bench.corpora", description=__doc__.splitlines()[0])
     parser.add_argument("rows", type=int, metavar="ROWS", help="how many messages")
     parser.add_argument("file", type=Path, metavar="FILE", help="where to write them")
-    parser.add_argument("--seed", type=int, default=0, help="another one, other messages (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the random generator (default: 0)")
     options = parser.parse_args()
     write_corpus(options.file, options.rows, options.seed)
 

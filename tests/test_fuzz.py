@@ -91,9 +91,9 @@ HI = b"\0ham\thi 12345\n"
 @pytest.mark.parametrize(
     ("name", "function", "broken", "raw"),
     [
-        ("tsv_rows", "rows_of", nothing, HI),
-        ("tsv_rows", "rows_of", refused, HI),
-        ("csv_rows", "rows_of", nothing, b"\0ham,hi\n"),
+        ("tsv_rows", "all_rows", nothing, HI),
+        ("tsv_rows", "all_rows", refused, HI),
+        ("csv_rows", "all_rows", nothing, b"\0ham,hi\n"),
         ("inputs", "inputs.messages", lambda *_: iter([["hi"], ["\ud83d"]]), HI),
         ("inputs", "inputs.messages", lambda _, __, size: iter([[str(size)]]), HI),
         ("inputs", "inputs.messages", unreadable, HI),

@@ -1,6 +1,6 @@
-"""Imported by every Python whose PYTHONPATH names this folder: sends downloads to a server of this machine.
+"""Every Python with this folder on its PYTHONPATH imports this file, which sends downloads to a server on this machine.
 
-The source under test stays as it is: only the two addresses change, once textrnn.corpus.sms_spam is loaded.
+The code under test stays as it is: only two addresses change, after textrnn.corpus.sms_spam has been loaded.
 """
 
 import importlib.util
@@ -12,10 +12,10 @@ from types import ModuleType
 
 
 class Redirect:
-    """Finds textrnn.corpus.sms_spam as the next finder would, and changes its addresses after it has run."""
+    """Find textrnn.corpus.sms_spam as the next finder would, and change its addresses after it has run."""
 
     def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the spec of the one module meant, as importlib wants it; None for any other."""
+        """Return the spec of that module for importlib, and None for any other."""
         if name != "textrnn.corpus.sms_spam":
             return None
         sys.meta_path.remove(self)
