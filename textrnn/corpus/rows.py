@@ -79,7 +79,7 @@ def csv_rows(file: IO[bytes], label_column: Column, text_column: Column) -> Iter
     except csv.Error as error:
         raise UserError(f"data/raw/corpus, row at line {line}: expected CSV quoted as RFC 4180, {error}") from None
     except UserError as error:
-        raise UserError(f"data/raw/corpus: {error}: check clean.label_column and clean.text_column") from None
+        raise UserError(f"params.yaml: {error}") from None
 
 
 def position(header: list[str], column: Column) -> int:
@@ -88,7 +88,7 @@ def position(header: list[str], column: Column) -> int:
         return column
     if header.count(column) != 1:
         shown = [name[:40] for name in header[:20]]
-        raise UserError(f"expected the column {column!r} once in the header line, found {shown}")
+        raise UserError(f"expected the column {column!r} once in the header, found {shown}")
     return header.index(column)
 
 
