@@ -53,12 +53,11 @@ def sms_spam_collection(connect_timeout: float) -> bytes:
             print(printable(f"source failed: {failure}; trying {name}"), file=sys.stderr, flush=True)
         try:
             content = verified(source(connect_timeout), sms_spam.SHA256)
+            if failure:
+                print(f"downloaded from {name}", file=sys.stderr)
+            return content
         except UserError as error:
             failure = f"{name}: {error}"
-            continue
-        if failure:
-            print(f"downloaded from {name}", file=sys.stderr)
-        return content
     raise UserError(
         f"last source failed: {failure}. Check the network, or put the file {sms_spam.ARCHIVE_MEMBER} with sha256 "
         f"{sms_spam.SHA256} (from {sms_spam.ARCHIVE_URL}) at {cached(sms_spam.SHA256)}"
@@ -117,14 +116,13 @@ def keep(content: bytes, checksum: str) -> None:
 def main() -> None:
     """Run the stage."""
     settings = params.load("download", Download)
-    source, timeout, checksum = settings.source, settings.connect_timeout, settings.sha256
-    if source == "sms-spam":
-        if checksum and checksum.lower() != sms_spam.SHA256:
-            raise UserError(f"params.yaml: expected download.sha256 null for sms-spam, found {checksum}")
-        checksum = sms_spam.SHA256
+    source, timeout = settings.source, settings.connect_timeout
+    own = source != "sms-spam"
+    checksum = settings.sha256 if own else sms_spam.SHA256
+    if not own and settings.sha256 and settings.sha256.lower() != checksum:
+        raise UserError(f"params.yaml: expected download.sha256 null for sms-spam, found {settings.sha256}")
     content = from_cache(checksum) if checksum else None
     if content is None:
-        own = source != "sms-spam"
         content = own_corpus(source, checksum, timeout) if own else sms_spam_collection(timeout)
         if checksum:
             keep(content, checksum)

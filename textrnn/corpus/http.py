@@ -78,12 +78,9 @@ def _body(raw: urllib3.HTTPResponse, most_bytes: int) -> bytes:
 
 def _explained(error: BaseException) -> tuple[str, bool]:
     """Return the innermost of the errors that requests and urllib3 wrap, and whether another try may succeed."""
-    inner, may_pass = error, False
-    while True:
-        may_pass |= isinstance(inner, ProtocolError | ReadTimeoutError)
-        if not (wrapped := inner.__cause__ or inner.__context__):
-            break
-        inner = wrapped
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
     if isinstance(error, requests.exceptions.ProxyError):
-        return f"no way through the proxy ({one_line(inner)})", False
-    return one_line(inner), may_pass
+        return f"no way through the proxy ({one_line(causes[-1])})", False
+    return one_line(causes[-1]), any(isinstance(cause, ProtocolError | ReadTimeoutError) for cause in causes)

@@ -87,8 +87,9 @@ def position(header: list[str], column: Column) -> int:
     if isinstance(column, int):
         return column
     if header.count(column) != 1:
-        shown = [name[:40] for name in header[:20]]
-        raise UserError(f"expected the column {column!r} once in the header, found {shown}")
+        raise UserError(
+            f"expected the column {column!r} once in the header, found {[name[:40] for name in header[:20]]}"
+        )
     return header.index(column)
 
 
