@@ -33,7 +33,7 @@ def fetch(url: str, most_bytes: int, connect_timeout: float, sleep: Callable[[fl
                 stream=True,
                 timeout=(connect_timeout, READ_TIMEOUT),
                 headers={"Accept-Encoding": "identity"},
-                # requests would read the body of a redirect to its end, and it may have none
+                # requests would read the body of a redirect, which may be endless
                 hooks={"response": lambda response, **_: response.close() if response.is_redirect else None},
             ) as response:
                 if response.status_code == 200:
