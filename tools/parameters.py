@@ -20,9 +20,9 @@ SETTING = re.compile(r" +(\w+): +(.+?) +# (.+)")
 HEAD = """# Parameters
 
 These are all settings of the pipeline. [params.yaml](../params.yaml) has a section for each stage, and
-`python -m tools.parameters` writes this page from it. To change a setting, edit params.yaml and run `dvc repro`, or run an
-experiment such as `dvc exp run -S train.epochs=8`. A wrong key, type or value stops the stage with an error that names the
-key, and says what was expected and what was found.
+`python -m tools.parameters` writes this page from it. To change a setting, edit params.yaml and run `dvc repro`, or
+run an experiment such as `dvc exp run -S train.epochs=8`. A wrong key, type or value stops the stage with an error that
+names the key, and says what was expected and what was found.
 """
 
 
