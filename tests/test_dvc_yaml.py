@@ -123,14 +123,14 @@ def test_what_computes_with_the_model_depends_on_the_locked_packages(stage: str)
 
 
 def test_every_section_of_params_yaml_is_the_one_of_a_stage() -> None:
-    assert set(YAML(typ="safe", pure=True).load(paths.PARAMS.read_text("utf-8"))) <= set(STAGES)
+    assert set(YAML(typ="safe", pure=True).load(paths.PARAMS.read_text("utf-8"))) == set(STAGES)
 
 
 def test_only_plot_keeps_outputs_out_of_the_cache_since_that_switches_the_run_cache_off() -> None:
     uncached = {
         stage
         for stage in STAGES
-        for entry in PIPELINE["stages"][stage].get("outs", [])
+        for entry in PIPELINE["stages"][stage]["outs"]
         if isinstance(entry, dict) and any(not options.get("cache", True) for options in entry.values())
     }
     assert uncached == {"plot"}
