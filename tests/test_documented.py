@@ -158,7 +158,8 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 def repro(shell: Shell) -> str:
     """Return what `dvc repro` says on forty rows."""
     said = shell("dvc repro")
-    shell.made.commit("run")
+    shell.made.git("add", "--all")
+    shell('git commit --all -m "My settings"')
     return said
 
 
@@ -252,6 +253,7 @@ def test_a_stage_is_added_as_the_page_on_design_says(shell: Shell, repro: str) -
     pipeline = shell.made.folder / "dvc.yaml"
     text = pipeline.read_text("utf-8")
     pipeline.write_text(text.replace("\nplots:\n", f"\n{block(DESIGN, 'yaml', 'longest:')}\nplots:\n", 1), "utf-8")
+    shell("python -m tools.deps")
     assert "Running stage 'longest'" in shell("dvc repro longest")
     assert "longest.json" in shell("dvc metrics show")
     shell.made.git("clean", "--force", "--quiet")

@@ -1,4 +1,4 @@
-"""The numbers of docs/speed/README.md and docs/scale.md, written from what the benchmarks have measured.
+"""Write the tables of docs/speed/README.md and docs/scale.md from what the benchmarks measured.
 
 Reads   docs/speed/*.json, metrics/*.json, params.yaml
 Writes  docs/speed/README.md, docs/scale.md
@@ -24,7 +24,7 @@ PAGES = [FOLDER / "README.md", paths.ROOT / "docs/scale.md"]
 
 
 def found(name: str) -> dict[str, Any]:
-    """Return what a benchmark has written."""
+    """Return what a benchmark wrote."""
     values: dict[str, Any] = read_json(FOLDER / f"{name}.json")
     return values
 
@@ -37,15 +37,15 @@ def training() -> str:
 
 
 def pipeline() -> str:
-    """Return what DVC's commands take beside the stage train."""
+    """Return the seconds of DVC's commands, compared with the stage train."""
     values = found("stages")
     rows = [
-        ["`dvc repro`, everything anew", shown(values["commands"]["repro"])],
+        ["`dvc repro`, running everything", shown(values["commands"]["repro"])],
         ["`python -m stages.train` alone", shown(values["stages"]["train"])],
-        ["the first in the second", shown(values["ratios"]["repro / train"])],
-        ["`dvc repro`, nothing to do", shown(values["commands"]["nothing to do"])],
+        ["ratio of the two", shown(values["ratios"]["repro / train"])],
+        ["`dvc repro`, with nothing to do", shown(values["commands"]["nothing to do"])],
         ["`dvc status`", shown(values["commands"]["status"])],
-        ["the first in the second", shown(values["ratios"]["nothing to do / status"])],
+        ["ratio of the two", shown(values["ratios"]["nothing to do / status"])],
     ]
     return table(["", "seconds"], rows, numbers=True)
 
@@ -63,8 +63,8 @@ def stages() -> str:
         ]
         for name in STAGES
     ]
-    header = ["stage", "seconds", "until its modules are loaded", "its bytes at the disk's speed"]
-    return table([*header, "its products at the processors' peak"], rows, numbers=True)
+    header = ["stage", "seconds", "to load its modules", "to read and write its bytes at the disk's speed"]
+    return table([*header, "its matrix products at the processors' peak speed"], rows, numbers=True)
 
 
 def cold() -> str:
@@ -74,7 +74,7 @@ def cold() -> str:
 
 
 def streams() -> str:
-    """Return a row for each stream, and how far off the limit is."""
+    """Return a row for each stream, and the limit that the processors set."""
     values = found("inference")
     keys = ("messages_per_second", "messages_per_processor_second", "peak_megabytes")
     rows = [
@@ -82,15 +82,15 @@ def streams() -> str:
         for kind, sizes in values["streams"].items()
         for size, measured in sorted(sizes.items(), key=lambda item: int(item[0]))
     ]
-    header = ["messages", "a second", "a second of one processor", "peak memory, MB"]
+    header = ["messages", "messages a second", "messages a second of processor time", "peak memory, MB"]
     arithmetic = values["arithmetic"]
-    told = (
+    limit = (
         f"A message of {arithmetic['tokens_per_message']} tokens takes "
-        f"{arithmetic['million_multiply_adds_per_message']} million multiplications: at the speed of large matrices "
-        f"the {values['processors']} processors could answer {arithmetic['messages_per_second_at_most']:,} messages a "
-        "second."
+        f"{arithmetic['million_multiply_adds_per_message']} million multiplications. At the speed of large matrices, "
+        f"the {values['processors']} processors could classify {arithmetic['messages_per_second_at_most']:,} messages "
+        "a second."
     )
-    return f"{table(header, rows, numbers=True)}\n\n{told}"
+    return f"{table(header, rows, numbers=True)}\n\n{limit}"
 
 
 def scale() -> str:
@@ -105,12 +105,12 @@ def scale() -> str:
             peer = contenders.get(name)
             row.append(f"{peer['seconds']:.1f} ({peer['peak_megabytes']:,.0f} MB)" if peer else "")
         rows.append([*row, f"{own['runs']:.0f}"])
-    header = ["messages", "seconds", "time for each, in that of 100,000", "MB", *PEERS.values(), "runs"]
+    header = ["messages", "seconds", "time a message, relative to 100,000 messages", "MB", *PEERS.values(), "runs"]
     return table(header, rows, numbers=True)
 
 
 def cost() -> str:
-    """Return what each stage takes for a million messages like those of the default corpus."""
+    """Return the cost of each stage for a million messages like those of the default corpus."""
     messages, measured, split = 1_000_000, found("scale")["1000000"], metrics("split")
     config, tokens = params.load("train", TrainConfig), metrics("vectorize")["tokens"] / metrics("clean")["kept"]
     learnt = 1 - split["test"] / metrics("clean")["kept"]
@@ -123,7 +123,7 @@ def cost() -> str:
     ]
     rows.append([f"train: {config.ensemble} networks, {config.epochs} epochs", f"{read / pace:,.0f}", ""])
     rows.append(["train: one network, one epoch", f"{messages * learnt * tokens / pace:,.0f}", ""])
-    rows.append(["evaluate: the answers to the test rows", f"{messages * (1 - learnt) / answers:,.0f}", ""])
+    rows.append(["evaluate: predictions for the test rows", f"{messages * (1 - learnt) / answers:,.0f}", ""])
     rows.append(["predict.py", f"{messages / answers:,.0f}", ""])
     return table(["a million messages", "seconds", "MB"], rows, numbers=True)
 
@@ -140,7 +140,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write the pages anew."""
+    """Write the pages."""
     for page in PAGES:
         write_text(page, written(read_text(page), BLOCKS))
 
