@@ -11,13 +11,13 @@ Run     python -m compare.check [--code] [--seed N] [PROTOCOL/MODEL/SPLIT ...]  
 """
 
 import argparse
-import random
 import sys
 from importlib.util import find_spec
 
+import numpy as np
+
 from compare import code, prepare
-from compare.cell import answers
-from compare.protocols import CELLS, CODE
+from compare.protocols import CELLS
 from compare.score import parsed, scored
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_json, read_table, write_json
@@ -33,7 +33,7 @@ def committed() -> dict[str, list[str]]:
 
 def changed() -> list[str]:
     """Return what differs between the code as it is now and the code that gave the committed numbers."""
-    before, now = read_json(CODE)["code"], code.current()
+    before, now = read_json(code.RECORD)["code"], code.current()
     return sorted(place for place in before.keys() | now.keys() if before.get(place) != now.get(place))
 
 
@@ -45,12 +45,14 @@ def sample(cells: list[str], seed: int) -> list[str]:
     if not find_spec("fasttext"):
         print("fastText is not installed: its cells are not recomputed", file=sys.stderr)
         del by_model["fasttext"]
-    draw = random.Random(seed)
-    return [draw.choice(names) for names in by_model.values()]
+    draw = np.random.default_rng(seed)
+    return [str(draw.choice(names)) for names in by_model.values()]
 
 
 def recompute(names: list[str]) -> None:
     """Run these cells again. Raises UserError if a score is not the committed one."""
+    from compare.cell import answers  # noqa: PLC0415  # loads every model's libraries, for seconds
+
     scores = committed()
     if unknown := [name for name in names if name not in scores]:
         raise UserError(f"expected cells such as templates/default/0-3, found {', '.join(unknown)}")
@@ -80,8 +82,8 @@ def main() -> None:
         return
     names = arguments.cells or sample(list(committed()), arguments.seed)
     recompute(names)
-    write_json(CODE, {"code": code.current(), "recomputed": sorted(names)})
-    print(f"{len(names)} cells have the committed scores; compare/code.json names this code. Run `python -m tools.readme`.")
+    write_json(code.RECORD, {"code": code.current(), "recomputed": sorted(names)})
+    print(f"{len(names)} cells have the committed scores, as compare/code.json now says: run `python -m tools.readme`")
 
 
 if __name__ == "__main__":

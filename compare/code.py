@@ -15,13 +15,15 @@ import sys
 
 from ruamel.yaml import YAML
 
-from compare.protocols import FINGERPRINTS, HERE
+from compare.protocols import HERE, PREPARED
 from textrnn.artifacts import provenance
 from textrnn.core import paths
 from textrnn.core.errors import run
 from textrnn.core.files import read_text, write_json
 from tools import deps
 
+FINGERPRINTS = PREPARED / "code.json"  # of the code as it is now
+RECORD = HERE / "code.json"  # in Git: the fingerprints of the code that gave the scores in cells.tsv
 SECTIONS = ("clean", "train", "vectorize")  # of params.yaml
 FILES = (paths.ROOT / "presets/tutorial.txt", paths.REQUIREMENTS, HERE / "requirements.txt", HERE / "params.yaml")
 

@@ -4,9 +4,7 @@ from textrnn.core import paths
 
 HERE = paths.ROOT / "compare"
 PREPARED, ANSWERS = HERE / "prepared", HERE / "answers"  # in neither Git nor DVC's cache
-FINGERPRINTS = PREPARED / "code.json"  # of the code as it is now
 CELLS, CEILING, TABLE, PICTURE = HERE / "cells.tsv", HERE / "ceiling.json", HERE / "table.json", HERE / "images/mcc.png"
-CODE = HERE / "code.json"  # the fingerprints of the code that gave the scores in cells.tsv
 
 # `naive` keeps every row of the corpus, duplicates too, as most published results do; `duplicates` drops all but the
 # first message with the same text; `templates` also keeps near-duplicates in one fold.

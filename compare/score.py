@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.protocols import ABLE, ANSWERS, CEILING, CELLS, CODE, FINGERPRINTS, LABELS, NAMES, PROTOCOLS, SCORES, SPLITS
+from compare.code import FINGERPRINTS, RECORD
+from compare.protocols import ABLE, ANSWERS, CEILING, CELLS, LABELS, NAMES, PROTOCOLS, SCORES, SPLITS
 from textrnn.core.errors import run
 from textrnn.core.files import read_json, read_text, write_json, write_metrics, write_text
 from textrnn.metrics import scores
@@ -43,7 +44,7 @@ def scored(answers: Answers) -> list[str]:
 
 
 def ceiling(cells: list[Answers]) -> dict[str, Any]:
-    """Return how many rows are wrong in all these cells that test them, and the score of a model that missed only those."""
+    """Return how many rows every cell that tests them gets wrong, and the score of a model that misses only those."""
     rows = np.concatenate([cell.rows for cell in cells])
     wrong = np.concatenate([cell.labels != cell.spam for cell in cells])
     tested, first = np.unique(rows, return_index=True)
@@ -76,7 +77,7 @@ def main() -> None:
             ceilings[protocol] = ceiling([cell for (model, _), cell in cells.items() if model in ABLE])
     write_text(CELLS, "".join(f"{line}\n" for line in lines))
     write_metrics(CEILING, ceilings)
-    write_json(CODE, {"code": read_json(FINGERPRINTS), "recomputed": []})
+    write_json(RECORD, {"code": read_json(FINGERPRINTS), "recomputed": []})
 
 
 if __name__ == "__main__":
