@@ -26,8 +26,8 @@ def picture(path: Path, found: dict[str, Any]) -> None:
         for axis, protocol in zip(axes, PANELS, strict=True):
             panel(axis, found[protocol], PROTOCOLS[protocol])
         figure.supxlabel(
-            "Matthews correlation, mean of ten splits. Bars: 95 % interval of the paired difference from the best linear\n"
-            "baseline (dashed), not corrected for the number of models",
+            "Matthews correlation, mean of ten splits. Bars: 95 % interval of the paired difference from the best\n"
+            "linear baseline (dashed), not corrected for the number of models",
             fontsize=10,
         )
         with replacing(path) as file:
