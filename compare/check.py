@@ -81,8 +81,9 @@ def main() -> None:
             )
         return
     names = arguments.cells or sample(list(committed()), arguments.seed)
+    now = code.current()
     recompute(names)
-    write_json(code.RECORD, {"code": code.current(), "recomputed": sorted(names)})
+    write_json(code.RECORD, {"code": now, "recomputed": sorted(names)})
     print(f"{len(names)} cells have the committed scores, as compare/code.json now says: run `python -m tools.readme`")
 
 
