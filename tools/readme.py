@@ -13,11 +13,11 @@ from typing import Any
 
 from compare.code import RECORD
 from compare.picture import PANELS
-from compare.protocols import CEILING, NAMES, PROTOCOLS, TABLE
+from compare.protocols import CEILING, CELLS, NAMES, PROTOCOLS, TABLE
 from presets.networks import NETWORKS, RESULTS, TUTORIAL
 from textrnn.core import paths
 from textrnn.core.errors import run
-from textrnn.core.files import read_json, read_text, write_text
+from textrnn.core.files import read_json, read_table, read_text, write_text
 from tools.markdown import table, written
 
 # In the picture "the same" stands below the name that it repeats; in a sentence it would not.
@@ -158,7 +158,7 @@ def code() -> str:
     """Return which code gave the numbers of the comparison."""
     cells = read_json(RECORD)["recomputed"]
     if not cells:
-        return "Every cell ran with the code that `compare/code.json` names."
+        return f"All {len(read_table(CELLS)) - 1} cells ran with the code that `compare/code.json` names."
     listed = ", ".join(f"`{cell}`" for cell in cells)
     return (
         "The cells ran with an earlier state of the code. With the code that `compare/code.json` names, "
