@@ -188,7 +188,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write the pages anew."""
+    """Write the pages."""
     for page in PAGES:
         write_text(page, written(read_text(page), BLOCKS))
 
