@@ -81,9 +81,10 @@ def main() -> None:
             )
         return
     names = arguments.cells or sample(list(committed()), arguments.seed)
-    now = code.current()
+    now, record = code.current(), read_json(code.RECORD)
     recompute(names)
-    write_json(code.RECORD, {"code": now, "recomputed": sorted(names)})
+    earlier = record["recomputed"] if record["code"] == now else []
+    write_json(code.RECORD, {"code": now, "recomputed": sorted({*names, *earlier})})
     print(f"{len(names)} cells have the committed scores, as compare/code.json now says: run `python -m tools.readme`")
 
 

@@ -1,4 +1,4 @@
-"""docs/parameters.md, written from the comments of params.yaml.
+"""docs/parameters.md, written from what params.yaml says of each setting itself.
 
 Reads   params.yaml, dvc.yaml
 Writes  docs/parameters.md
@@ -19,10 +19,9 @@ PAGE = paths.ROOT / "docs/parameters.md"
 SETTING = re.compile(r" +(\w+): +(.+?) +# (.+)")
 HEAD = """# Parameters
 
-Every setting of the pipeline: [params.yaml](../params.yaml) has a section for each stage, and
-`python -m tools.parameters` writes this page from it. A wrong key, type or bound is an error that names the key, the
-expected value and the value found. To change a setting, edit params.yaml and run `dvc repro`, or run
-`dvc exp run -S train.epochs=8`.
+Every setting of the pipeline: a section of [params.yaml](../params.yaml) for each stage. Written from that file by
+`python -m tools.parameters`. A wrong key, type or bound is an error that names the key, what was expected and what was
+found. To change one: edit params.yaml and `dvc repro`, or `dvc exp run -S train.epochs=8` and the like.
 """
 
 
@@ -39,7 +38,7 @@ def page(params: str, pipeline: str) -> str:
 
 
 def setting(line: str) -> list[str]:
-    """Return name, default and meaning of a line of params.yaml. Raises ValueError if one of them is missing."""
+    """Return name, default and meaning of a line of params.yaml. Raises ValueError where one of them is missing."""
     found = SETTING.fullmatch(line)
     if not found:
         raise ValueError(f"expected `key: value  # meaning` in params.yaml, found {line!r}")
@@ -48,7 +47,7 @@ def setting(line: str) -> list[str]:
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the page anew."""
     write_text(PAGE, page(read_text(paths.PARAMS), read_text(paths.ROOT / "dvc.yaml")))
 
 

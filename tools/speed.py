@@ -1,4 +1,4 @@
-"""The numbers of docs/speed/README.md and docs/scale.md, written from the results of the benchmarks.
+"""The numbers of docs/speed/README.md and docs/scale.md, written from what the benchmarks have measured.
 
 Reads   docs/speed/*.json, metrics/*.json, params.yaml
 Writes  docs/speed/README.md, docs/scale.md
@@ -24,7 +24,7 @@ PAGES = [FOLDER / "README.md", paths.ROOT / "docs/scale.md"]
 
 
 def found(name: str) -> dict[str, Any]:
-    """Return the results of a benchmark."""
+    """Return what a benchmark has written."""
     values: dict[str, Any] = read_json(FOLDER / f"{name}.json")
     return values
 
@@ -37,7 +37,7 @@ def training() -> str:
 
 
 def pipeline() -> str:
-    """Return the seconds of DVC's commands, and of the stage train."""
+    """Return what DVC's commands take beside the stage train."""
     values = found("stages")
     rows = [
         ["`dvc repro`, everything anew", shown(values["commands"]["repro"])],
@@ -68,13 +68,13 @@ def stages() -> str:
 
 
 def cold() -> str:
-    """Return a row for each way to classify one message."""
+    """Return a row for each way to answer one message."""
     values = found("inference")["cold"]
     return table(["", "seconds"], [[name, shown(one)] for name, one in values.items()], numbers=True)
 
 
 def streams() -> str:
-    """Return a row for each stream, and the limit that the processors set."""
+    """Return a row for each stream, and how far off the limit is."""
     values = found("inference")
     keys = ("messages_per_second", "messages_per_processor_second", "peak_megabytes")
     rows = [
@@ -84,17 +84,17 @@ def streams() -> str:
     ]
     header = ["messages", "a second", "a second of one processor", "peak memory, MB"]
     arithmetic = values["arithmetic"]
-    limit = (
+    told = (
         f"A message of {arithmetic['tokens_per_message']} tokens takes "
         f"{arithmetic['million_multiply_adds_per_message']} million multiplications: at the speed of large matrices "
         f"the {values['processors']} processors could answer {arithmetic['messages_per_second_at_most']:,} messages a "
         "second."
     )
-    return f"{table(header, rows, numbers=True)}\n\n{limit}"
+    return f"{table(header, rows, numbers=True)}\n\n{told}"
 
 
 def scale() -> str:
-    """Return a row for each size of corpus: the data stages and their peers."""
+    """Return a row for each size of corpus: the stages and their peers."""
     values = found("scale")
     rows = []
     for size, contenders in sorted(values.items(), key=lambda item: int(item[0])):
@@ -110,7 +110,7 @@ def scale() -> str:
 
 
 def cost() -> str:
-    """Return the cost of each stage for a million messages like those of the default corpus."""
+    """Return what each stage takes for a million messages like those of the default corpus."""
     messages, measured, split = 1_000_000, found("scale")["1000000"], metrics("split")
     config, tokens = params.load("train", TrainConfig), metrics("vectorize")["tokens"] / metrics("clean")["kept"]
     learnt = 1 - split["test"] / metrics("clean")["kept"]
@@ -140,7 +140,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write the pages."""
+    """Write the pages anew."""
     for page in PAGES:
         write_text(page, written(read_text(page), BLOCKS))
 
