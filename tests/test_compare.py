@@ -274,6 +274,9 @@ def test_the_check_runs_cells_again_and_records_the_code_if_their_scores_are_the
         with pytest.raises(UserError, match=message):
             checked(name)
     assert read_json(prepared / "code.json")["recomputed"] == [names[1]]
+    checked("--update", "*/naive_bayes/0-0")
+    assert read_table(prepared / "cells.tsv") == [header, lines[0]]
+    assert read_json(prepared / "code.json")["recomputed"] == names[:2]
 
 
 def test_without_names_the_check_draws_a_cell_of_each_model() -> None:

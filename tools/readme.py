@@ -7,6 +7,7 @@ Run     python -m tools.readme   (after `dvc repro`, `dvc --cd compare repro`, c
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -156,13 +157,14 @@ def leaks() -> str:
 
 def code() -> str:
     """Return which code gave the numbers of the comparison."""
-    cells = read_json(RECORD)["recomputed"]
-    if not cells:
-        return f"All {len(read_table(CELLS)) - 1} cells ran with the code that `compare/code.json` names."
-    listed = ", ".join(f"`{cell}`" for cell in cells)
+    total, cells = len(read_table(CELLS)) - 1, read_json(RECORD)["recomputed"]
+    if len(cells) in (0, total):
+        return f"All {total} cells ran with the code that `compare/code.json` names."
+    counts = Counter(cell.split("/")[1] for cell in cells)
+    listed = ", ".join(f"{counts[model]} of {ALONE[model]}" for model in ALONE if counts[model])
     return (
-        "The cells ran with an earlier state of the code. With the code that `compare/code.json` names, "
-        f"{len(cells)} of them ran again and gave the same scores to all six digits: {listed}."
+        f"With the code that `compare/code.json` names, {len(cells)} of the {total} cells ran ({listed}); their scores are "
+        "those in `compare/cells.tsv` to all six digits. The other cells ran with an earlier state of the code."
     )
 
 
