@@ -7,7 +7,6 @@ Run     python -m tools.readme   (after `dvc repro`, `dvc --cd compare repro`, c
 
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -160,11 +159,11 @@ def code() -> str:
     total, cells = len(read_table(CELLS)) - 1, read_json(RECORD)["recomputed"]
     if len(cells) in (0, total):
         return f"All {total} cells ran with the code that `compare/code.json` names."
-    counts = Counter(cell.split("/")[1] for cell in cells)
-    listed = ", ".join(f"{counts[model]} of {ALONE[model]}" for model in ALONE if counts[model])
+    models = {cell.split("/")[1] for cell in cells}
     return (
-        f"With the code that `compare/code.json` names, {len(cells)} of the {total} cells ran ({listed}); their scores are "
-        "those in `compare/cells.tsv` to all six digits. The other cells ran with an earlier state of the code."
+        f"{len(cells)} of the {total} cells, of {len(models)} of the {len(NAMES)} models, ran again with the code that "
+        "`compare/code.json` names, and gave the scores in `compare/cells.tsv` to all six digits. The other cells ran with "
+        "an earlier state of the code."
     )
 
 
