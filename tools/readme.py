@@ -162,8 +162,8 @@ def code() -> str:
     models = {cell.split("/")[1] for cell in cells}
     return (
         f"{len(cells)} of the {total} cells, of {len(models)} of the {len(NAMES)} models, ran again with the code that "
-        "`compare/code.json` names, and gave the scores in `compare/cells.tsv` to all six digits. The other cells ran with "
-        "an earlier state of the code."
+        "`compare/code.json` names, and gave the scores in `compare/cells.tsv` to all six digits. The other cells ran "
+        "with an earlier state of the code."
     )
 
 
