@@ -251,8 +251,9 @@ def test_the_check_runs_cells_again_and_records_the_code_if_their_scores_are_the
         check.main()
         return capsys.readouterr().out
 
+    monkeypatch.setattr(code, "current", lambda: {"textrnn/core": "now", "textrnn/text": "now"})
     code.main()
-    names = [f"{protocol}/naive_bayes/{split}" for protocol in PROTOCOLS for split in SPLITS]
+    names = [f"naive/naive_bayes/{split}" for split in SPLITS]
     for name in names:
         cell.main(*name.split("/"))
     score.main()

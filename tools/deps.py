@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from textrnn.core.files import read_text, write_text
 COMMAND = re.compile(r"\bpython[\d.]*(?: +-[A-Za-z]+)*? +(?:-m +(?P<module>[^\s;&|]+)|(?P<file>[^\s;&|]+\.py))")
 
 
+@cache
 def imported(path: Path) -> set[Path]:
     """Return the project's files that the import statements in `path` name, those inside functions too.
 
