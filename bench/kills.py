@@ -62,7 +62,6 @@ def committed(folder: Path, **settings: Any) -> Iterator[tuple[Repository, Undis
         source = {"download.source": server.serves("/corpus", dripping(corpus)),
                   "download.sha256": sha256(corpus).hexdigest()}  # fmt: skip
         repository = Repository.tiny(folder, **source | settings)
-        repository.git("rm", "-r", "--quiet", "compare")  # whose many stages DVC would read at each start
         undisturbed = run_undisturbed(repository)
         repository.commit("run")
         yield repository, undisturbed

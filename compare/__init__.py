@@ -1,1 +1,1 @@
-"""The default beside other models: a second DVC pipeline, over several splits and under two protocols."""
+"""The default and other models, over several splits and under three protocols: a DVC project of its own."""

@@ -18,7 +18,7 @@ from textrnn.core.files import read_text, write_text
 
 
 def task(protocol: str, split: str) -> tuple[Task, list[int], list[str]]:
-    """Return what the model is to do, the numbers of the test rows, and their labels."""
+    """Return the task of a model in this split, the numbers of the test rows, and their labels."""
     repeat, fold = split.split("-")
     lines = [line.split("\t", REPEATS + 2) for line in read_text(PREPARED / f"{protocol}.tsv").split("\n")[:-1]]
     groups, labels, texts = zip(*(line[REPEATS:] for line in lines), strict=True)
@@ -36,13 +36,18 @@ def task(protocol: str, split: str) -> tuple[Task, list[int], list[str]]:
     )
 
 
-def main(protocol: str, model: str, split: str) -> None:
-    """Run the stage."""
+def answers(protocol: str, model: str, split: str) -> str:
+    """Train the model and return its answers: a header, then a line for each test row."""
     todo, rows, labels = task(protocol, split)
     score, spam = MODELS[model](todo)
     lines = zip(rows, labels, score, spam, strict=True)
-    text = "".join(f"{row}\t{label}\t{value:.6f}\t{int(said)}\n" for row, label, value, said in lines)
-    write_text(ANSWERS / protocol / model / f"{split}.tsv", "row\tlabel\tscore\tspam\n" + text)
+    text = "".join(f"{row}\t{label}\t{value:.6f}\t{int(answer)}\n" for row, label, value, answer in lines)
+    return "row\tlabel\tscore\tspam\n" + text
+
+
+def main(protocol: str, model: str, split: str) -> None:
+    """Run the stage."""
+    write_text(ANSWERS / protocol / model / f"{split}.tsv", answers(protocol, model, split))
 
 
 if __name__ == "__main__":

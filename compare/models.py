@@ -1,6 +1,6 @@
-"""The models of the comparison: each learns from a task's training rows, and answers for its test rows.
+"""The models of the comparison: each trains on a task's training rows, and answers for its test rows.
 
-The networks are learnt, exported and run by the very functions that the stages use.
+The networks are trained, exported and run by the functions that the stages use.
 """
 
 import io
@@ -40,7 +40,7 @@ from textrnn.training import checkpoint, learn, loop
 from textrnn.training.folds import folds
 
 TUTORIAL = paths.ROOT / "presets/tutorial.txt"
-INNER = 5  # folds within the training rows, by which a linear model's cut is chosen
+INNER = 5  # folds of the training rows, for a linear model's out-of-fold decisions
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
@@ -56,7 +56,7 @@ class Task(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What a model says of the test rows."""
+    """The answers of a model for the test rows."""
 
     score: Floats  # grows with the probability of spam
     spam: NDArray[np.bool_]
@@ -67,39 +67,39 @@ S = TypeVar("S", bound=Section)
 
 
 def always_ham(task: Task) -> Answers:
-    """Answer ham without looking."""
+    """Answer ham, whatever the text."""
     rows = len(task.test_texts)
     return Answers(np.zeros(rows), np.zeros(rows, bool))
 
 
 def naive_bayes(task: Task) -> Answers:
-    """Fit multinomial naive Bayes to counts of words."""
+    """Fit multinomial naive Bayes to word counts."""
     model = make_pipeline(CountVectorizer(), MultinomialNB()).fit(task.texts, task.labels)
     score: Floats = model.predict_proba(task.test_texts)[:, 1]
     return Answers(score, score >= 0.5)
 
 
 def machine(words: bool) -> Any:
-    """Return a linear support vector machine on TF-IDF of character 2–5-grams, and of word 1–2-grams if asked."""
+    """Return a linear SVM on TF-IDF of character 2–5-grams; with `words`, of word 1–2-grams as well."""
     characters = TfidfVectorizer(analyzer="char", ngram_range=(2, 5), sublinear_tf=True)
     both = make_union(characters, TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True))
     return make_pipeline(both if words else characters, LinearSVC(C=10, random_state=0))
 
 
 def svm_characters(task: Task) -> Answers:
-    """Cut the machine on characters alone at 0."""
+    """Use the SVM on characters alone, with threshold 0."""
     score: Floats = machine(words=False).fit(task.texts, task.labels).decision_function(task.test_texts)
     return Answers(score, score >= 0)
 
 
 def svm(task: Task) -> Answers:
-    """Cut the machine on characters and words at 0."""
+    """Use the SVM on characters and words, with threshold 0."""
     score: Floats = machine(words=True).fit(task.texts, task.labels).decision_function(task.test_texts)
     return Answers(score, score >= 0)
 
 
 def svm_cut(task: Task) -> Answers:
-    """Cut the machine on characters and words where its out-of-fold decisions say, as the default is cut."""
+    """Use the SVM on characters and words, its threshold tuned on out-of-fold decisions, as the default's is."""
     fold = folds(task.groups, task.labels, INNER, 0)
     decisions = np.zeros(len(fold))
     for number in range(INNER):
@@ -112,11 +112,11 @@ def svm_cut(task: Task) -> Answers:
 
 
 def fast_text(task: Task) -> Answers:
-    """Return what fastText answers, of words 1–2 and subwords 2–5, on one thread: more give other numbers each time."""
+    """Use fastText on word 1–2-grams and subwords of 2–5, in one thread: with several, each run gives other numbers."""
     try:
         import fasttext  # noqa: PLC0415  # needed for this row alone
     except ImportError:
-        raise UserError("expected fastText, found none: pip install -r compare/requirements.txt") from None
+        raise UserError("fastText is not installed: pip install -r compare/requirements.txt") from None
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "train.txt")
         lines = zip(task.labels, task.texts, strict=True)
@@ -130,11 +130,11 @@ def fast_text(task: Task) -> Answers:
 
 
 def linear_branch(task: Task) -> Answers:
-    """Return what the default would answer without its networks: its linear branch and the message's size."""
+    """Use the default without its networks: its linear branch and the size of the message."""
     fold = folds(task.groups, task.labels, INNER, 0)
     rows = ragged.Rows(np.zeros(0, np.int32), np.zeros(len(fold) + 1, np.int64), task.labels, np.arange(len(fold)))
     branch, beside = learn.linear_branch(learn.Part(rows, task.groups, task.texts), fold)
-    nothing = np.zeros((len(fold), len(LABELS)))  # the logits of no network
+    nothing = np.zeros((len(fold), len(LABELS)))  # in place of the networks' logits
     mixed = stacking.fit(nothing, beside, task.labels)
     cut = scores.best_threshold(task.labels == 1, softmax(stacking.apply(mixed, nothing, beside))[:, 1])
     decisions = linear.decisions(branch, [ngrams(text) for text in task.test_texts])
@@ -157,15 +157,15 @@ def changed(overrides: tuple[str, ...]) -> dict[str, Any]:
 
 
 def section(name: str, kind: type[S], changes: dict[str, Any]) -> S:
-    """Return a section of params.yaml as a `kind`, with those of the changes that belong to it."""
+    """Return a section of params.yaml as a `kind`, after the changes of its keys."""
     values = params.load(name, kind, part=True).model_dump()
     return kind.model_validate(values | {key: changes[f"{name}.{key}"] for key in values if f"{name}.{key}" in changes})
 
 
 def vectors(texts: list[str], labels: Labels, tokenizer: Tokenizer) -> tuple[ragged.Rows, list[str]]:
-    """Return the texts as rows of ids, and the tokens that these stand for. The first texts have the labels."""
+    """Return the texts as rows of token ids, and the token of each id. `labels` belong to the first texts."""
     file = io.BytesIO()
-    # The labels of the test rows are no one's business here: any will do, and none is read.
+    # `vectorize` wants a label for each row. The test rows get an empty one, which nothing reads.
     found = vectorize(["".join(f"\t{text}\n" for text in texts).encode("utf-8")], tokenizer, file)
     ids = np.frombuffer(file.getvalue(), np.int32, offset=HEADER)
     of_all = np.concatenate([labels, np.zeros(len(texts) - len(labels), np.int8)])
@@ -173,7 +173,7 @@ def vectors(texts: list[str], labels: Labels, tokenizer: Tokenizer) -> tuple[rag
 
 
 def network(*overrides: str) -> Model:
-    """Return the pipeline's model with the parameters of params.yaml, but for the `overrides` (`section.key=value`)."""
+    """Return the pipeline's model, with the parameters of params.yaml after the `overrides` (`section.key=value`)."""
 
     def model(task: Task) -> Answers:
         changes = changed(overrides)
@@ -188,8 +188,8 @@ def network(*overrides: str) -> Model:
             held_out = np.flatnonzero(tenth)
             train = np.flatnonzero(~tenth) if given is None else train
         part = learn.Part(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
-        told = (config, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
-        mark = checkpoint.fingerprint(repr(told), [])
+        inputs = (config, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
+        mark = checkpoint.fingerprint(repr(inputs), [])
         learnt = learn.learn(config, words, tokens, 2, part, ragged.take(rows, held_out), mark)
         loop.CHECKPOINT.unlink(missing_ok=True)
         cut = given if given is not None else scores.best_threshold(task.labels[held_out] == 1, learnt.held_out[:, 1])

@@ -13,7 +13,7 @@ from textrnn.core.files import replacing
 from textrnn.report.charts import BLUE, ORANGE, STYLE
 
 PANELS = ("duplicates", "templates")
-LOWEST = 0.85  # of the axis: models below it are named with their number
+LOWEST = 0.85  # the left end of the axis: the score of a model below it is printed
 
 
 def picture(path: Path, found: dict[str, Any]) -> None:
@@ -26,8 +26,8 @@ def picture(path: Path, found: dict[str, Any]) -> None:
         for axis, protocol in zip(axes, PANELS, strict=True):
             panel(axis, found[protocol], PROTOCOLS[protocol])
         figure.supxlabel(
-            "Matthews correlation, mean of ten splits. Bars: 95 % interval of the paired difference to the strongest "
-            "linear model (dashed)",
+            "Matthews correlation, mean of ten splits. Bars: 95 % interval of the paired difference from the best\n"
+            "linear baseline (dashed), not corrected for the number of models",
             fontsize=10,
         )
         with replacing(path) as file:

@@ -1,10 +1,9 @@
-"""prepare: the rows of each protocol, dealt into folds, the folds dealt anew in each repeat.
+"""prepare: the rows of each protocol, dealt into folds, and dealt again in each repeat.
 
-The protocols are explained in compare/protocols.py. The fingerprint of the code of all models stands beside the
-rows: a cell of the comparison depends on it.
+compare/protocols.py explains the protocols.
 
 Reads   data/raw/corpus; section `clean` of params.yaml, compare/params.yaml
-Writes  compare/prepared/{naive,duplicates,templates}.tsv, compare/prepared/code.tsv
+Writes  compare/prepared/{naive,duplicates,templates}.tsv
 Run     python -m compare.prepare
 """
 
@@ -14,10 +13,8 @@ import sys
 import numpy as np
 from pydantic import Field
 
-from compare import models
 from compare.protocols import FOLDS, HERE, PREPARED, PROTOCOLS, REPEATS
 from stages.clean import Clean, clean
-from textrnn.artifacts import provenance
 from textrnn.artifacts.messages import columns
 from textrnn.core import params, paths
 from textrnn.core.errors import run
@@ -25,7 +22,6 @@ from textrnn.core.files import write_text
 from textrnn.core.params import Section
 from textrnn.dedup.templates import families
 from textrnn.training.folds import folds
-from tools.deps import modules
 
 
 class Compare(Section):
@@ -35,14 +31,14 @@ class Compare(Section):
 
 
 def keys(texts: list[str], protocol: str) -> list[str]:
-    """Return what the rows of one group have in common."""
+    """Return a key for each text: rows with the same key are in one fold."""
     if protocol == "templates":
         return families(texts)
     return [f"{number:09}" for number in range(len(texts))]
 
 
 def messages(settings: Clean) -> list[tuple[str, str]]:
-    """Return the (label, text) pairs that are kept of the corpus."""
+    """Return the (label, text) pairs of the corpus that these settings keep."""
     kept = io.BytesIO()
     with paths.CORPUS.open("rb") as corpus:
         clean(corpus, settings, kept, io.BytesIO())
@@ -59,12 +55,6 @@ def table(messages: list[tuple[str, str]], protocol: str, seed: int) -> str:
     return "".join("\t".join(map(str, [*numbers, *message])) + "\n" for *numbers, message in lines)
 
 
-def code() -> str:
-    """Return a line for each module of the project that a model runs: its path and its SHA-256."""
-    files = [*sorted(modules(HERE / "prepare.py")), models.TUTORIAL, paths.REQUIREMENTS, HERE / "requirements.txt"]
-    return "".join(f"{path.relative_to(paths.ROOT).as_posix()}\t{provenance.checksum(path)}\n" for path in files)
-
-
 def main() -> None:
     """Run the stage."""
     settings = params.load("clean", Clean)
@@ -72,7 +62,6 @@ def main() -> None:
     for protocol in PROTOCOLS:
         kept = settings.model_copy(update={"duplicates": "keep" if protocol == "naive" else "drop"})
         write_text(PREPARED / f"{protocol}.tsv", table(messages(kept), protocol, seed))
-    write_text(PREPARED / "code.tsv", code())
 
 
 if __name__ == "__main__":

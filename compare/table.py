@@ -1,11 +1,12 @@
-"""table: the scores of every cell, of every model over its cells, and what no model gets right.
+"""table: the scores of every model over its cells, and how far each is from the strongest linear baseline.
 
-Each model is compared with the strongest linear baseline of its protocol (the one with the highest mean Matthews
-correlation), split by split. The splits overlap in their training rows, so the interval of the mean difference
-has Nadeau and Bengio's corrected variance (2003; for repeated folds, Bouckaert and Frank 2004).
+Each model is compared with the linear baseline that has the highest mean Matthews correlation under the same protocol,
+split by split. The splits share training rows, so the interval of the mean difference has Nadeau and Bengio's corrected
+variance (2003; for repeated folds, Bouckaert and Frank 2004). The default is judged four times, by two scores under two
+protocols: those four intervals are Bonferroni's, which hold together with 95 % confidence.
 
-Reads   compare/answers/
-Writes  compare/cells.tsv, compare/table.json, compare/images/mcc.png
+Reads   compare/cells.tsv, which is in Git: no cell needs to run for this
+Writes  compare/table.json, compare/images/mcc.png
 Run     python -m compare.table
 """
 
@@ -16,106 +17,67 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from compare.picture import picture
-from compare.protocols import ABLE, ANSWERS, FOLDS, HERE, LABELS, LINEAR, NAMES, PROTOCOLS, SPLITS
+from compare.picture import PANELS, picture
+from compare.protocols import CELLS, FOLDS, LINEAR, PICTURE, SCORES, TABLE
 from textrnn.core.errors import run
-from textrnn.core.files import read_table, write_metrics, write_text
-from textrnn.metrics import scores
+from textrnn.core.files import read_table, write_metrics
 
-CELLS, TABLE, PICTURE = HERE / "cells.tsv", HERE / "table.json", HERE / "images/mcc.png"
-
-SCORES = ("mcc", "average_precision", "f1", "accuracy", "recall", "false_positive_rate")
 CONFIDENCE = 0.95
+JUDGED = ("mcc", "average_precision")
+TOGETHER = 1 - (1 - CONFIDENCE) / (len(JUDGED) * len(PANELS))  # Bonferroni: the confidence of each of the four
 
 Floats = NDArray[np.float64]
 
 
-def answers(
-    protocol: str, model: str, split: str
-) -> tuple[NDArray[np.int64], NDArray[np.int8], Floats, NDArray[np.int8]]:
-    """Return the rows, labels, scores and answers of a cell."""
-    lines = read_table(ANSWERS / protocol / model / f"{split}.tsv")[1:]
-    rows, labels, score, spam = zip(*lines, strict=True)
-    numbers = np.array([LABELS.index(label) for label in labels], np.int8)
-    return np.array(rows, np.int64), numbers, np.array(score, float), np.array(spam, np.int8)
-
-
-def cell(protocol: str, model: str, split: str) -> list[float]:
-    """Return SCORES of a cell."""
-    _, labels, score, spam = answers(protocol, model, split)
-    span = score.max() - score.min() or 1.0  # ranks are all that average precision reads
-    probability = (score - score.min()) / span
-    found = scores.scores(labels, spam, np.stack([1 - probability, probability], axis=1), positive=1)
-    return [found[name] for name in SCORES]
-
-
-def interval(differences: Floats) -> tuple[float, float]:
-    """Return the bounds of the mean of paired differences over repeated folds, at CONFIDENCE."""
+def interval(differences: Floats, confidence: float) -> tuple[float, float]:
+    """Return the bounds of the mean of paired differences over repeated folds."""
     count = len(differences)
     variance = differences.var(ddof=1) * (1 / count + 1 / (FOLDS - 1))  # test rows over training rows
-    reach = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.sqrt(variance)
+    reach = stats.t.ppf((1 + confidence) / 2, count - 1) * np.sqrt(variance)
     return float(differences.mean() - reach), float(differences.mean() + reach)
+
+
+def difference(values: Floats, base: Floats, confidence: float) -> dict[str, float]:
+    """Return the mean difference of two models' scores by split, and its interval."""
+    low, high = interval(values - base, confidence)
+    return {"difference": float((values - base).mean()), "low": low, "high": high}
 
 
 def summary(cells: dict[str, Floats]) -> dict[str, Any]:
     """Return means, deviations and differences of a protocol's models, each with (splits, SCORES)."""
     linear = max((name for name in LINEAR if name in cells), key=lambda name: float(cells[name][:, 0].mean()))
-    found: dict[str, Any] = {"strongest_linear": linear, "models": {}}
-    for model, values in cells.items():
-        row: dict[str, Any] = {}
-        for place, name in enumerate(SCORES):
-            differences = values[:, place] - cells[linear][:, place]
-            low, high = interval(differences)
-            row[name] = {
-                "mean": float(values[:, place].mean()),
-                "sd": float(values[:, place].std(ddof=1)),
-                "difference": float(differences.mean()),
-                "low": low,
-                "high": high,
-            }
-        found["models"][model] = row
-    return found
-
-
-def ceiling(protocol: str) -> dict[str, Any]:
-    """Return how many rows every able model got wrong in every repeat, and the score if these alone were wrong."""
-    wrong: dict[int, list[bool]] = {}
-    truth: dict[int, int] = {}
-    for model in ABLE:
-        for split in SPLITS:
-            rows, labels, _, spam = answers(protocol, model, split)
-            for row, label, said in zip(rows.tolist(), labels.tolist(), spam.tolist(), strict=True):
-                wrong.setdefault(row, []).append(label != said)
-                truth[row] = label
-    never = sorted(row for row, mistakes in wrong.items() if all(mistakes))
-    labels = np.array([truth[row] for row in sorted(truth)])
-    said = np.array([1 - truth[row] if row in set(never) else truth[row] for row in sorted(truth)])
-    confusion = np.array([[[np.sum((labels == i) & (said == j)) for j in (0, 1)] for i in (0, 1)]])
-    return {
-        "rows": len(never),
-        "spam": int(sum(truth[row] for row in never)),
-        "of": len(truth),
-        "mcc": float(scores.matthews(confusion)[0]),
-        "numbers": " ".join(map(str, never)),
+    base = cells[linear]
+    models = {
+        model: {
+            name: {"mean": float(column.mean()), "sd": float(column.std(ddof=1))}
+            | difference(column, base[:, place], CONFIDENCE)
+            for place, (name, column) in enumerate(zip(SCORES, values.T, strict=True))
+        }
+        for model, values in cells.items()
     }
+    return {"strongest_linear": linear, "models": models}
+
+
+def judged(cells: dict[str, Floats], linear: str) -> dict[str, Any]:
+    """Return how far the default is from the strongest linear baseline of a protocol, by the scores in JUDGED."""
+    places = {name: SCORES.index(name) for name in JUDGED}
+    return {name: difference(cells["default"][:, at], cells[linear][:, at], TOGETHER) for name, at in places.items()}
+
+
+def read() -> dict[str, dict[str, Floats]]:
+    """Return the scores in cells.tsv by protocol and model: (splits, SCORES)."""
+    found: dict[str, dict[str, list[list[float]]]] = {}
+    for protocol, model, _, *values in read_table(CELLS)[1:]:
+        found.setdefault(protocol, {}).setdefault(model, []).append([float(value) for value in values])
+    return {protocol: {model: np.array(rows) for model, rows in models.items()} for protocol, models in found.items()}
 
 
 def main() -> None:
     """Run the stage."""
-    lines, found = ["\t".join(["protocol", "model", "split", *SCORES])], {}
-    for protocol in PROTOCOLS:
-        cells = {}
-        for model in NAMES:
-            if not (ANSWERS / protocol / model).is_dir():
-                continue
-            values = np.array([cell(protocol, model, split) for split in SPLITS])
-            cells[model] = np.round(values, 6)
-            lines += [
-                "\t".join([protocol, model, split, *(f"{value:.6f}" for value in row)])
-                for split, row in zip(SPLITS, values, strict=True)
-            ]
-        found[protocol] = summary(cells) | ({"ceiling": ceiling(protocol)} if set(ABLE) <= set(cells) else {})
-    write_text(CELLS, "".join(f"{line}\n" for line in lines))
+    cells = read()
+    found = {protocol: summary(cells[protocol]) for protocol in cells}
+    for protocol in PANELS:
+        found[protocol]["default"] = judged(cells[protocol], found[protocol]["strongest_linear"])
     write_metrics(TABLE, found)
     picture(PICTURE, found)
 

@@ -1,7 +1,7 @@
-"""Run every kind of network that the tutorial describes on the tutorial's data, for README's table.
+"""Run every kind of network that the tutorial describes on the tutorial's data, for the table in docs/origin.md.
 
-Each is the preset presets/tutorial.txt and what NETWORKS adds to it: an experiment of DVC in a
-temporary copy of HEAD, so that nothing in the workspace changes.
+Each network is an experiment: the preset presets/tutorial.txt with the overrides in NETWORKS. DVC runs it in a
+temporary copy of HEAD, so nothing in the workspace changes.
 
 Writes  presets/networks.json
 Run     python -m presets.networks   (some four minutes on two cores)
@@ -41,7 +41,7 @@ NETWORKS: dict[str, list[str]] = {
 
 
 def dvc(*arguments: str) -> str:
-    """Return what the command prints. Raises UserError with the end of its messages when it fails."""
+    """Return what the command prints. Raises UserError with the end of its messages if it fails."""
     command = [sys.executable, "-m", "dvc", *arguments]
     here = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # stages run `python`: this one
     done = subprocess.run(
@@ -64,7 +64,7 @@ def result(overrides: list[str]) -> dict[str, Any]:
 
 
 def row(compared: str) -> dict[str, Any]:
-    """Return what the table tells of one network, from what `dvc metrics diff --all --json` says of its run."""
+    """Return the table's row for one network, from the output of `dvc metrics diff --all --json` for its run."""
     files = {Path(path).stem: keys for path, keys in json.loads(compared).items()}
     wanted = {
         "epochs": ("train", "epochs"),
@@ -83,7 +83,7 @@ def row(compared: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run all, and write the results."""
+    """Run all networks, and write their results."""
     write_metrics(RESULTS, {name: result(NETWORKS[name]) for name in progress(NETWORKS, "networks", "network")})
 
 

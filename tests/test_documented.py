@@ -25,6 +25,7 @@ DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 REMOTES, CLUSTER = "tests/test_remotes.py", "tests/test_cluster.py"
 QUEUED = "tests/test_pipeline.py::test_queued_experiments_finish_and_download_nothing"
 PARTITIONS = "tests/test_partitions.py"
+COMPARE = "tests/test_compare.py"
 CLONED = "tests/test_pipeline.py::test_every_chart_is_drawn_from_what_is_in_git"
 ELSEWHERE = {
     "dvc pull": REMOTES,
@@ -45,11 +46,12 @@ ELSEWHERE = {
     "dvc exp run --queue -S 'train.units=32,128'": QUEUED,
     "dvc queue start": QUEUED,
     "dvc queue status": QUEUED,
-    "dvc repro compare/dvc.yaml && python -m tools.readme": "tests/test_compare.py",
+    "dvc repro download && dvc --cd compare repro && python -m tools.readme": COMPARE,
     "git clone ADDRESS-OF-THIS-REPOSITORY textrnn": CLONED,
     "mypy": ".ci/run",
     "pip install distributed": "requirements-dev.in",
     "pip install -r bench/requirements.txt": "bench/requirements.txt",
+    "pip install -r compare/requirements.txt": "compare/requirements.txt",
     "pip install -r requirements-dev.txt && pytest": ".ci/run",
     "pip install -r requirements.txt": ".ci/run",
     "pip install -r requirements.txt && dvc repro": ".ci/run",
@@ -61,6 +63,9 @@ ELSEWHERE = {
     "python -m bench.scale": "tests/test_scale.py",
     "python -m bench.stages": "tests/test_speed.py",
     "python -m bench.training": "tests/test_training.py",
+    "python -m compare.check": COMPARE,
+    "python -m compare.check --code": COMPARE,
+    "python -m compare.table": COMPARE,
     "python -m fuzz": "tests/test_fuzz.py",
     "python3 -m venv .venv": ".ci/run",
     "ruff check . && ruff format .": ".ci/run",

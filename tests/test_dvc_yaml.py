@@ -1,24 +1,26 @@
-"""dvc.yaml against the code: DVC sees no imports, so what it is not told stays stale in silence."""
+"""Both dvc.yaml against the code, since DVC sees no imports, and tools.deps, which writes them into `deps`."""
 
 import ast
 import importlib
-import subprocess
-import sys
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from compare import code
 from compare.models import MODELS
-from compare.protocols import ABLE, LINEAR, NAMES, PROTOCOLS, SPLITS
+from compare.protocols import ABLE, HERE, LINEAR, NAMES, PROTOCOLS, SPLITS
 from textrnn.artifacts import provenance
-from textrnn.core import paths
+from textrnn.core import errors, paths
+from textrnn.core.errors import UserError
 from tools import deps
 
 ROOT = paths.ROOT
 PIPELINE: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
-COMPARISON: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "compare/dvc.yaml").read_text("utf-8"))
+COMPARISON: dict[str, Any] = YAML(typ="safe", pure=True).load((HERE / "dvc.yaml").read_text("utf-8"))
 # From the lowest to the highest.
 ROOMS = (
     "core", "metrics", "artifacts", "text", "corpus", "partitions", "dedup", "model", "training", "inference",
@@ -28,9 +30,9 @@ STAGES = ("download", "clean", "vectorize", "split", "train", "evaluate", "plot"
 each_stage = pytest.mark.parametrize("stage", STAGES)
 
 
-def listed(stage: str, *kinds: str) -> list[str]:
+def listed(stage: str, *kinds: str, pipeline: dict[str, Any] = PIPELINE) -> list[str]:
     """Return the entries of these lists of a stage: a path or a key each, whatever options it has."""
-    entries = [entry for kind in kinds for entry in PIPELINE["stages"][stage].get(kind, [])]
+    entries = [entry for kind in kinds for entry in pipeline["stages"][stage].get(kind, [])]
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
 
@@ -39,7 +41,7 @@ def source(stage: str) -> ast.Module:
 
 
 def loaded_params(stage: str) -> set[str]:
-    """Return the sections, or keys of a section, which the calls of params.load in a stage name."""
+    """Return the sections, or keys of a section, that a stage's calls of params.load name."""
     module = importlib.import_module(f"stages.{stage}")
     found: set[str] = set()
     for node in ast.walk(source(stage)):
@@ -51,7 +53,7 @@ def loaded_params(stage: str) -> set[str]:
 
 
 def named_paths(stage: str) -> set[Path]:
-    """Return the paths of the pipeline's data that a stage's code names, from textrnn/core/paths.py."""
+    """Return the paths of textrnn/core/paths.py that a stage's code names."""
     names = {
         node.attr
         for node in ast.walk(source(stage))
@@ -60,27 +62,27 @@ def named_paths(stage: str) -> set[Path]:
     return {getattr(paths, name) for name in names} - {paths.ROOT, paths.CHECKPOINTS, paths.PARAMS}
 
 
-def test_there_are_seven_stages_in_the_order_in_which_data_flows() -> None:
-    assert tuple(PIPELINE["stages"]) == STAGES
+def test_dvc_finds_seven_stages_each_a_module_of_its_name_with_a_line_of_description() -> None:
+    assert [stage.name for stage in Repo(str(ROOT)).index.stages] == list(PIPELINE["stages"]) == list(STAGES)
+    for stage, settings in PIPELINE["stages"].items():
+        assert settings["cmd"] == f"python -m stages.{stage}"
+        assert 10 < len(settings["desc"]) < 90
 
 
 @each_stage
-def test_a_stage_is_a_module_of_its_name_with_one_line_that_says_what_it_does(stage: str) -> None:
-    settings = PIPELINE["stages"][stage]
-    assert settings["cmd"] == f"python -m stages.{stage}"
-    assert 10 < len(settings["desc"]) < 90
-    assert "\n" not in settings["desc"]
-
-
-@each_stage
-def test_a_stage_says_what_it_does_when_asked_for_help_and_takes_no_other_argument(stage: str) -> None:
-    command = [sys.executable, "-m", f"stages.{stage}"]
-    helped = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert helped.stdout.startswith(f"usage: python -m stages.{stage} [-h]\n\n{stage}: ")
-    assert f"python -m stages.{stage}\n" in helped.stdout
-    refused = subprocess.run([*command, "--fast"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.endswith("error: unrecognized arguments: --fast\n")
+def test_a_stage_prints_its_docstring_as_help_and_takes_no_other_argument(
+    stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = importlib.import_module(f"stages.{stage}")
+    assert ast.unparse(source(stage).body[-1]).endswith("sys.exit(run(main, __doc__))")
+    for argument, exit_code in (("--help", "0"), ("--fast", "2")):
+        monkeypatch.setattr("sys.argv", [f"stages/{stage}.py", argument])
+        with pytest.raises(SystemExit, match=exit_code):
+            errors.run(module.main, module.__doc__)
+    helped, refused = capsys.readouterr()
+    assert f"{stage}: " in helped
+    assert f"python -m stages.{stage}\n" in helped
+    assert refused.endswith("error: unrecognized arguments: --fast\n")
 
 
 def test_the_deps_of_every_stage_are_what_tools_deps_writes() -> None:
@@ -96,17 +98,13 @@ def test_a_room_imports_only_rooms_below_it() -> None:
 
 
 def test_the_hash_of_the_code_in_a_model_covers_what_train_depends_on() -> None:
-    code = {entry for entry in listed("train", "deps") if deps.is_code(ROOT / entry)}
-    assert code == set(provenance.TRAIN)
+    assert {entry for entry in listed("train", "deps") if deps.is_code(ROOT / entry)} == set(provenance.TRAIN)
+    assert {"requirements.txt"} <= set(listed("train", "deps")) & set(listed("evaluate", "deps"))
 
 
 @each_stage
-def test_a_stage_lists_exactly_the_params_it_reads(stage: str) -> None:
+def test_a_stage_lists_exactly_the_params_it_reads_and_the_paths_that_its_code_names(stage: str) -> None:
     assert set(listed(stage, "params")) == loaded_params(stage)
-
-
-@each_stage
-def test_every_path_of_a_stage_is_one_that_its_code_names_and_the_other_way_round(stage: str) -> None:
     data = {
         ROOT / path
         for path in listed(stage, "deps", "outs", "metrics")
@@ -117,72 +115,120 @@ def test_every_path_of_a_stage_is_one_that_its_code_names_and_the_other_way_roun
     assert {name for name in named if not any(path.is_relative_to(name) for path in data)} == set()
 
 
-@pytest.mark.parametrize("stage", ["train", "evaluate"])
-def test_what_computes_with_the_model_depends_on_the_locked_packages(stage: str) -> None:
-    assert "requirements.txt" in listed(stage, "deps")
-
-
-def test_every_section_of_params_yaml_is_the_one_of_a_stage() -> None:
-    assert set(YAML(typ="safe", pure=True).load(paths.PARAMS.read_text("utf-8"))) == set(STAGES)
-
-
 def test_only_plot_keeps_outputs_out_of_the_cache_since_that_switches_the_run_cache_off() -> None:
-    uncached = {
-        stage
-        for stage in STAGES
-        for entry in PIPELINE["stages"][stage]["outs"]
-        if isinstance(entry, dict) and any(not options.get("cache", True) for options in entry.values())
-    }
-    assert uncached == {"plot"}
+    for stage in STAGES:
+        text = repr(PIPELINE["stages"][stage].get("outs"))
+        assert ("'cache': False" in text) == (stage == "plot")
 
 
-def test_what_dvc_plots_draws_is_what_the_plot_stage_writes() -> None:
+def test_dvc_plots_draws_what_the_plot_stage_writes_and_the_artifact_is_an_output_of_train() -> None:
     drawn: set[str] = set()
     for plot in PIPELINE["plots"]:
         drawn |= {plot} if isinstance(plot, str) else set().union(*(options["y"] for options in plot.values()))
     assert drawn == {path for path in listed("plot", "outs") if path.startswith("plots/")}
-
-
-def test_the_artifact_is_an_output_of_train() -> None:
     assert {artifact["path"] for artifact in PIPELINE["artifacts"].values()} <= set(listed("train", "outs"))
 
 
 # The comparison
 
 
-@pytest.mark.parametrize("stage", ["prepare", "table"])
-def test_a_stage_of_the_comparison_lists_exactly_the_modules_it_imports(stage: str) -> None:
-    modules = [path for path in COMPARISON["stages"][stage]["deps"] if path.endswith(".py")]
-    assert len(modules) == len(set(modules))
-    assert {ROOT / path for path in modules} == deps.modules(ROOT / f"compare/{stage}.py")
-
-
-def test_prepare_reads_the_corpus_the_tutorials_preset_and_the_locked_packages() -> None:
-    others = [path for path in COMPARISON["stages"]["prepare"]["deps"] if not path.endswith(".py")]
-    assert others == ["compare/requirements.txt", "data/raw/corpus", "presets/tutorial.txt", "requirements.txt"]
-
-
-def test_the_matrix_names_every_model_split_and_protocol_of_the_code() -> None:
+def test_the_comparison_runs_every_model_split_and_protocol_of_the_code() -> None:
     cell, leak = COMPARISON["stages"]["cell"]["matrix"], COMPARISON["stages"]["leak"]["matrix"]
-    (variables,) = COMPARISON["vars"]
-    assert cell["model"] == list(MODELS)
-    assert variables == {"splits": list(SPLITS)}
+    assert cell["model"] == list(MODELS) == list(NAMES)
+    assert COMPARISON["vars"] == [{"splits": list(SPLITS)}]
     assert cell["split"] == leak["split"] == "${splits}"
     assert sorted(["naive", *cell["protocol"]]) == sorted(PROTOCOLS)
-    assert set(leak["model"]) <= set(MODELS)
-    assert set(leak["model"]) & set(LINEAR), "what the others are compared with"
+    assert {*leak["model"], *ABLE, *LINEAR} <= set(MODELS)
+    assert set(leak["model"]) & set(LINEAR), "the baselines that the others are compared with"
 
 
-def test_the_table_and_the_picture_know_every_model() -> None:
-    assert list(NAMES) == list(MODELS)
-    assert set(ABLE) | set(LINEAR) <= set(MODELS)
+def test_each_stage_of_the_comparison_depends_on_its_code_by_fingerprint_or_by_path() -> None:
+    assert (HERE / ".dvc/config").exists(), "else the commands of the pipeline would read its stages"
+    fingerprinted = {ROOT / place for place in code.current()}
+    for stage in ("prepare", "cell", "leak", "score", "table"):
+        (script,) = deps.scripts(stage, COMPARISON["stages"][stage]["cmd"].removeprefix("cd .. && "), ROOT)
+        tracked = {(HERE / path).resolve() for path in listed(stage, "deps", pipeline=COMPARISON)}
+        assert code.FINGERPRINTS in tracked
+        for place in deps.code(script):
+            inside = [path for path in tracked | fingerprinted if path == place or path.is_relative_to(place)]
+            assert inside or place.name in ("__init__.py", "code.py", "deps.py"), f"{stage}: {place}"
 
 
-@pytest.mark.parametrize(("stage", "protocol"), [("cell", "${item.protocol}"), ("leak", "naive")])
-def test_a_cell_depends_on_its_rows_and_the_code_and_writes_its_answers(stage: str, protocol: str) -> None:
-    settings = COMPARISON["stages"][stage]
-    assert settings["cmd"] == f"python -m compare.cell {protocol} ${{item.model}} ${{item.split}}"
-    assert settings["deps"] == ["compare/cell.py", f"compare/prepared/{protocol}.tsv", "compare/prepared/code.tsv"]
-    # Not in the cache: else `dvc checkout` would fail in a clone where the comparison has not run.
-    assert settings["outs"] == [{f"compare/answers/{protocol}/${{item.model}}/${{item.split}}.tsv": {"cache": False}}]
-    assert {"clean", "train", "vectorize"} <= set(settings["params"])
+# tools.deps
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project with a room of two modules and a user's stages."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    for name, text in {
+        "textrnn/core/paths.py": "",
+        "textrnn/text/tokens.py": "from textrnn.core import paths\n",
+        "stages/mine.py": "import numpy\n\nfrom stages.helper import help\n",
+        "stages/helper.py": "def help() -> None:\n    from textrnn.text import tokens\n",
+        "tools/beside/script.py": "import near\n",
+        "tools/beside/near.py": "from . import nearer\n",
+        "tools/beside/nearer/__init__.py": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+MINE = """\
+# My pipeline.
+stages:
+  mine:
+    cmd: python -m stages.mine
+    deps:
+      - stages/mine.py
+      - stages/helper.py
+      - textrnn/core
+      - textrnn/text
+      - data/raw  # the corpus
+"""
+BARE = "stages:\n  mine:\n    cmd: {}\n    outs: [a]\n"
+BESIDE = "    deps:" + "".join(f"\n      - tools/beside/{name}.py" for name in ("script", "near", "nearer/__init__"))
+
+
+def test_tools_deps_lists_what_a_users_stage_imports_and_keeps_other_entries_and_comments(project: Path) -> None:
+    for stale in (MINE.replace("      - textrnn/core\n", ""), MINE.replace("helper.py", "gone.py")):
+        assert deps.updated(stale, project) == MINE
+    with_deps = deps.updated(BARE.format("python tools/beside/script.py"), project)
+    assert with_deps == BARE.format(f"python tools/beside/script.py\n{BESIDE}")
+    each = "stages:\n  each:\n    foreach: [1, 2]\n    do:\n      cmd: [echo, python3.11 -u stages/mine.py]\n"
+    found = YAML(typ="safe", pure=True).load(deps.updated(each, project))["stages"]["each"]["do"]["deps"]
+    assert found == ["stages/mine.py", "stages/helper.py", "textrnn/core", "textrnn/text"]
+
+
+def test_tools_deps_leaves_a_file_as_it_is_that_lacks_nothing(project: Path) -> None:
+    commands = ("echo", "python -m pip list", "python -m stages.${item}")
+    for text in (MINE, MINE.replace("      -", "    -"), *map(BARE.format, commands)):
+        assert deps.updated(text, project) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "dvc.yaml, found none"),
+        ("stages: [", "dvc.yaml: not valid YAML: "),
+        ("stages:\n  mine:\n    deps: []", "dvc.yaml: expected `stages:`, each with a `cmd:`"),
+        (BARE.format("python -m stages.gone"), "stage mine: stages/gone.py, which its command runs, does not exist"),
+        (BARE.format("python stages/wrong.py"), "dvc.yaml: stages/wrong.py:1: "),
+    ],
+)
+def test_tools_deps_says_in_one_line_what_is_wrong(
+    project: Path, text: str | None, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "stages/wrong.py").write_text("def wrong(:\n")
+    if text is not None:
+        (project / "dvc.yaml").write_text(text)
+    monkeypatch.setattr("sys.argv", ["deps", str(project / "dvc.yaml")])
+    with pytest.raises(UserError, match=rf"^[^\n]*{re.escape(message)}[^\n]*$"):
+        deps.main()
+
+
+def test_tools_deps_refuses_the_dvc_yaml_of_another_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["deps", str(HERE / "dvc.yaml")])
+    with pytest.raises(UserError, match="another DVC project, compare"):
+        deps.main()

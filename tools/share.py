@@ -1,7 +1,7 @@
-"""Push what came out, and every run of this clone with its files, so that no other clone need repeat any of them.
+"""Push the outputs of this clone and every run in its run cache, so that other clones need not repeat them.
 
-`dvc push --run-cache` sends a note on each run, but files of the present dvc.lock only, and no metrics, since Git keeps
-those. To restore a stage from its note, all its files are wanted: this sends them too.
+`dvc push --run-cache` sends a record of each run, but only the files that dvc.lock names now, and no metrics, since Git
+has those. DVC restores a stage from such a record only if it has all files of the run, so this pushes them too.
 
 Reads   .dvc/cache
 Writes  the DVC remote
@@ -21,13 +21,13 @@ from textrnn.core.errors import UserError, run
 
 
 def files_of_runs(repo: Any) -> set[Any]:
-    """Return the hash of each file that a run of this clone has written and the cache still holds."""
+    """Return the hash of each file that a run of this clone wrote and that the cache still holds."""
     found: set[Any] = set()
     for note in Path(repo.stage_cache.cache_dir).glob("*/*/*"):
         try:
             used = repo.stage_cache.get_used_objs([(note.parent.name, note.name)])
         except CollectCacheError:
-            continue  # a folder whose list of files was removed from the cache: nothing restores this run
+            continue  # the list of a folder's files was removed from the cache: this run cannot be restored
         found.update(*used.values())
     return {file for file in found if repo.cache.local.exists(file.value)}
 
@@ -39,14 +39,14 @@ def main() -> None:
     remote = parser.parse_args().remote
     push = [sys.executable, "-m", "dvc", "push", "--run-cache", *(["--remote", remote] if remote else [])]
     if subprocess.run(push, check=False).returncode:
-        raise UserError("expected `dvc push --run-cache` to work, found the error above")
+        raise UserError("`dvc push --run-cache` failed, with the error above")
     with Repo() as repo:
         try:
             failed = repo.cloud.push(files_of_runs(repo), remote=remote).failed
         except DvcException as error:
             raise UserError(str(error)) from error
     if failed:
-        raise UserError(f"expected to push the files of every run, found {len(failed)} that failed: run it again")
+        raise UserError(f"{len(failed)} files could not be pushed: run `python -m tools.share` again")
 
 
 if __name__ == "__main__":
