@@ -1,4 +1,4 @@
-"""Which known text is most like another one."""
+"""The known text that is most similar to another one."""
 
 import re
 from collections.abc import Sequence
@@ -14,11 +14,10 @@ _SPACES = re.compile(r"\s\s+")
 
 
 def nearest(texts: list[str], known: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return for each text the number of the most similar known one, and the cosine of their character n-grams.
+    """Return for each text the place of the most similar known one, and the cosine of their character n-grams.
 
-    The weights are those of scikit-learn's TfidfVectorizer with a sublinear frequency: 1 + log(how often an n-gram
-    stands in the text), times 1 + log((1 + known texts) / (1 + those which have it)). It would take three seconds
-    for the 4,000 known messages of the corpus, most of them for names of n-grams which nobody reads.
+    The weights are those of scikit-learn's TfidfVectorizer(sublinear_tf=True). It would take three seconds for the
+    4,000 known messages of the corpus, most of them for the names of n-grams that nobody reads.
     """
     from scipy import sparse  # noqa: PLC0415  # a tenth of a second: only where it computes
 
@@ -32,7 +31,7 @@ def nearest(texts: list[str], known: list[str]) -> tuple[NDArray[np.int64], NDAr
         return sparse.csr_array((values / lengths[bags.owners], (bags.owners, columns)), (rows, len(distinct)))
 
     others = vectors(grams, columns, counts, len(known)).T.tocsc()
-    numbers, similarities = np.zeros(len(texts), np.int64), np.zeros(len(texts))
+    places, similarities = np.zeros(len(texts), np.int64), np.zeros(len(texts))
     for start in range(0, len(texts), TOGETHER):
         some = slice(start, start + TOGETHER)
         bags, counts = of(texts[some])
@@ -40,10 +39,10 @@ def nearest(texts: list[str], known: list[str]) -> tuple[NDArray[np.int64], NDAr
         found = distinct[columns] == bags.hashes
         bags = Bags(bags.hashes[found], bags.owners[found])
         similarity = (vectors(bags, columns[found], counts[found], len(texts[some])) @ others).toarray()
-        numbers[some], similarities[some] = similarity.argmax(axis=1), similarity.max(axis=1)
-    return numbers, similarities
+        places[some], similarities[some] = similarity.argmax(axis=1), similarity.max(axis=1)
+    return places, similarities
 
 
 def of(texts: Sequence[str]) -> tuple[Bags, NDArray[np.int64]]:
-    """Return the n-grams of the texts, in lower case and without wide white space, and how often each stands there."""
+    """Return the n-grams of the texts, in lower case and with white space narrowed, and how often each occurs."""
     return counted([_SPACES.sub(" ", text.lower()) for text in texts])
