@@ -11,6 +11,7 @@ Run     python -m stages.evaluate
 """
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -108,12 +109,13 @@ def main() -> None:
     known = np.concatenate([train.rows, validation.rows])
     learnt = counts(np.concatenate([train.labels, validation.labels]), names)
     warnings = checks.warnings(learnt, counts(tested.labels, names), found["ci_low"]["mcc"])
-    for path, columns in {
+    files: dict[Path, tables.Columns] = {
         paths.PREDICTIONS: tables.predictions(tested, messages, names, positive),
         paths.ERRORS: tables.mistakes(tested, messages, names, positive, cut, known, model),
         paths.LABEL_ERRORS: tables.mislabelled(unseen, wrong, len(predicted), messages, names),
         paths.WARNINGS: {"warning": list(warnings)},
-    }.items():
+    }
+    for path, columns in files.items():
         write_text(path, tables.table(columns))
     for warning in warnings:
         print(f"note: {printable(warning)}", file=sys.stderr, flush=True)

@@ -1,5 +1,8 @@
 """How good the answers are: every score of metrics/evaluate.json. The tests compare each with scikit-learn's."""
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,6 +81,27 @@ def macro_averages(table: NDArray[np.int64] | Floats) -> dict[str, Floats]:
         name: np.divide(part, whole, out=np.zeros(whole.shape), where=whole > 0).mean(axis=-1)
         for name, (part, whole) in shares.items()
     }
+
+
+def majority_baseline(counts: Mapping[str, int], positive: str) -> dict[str, float]:
+    """Return the scores of always answering the commonest label, with the labels' shares as probabilities.
+
+    `counts` has the rows of each label. There is no precision if the baseline flags nothing.
+    """
+    rows = sum(counts.values())
+    shares, share = [count / rows for count in counts.values() if count], counts[positive] / rows
+    flags = float(max(sorted(counts), key=counts.__getitem__) == positive)
+    return {
+        "mcc": 0.0,
+        "average_precision": share,
+        "roc_auc": 0.5,
+        "accuracy": max(shares),
+        "recall": flags,
+        "false_positive_rate": flags,
+        "f1": flags * 2 * share / (1 + share),
+        "loss": -sum(part * math.log(part) for part in shares),
+        "brier": share * (1 - share),
+    } | ({"precision": share} if flags else {})
 
 
 def calibration_error(truth: Bools, probability: Floats) -> float:
