@@ -25,7 +25,7 @@ from tests.test_plot import chunks
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, read_table, write_text
-from textrnn.metrics import scores
+from textrnn.metrics.threshold import best_threshold
 from textrnn.model.config import TrainConfig
 from textrnn.text.normalise import Normalisation
 from textrnn.training import checkpoint, loop
@@ -230,7 +230,7 @@ def test_the_cut_of_a_machine_is_chosen_out_of_fold_on_training_rows_their_group
         inner = PredefinedSplit(folds(apart, task.labels, 5, 0))
         machine = models.machine(words=True)
         decisions = cross_val_predict(machine, task.texts, task.labels, cv=inner, method="decision_function")
-        return list(expit(score) >= scores.best_threshold(task.labels == 1, expit(decisions)))
+        return list(expit(score) >= best_threshold(task.labels == 1, expit(decisions)))
 
     assert spam.tolist() == flagged(groups) != flagged(np.arange(len(groups)))
     some = MODELS["svm_cut"](task._replace(test_texts=task.test_texts[:5]))

@@ -26,7 +26,7 @@ STYLE: Any = {
 
 LARGEST = 11.0  # inches of all cells of the confusion matrix
 ROOM_FOR_SHARES, ROOM_FOR_COUNTS = 0.7, 0.3  # inches of a cell that a count with its share needs, and a count alone
-LONGEST_NAME = 24  # letters of a label in the confusion matrix
+LONGEST_NAME = 30  # letters of a label in the confusion matrix
 
 Points = list[dict[str, Any]]
 
@@ -110,8 +110,9 @@ def matrix(rows: Points, dpi: int) -> Figure:
 
 
 def shortened(name: str) -> str:
-    """Return the beginning of a long name."""
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    """Return both ends of a long name."""
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def save(path: Path, figure: Figure) -> None:
