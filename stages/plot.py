@@ -74,28 +74,20 @@ def as_rows(table: list[list[str]]) -> list[dict[str, str]]:
     return [dict(zip(header, line, strict=True)) for line in lines]
 
 
-def by_label(names: list[str]) -> dict[str, list[int]]:
-    """Return how many messages of each label were kept, and how many are in train, validation and test."""
-    parts = (paths.VECTORS, paths.TRAIN, paths.VALIDATION, paths.TEST)
-    counts = [np.bincount(read_array(path / "labels.npy"), minlength=len(names)).tolist() for path in parts]
-    return {name: list(found) for name, *found in zip(names, *counts, strict=True)}
-
-
 def main() -> None:
     """Run the stage."""
     settings = params.load("plot", Plot)
     decision = read_json(paths.MODEL / "threshold.json")
     positive = decision["positive_label"]
-    header, *scored = read_table(paths.PREDICTIONS)
-    column = {name: [row[place] for row in scored] for place, name in enumerate(header)}
-    truth = np.array(column["label"]) == field(positive)
-    probability = np.array(column["probability"], float)
+    scored = as_rows(read_table(paths.PREDICTIONS))
+    labels = [row["label"] for row in scored]
+    probability = np.array([row["probability"] for row in scored], float)
     history = read_text(paths.MODEL / "history.tsv")
-    columns, *epochs = (line.split("\t") for line in history.splitlines())
-    by_epoch = dict(zip(columns, np.array(epochs, float).T, strict=True))
+    epochs = as_rows([line.split("\t") for line in history.splitlines()])
+    by_epoch = {name: np.array([row[name] for row in epochs], float) for name in epochs[0]}
 
-    table = confusion(column["label"], column["predicted"])
-    lines = curves(truth, probability)
+    table = confusion(labels, [row["predicted"] for row in scored])
+    lines = curves(np.array(labels) == field(positive), probability)
     write_text(paths.PLOTS / "history.tsv", history)
     write_text(paths.PLOTS / "confusion.csv", as_csv(table))
     for name, points in lines.items():
@@ -105,16 +97,15 @@ def main() -> None:
     for name, image in images.items():
         charts.save(paths.PLOTS / "images" / f"{name}.png", image)
 
-    names = [name for name, _ in read_table(paths.VECTORS / "classes.tsv")]
+    parts = {"kept": paths.VECTORS, "train": paths.TRAIN, "validation": paths.VALIDATION, "test": paths.TEST}
     facts = page.Facts(
         metrics={name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
         params={name: params.load(name, Told).model_dump() for name in CONFIGURED},
         record=read_json(paths.MODEL / "model.json"),
         decision=decision,
-        counts=by_label(names),
+        names=[name for name, _ in read_table(paths.VECTORS / "classes.tsv")],
+        labels={part: np.asarray(read_array(path / "labels.npy")) for part, path in parts.items()},
         lengths=np.diff(read_array(paths.VECTORS / "offsets.npy")),
-        positive=np.asarray(read_array(paths.VECTORS / "labels.npy")) == names.index(positive),
-        truth=truth,
         probability=probability,
         history=by_epoch,
         confusion=table,

@@ -165,13 +165,6 @@ def test_the_surest_mistake_of_two_labels_is_the_one_farthest_from_the_threshold
     assert distances == sorted(distances, reverse=True)
 
 
-def test_the_surest_mistake_of_three_labels_is_the_likeliest(three: Path) -> None:
-    wrong = [row["text"] for row in mistakes(three)]
-    likeliest = predictor.probabilities(predictor.load(three / "model"), wrong).max(axis=1).tolist()
-    assert len(likeliest) > 2
-    assert likeliest == sorted(likeliest, reverse=True)
-
-
 @both
 def test_a_mistake_comes_with_its_tokens_and_with_the_most_similar_training_row(root: Path) -> None:
     messages, model = read_messages(root / "data/clean/messages.tsv"), predictor.load(root / "model")
@@ -188,16 +181,6 @@ def test_a_mistake_comes_with_its_tokens_and_with_the_most_similar_training_row(
         if strongest.weight > 0:
             assert line["tokens"].split()[0] == f"{text[strongest.start : strongest.end]}={strongest.weight:.2f}"
     assert sum(bool(line["tokens"]) for line in lines) > 3
-
-
-def test_texts_with_tabs_survive_as_the_last_column_of_the_errors(two_labels: Workspace) -> None:
-    two_labels.settings(evaluate__threshold=1)
-    two_labels.run(evaluate.main)
-    messages, found = read_messages(paths.MESSAGES), mistakes(paths.ROOT)
-    assert [row["text"] for row in found] == [field(messages[int(row["row"])][1]) for row in found]
-    assert any("\\t" in row["text"] for row in found)
-    assert any("\t" in messages[int(row["nearest_row"])][1] for row in found)
-    assert {row["nearest_label"] for row in found} == set(TWO)
 
 
 def test_without_a_mistake_the_errors_are_a_header_alone(two_labels: Workspace) -> None:

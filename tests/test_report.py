@@ -264,8 +264,8 @@ def test_keyboard_and_pointer_move_the_threshold_and_its_scores(sight: Sight, ro
     assert len(rows) in (9, 10)
     for name, *cells in rows:
         wanted = expected(root, float(name.split()[0]))
-        keys = ("recall", "false_positive_rate", "precision", "mcc", "flagged")
-        assert [text.replace("\u00a0", " ") for text in cells] == [wanted[key] for key in keys]
+        columns = ("recall", "false_positive_rate", "precision", "mcc", "flagged")
+        assert [text.replace("\u00a0", " ") for text in cells] == [wanted[key] for key in columns]
 
 
 @pytest.mark.parametrize("model", [0.0, 0.00005, 0.483995, 1.0])

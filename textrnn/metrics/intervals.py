@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.metrics.scores import confusion, losses, macro_averages, matthews, scores, squared_errors
+from textrnn.metrics.scores import confusion, losses, macro_averages, matthews, scores
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -34,7 +34,7 @@ def intervals(
         "accuracy": wilson(int((labels == predicted).sum()), len(labels)),
         # Boyd, Eng and Page (2013) take it for a share of the positive rows; their own interval may be a point.
         "average_precision": wilson(measured["average_precision"] * truth.sum(), int(truth.sum())),
-        "brier": of_mean(squared_errors(truth, probability)),
+        "brier": of_mean((probability - truth) ** 2),
         # F1 rises with the share TP / (TP + FP + FN): Wilson's indirect method (Lam, Gopal and Qian 2023).
         "f1": (2 * jaccard[0] / (1 + jaccard[0]), 2 * jaccard[1] / (1 + jaccard[1])),
         "false_positive_rate": wilson(false, false + passed),

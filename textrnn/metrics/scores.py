@@ -1,8 +1,5 @@
 """How good the answers are: every score of metrics/evaluate.json. The tests compare each with scikit-learn's."""
 
-import math
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +28,7 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
     return over_labels | {
         "accuracy": float(np.trace(table) / len(labels)),
         "average_precision": average_precision,
-        "brier": float(squared_errors(truth, probability).mean()),
+        "brier": float(((probability - truth) ** 2).mean()),
         "calibration_error": calibration_error(truth, probability),
         "f1": 2 * found / max(1, 2 * found + false + missed),
         "false_positive_rate": false / (false + passed),
@@ -83,25 +80,11 @@ def macro_averages(table: NDArray[np.int64] | Floats) -> dict[str, Floats]:
     }
 
 
-def majority_baseline(counts: Mapping[str, int], positive: str) -> dict[str, float]:
-    """Return the scores of always answering the commonest label, with the labels' shares as probabilities.
-
-    `counts` has the rows of each label. There is no precision if the baseline flags nothing.
-    """
-    rows = sum(counts.values())
-    shares, share = [count / rows for count in counts.values() if count], counts[positive] / rows
-    flags = float(max(sorted(counts), key=counts.__getitem__) == positive)
-    return {
-        "mcc": 0.0,
-        "average_precision": share,
-        "roc_auc": 0.5,
-        "accuracy": max(shares),
-        "recall": flags,
-        "false_positive_rate": flags,
-        "f1": flags * 2 * share / (1 + share),
-        "loss": -sum(part * math.log(part) for part in shares),
-        "brier": share * (1 - share),
-    } | ({"precision": share} if flags else {})
+def majority_baseline(labels: Labels, classes: int, positive: int) -> dict[str, float]:
+    """Return the scores of always answering the commonest label, with the labels' shares as probabilities."""
+    counts = np.bincount(labels, minlength=classes)
+    answers = np.full(len(labels), counts.argmax(), np.int8)
+    return scores(labels, answers, np.tile(counts / len(labels), (len(labels), 1)), positive)
 
 
 def calibration_error(truth: Bools, probability: Floats) -> float:
@@ -112,12 +95,6 @@ def calibration_error(truth: Bools, probability: Floats) -> float:
     """
     bins = np.minimum((probability * BINS).astype(int), BINS - 1)
     return float(np.abs(np.bincount(bins, truth - probability, BINS)).sum() / len(truth))
-
-
-def squared_errors(truth: Bools, probability: Floats) -> Floats:
-    """Return the squared error of each row's probability, whose mean is the Brier score."""
-    errors: Floats = (probability - truth) ** 2
-    return errors
 
 
 def losses(labels: Labels, probabilities: Floats) -> Floats:

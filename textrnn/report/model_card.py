@@ -1,46 +1,15 @@
 """The facts of the model card (Mitchell et al. 2019) that are put in words; textrnn/report/page.html has the rest."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from textrnn.report.formatting import spelt
 
-SMS_SPAM = "sms-spam"  # download.source of the SMS Spam Collection
 
-
-class Words(NamedTuple):
-    """How the page names the labels."""
-
-    positive: str
-    others: str
-    names: list[str]
-    commonest: str  # among the test rows
-
-
-class Card(NamedTuple):
-    """What the page says of the model and its data."""
-
-    network: str
-    own_data: bool
-    source: str
-    sections: dict[str, dict[str, Any]]  # of parameters
-
-
-def words(positive: str, counts: dict[str, list[int]]) -> Words:
-    """Return how the labels are named. `counts` has the test rows of a label last."""
-    names = sorted(counts)
-    rest = [name for name in names if name != positive]
-    commonest = max(names, key=lambda name: counts[name][-1])
-    return Words(positive, rest[0] if len(rest) == 1 else "other labels", names, commonest)
-
-
-def card(params: dict[str, dict[str, Any]], record: dict[str, Any]) -> Card:
-    """Return the card of a model from sections of params.yaml and from its record, model.json."""
-    source = params["download"]["source"]
-    sections = params | record["params"] | {"clean": params["clean"]}
-    sections["download"] = sections["download"] | {"source": address(source)}
-    order = ("download", "clean", "vectorize", "split", "train", "evaluate")
-    text = network(record["params"]["train"])
-    return Card(text, source != SMS_SPAM, address(source), {name: sections[name] for name in order})
+def sections(params: dict[str, dict[str, Any]], record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the parameters of the run by section, from sections of params.yaml and from the record, model.json."""
+    found = params | record["params"] | {"clean": params["clean"]}
+    found["download"] = found["download"] | {"source": address(params["download"]["source"])}
+    return {name: found[name] for name in ("download", "clean", "vectorize", "split", "train", "evaluate")}
 
 
 def network(config: dict[str, Any]) -> str:

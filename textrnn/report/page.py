@@ -29,10 +29,9 @@ class Facts(NamedTuple):
     params: dict[str, dict[str, Any]]  # the sections of params.yaml that the model record does not have
     record: dict[str, Any]  # model/model.json
     decision: dict[str, Any]  # model/threshold.json
-    counts: dict[str, list[int]]  # of each label: messages kept, and those in train, validation and test
+    names: list[str]  # of the labels, by number
+    labels: dict[str, NDArray[np.int8]]  # of the messages kept, and of those in train, validation and test
     lengths: NDArray[np.int64]  # of each message kept, in tokens
-    positive: NDArray[np.bool_]  # whether it has the positive label
-    truth: NDArray[np.bool_]  # the same of each test row
     probability: NDArray[np.float64]  # of the positive label, for each test row
     history: dict[str, NDArray[np.float64]]
     confusion: list[dict[str, Any]]
@@ -46,25 +45,31 @@ class Facts(NamedTuple):
 def page(facts: Facts) -> str:
     """Return the page as HTML that loads nothing and runs no script but its own. Equal facts give equal bytes."""
     style, script = ((TEMPLATES / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    cut = facts.decision["threshold"]
-    stops = thresholds.stops(cut)
-    told = outcomes(facts.truth, facts.probability, stops)
-    words = model_card.words(facts.decision["positive_label"], facts.counts)
-    names = (words.positive, words.others)
-    charts = [*figures.epochs(facts.history), *figures.unit_squares(facts.curves, *names)]
-    charts += [thresholds.chart(told, *names), figures.lengths(facts.lengths, facts.positive, *names)]
+    cut, positive = facts.decision["threshold"], facts.decision["positive_label"]
+    number = facts.names.index(positive)
+    others = facts.names[1 - number] if len(facts.names) == 2 else "other labels"
+    counts = {part: np.bincount(found, minlength=len(facts.names)) for part, found in facts.labels.items()}
+    truth, stops = facts.labels["test"] == number, thresholds.stops(cut)
+    told = outcomes(truth, facts.probability, stops)
     shown = [thresholds.shown(outcome) for outcome in told]
-    in_table = outcomes(facts.truth, facts.probability, sorted({*thresholds.IN_TABLE, cut}))
+    in_table = outcomes(truth, facts.probability, sorted({*thresholds.IN_TABLE, cut}))
+    charts = [*figures.epochs(facts.history), *figures.unit_squares(facts.curves, positive, others)]
+    charts.append(thresholds.chart(told, positive, others))
+    charts.append(figures.lengths(facts.lengths, facts.labels["kept"] == number, positive, others))
     return template().render(
         facts._asdict() | {"mistakes": rows(facts.mistakes), "label_errors": rows(facts.label_errors)},
         style=style,
         script=script,
         policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)}; "
         "base-uri 'none'; form-action 'none'",
-        words=words,
-        card=model_card.card(facts.params, facts.record),
+        positive=positive,
+        others=others,
+        commonest=facts.names[counts["test"].argmax()],
+        counts=list(zip(facts.names, *(found.tolist() for found in counts.values()), strict=True)),
+        network=model_card.network(facts.record["params"]["train"]),
+        sections=model_card.sections(facts.params, facts.record),
         charts={chart.name: chart for chart in charts},
-        baseline=majority_baseline({label: count[-1] for label, count in facts.counts.items()}, words.positive),
+        baseline=majority_baseline(facts.labels["test"], len(facts.names), number),
         outcomes=map(thresholds.shown, in_table),
         own=shown[stops.index(cut)],
         last_stop=len(stops) - 1,
