@@ -1,6 +1,8 @@
-"""How sure the scores are: 95 % intervals for the choice of test rows, none of which is a single point.
+"""How sure the scores are: 95 % intervals for the choice of test rows.
 
-A bootstrap of rows without an error finds no error in any sample, and so is sure of a perfect score. In simulations
+None is a single point, but for a loss or a Brier score that is the same on every row.
+
+A bootstrap of rows without an error finds no error in any sample, so it is certain of a perfect score. In simulations
 (600 tests each) it held the true Matthews correlation in 46 % of tests of 60 and 10 rows with rates of error of 0.5 %
 and 3 %, and in 93 % of tests of 900 and 131 rows with 0.2 % and 3 %; the draws used here did in 90 % and 96 %.
 """
@@ -32,7 +34,7 @@ def intervals(
     jaccard = wilson(found, found + false + missed)
     bounds = drawn(confusion(labels, predicted, probabilities.shape[1]), samples, seed) | {
         "accuracy": wilson(int((labels == predicted).sum()), len(labels)),
-        # Boyd, Eng and Page (2013) take it for a share of the positive rows; their own interval may be a point.
+        # As a share of the positive rows (Boyd, Eng and Page 2013, whose own interval may be a point).
         "average_precision": wilson(measured["average_precision"] * truth.sum(), int(truth.sum())),
         "brier": of_mean((probability - truth) ** 2),
         # F1 rises with the share TP / (TP + FP + FN): Wilson's indirect method (Lam, Gopal and Qian 2023).

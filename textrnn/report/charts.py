@@ -38,7 +38,8 @@ def draw(
     mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
     positive = plain(positive)
     with mpl.rc_context(STYLE):
-        figures = {name: canvas(dpi) for name in ("loss", "accuracy", *curves)}
+        names = ("loss", "accuracy", *curves)
+        figures = {name: Figure(figsize=(5.2, 4.2), dpi=dpi, layout="constrained") for name in names}
         axes = {name: figure.add_subplot() for name, figure in figures.items()}
         by_epoch(axes["loss"], history, "loss", "cross entropy (nats)")
         by_epoch(axes["accuracy"], history, "accuracy", "accuracy")
@@ -60,11 +61,6 @@ def draw(
 def plain(text: str) -> str:
     """Return `text` so that a label with dollar signs is drawn as it is, not as a formula."""
     return text.replace("$", r"\$")
-
-
-def canvas(dpi: int) -> Figure:
-    """Return an empty figure."""
-    return Figure(figsize=(5.2, 4.2), dpi=dpi, layout="constrained")
 
 
 def by_epoch(axis: Axes, history: dict[str, NDArray[np.float64]], what: str, unit: str) -> None:
@@ -95,12 +91,13 @@ def matrix(rows: Points, dpi: int) -> Figure:
     figure.set_size_inches(max(5.2, size * side + longest + 2), max(4.2, size * side + 1 + longest * (longest > side)))
     axis = figure.add_subplot()
     image = axis.imshow(shares, cmap="cividis_r", vmin=0, vmax=1)  # cividis: made for colour-blind eyes
+    two_lines = side >= ROOM_FOR_SHARES
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
-        text = f"{count:,}\n{share:.1%}" if side >= ROOM_FOR_SHARES else f"{count:,}"
         if side >= ROOM_FOR_COUNTS and (count or size <= 3):
-            color = "white" if share > 0.5 else "black"
-            axis.text(column, row, text, ha="center", va="center", color=color, size=min(11.0, 72 * side * 0.19))
+            text = f"{count:,}\n{share:.1%}" if two_lines else f"{count:,}"
+            style: Any = {"color": "white" if share > 0.5 else "black", "ha": "center", "va": "center"}
+            axis.text(column, row, text, size=min(11.0, 72 * side * (0.19 if two_lines else 0.27)), **style)
     axis.set(xlabel="predicted", ylabel="actual", title="Confusion, test rows")
     axis.set_xticks(range(size), names, rotation=90 * (longest > side), size=font, parse_math=False)
     axis.set_yticks(range(size), names, size=font, parse_math=False)
