@@ -26,7 +26,6 @@ from textrnn.metrics.curves import curves
 from textrnn.report import charts, page
 
 MEASURED = ("clean", "vectorize", "split", "train", "evaluate")  # the stages whose metrics the page shows
-CONFIGURED = ("download", "clean", "split", "evaluate")  # the sections of params.yaml that model.json does not have
 REASONS = 5  # rejected rows that the page shows
 
 
@@ -100,7 +99,12 @@ def main() -> None:
     parts = {"kept": paths.VECTORS, "train": paths.TRAIN, "validation": paths.VALIDATION, "test": paths.TEST}
     facts = page.Facts(
         metrics={name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
-        params={name: params.load(name, Told).model_dump() for name in CONFIGURED},
+        params={
+            "download": params.load("download", Told).model_dump(),
+            "clean": params.load("clean", Told).model_dump(),
+            "split": params.load("split", Told).model_dump(),
+            "evaluate": params.load("evaluate", Told).model_dump(),
+        },
         record=read_json(paths.MODEL / "model.json"),
         decision=decision,
         names=[name for name, _ in read_table(paths.VECTORS / "classes.tsv")],
