@@ -35,7 +35,7 @@ class Plot(Section):
     dpi: int = Field(ge=30, le=1200)
 
 
-class Told(Section):
+class OtherSection(Section):
     """A section that the page shows; the stage it belongs to has checked it."""
 
     model_config = ConfigDict(extra="allow")
@@ -100,10 +100,10 @@ def main() -> None:
     facts = page.Facts(
         metrics={name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
         params={
-            "download": params.load("download", Told).model_dump(),
-            "clean": params.load("clean", Told).model_dump(),
-            "split": params.load("split", Told).model_dump(),
-            "evaluate": params.load("evaluate", Told).model_dump(),
+            "download": params.load("download", OtherSection).model_dump(),
+            "clean": params.load("clean", OtherSection).model_dump(),
+            "split": params.load("split", OtherSection).model_dump(),
+            "evaluate": params.load("evaluate", OtherSection).model_dump(),
         },
         record=read_json(paths.MODEL / "model.json"),
         decision=decision,

@@ -19,6 +19,7 @@ from textrnn.artifacts.messages import read_messages
 from textrnn.core import paths
 from textrnn.core.escape import field
 from textrnn.core.files import read_json, read_table, write_array, write_text
+from textrnn.evaluation.checks import flattened
 from textrnn.evaluation.neighbours import nearest
 from textrnn.inference import explain, predictor
 from textrnn.metrics.threshold import best_threshold
@@ -91,14 +92,6 @@ def relabel(labels: NDArray[np.int8]) -> None:
     write_array(paths.TEST / "labels.npy", labels)
 
 
-def flat(metrics: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    """Return nested metrics under the names that DVC gives them."""
-    found: dict[str, float] = {}
-    for name, value in metrics.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return found
-
-
 @both
 def test_evaluate_writes_the_metrics_that_were_promised(root: Path) -> None:
     written = (root / "metrics/evaluate.json").read_text("utf-8")
@@ -108,10 +101,8 @@ def test_evaluate_writes_the_metrics_that_were_promised(root: Path) -> None:
     measured = scored | counts | {"majority_accuracy", "calibration_error"}
     promised = {f"{bound}.{name}" for bound in ("ci_low", "ci_high") for name in scored}
     promised |= measured | {"threshold", "label_errors.all", "label_errors.test"}
-    assert set(flat(found)) == promised
-    for value in flat(found).values():
-        assert math.isfinite(value)
-        assert value == round(value, 6)
+    assert set(flattened(found)) == promised
+    assert all(math.isfinite(value) and value == round(value, 6) for value in flattened(found).values())
     assert written == json.dumps(found, indent=2, sort_keys=True) + "\n"
 
 
