@@ -28,7 +28,7 @@ from textrnn.core.errors import UserError
 from textrnn.core.files import HEADER
 from textrnn.core.params import Section
 from textrnn.inference import predictor
-from textrnn.metrics import scores
+from textrnn.metrics.threshold import best_threshold
 from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.probabilities import softmax
@@ -106,7 +106,7 @@ def svm_cut(task: Task) -> Answers:
         others, left_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         fitted = machine(words=True).fit([task.texts[row] for row in others], task.labels[others])
         decisions[left_out] = fitted.decision_function([task.texts[row] for row in left_out])
-    cut = scores.best_threshold(task.labels == 1, expit(decisions))
+    cut = best_threshold(task.labels == 1, expit(decisions))
     score: Floats = machine(words=True).fit(task.texts, task.labels).decision_function(task.test_texts)
     return Answers(score, expit(score) >= cut)
 
@@ -136,7 +136,7 @@ def linear_branch(task: Task) -> Answers:
     branch, beside = learn.linear_branch(learn.Part(rows, task.groups, task.texts), fold)
     nothing = np.zeros((len(fold), len(LABELS)))  # in place of the networks' logits
     mixed = stacking.fit(nothing, beside, task.labels)
-    cut = scores.best_threshold(task.labels == 1, softmax(stacking.apply(mixed, nothing, beside))[:, 1])
+    cut = best_threshold(task.labels == 1, softmax(stacking.apply(mixed, nothing, beside))[:, 1])
     decisions = linear.decisions(branch, [ngrams(text) for text in task.test_texts])
     others = np.hstack([decisions, [[size(text)] for text in task.test_texts]])
     score = softmax(stacking.apply(mixed, np.zeros((len(others), len(LABELS))), others))[:, 1]
@@ -192,7 +192,7 @@ def network(*overrides: str) -> Model:
         mark = checkpoint.fingerprint(repr(inputs), [])
         learnt = learn.learn(config, words, tokens, 2, part, ragged.take(rows, held_out), mark)
         loop.CHECKPOINT.unlink(missing_ok=True)
-        cut = given if given is not None else scores.best_threshold(task.labels[held_out] == 1, learnt.held_out[:, 1])
+        cut = given if given is not None else best_threshold(task.labels[held_out] == 1, learnt.held_out[:, 1])
         settings = predictor.Settings(
             labels=LABELS, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
             masking=config.masking, subword_buckets=config.subword_buckets, linear=config.linear,

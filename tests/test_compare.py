@@ -21,7 +21,7 @@ from tests.models import BEGINNINGS, TWO, corpus
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, read_table, write_json, write_text
-from textrnn.metrics import scores
+from textrnn.metrics.threshold import best_threshold
 from textrnn.model.config import TrainConfig
 from textrnn.text.normalise import Normalisation
 from textrnn.training import learn, loop
@@ -137,7 +137,7 @@ def test_the_threshold_of_an_svm_is_chosen_on_training_rows_out_of_fold_with_gro
         inner = PredefinedSplit(folds(apart, labels, 5, 0))
         svm = models.machine(words=True)
         held_out = cross_val_predict(svm, task.texts, labels, cv=inner, method="decision_function")
-        return list(expit(decisions) >= scores.best_threshold(labels == 1, expit(held_out)))
+        return list(expit(decisions) >= best_threshold(labels == 1, expit(held_out)))
 
     assert spam.tolist() == flagged(groups) != flagged(np.arange(len(groups)))
 

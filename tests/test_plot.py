@@ -1,7 +1,6 @@
-"""What `dvc plots` draws, and the PNGs: well formed, and the same bytes on each run."""
+"""The stage plot: the data that `dvc plots` draws, and the PNGs, in the same bytes on each run."""
 
 import csv
-import json
 import zlib
 from itertools import pairwise
 from pathlib import Path
@@ -10,27 +9,25 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn import metrics
-from sklearn.calibration import calibration_curve
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from stages import plot
-from stages.plot import as_csv, as_json, confusion, curve, curves
-from tests.models import THREE, TWO, copied, trained
+from stages.plot import as_csv, as_json, confusion
+from tests.models import THREE, copied, trained
 from tests.workspace import Workspace
 from textrnn.core import paths
 from textrnn.core.files import read_json, read_table
+from textrnn.metrics.curves import curves
 from textrnn.report import charts
 
 IMAGES = ["accuracy", "calibration", "confusion", "loss", "pr", "roc"]
 DATA = ["calibration.json", "confusion.csv", "history.tsv", "pr.json", "roc.json"]
 
 
-@pytest.fixture(scope="module", params=[TWO, THREE], ids=["two labels", "three labels"])
-def root(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Return a workspace in which plot has run."""
-    return trained(tmp_path_factory.getbasetemp(), request.param)
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace in which plot has run, with labels in other scripts, with commas and quotes."""
+    return trained(tmp_path_factory.getbasetemp(), THREE)
 
 
 @pytest.fixture
@@ -39,13 +36,9 @@ def plotted(root: Path, workspace: Workspace) -> Workspace:
     return workspace
 
 
-def confusion_of(root: Path) -> list[dict[str, str]]:
-    with (root / "plots/confusion.csv").open(encoding="utf-8", newline="") as file:
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def scored(root: Path) -> list[list[str]]:
-    return read_table(root / "data/scored/predictions.tsv")[1:]
 
 
 def chunks(png: bytes) -> dict[str, bytes]:
@@ -68,16 +61,11 @@ def test_plots_holds_the_data_and_a_png_of_each_chart(root: Path) -> None:
 
 
 def test_the_history_is_that_of_training(root: Path) -> None:
-    history = (root / "plots/history.tsv").read_bytes()
-    assert history == (root / "model/history.tsv").read_bytes()
-    header, *rows = (line.split("\t") for line in history.decode().splitlines())
-    assert header == ["epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy"]
-    assert [int(row[0]) for row in rows] == list(range(1, len(rows) + 1))
-    assert all(float(value) >= 0 for row in rows for value in row)
+    assert (root / "plots/history.tsv").read_bytes() == (root / "model/history.tsv").read_bytes()
 
 
 def test_the_confusion_counts_every_test_row_once(root: Path) -> None:
-    table, rows = confusion_of(root), scored(root)
+    table, rows = read_csv(root / "plots/confusion.csv"), read_table(root / "data/scored/predictions.tsv")[1:]
     labels = sorted({row[1] for row in rows})
     assert [(row["actual"], row["predicted"]) for row in table] == [(one, other) for one in labels for other in labels]
     for row in table:
@@ -87,45 +75,21 @@ def test_the_confusion_counts_every_test_row_once(root: Path) -> None:
         assert sum(shares) == pytest.approx(1, abs=1e-5)
 
 
-def test_labels_with_commas_and_quotes_and_in_any_script_survive(tmp_path_factory: pytest.TempPathFactory) -> None:
-    table = confusion_of(trained(tmp_path_factory.getbasetemp(), THREE))
-    assert len(table) == 9
-    assert {row["actual"] for row in table} == {row["predicted"] for row in table} == set(THREE)
+def test_the_curves_have_the_areas_that_were_measured(root: Path) -> None:
+    measured, roc, pr = (
+        read_json(root / path) for path in ("metrics/evaluate.json", "plots/roc.json", "plots/pr.json")
+    )
+    area = sum((b["fpr"] - a["fpr"]) * (a["tpr"] + b["tpr"]) / 2 for a, b in pairwise(roc))
+    assert area == pytest.approx(measured["roc_auc"], abs=1e-5)
+    area = sum((a["recall"] - b["recall"]) * a["precision"] for a, b in pairwise(pr))
+    assert area == pytest.approx(measured["average_precision"], abs=0.02)
 
 
-@pytest.mark.parametrize("name", ["roc", "pr", "calibration"])
-def test_a_curve_is_a_list_of_points_in_the_unit_square(root: Path, name: str) -> None:
-    text = (root / f"plots/{name}.json").read_text("utf-8")
-    points = json.loads(text)
-    columns = {"roc": ["fpr", "tpr"], "pr": ["recall", "precision"], "calibration": ["predicted", "observed"]}[name]
-    assert len(points) > 3
-    assert text.count("\n") == len(points) + 2, "a point a line"
-    for point in points:
-        assert list(point) == columns
-        assert all(0 <= value <= 1 and value == round(value, 6) for value in point.values())
-    first = [point[columns[0]] for point in points]
-    assert first == sorted(first, reverse=name == "pr")
-
-
-def test_the_roc_curve_has_the_area_that_was_measured(root: Path) -> None:
-    points = read_json(root / "plots/roc.json")
-    assert (points[0], points[-1]) == ({"fpr": 0, "tpr": 0}, {"fpr": 1, "tpr": 1})
-    area = sum((b["fpr"] - a["fpr"]) * (a["tpr"] + b["tpr"]) / 2 for a, b in pairwise(points))
-    assert area == pytest.approx(read_json(root / "metrics/evaluate.json")["roc_auc"], abs=1e-5)
-
-
-def test_the_precision_recall_curve_has_the_average_precision_that_was_measured(root: Path) -> None:
-    points = read_json(root / "plots/pr.json")
-    assert points[-1] == {"recall": 0, "precision": 1}
-    area = sum((a["recall"] - b["recall"]) * a["precision"] for a, b in pairwise(points))
-    assert area == pytest.approx(read_json(root / "metrics/evaluate.json")["average_precision"], abs=0.02)
-
-
-@pytest.mark.parametrize("name", IMAGES)
-def test_a_png_holds_an_image_and_nothing_that_changes(root: Path, name: str) -> None:
-    found = chunks((root / f"plots/images/{name}.png").read_bytes())
-    assert set(found) == {"IHDR", "pHYs", "IDAT", "IEND"}  # no text, so no date and no version
-    assert len(set(zlib.decompress(found["IDAT"]))) > 20, "something is drawn"
+def test_a_png_holds_an_image_and_nothing_that_changes(root: Path) -> None:
+    for name in IMAGES:
+        found = chunks((root / f"plots/images/{name}.png").read_bytes())
+        assert set(found) == {"IHDR", "pHYs", "IDAT", "IEND"}  # no text, so no date and no version
+        assert len(set(zlib.decompress(found["IDAT"]))) > 20, "something is drawn"
 
 
 def test_a_second_run_writes_the_same_bytes(plotted: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,90 +104,31 @@ def test_a_second_run_writes_the_same_bytes(plotted: Workspace, monkeypatch: pyt
     assert {path: path.read_bytes() for path in files} == before
 
 
-@pytest.mark.parametrize("dpi", [30, 90])
-def test_the_png_is_as_large_as_asked_for(plotted: Workspace, dpi: int) -> None:
-    plotted.settings(plot__dpi=dpi)
-    plotted.run(plot.main)
-    for name in IMAGES:
-        header = chunks((paths.PLOTS / f"images/{name}.png").read_bytes())["IHDR"]
-        width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
-        assert height == int(4.2 * dpi)
-        assert width == int(5.2 * dpi) or (name == "confusion" and width > 5.2 * dpi)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "model/history.tsv",
-        "model/threshold.json",
-        "model/model.json",
-        "data/scored/predictions.tsv",
-        "params.yaml",
-        "data/scored/errors.tsv",
-        "data/vectors/offsets.npy",
-        "metrics/split.json",
-    ],
-)
+@pytest.mark.parametrize("path", ["data/scored/predictions.tsv", "metrics/split.json"])
 def test_a_missing_file_is_a_users_error(plotted: Workspace, path: str) -> None:
     (plotted.root / path).unlink()
     assert path in plotted.failure(plot.main)
 
 
 def test_a_label_that_is_never_right_has_its_row_and_column() -> None:
-    assert confusion(["a", "a", "b", "b"], ["a", "c", "a", "a"]) == [
-        {"actual": "a", "predicted": "a", "count": 1, "share": 0.5},
-        {"actual": "a", "predicted": "b", "count": 0, "share": 0.0},
-        {"actual": "a", "predicted": "c", "count": 1, "share": 0.5},
-        {"actual": "b", "predicted": "a", "count": 2, "share": 1.0},
-        {"actual": "b", "predicted": "b", "count": 0, "share": 0.0},
-        {"actual": "b", "predicted": "c", "count": 0, "share": 0.0},
-        {"actual": "c", "predicted": "a", "count": 0, "share": 0.0},
-        {"actual": "c", "predicted": "b", "count": 0, "share": 0.0},
-        {"actual": "c", "predicted": "c", "count": 0, "share": 0.0},
-    ]
+    found = [tuple(row.values()) for row in confusion(["a", "a", "b", "b"], ["a", "c", "a", "a"])]
+    assert found == [
+        ("a", "a", 1, 0.5), ("a", "b", 0, 0.0), ("a", "c", 1, 0.5),
+        ("b", "a", 2, 1.0), ("b", "b", 0, 0.0), ("b", "c", 0, 0.0),
+        ("c", "a", 0, 0.0), ("c", "b", 0, 0.0), ("c", "c", 0, 0.0),
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("label", ['win, "now"', "two words", "новости", "垃圾", "'", "US$ or CA$", "=1+1"])
+@pytest.mark.parametrize("label", ['win, "now"', "новости", "=1+1"])
 def test_a_row_of_csv_comes_back_as_it_was(label: str) -> None:
     (row,) = csv.DictReader(as_csv([{"actual": label, "count": 1}]).splitlines(keepends=True))
     assert row == {"actual": label, "count": "1"}
 
 
 def test_points_are_written_a_line_each() -> None:
-    assert as_json([{"x": 0.0, "y": 1.0}, {"x": 0.5, "y": 0.25}]) == (
-        '[\n{"x": 0.0, "y": 1.0},\n{"x": 0.5, "y": 0.25}\n]\n'
+    assert (
+        as_json([{"x": 0.0, "y": 1.0}, {"x": 0.5, "y": 0.25}]) == '[\n{"x": 0.0, "y": 1.0},\n{"x": 0.5, "y": 0.25}\n]\n'
     )
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        as_json([{"x": float("nan")}])
-
-
-LABELLED = st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=2, max_size=40)
-
-
-@given(LABELLED.filter(lambda rows: len({label for label, _ in rows}) == 2))
-def test_the_curves_are_those_of_scikit_learn(rows: list[tuple[bool, int]]) -> None:
-    truth, probability = np.array([label for label, _ in rows]), np.array([score / 10 for _, score in rows])
-    found = curves(truth, probability)
-    fpr, tpr, _ = metrics.roc_curve(truth, probability)
-    precision, recall, _ = metrics.precision_recall_curve(truth, probability, drop_intermediate=True)
-    observed, predicted = calibration_curve(truth, probability, n_bins=10, strategy="quantile")
-    assert found["roc"] == curve(fpr=fpr, tpr=tpr)
-    assert found["pr"] == curve(recall=recall, precision=precision)
-    assert found["calibration"] == curve(predicted=predicted, observed=observed)
-
-
-def test_a_curve_is_rounded_to_six_digits() -> None:
-    assert curve(x=np.array([1 / 3]), y=np.array([1.0])) == [{"x": 0.333333, "y": 1.0}]
-
-
-def test_the_curves_are_those_of_a_hand_made_example() -> None:
-    found = curves(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.6, 0.1]))
-    corners = [{"fpr": 0, "tpr": 0}, {"fpr": 0, "tpr": 0.5}, {"fpr": 0.5, "tpr": 0.5}, {"fpr": 0.5, "tpr": 1},
-               {"fpr": 1, "tpr": 1}]  # fmt: skip
-    assert found["roc"] == corners
-    assert {"recall": 1.0, "precision": 0.666667} in found["pr"]
-    assert [point["predicted"] for point in found["calibration"]] == [0.1, 0.4, 0.6, 0.9]
-    assert [point["observed"] for point in found["calibration"]] == [0, 1, 0, 1]
 
 
 def example(label: str) -> dict[str, Any]:
@@ -240,7 +145,7 @@ def example(label: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("label", ["$^$", "US$ or CA$_1", "a_b^c", "\\$", "новости", "<b>&amp;</b>"])
+@pytest.mark.parametrize("label", ["US$ or CA$_1", "\\$"])
 def test_a_label_is_drawn_as_it_is_and_never_as_a_formula(label: str, tmp_path: Path) -> None:
     figures = charts.draw(**example(label))
     for name, figure in figures.items():
@@ -249,11 +154,36 @@ def test_a_label_is_drawn_as_it_is_and_never_as_a_formula(label: str, tmp_path: 
     (axis, _) = figures["confusion"].axes
     place = sorted(["ham", label]).index(label)
     for tick in (axis.get_xticklabels()[place], axis.get_yticklabels()[place]):
-        as_it_is = axis.text(0, 0, label, parse_math=False, fontproperties=tick.get_fontproperties())
-        assert tick.get_window_extent().width == as_it_is.get_window_extent().width
+        assert (tick.get_text(), tick.get_parse_math()) == (label, False)
 
 
-def test_the_confusion_chart_has_a_number_and_a_share_in_each_cell() -> None:
+@pytest.mark.parametrize("size", [2, 12, 30, 77])
+def test_the_confusion_fills_its_picture_and_its_names_and_numbers_have_room(size: int) -> None:
+    names = [f"label {number:02}" for number in range(size)]
+    table = confusion(names * 4, names * 3 + names[1:] + names[:1])  # one row in four is answered as the next label
+    figure = charts.draw(**example("spam") | {"confusion": table, "dpi": 60})["confusion"]
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    axis = figure.axes[0]
+    cells = axis.get_window_extent()
+    assert cells.width == pytest.approx(cells.height)
+    assert cells.height > 0.65 * figure.bbox.height
+    assert cells.width > 0.5 * figure.bbox.width
+    assert figure.bbox.width / figure.dpi < 16, "inches"
+    if size > 40:
+        assert not axis.texts, "a number that nobody could read is left out"
+    else:
+        assert {text.get_text().partition("\n")[0] for text in axis.texts} >= {"3", "1"}
+        assert ("75.0%" in axis.texts[0].get_text()) == (size <= 12)
+    for text in axis.texts:
+        box = text.get_window_extent()
+        assert max(box.width, box.height) < cells.width / size
+    left, below = ([label.get_window_extent() for label in labels]
+                   for labels in (axis.get_yticklabels(), axis.get_xticklabels()))  # fmt: skip
+    assert all(lower.y1 <= upper.y0 + 1 for upper, lower in pairwise(left)), "no name overlaps another"
+    assert all(one.x1 <= next_.x0 + 1 for one, next_ in pairwise(below))
+
+
+def test_a_small_confusion_has_a_count_and_a_share_in_each_cell() -> None:
     figure = charts.draw(**example("spam"))["confusion"]
     (axis, _) = figure.axes
     cells = {text.get_position(): text.get_text() for text in axis.texts}

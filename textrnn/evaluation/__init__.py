@@ -1,1 +1,1 @@
-"""What is said of single rows and of the test: label errors, neighbours, warnings, requirements."""
+"""What the scored rows show: mistakes, their neighbours, likely label errors, warnings, requirements."""

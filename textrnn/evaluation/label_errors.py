@@ -1,21 +1,21 @@
-"""Rows whose label is likely wrong, by probabilities from models which have not seen them."""
+"""Rows whose label is likely wrong, judged by models that have not seen them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def suspects(labels: NDArray[np.int8], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the rows which a model holds for another label with confidence, the least likely label first.
+def label_errors(labels: NDArray[np.int8], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the rows whose label is likely wrong, the row with the least likely label first.
 
-    Confident learning (Northcutt, Jiang and Chuang 2021): a row is held for a label whose probability
-    reaches the mean that the rows bearing this label have; of several such labels, for the likeliest. A row
-    which is likeliest under its own label is no suspect. `probabilities` is (rows, classes), out of sample.
+    Confident learning (Northcutt, Jiang and Chuang 2021): a model is confident of a label if its probability reaches
+    the mean over the rows with that label. A row is found if the likeliest label that the model is confident of is
+    not the row's own, unless its own is the likeliest of all. `probabilities` is (rows, labels), out of sample.
     """
-    usual = np.array([probabilities[labels == label, label].mean() if (labels == label).any() else np.inf
+    means = np.array([probabilities[labels == label, label].mean() if (labels == label).any() else np.inf
                       for label in range(probabilities.shape[1])])  # fmt: skip
-    confident = np.where(probabilities >= usual, probabilities, -1)
-    held_for = np.where(confident.max(axis=1) < 0, labels, confident.argmax(axis=1))
-    found = np.flatnonzero((held_for != labels) & (probabilities.argmax(axis=1) != labels))
+    confident = np.where(probabilities >= means, probabilities, -1)
+    likely = np.where(confident.max(axis=1) < 0, labels, confident.argmax(axis=1))
+    found = np.flatnonzero((likely != labels) & (probabilities.argmax(axis=1) != labels))
     own = probabilities[found, labels[found]]
     ordered: NDArray[np.int64] = found[np.argsort(own, kind="stable")]
     return ordered

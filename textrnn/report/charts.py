@@ -24,6 +24,10 @@ STYLE: Any = {
     "grid.alpha": 0.3,
 }
 
+LARGEST = 11.0  # inches of all cells of the confusion matrix
+ROOM_FOR_SHARES, ROOM_FOR_COUNTS = 0.7, 0.3  # inches of a cell that a count with its share needs, and a count alone
+LONGEST_NAME = 30  # letters of a label in the confusion matrix
+
 Points = list[dict[str, Any]]
 
 
@@ -34,7 +38,8 @@ def draw(
     mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
     positive = plain(positive)
     with mpl.rc_context(STYLE):
-        figures = {name: canvas(dpi) for name in ("loss", "accuracy", *curves)}
+        names = ("loss", "accuracy", *curves)
+        figures = {name: Figure(figsize=(5.2, 4.2), dpi=dpi, layout="constrained") for name in names}
         axes = {name: figure.add_subplot() for name, figure in figures.items()}
         by_epoch(axes["loss"], history, "loss", "cross entropy (nats)")
         by_epoch(axes["accuracy"], history, "accuracy", "accuracy")
@@ -58,11 +63,6 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def canvas(dpi: int, width: float = 5.2) -> Figure:
-    """Return an empty figure, its size in inches."""
-    return Figure(figsize=(width, 4.2), dpi=dpi, layout="constrained")
-
-
 def by_epoch(axis: Axes, history: dict[str, NDArray[np.float64]], what: str, unit: str) -> None:
     """Draw training and held-out values over the epochs."""
     axis.plot(history["epoch"], history[f"train_{what}"], "o-", color=BLUE, label="training")
@@ -79,24 +79,37 @@ def unit_square(axis: Axes, points: Points, x: str, y: str, labels: tuple[str, s
 
 
 def matrix(rows: Points, dpi: int) -> Figure:
-    """Return the confusion matrix: counts, and shares of the actual label."""
-    names = sorted({row["actual"] for row in rows})
+    """Return the confusion matrix: counts, and shares of the actual label, where a cell has room for them."""
+    names = [shortened(name) for name in sorted({row["actual"] for row in rows})]
     size = len(names)
     counts = np.array([row["count"] for row in rows]).reshape(size, size)
     shares = np.array([row["share"] for row in rows]).reshape(size, size)
-    figure = canvas(dpi, width=max(5.2, 1.2 * size + 2.8))
+    side = max(3.0 / size, min(0.8, LARGEST / size))  # of a cell, in inches
+    font = min(11.0, 72 * side * 0.7)
+    longest = max(map(len, names)) * font * 0.6 / 72
+    figure = Figure(dpi=dpi, layout="constrained")
+    figure.set_size_inches(max(5.2, size * side + longest + 2), max(4.2, size * side + 1 + longest * (longest > side)))
     axis = figure.add_subplot()
     image = axis.imshow(shares, cmap="cividis_r", vmin=0, vmax=1)  # cividis: made for colour-blind eyes
+    two_lines = side >= ROOM_FOR_SHARES
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
-        text = f"{count:,}\n{share:.1%}"
-        axis.text(column, row, text, ha="center", va="center", color="white" if share > 0.5 else "black")
-    shown = [plain(name) for name in names]
-    axis.set(xticks=range(size), yticks=range(size), xticklabels=shown, yticklabels=shown)
+        if side >= ROOM_FOR_COUNTS and (count or size <= 3):
+            text = f"{count:,}\n{share:.1%}" if two_lines else f"{count:,}"
+            style: Any = {"color": "white" if share > 0.5 else "black", "ha": "center", "va": "center"}
+            axis.text(column, row, text, size=min(11.0, 72 * side * (0.19 if two_lines else 0.27)), **style)
     axis.set(xlabel="predicted", ylabel="actual", title="Confusion, test rows")
+    axis.set_xticks(range(size), names, rotation=90 * (longest > side), size=font, parse_math=False)
+    axis.set_yticks(range(size), names, size=font, parse_math=False)
     axis.grid(visible=False)
     figure.colorbar(image, label="share of the actual label", format=PercentFormatter(1), shrink=0.8)
     return figure
+
+
+def shortened(name: str) -> str:
+    """Return both ends of a long name."""
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def save(path: Path, figure: Figure) -> None:

@@ -2,8 +2,6 @@
 "use strict";
 const byId = (name) => document.getElementById(name);
 const data = JSON.parse(byId("numbers").textContent);
-const percent = (share) => (100 * share).toFixed(1) + "\u00a0%";
-const whole = (count) => count.toLocaleString("en");
 
 /** Move what marks a place in a chart to one of its stops. */
 function mark(svg, [x, heights]) {
@@ -58,28 +56,12 @@ function readable(svg) {
   });
 }
 
-/** Show what the threshold under the slider leads to, counted from the test rows. */
+/** Show the scores at the threshold under the slider. */
 function decide() {
-  const threshold = data.stops[slider.value];
-  let [caught, missed, blocked, passed] = [0, 0, 0, 0];
-  for (const [reached, positive, other] of data.rows) {
-    if (reached >= threshold) { caught += positive; blocked += other; } else { missed += positive; passed += other; }
-  }
-  const flagged = caught + blocked;
-  const product = flagged * (missed + passed) * (caught + missed) * (blocked + passed);
-  const shown = {
-    value: String(+threshold.toFixed(6)),
-    caught: percent(caught / (caught + missed)),
-    missed: whole(missed),
-    blocked: percent(blocked / (blocked + passed)),
-    mistaken: whole(blocked),
-    precision: flagged ? percent(caught / flagged) : "–",
-    mcc: (product ? (caught * passed - blocked * missed) / Math.sqrt(product) : 0).toFixed(3),
-    flagged: whole(flagged),
-  };
+  const shown = data.outcomes[slider.value];
   for (const [name, text] of Object.entries(shown)) byId(name).textContent = text;
-  slider.setAttribute("aria-valuetext", `${shown.value}: caught ${shown.caught}, blocked ${shown.blocked}, precision `
-    + `${shown.precision}, Matthews correlation ${shown.mcc}, flagged ${shown.flagged}`);
+  slider.setAttribute("aria-valuetext", `${shown.value}: recall ${shown.recall}, false alarms ${shown.false_positive_rate}, `
+    + `precision ${shown.precision}, Matthews correlation ${shown.mcc}, flagged ${shown.flagged}`);
   mark(picture, data.charts.thresholds[slider.value]);
 }
 
@@ -97,5 +79,5 @@ for (const name of ["pointerdown", "pointermove"]) {
 }
 decide();
 document.querySelectorAll(".control").forEach((one) => { one.hidden = false; });
-// A browser which cannot show closed details in print is told to open them.
+// Some browsers do not print closed details: open them.
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));

@@ -1,4 +1,4 @@
-"""report/index.html: one page, complete in itself, of what was trained on what, how good it is, and where it errs."""
+"""report/index.html: one self-contained page on the data, the training, the scores and the mistakes of a run."""
 
 import hashlib
 from base64 import b64encode
@@ -10,85 +10,79 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from textrnn.core.escape import unescaped
-from textrnn.report import figures, formatting, model_card, scoreboard, thresholds
+from textrnn.metrics.scores import majority_baseline
+from textrnn.metrics.threshold import outcomes
+from textrnn.report import figures, formatting, model_card, thresholds
 
 TEMPLATES = Path(__file__).parent
-MOST = 50  # mistakes and suspects that the page shows: the tables beside it have all
-AT_ONCE = 10  # of them, before a reader asks for more
+MOST = 50  # mistakes and label errors that the page shows: the tables have all
+AT_ONCE = 10  # of them, before a reader opens the rest
 LONGEST = 600  # letters of a message that the page shows
-IN_TABLE = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)  # thresholds
 
 Row = dict[str, str]
 
 
 class Facts(NamedTuple):
-    """What the stages have written, as far as the page tells of it."""
+    """What the page shows of the files that the stages wrote."""
 
     metrics: dict[str, Any]  # of each stage, by its name
     params: dict[str, dict[str, Any]]  # the sections of params.yaml that the model record does not have
     record: dict[str, Any]  # model/model.json
     decision: dict[str, Any]  # model/threshold.json
-    counts: dict[str, list[int]]  # of each label: messages kept, and those in train, validation and test
+    names: list[str]  # of the labels, by number
+    labels: dict[str, NDArray[np.int8]]  # of the messages kept, and of those in train, validation and test
     lengths: NDArray[np.int64]  # of each message kept, in tokens
-    positive: NDArray[np.bool_]  # whether it bears the positive label
-    truth: NDArray[np.bool_]  # the same of each test row
     probability: NDArray[np.float64]  # of the positive label, for each test row
     history: dict[str, NDArray[np.float64]]
     confusion: list[dict[str, Any]]
     curves: dict[str, list[dict[str, float]]]
     mistakes: list[Row]
-    suspects: list[Row]
-    doubts: list[str]
-    rejected: list[list[str]]  # line and reason
+    label_errors: list[Row]
+    warnings: list[str]
+    rejected: list[Row]
 
 
 def page(facts: Facts) -> str:
-    """Return the page as HTML that loads nothing, runs no script but its own, and is the same on each run."""
+    """Return the page as HTML that loads nothing and runs no script but its own. Equal facts give equal bytes."""
     style, script = ((TEMPLATES / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    cut = facts.decision["threshold"]
-    rows, stops = thresholds.counted(facts.truth, facts.probability, cut), thresholds.stops(cut)
-    outcomes = [thresholds.outcome(rows, stop) for stop in stops]
-    words = model_card.words(facts.decision["positive_label"], facts.counts)
-    charts = {
-        chart.name: chart
-        for chart in (
-            *figures.epochs(facts.history),
-            *figures.unit_squares(facts.curves, words.positive, words.others),
-            figures.thresholds(outcomes, words.positive, words.others),
-            figures.lengths(facts.lengths, facts.positive, words.positive, words.others),
-        )
-    }
+    cut, positive = facts.decision["threshold"], facts.decision["positive_label"]
+    number = facts.names.index(positive)
+    others = facts.names[1 - number] if len(facts.names) == 2 else "other labels"
+    counts = {part: np.bincount(found, minlength=len(facts.names)) for part, found in facts.labels.items()}
+    truth, stops = facts.labels["test"] == number, thresholds.stops(cut)
+    told = outcomes(truth, facts.probability, stops)
+    shown = [thresholds.shown(outcome) for outcome in told]
+    in_table = outcomes(truth, facts.probability, sorted({*thresholds.IN_TABLE, cut}))
+    charts = [*figures.epochs(facts.history), *figures.unit_squares(facts.curves, positive, others)]
+    charts.append(thresholds.chart(told, positive, others))
+    charts.append(figures.lengths(facts.lengths, facts.labels["kept"] == number, positive, others))
     return template().render(
-        facts._asdict(),
+        facts._asdict() | {"mistakes": rows(facts.mistakes), "label_errors": rows(facts.label_errors)},
         style=style,
         script=script,
         policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)}; "
         "base-uri 'none'; form-action 'none'",
-        words=words,
-        card=model_card.card(facts.params, facts.record, facts.metrics, words),
-        some=formatting.some,
-        charts=charts,
-        scores=scoreboard.scoreboard(facts.metrics["evaluate"], facts.counts, words),
-        matrix=scoreboard.matrix(facts.confusion),
-        outcomes=[thresholds.outcome(rows, stop) for stop in sorted({*IN_TABLE, cut})],
-        own=thresholds.outcome(rows, cut),
+        positive=positive,
+        others=others,
+        commonest=facts.names[counts["test"].argmax()],
+        counts=list(zip(facts.names, *(found.tolist() for found in counts.values()), strict=True)),
+        network=model_card.network(facts.record["params"]["train"]),
+        sections=model_card.sections(facts.params, facts.record),
+        charts={chart.name: chart for chart in charts},
+        baseline=majority_baseline(facts.labels["test"], len(facts.names), number),
+        outcomes=map(thresholds.shown, in_table),
+        own=shown[stops.index(cut)],
         last_stop=len(stops) - 1,
         own_stop=stops.index(cut),
-        data={
-            "charts": {name: [list(stop) for stop in chart.stops] for name, chart in charts.items()},
-            "rows": rows,
-            "stops": stops,
-        },
-        mistakes=shown(facts.mistakes),
-        suspects=shown(facts.suspects),
-        more={"mistakes": len(facts.mistakes), "suspects": len(facts.suspects)},
+        data={"charts": {chart.name: chart.stops() for chart in charts}, "outcomes": shown},
+        found={"mistakes": len(facts.mistakes), "label_errors": len(facts.label_errors)},
         most=MOST,
         at_once=AT_ONCE,
     )
 
 
 def template() -> Template:
-    """Return the page's template, which escapes whatever it is given, and knows how to word numbers."""
+    """Return the page's template, which escapes every value and can put numbers in words."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -96,15 +90,14 @@ def template() -> Template:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    filters: dict[str, Any] = {
-        name: getattr(formatting, name) for name in ("percent", "number", "threshold", "setting")
-    }
-    environment.filters |= filters | {"short": short}
+    environment.filters |= {name: getattr(formatting, name) for name in ("percent", "number", "setting")}
+    environment.filters |= {"short": short, "unescaped": unescaped}
+    environment.globals |= {name: getattr(formatting, name) for name in ("some", "percent", "number")}
     return environment.get_template("page.html")
 
 
 def allowed(text: str) -> str:
-    """Return how a Content-Security-Policy names an inline style or script, by its hash, so that no other one runs."""
+    """Return the hash by which a Content-Security-Policy allows this inline style or script and no other."""
     return f"'sha256-{b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode()}'"
 
 
@@ -113,15 +106,15 @@ def short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text):,} letters)"
 
 
-def shown(rows: list[Row]) -> list[dict[str, Any]]:
-    """Return the first rows of a table of messages, without what guards them in a spreadsheet."""
+def rows(table: list[Row]) -> list[dict[str, Any]]:
+    """Return the first rows of a table of messages, without what disarms them in a spreadsheet."""
     return [
         {name: unescaped(field) for name, field in row.items()} | {"tokens": tokens(row.get("tokens", ""))}
-        for row in rows[:MOST]
+        for row in table[:MOST]
     ]
 
 
 def tokens(field: str) -> list[tuple[str, str]]:
-    """Return the tokens and weights that `token=1.23 other=0.50` stands for. A token may hold a = itself."""
+    """Return the tokens and weights of `token=1.23 other=0.50`. A token may hold a = itself."""
     parts = (part.rpartition("=") for part in unescaped(field).split(" ") if part)
     return [(token, weight) for token, _, weight in parts]

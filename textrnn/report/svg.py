@@ -1,19 +1,17 @@
-"""Where the marks of the report's charts lie: plain numbers, of which textrnn/report/page.html makes SVG."""
+"""The charts of the report: plain numbers, from which textrnn/report/page.html draws SVG."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 320, 250  # of a drawing, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 40  # what axes and their names take of it
-MOST = 400  # points of a line: more cannot be told apart
-FEW = 30  # points that are marked one by one
+import numpy as np
+from matplotlib.ticker import MaxNLocator
 
-Place = tuple[float, float]
+LEFT, RIGHT, TOP, BOTTOM = 44, 308, 10, 210  # the ends of the axes, in a drawing of 320 by 250 units
+MOST = 400  # points of a line: more cannot be told apart
 
 
 class Axis(NamedTuple):
-    """An axis: what it measures, from where to where, and its ticks."""
+    """An axis: what it measures, its ends and its ticks, and how a tick is written."""
 
     title: str
     low: float
@@ -21,133 +19,55 @@ class Axis(NamedTuple):
     ticks: Sequence[float]
     shown: Callable[[float], str] = "{:g}".format
 
-
-class Line(NamedTuple):
-    """A line: its name, its style (a class of textrnn/report/page.css), and where its points lie."""
-
-    name: str
-    style: str
-    places: list[Place]
-    marked: bool
-
-
-class Bar(NamedTuple):
-    """A part of a bar: its style, its left upper corner, and its size."""
-
-    style: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class Stop(NamedTuple):
-    """Where a reader may stop on the way along the x-axis: the place, the heights there, and what is read out."""
-
-    x: float
-    heights: list[float]
-    text: str
+    def at(self, value: float, start: float, end: float) -> float:
+        """Return where a value lies on an axis drawn from `start` to `end`."""
+        return round(start + (value - self.low) / (self.high - self.low) * (end - start), 1)
 
 
 class Chart(NamedTuple):
-    """A chart, ready to be drawn. `label` says to those who do not see it what it shows."""
+    """Lines over `places` on the x-axis. `label` describes them to readers who do not see the drawing.
+
+    `series` has the values of each line by its name and its style, a class of page.css; `texts` are read out, one for
+    each place.
+    """
 
     name: str
     title: str
     label: str
-    x_title: str
-    y_title: str
-    x_ticks: list[tuple[float, str]]
-    y_ticks: list[tuple[float, str]]
-    stops: list[Stop]
-    lines: list[Line]
-    bars: list[Bar]
-    legend: list[tuple[str, str]]  # names and styles, where there are several
+    x: Axis
+    y: Axis
+    places: Sequence[float]
+    series: Mapping[tuple[str, str], Sequence[float]]
+    texts: Sequence[str]
     diagonal: bool = False
 
+    def across(self, value: float) -> float:
+        """Return how far from the left a value lies."""
+        return self.x.at(value, LEFT, RIGHT)
 
-def across(axis: Axis, value: float) -> float:
-    """Return how far from the left a value lies."""
-    return round(LEFT + (value - axis.low) / (axis.high - axis.low) * (WIDTH - LEFT - RIGHT), 1)
+    def down(self, value: float) -> float:
+        """Return how far from the top a value lies."""
+        return self.y.at(value, BOTTOM, TOP)
 
+    def chosen(self) -> list[int]:
+        """Return at most MOST of the points, evenly, the first and the last among them."""
+        count = len(self.places)
+        return [round(point) for point in np.linspace(0, count - 1, min(count, MOST)).tolist()]
 
-def down(axis: Axis, value: float) -> float:
-    """Return how far from the top a value lies."""
-    return round(HEIGHT - BOTTOM - (value - axis.low) / (axis.high - axis.low) * (HEIGHT - TOP - BOTTOM), 1)
+    def lines(self) -> Iterator[tuple[str, list[tuple[float, float]]]]:
+        """Yield the style of each line and where its points lie."""
+        for (_, style), values in self.series.items():
+            yield style, [(self.across(self.places[point]), self.down(values[point])) for point in self.chosen()]
 
-
-def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Return at most `most` + 1 round numbers from `low` to `high`: multiples of 1, 2 or 5 and a power of ten."""
-    power = 10.0 ** math.floor(math.log10((high - low) / most))
-    step = next(power * factor for factor in (1, 2, 5, 10) if (high - low) / (power * factor) <= most + 1e-9)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(number * step, 10) for number in range(first, last + 1)]
-
-
-def axes(x: Axis, y: Axis) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
-    """Return where the ticks of both axes lie, and what they say."""
-    return (
-        [(across(x, tick), x.shown(tick)) for tick in x.ticks],
-        [(down(y, tick), y.shown(tick)) for tick in y.ticks],
-    )
-
-
-def thinned(count: int, most: int = MOST) -> list[int]:
-    """Return the numbers of at most `most` of `count` points, evenly, the first and the last among them."""
-    if count <= most:
-        return list(range(count))
-    return [round(number * (count - 1) / (most - 1)) for number in range(most)]
+    def stops(self) -> list[tuple[float, list[float], str]]:
+        """Return where a reader stops along the x-axis: the place, the height of each line, and what is read out."""
+        stops = []
+        for point in self.chosen():
+            heights = [self.down(values[point]) for values in self.series.values()]
+            stops.append((self.across(self.places[point]), heights, self.texts[point]))
+        return stops
 
 
-def several(named: Mapping[tuple[str, str], Sequence[float]]) -> list[tuple[str, str]]:
-    """Return the names and styles for a legend, which one alone needs not."""
-    return list(named) if len(named) > 1 else []
-
-
-def curves(
-    name: str,
-    title: str,
-    label: str,
-    x: Axis,
-    y: Axis,
-    places: Sequence[float],
-    lines: Mapping[tuple[str, str], Sequence[float]],
-    texts: Sequence[str],
-    diagonal: bool = False,
-) -> Chart:
-    """Return a chart of lines over the same `places`, by their names and styles; `texts` are read out, one a place."""
-    chosen = thinned(len(places))
-    xs = [across(x, places[point]) for point in chosen]
-    heights = [[down(y, values[point]) for point in chosen] for values in lines.values()]
-    drawn = [
-        Line(*named, list(zip(xs, ys, strict=True)), len(chosen) <= FEW)
-        for named, ys in zip(lines, heights, strict=True)
-    ]
-    stops = [
-        Stop(place, [ys[number] for ys in heights], texts[point])
-        for number, (place, point) in enumerate(zip(xs, chosen, strict=True))
-    ]
-    return Chart(name, title, label, x.title, y.title, *axes(x, y), stops, drawn, [], several(lines), diagonal)
-
-
-def bars(
-    name: str,
-    title: str,
-    label: str,
-    x: Axis,
-    y: Axis,
-    edges: Sequence[float],
-    parts: Mapping[tuple[str, str], Sequence[float]],
-    texts: Sequence[str],
-) -> Chart:
-    """Return a chart of bars between the edges, their named and styled parts stacked; `texts` are read out."""
-    drawn, stops = [], []
-    for number, text in enumerate(texts):
-        left, right = across(x, edges[number]), across(x, edges[number + 1])
-        height = 0.0
-        for (_, style), values in parts.items():
-            top, foot = down(y, height + values[number]), down(y, height)
-            drawn.append(Bar(style, left, top, round(right - left - 1, 1), round(foot - top, 1)))
-            height += values[number]
-        stops.append(Stop(round((left + right - 1) / 2, 1), [down(y, height)], text))
-    return Chart(name, title, label, x.title, y.title, *axes(x, y), stops, [], drawn, several(parts))
+def round_numbers(low: float, high: float) -> list[float]:
+    """Return about five evenly spaced round numbers, the first at most `low` and the last at least `high`."""
+    return [round(number, 10) for number in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)]

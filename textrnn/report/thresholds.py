@@ -1,66 +1,49 @@
-"""What each threshold would catch and block: few numbers, from which the report's page computes the rest."""
+"""What each threshold leads to: the stops of the report's slider, their scores as text, and their chart."""
 
-import math
-from typing import NamedTuple
+from textrnn.metrics.threshold import Outcome
+from textrnn.report.formatting import number, percent, threshold
+from textrnn.report.svg import Axis, Chart, round_numbers
 
-import numpy as np
-from numpy.typing import NDArray
-
-FINEST = 10_000  # thresholds of four digits, and the model's own, are told exactly
-
-Floats = NDArray[np.float64]
-
-
-class Outcome(NamedTuple):
-    """What a threshold leads to. Precision is None where nothing is flagged."""
-
-    threshold: float
-    caught: int
-    missed: int
-    blocked: int
-    recall: float
-    fallout: float
-    precision: float | None
-    mcc: float
-
-
-def counted(truth: NDArray[np.bool_], probability: Floats, model: float) -> list[tuple[float, int, int]]:
-    """Return (threshold, positive rows, other rows): how many rows have this threshold as the highest they reach.
-
-    The thresholds are those of four digits, and `model`; those which no row has as its highest are left out. So there
-    are at most ten thousand lines, however many rows.
-    """
-    cuts = np.unique(np.append(np.arange(FINEST + 1) / FINEST, model))
-    reached = np.searchsorted(cuts, probability, side="right") - 1
-    positive, other = (np.bincount(reached[kind], minlength=len(cuts)) for kind in (truth, ~truth))
-    filled = np.flatnonzero(positive + other)
-    return list(zip(cuts[filled].tolist(), positive[filled].tolist(), other[filled].tolist(), strict=True))
+IN_TABLE = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
 
 
 def stops(model: float) -> list[float]:
     """Return the thresholds at which the slider stops: nine a power of ten near 0 and near 1, and every hundredth.
 
-    Most probabilities lie near 0 or 1; between two stops of the middle there is seldom a message.
+    Most probabilities lie near 0 or 1; between two stops in the middle there is seldom a message.
     """
     near = {round(digit * 10.0**-power, 6) for power in (2, 3, 4) for digit in range(1, 10)}
     middle = {round(step / 100, 2) for step in range(10, 91)}
     return sorted({0.0, 1.0, model, *near, *middle, *(round(1 - value, 6) for value in near)})
 
 
-def outcome(rows: list[tuple[float, int, int]], threshold: float) -> Outcome:
-    """Return what a threshold leads to, from what `counted` returned."""
-    flags, passes = [row for row in rows if row[0] >= threshold], [row for row in rows if row[0] < threshold]
-    caught, missed = (sum(positive for _, positive, _ in some) for some in (flags, passes))
-    blocked, passed = (sum(other for _, _, other in some) for some in (flags, passes))
-    flagged, positives, others = caught + blocked, caught + missed, blocked + passed
-    product = flagged * (missed + passed) * positives * others
-    return Outcome(
-        threshold,
-        caught,
-        missed,
-        blocked,
-        caught / positives,
-        blocked / others,
-        caught / flagged if flagged else None,
-        (caught * passed - blocked * missed) / math.sqrt(product) if product else 0.0,
-    )
+def shown(outcome: Outcome) -> dict[str, str]:
+    """Return the text of each cell of the report's threshold tables, by its id in the page."""
+    return {
+        "value": threshold(outcome.threshold),
+        "recall": percent(outcome.recall),
+        "missed": f"{outcome.missed:,}",
+        "false_positive_rate": percent(outcome.false_positive_rate),
+        "false_positives": f"{outcome.false_positives:,}",
+        "precision": "–" if outcome.precision is None else percent(outcome.precision),
+        "mcc": number(outcome.mcc),
+        "flagged": f"{outcome.flagged:,}",
+    }
+
+
+def chart(outcomes: list[Outcome], positive: str, others: str) -> Chart:
+    """Return the scores at each threshold where the slider stops. The x-axis has a step a stop."""
+    numbers = [float(number) for number in range(len(outcomes))]
+    values = [outcome.threshold for outcome in outcomes]
+    marked = [float(values.index(value)) for value in (0.001, 0.1, 0.5, 0.9, 0.999)]
+    x = Axis("threshold", 0, numbers[-1], marked, lambda number: threshold(values[int(number)]))
+    ticks = round_numbers(min(0.0, *(outcome.mcc for outcome in outcomes)), 1)
+    series = {
+        (f"{positive} found (recall)", "one"): [outcome.recall for outcome in outcomes],
+        (f"{others} flagged (false alarms)", "two"): [outcome.false_positive_rate for outcome in outcomes],
+        ("precision", "three"): [1.0 if outcome.precision is None else outcome.precision for outcome in outcomes],
+        ("Matthews correlation", "four"): [outcome.mcc for outcome in outcomes],
+    }
+    label = "Recall, false alarms, precision and Matthews correlation by threshold"
+    y = Axis("", ticks[0], ticks[-1], ticks)
+    return Chart("thresholds", "What each threshold does", label, x, y, numbers, series, [""] * len(numbers))
