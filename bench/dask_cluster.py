@@ -29,7 +29,7 @@ from bench.scale import STAGES, Place
 from textrnn.core import paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_json, write_json
-from textrnn.partitions.dask_cluster import SCHEDULER
+from textrnn.partitions.execute import SCHEDULER
 
 RESULTS = paths.ROOT / "docs/speed/dask.json"
 LOCAL = "without Dask"

@@ -17,7 +17,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GroupShuffleSplit
 
-from textrnn.dedup.near_duplicates import NEAR
+from textrnn.dedup.word_sets import NEAR
 
 # As in textrnn/text/tokenizers.py, but for runs of one mark: those need a group, which findall alone would return.
 RICH = r"(?i:https?://|www\.)\S+|[:;=8][-o']?[()\[\]dDpP/\\|*](?!\w)|\d+|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s]+|_+"

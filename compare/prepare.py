@@ -23,7 +23,7 @@ from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import write_text
 from textrnn.core.params import Section
-from textrnn.dedup.templates import families
+from textrnn.dedup.groups import near_duplicate_keys
 from textrnn.training.folds import folds
 from tools.deps import modules
 
@@ -37,7 +37,7 @@ class Compare(Section):
 def keys(texts: list[str], protocol: str) -> list[str]:
     """Return what the rows of one group have in common."""
     if protocol == "templates":
-        return families(texts)
+        return near_duplicate_keys(texts)
     return [f"{number:09}" for number in range(len(texts))]
 
 

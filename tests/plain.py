@@ -45,7 +45,7 @@ def ids(texts: list[str], tokenizer: Tokenizer) -> list[list[int]]:
     return [[numbers[token] for token in tokenize(text, tokenizer)] for text in texts]
 
 
-def families(texts: Iterable[str]) -> list[str]:
+def near_duplicate_keys(texts: Iterable[str]) -> list[str]:
     """Return a key for each text: the first, by the alphabet, of all templates that nearly coincide, by every way."""
     templates = [template(text) for text in texts]
     names = sorted(set(templates))
@@ -71,7 +71,7 @@ def group_keys(messages: Messages, keep_together: str) -> list[str]:
     """Return a key for each (label, text): rows with the same key belong together."""
     texts = [text for _, text in messages]
     if keep_together == "templates":
-        return families(texts)
+        return near_duplicate_keys(texts)
     if keep_together == "duplicates":
         return texts
     seen: Counter[tuple[str, str]] = Counter()
@@ -115,7 +115,7 @@ def twins(texts: list[str], of_rows: list[str]) -> dict[str, int]:
     notions = {
         "same_text": texts,
         "same_template": [template(text) for text in texts],
-        "near_template": families(texts),
+        "near_template": near_duplicate_keys(texts),
     }
     counts = {}
     for name, keys in notions.items():

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests import plain
 from textrnn.dedup import near_duplicates
-from textrnn.dedup.templates import families, template, templates
+from textrnn.dedup.groups import near_duplicate_keys
+from textrnn.dedup.templates import template, templates
 
 WORDS = [f"{first}{second}" for first in "abcdefg" for second in "xyz"]
 
@@ -40,7 +41,7 @@ def test_families_are_those_that_comparing_every_two_finds(entries: int, pairs: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_duplicates, "ENTRIES", entries)
         patch.setattr(near_duplicates, "PAIRS", pairs)
-        assert families(texts) == plain.families(texts)
+        assert near_duplicate_keys(texts) == plain.near_duplicate_keys(texts)
 
 
 def test_sets_that_share_common_words_alone_are_found_apart_without_comparing_them_all(

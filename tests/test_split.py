@@ -22,7 +22,8 @@ from tests.workspace import Workspace
 from textrnn.artifacts import ragged
 from textrnn.core import paths
 from textrnn.dedup.groups import groups
-from textrnn.dedup.templates import families, template
+from textrnn.dedup.groups import near_duplicate_keys
+from textrnn.dedup.templates import template
 from textrnn.training.folds import commonest
 
 Messages = list[tuple[str, str]]
@@ -402,7 +403,7 @@ def test_families_are_what_comparing_every_pair_finds(texts: list[str]) -> None:
     for one, other in combinations(range(len(texts)), 2):
         if likeness(texts[one], texts[other]) >= Fraction(8, 10) or template(texts[one]) == template(texts[other]):
             expected = [expected[one] if number == expected[other] else number for number in expected]
-    keys = families(texts)
+    keys = near_duplicate_keys(texts)
     assert [keys.index(key) for key in keys] == [expected.index(number) for number in expected]
 
 
@@ -418,7 +419,7 @@ def test_families_are_what_comparing_every_pair_finds(texts: list[str]) -> None:
     ],
 )
 def test_templates_nearly_coincide_from_four_words_in_five(one: str, other: str, together: bool) -> None:
-    first, second = families([one, other])
+    first, second = near_duplicate_keys([one, other])
     assert (first == second) == together
 
 

@@ -67,7 +67,7 @@ def test_numbers_are_ranked_by_the_counts_of_their_tokens_and_then_by_those(coun
     expected = sorted(counts, key=lambda token: (-counts[token], token))
     for tokens in (list(counts), list(reversed(counts))):
         numbers = {token: number for number, token in enumerate(tokens)}
-        known, order = vectorize.ranked_places(numbers, np.array([counts[token] for token in tokens], np.int64))
+        known, order = vectorize.ranked(numbers, np.array([counts[token] for token in tokens], np.int64))
         assert known == expected
         assert [tokens[number] for number in order] == expected
 
