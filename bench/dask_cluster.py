@@ -40,39 +40,49 @@ BUSY = 0.1  # seconds of a worker's work in a stage, after which it is killed
 
 @contextmanager
 def cluster(folder: Path, *codes: Path | None, **settings: str) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Give a scheduler's address, and a worker for each of the checkouts; one for None has no code at all."""
+    """Start a cluster with a worker for each checkout. A worker for None has no code at all.
+
+    Yields the scheduler's address, and the processes: the scheduler, then the workers.
+    """
     known = folder / "scheduler.json"
     known.unlink(missing_ok=True)
     with ExitStack() as stack:
 
         def start(kind: str, code: Path | None, *options: str) -> subprocess.Popen[bytes]:
             environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
-            command = [sys.executable, "-m", "dask", kind, "--scheduler-file", str(known), "--no-dashboard", *options]
             process = subprocess.Popen(
-                command, cwd=folder, env=environment | ({"PYTHONPATH": str(code)} if code else {}),
+                [sys.executable, "-m", "dask", kind, "--no-dashboard", *options],
+                cwd=folder, env=environment | ({"PYTHONPATH": str(code)} if code else {}),
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             stack.callback(process.wait)
             stack.callback(process.kill)
             return process
 
-        scheduler = start("scheduler", None, "--host", "127.0.0.1", "--port", "0")
-        workers = [start("worker", code, "--no-nanny", "--nthreads", "1") for code in codes]
-        while not known.exists():
+        scheduler = start("scheduler", None, "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(known))
+        while not (address := address_in(known)):
             if scheduler.poll() is not None:
-                raise UserError("expected a Dask scheduler, found it ended: pip install -r requirements-dev.txt")
+                raise UserError("the Dask scheduler ended at once: pip install -r requirements-dev.txt")
             time.sleep(0.05)
-        address = str(read_json(known)["address"])
-        ready(address, len(workers))
+        workers = [start("worker", code, "--no-nanny", "--nthreads", "1", address) for code in codes]
+        wait_for_workers(address, len(workers))
         yield address, [scheduler, *workers]
 
 
-def ready(address: str, workers: int) -> None:
-    """Wait for so many workers."""
-    import distributed  # noqa: PLC0415  # for who has it
+def address_in(scheduler_file: Path) -> str | None:
+    """Return the address in a scheduler's file, or None while the file is missing or half written."""
+    try:
+        return str(read_json(scheduler_file)["address"])
+    except (UserError, ValueError):
+        return None
 
-    with distributed.Client(address, set_as_default=False) as client:
-        client.wait_for_workers(workers) if workers else None
+
+def wait_for_workers(address: str, count: int) -> None:
+    """Wait until so many workers have reached the scheduler."""
+    import distributed  # noqa: PLC0415  # a development requirement
+
+    with distributed.Client(address, set_as_default=False, timeout=600) as client:
+        client.wait_for_workers(count) if count else None
 
 
 def peak(process: subprocess.Popen[bytes]) -> int:
