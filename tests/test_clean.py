@@ -15,7 +15,6 @@ from textrnn.artifacts.messages import columns, read_messages
 from textrnn.core import paths
 from textrnn.core.files import read_table
 from textrnn.corpus.encoding import as_file
-from textrnn.corpus.rows import csv_rows, tsv_rows
 from textrnn.text.normalise import Normalisation, normalise
 
 GOOD = "ham\tare you home yet\nspam\tyou won a cruise\n"
@@ -101,12 +100,6 @@ def test_every_row_of_any_csv_is_kept_or_a_duplicate_or_rejected(rows: list[list
     assert len(kept) + len(rejects) == 2 + len(rows) if duplicates == "keep" else len(kept) >= 2
 
 
-@given(st.lists(st.tuples(st.sampled_from(["ham", "spam"]), TEXTS.filter(str.strip))))
-def test_a_csv_gives_back_the_texts_that_were_written(messages: Pairs) -> None:
-    rows = list(csv_rows(io.BytesIO(as_csv(messages).encode()), 0, 1))
-    assert [(row.label, row.text, row.reason) for row in rows] == [(label, text, "") for label, text in messages]
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -120,8 +113,7 @@ def test_a_csv_gives_back_the_texts_that_were_written(messages: Pairs) -> None:
         "\u200b",
         "emoji \U0001f600, accents éü, 中文, עברית",
         "NULL",
-        "NaN",
-        "0",
+        "word " * 40_000,  # more than the 128 KiB that csv allows at first
     ],
 )
 def test_a_text_is_kept_as_it_is(text: str) -> None:
@@ -161,39 +153,25 @@ def test_csv_columns_are_found_by_name_in_the_header(label: int | str, text: int
     assert pairs(CSV, format="csv", label_column=label, text_column=text) == CSV_KEPT
 
 
-def test_csv_columns_by_position_need_no_header() -> None:
-    assert pairs(CSV.split("\r\n", 1)[1], format="csv", label_column=2, text_column=1) == CSV_KEPT
-
-
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_csv_may_have_any_line_ends_and_a_text_of_several_lines(end: str) -> None:
     raw = GOOD_CSV.replace("\r\n", end) + f'ham,"one{end}two, ""three"""{end}'
     assert pairs(raw, format="csv")[2:] == [("ham", 'one two, "three"')]
 
 
-def test_a_csv_text_may_be_longer_than_128_kib() -> None:
-    long = "word " * 40_000
-    assert pairs(GOOD_CSV + f'ham,"{long}"\r\n', format="csv")[2:] == [("ham", long)]
-
-
 @pytest.mark.parametrize(
     ("raw", "layout"),
     [
-        (GOOD.replace("\n", "\r\n"), {}),
+        (GOOD.replace("\n", "\r\n").rstrip(), {}),
         (GOOD_CSV, {"format": "csv"}),
         ("label,text\r\n" + GOOD_CSV, NAMED),
     ],
 )
-def test_a_byte_order_mark_windows_line_ends_and_space_around_labels_are_no_part_of_a_message(
+def test_a_byte_order_mark_line_ends_and_space_around_labels_are_no_part_of_a_message(
     raw: str, layout: dict[str, Any]
 ) -> None:
     kept = pairs("\ufeff" + raw.replace("spam", " spam "), **layout)
     assert kept == [("ham", "are you home yet"), ("spam", "you won a cruise")]
-
-
-def test_a_last_line_needs_no_line_end() -> None:
-    assert pairs(GOOD + "ham\tlast")[2:] == [("ham", "last")]
-    assert pairs(GOOD_CSV + "ham,last", format="csv")[2:] == [("ham", "last")]
 
 
 # Rejected rows
@@ -245,24 +223,6 @@ def test_a_rejected_csv_row_is_named_by_its_first_line() -> None:
     ]
 
 
-@given(st.binary(max_size=40))
-@example(b"ham\t\xed\xa0\xbd\xed\xb8\x80")
-def test_no_lone_surrogate_comes_out_of_any_bytes(noise: bytes) -> None:
-    for rows in (
-        tsv_rows(b"ham\t" + noise, 0, 1),
-        csv_rows(io.BytesIO(b'ham,"' + noise.replace(b'"', b"") + b'"'), 0, 1),
-    ):
-        for row in rows:
-            (row.label + row.text).encode("utf-8")  # raises if there is one
-
-
-def test_the_file_of_rejected_rows_has_a_header_even_if_no_row_is_rejected(workspace: Workspace) -> None:
-    workspace.settings()
-    workspace.corpus(GOOD)
-    workspace.run(clean.main)
-    assert paths.REJECTED.read_bytes() == b"line\treason\n"
-
-
 @pytest.mark.parametrize(("share", "rows", "bad"), [(0.29, 100, 29), (0.07, 100, 7), (0, 100, 0), (1, 9, 7)])
 def test_one_reject_more_than_the_share_allows_is_an_error_that_names_the_first(
     workspace: Workspace, share: float, rows: int, bad: int
@@ -289,12 +249,7 @@ def test_of_messages_with_the_same_text_the_first_is_kept_unless_duplicates_are_
     raw = GOOD + "ham\tYou won a cruise\nham\tyou won a cruise\nspam\tYou won a cruise\n"
     assert pairs(raw)[1:] == [("spam", "you won a cruise"), ("ham", "You won a cruise")]
     assert len(pairs(raw, duplicates="keep")) == 5
-
-
-def test_messages_are_compared_after_normalisation() -> None:
-    raw = GOOD + "ham\tYOU WON a CRUISE!\nham\tyou won a cruise 2\n"
-    kept = pairs(raw, lowercase=True, remove_pattern=TUTORIAL)
-    assert kept == [("ham", "are you home yet"), ("spam", "you won a cruise"), ("ham", "you won a cruise ")]
+    assert pairs(raw, lowercase=True)[1:] == [("spam", "you won a cruise")]
 
 
 @pytest.mark.parametrize(
@@ -369,10 +324,6 @@ def test_a_corpus_or_settings_that_cannot_be_used_are_refused_with_the_reason(
 ) -> None:
     message = refused(workspace, raw, **changes)
     assert [part for part in parts if part not in message] == []
-
-
-def test_a_header_cannot_steer_a_terminal(workspace: Workspace) -> None:
-    assert refused(workspace, b"\x1b[2J,\xff\r\n", **NAMED).strip().isprintable()
 
 
 def test_without_a_corpus_the_error_names_its_file(workspace: Workspace) -> None:

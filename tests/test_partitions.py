@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from distributed.scheduler import KilledWorker
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ from bench.dask_cluster import cluster as running
 from bench.scale import Place
 from stages import clean, split, vectorize
 from tests import plain
-from tests.work import dies_at_nine, fails_at_seven, slower_at_first
+from tests.work import fails_at_seven, slower_at_first
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
 from textrnn.artifacts.ragged import offsets_of
@@ -280,7 +281,7 @@ def test_workers_find_the_functions_of_a_stage_that_runs_as_a_program(
     assert (place.folder / "data/clean/rejected.tsv").read_text("utf-8").startswith("line\treason\n621\t")
 
 
-def test_results_come_in_the_order_of_the_items_which_are_taken_as_they_are_needed(two: str) -> None:
+def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_needed(two: str) -> None:
     taken = []
 
     def items() -> Iterator[int]:
@@ -294,13 +295,10 @@ def test_results_come_in_the_order_of_the_items_which_are_taken_as_they_are_need
     found += results
     assert [square for square, _ in found] == [number * number for number in ITEMS]
     assert len({process for _, process in found}) == 2
-
-
-def test_an_exception_on_a_worker_is_raised_here_when_its_turn_comes(two: str) -> None:
-    results = map_on_cluster(fails_at_seven, ITEMS, two)
-    assert [next(results) for _ in range(7)] == list(range(7))
+    failing = map_on_cluster(fails_at_seven, ITEMS, two)
+    assert [next(failing) for _ in range(7)] == list(range(7))
     with pytest.raises(UserError, match="expected less than 7, found 7"):
-        next(results)
+        next(failing)
 
 
 def test_without_the_variable_dask_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,18 +338,14 @@ def test_a_killed_worker_changes_nothing_and_a_killed_scheduler_is_one_line(tmp_
         assert "\n" not in str(error.value)
 
 
-def test_work_that_kills_its_worker_is_given_up_and_so_is_a_cluster_without_workers(
+def test_without_workers_or_when_they_keep_dying_the_error_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execute, "WORKERS_TIMEOUT", 1)
-    settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-    with running(tmp_path, ROOT, ROOT, **settings) as (address, (_, *workers)):
-        assert "1 Dask workers died at the same work" in error_of(address, dies_at_nine)
-        for worker in workers:
-            worker.kill()
-        with execute.connected(address) as client:
-            wait_until(lambda: not client.nthreads())
+    with running(tmp_path) as (address, _):
         assert f"expected workers of the Dask scheduler at {address}, found none for 1 seconds" in error_of(address)
+    with pytest.raises(UserError, match="4 Dask workers died at the same work"), execute.cluster_errors(address):
+        raise KilledWorker("work", None, 3)
 
 
 UNREACHED = """

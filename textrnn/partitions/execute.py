@@ -49,7 +49,7 @@ def map_on_cluster(function: Callable[[T], R], items: Iterable[T], address: str)
             while submitted and len(submitted) >= AHEAD * threads(client, address):
                 yield dask_tasks.result(answer(client, submitted.popleft(), address))
             call = dask_tasks.pickled(function, item)
-            with _cluster_errors(address):
+            with cluster_errors(address):
                 submitted.append(client.submit(pickle.loads, call, pure=False))
         while submitted:
             yield dask_tasks.result(answer(client, submitted.popleft(), address))
@@ -95,7 +95,7 @@ def answer(client: Any, future: Any, address: str) -> bytes:
     """Wait for a pickled result and return it. Raises UserError when there is no worker for WORKERS_TIMEOUT."""
     while True:
         try:
-            with _cluster_errors(address):
+            with cluster_errors(address):
                 return bytes(future.result(timeout=WORKERS_TIMEOUT))
         except TimeoutError:
             if not threads(client, address):
@@ -107,12 +107,12 @@ def answer(client: Any, future: Any, address: str) -> bytes:
 
 def threads(client: Any, address: str) -> int:
     """Return how many items the cluster can work on at the same time."""
-    with _cluster_errors(address):
+    with cluster_errors(address):
         return sum(client.nthreads().values())
 
 
 @contextmanager
-def _cluster_errors(address: str) -> Iterator[None]:
+def cluster_errors(address: str) -> Iterator[None]:
     """Turn the exceptions of Dask in the block into UserError."""
     import distributed  # noqa: PLC0415
     from distributed.scheduler import KilledWorker  # noqa: PLC0415
