@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from textrnn.artifacts.ragged import gathered, offsets_of
-from textrnn.dedup.word_sets import NEAR, PAIRS, Ints, Sets, roots, runs, unite, unite_near
+from textrnn.dedup.word_sets import NEAR, Ints, Sets, roots, runs, unite, unite_near
 from textrnn.partitions.execute import map_ordered
 
-ENTRIES = 50_000  # of a piece, about
+ENTRIES = 50_000  # in memory at a time, about
 ROW = 12  # bytes of an entry in the temporary file: three numbers of 32 bits
 
 
@@ -93,9 +93,9 @@ def pieces(sets: Sets, folder: Path) -> Iterator[Piece]:
 
 
 def first_entries(sets: Sets) -> Iterator[Entries]:
-    """Yield the entries of all sets by one shared word, PAIRS sets at a time."""
-    for start in range(0, len(sets.offsets) - 1, PAIRS):
-        some = np.arange(start, min(start + PAIRS, len(sets.offsets) - 1))
+    """Yield the entries of all sets by one shared word, ENTRIES sets at a time."""
+    for start in range(0, len(sets.offsets) - 1, ENTRIES):
+        some = np.arange(start, min(start + ENTRIES, len(sets.offsets) - 1))
         yield extended(sets, Entries(np.zeros_like(some), some, np.full_like(some, -1)), 0)
 
 
