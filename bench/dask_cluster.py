@@ -1,9 +1,9 @@
-"""The data stages on Dask clusters of one, two and four workers, and with workers killed, beside the same without Dask.
+"""Time and memory of the data stages without Dask, and on clusters of one, two and four workers, some of them killed.
 
-The cluster is a scheduler, which has none of this code, and workers of one thread each, all on this machine: where it
-has fewer cores than workers, more of them are no faster. All must write the same bytes. Time is from the start of a
-stage's process to its end. The processor's time is the stage's own, of which no worker relieves it (without Dask that
-of its workers is in it); so is the memory, as bench.scale has it. A worker's memory is the peak of its resident set.
+The cluster is a scheduler that has none of this code, and workers of one thread each, all on this machine: more workers
+than cores are no faster. All runs must write the same bytes. Time is from the start of a stage's process to its end.
+Processor time and memory are those of the stage's process alone; without Dask, its worker processes are included. A
+worker's memory is the peak of its resident set.
 
 Writes  docs/speed/dask.json
 Run     python -m bench.dask_cluster [--sizes 300000 1000000]
@@ -35,7 +35,7 @@ RESULTS = paths.ROOT / "docs/speed/dask.json"
 LOCAL = "without Dask"
 WORKERS = {"1 worker": 1, "2 workers": 2, "4 workers": 4}
 KILLED = "4 workers, one of them killed in each stage"
-BUSY = 0.1  # seconds of a worker's work in a stage, after which it is killed
+BUSY = 0.1  # seconds of a worker's processor time in a stage, after which it is killed
 
 
 @contextmanager
@@ -86,13 +86,13 @@ def wait_for_workers(address: str, count: int) -> None:
 
 
 def peak(process: subprocess.Popen[bytes]) -> int:
-    """Return the most bytes that a process, which is alive, had in memory."""
+    """Return the most bytes that a running process has had in memory."""
     lines = Path(f"/proc/{process.pid}/status").read_text("utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def kill_at_work(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process as soon as it has worked a while from now on."""
+    """Kill a process once it has used BUSY seconds of processor time from now on."""
     seen = psutil.Process(process.pid)
     before = seen.cpu_times().user
     while seen.cpu_times().user < before + BUSY:
@@ -101,7 +101,7 @@ def kill_at_work(process: subprocess.Popen[bytes]) -> None:
 
 
 def measured(place: Place, before: Callable[[], None]) -> dict[str, Any]:
-    """Run the stages, and do something at the beginning of each."""
+    """Run the stages, and call `before` before each."""
     found: dict[str, Any] = {}
     for stage in STAGES:
         before()
@@ -133,7 +133,7 @@ def on_cluster(place: Place, workers: int, killed: bool) -> dict[str, Any]:
 
 
 def compared(size: int) -> dict[str, Any]:
-    """Run all on one corpus. Raises UserError when the bytes differ."""
+    """Measure everything on one corpus. Raises UserError if the bytes differ."""
     with tempfile.TemporaryDirectory(prefix="dask-") as folder:
         place = Place(Path(folder) / "place")
         write_corpus(place.corpus, size, seed=0)
@@ -148,7 +148,7 @@ def compared(size: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure each size that was asked for."""
+    """Measure the sizes on the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.dask_cluster", description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[300_000, 1_000_000], metavar="N")
     options = parser.parse_args()
