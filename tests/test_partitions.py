@@ -28,7 +28,6 @@ from tests import plain
 from tests.work import fails_at_seven, slower_at_first
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
-from textrnn.artifacts.ragged import offsets_of
 from textrnn.core import files, params, paths, process_pool
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_table
@@ -39,8 +38,6 @@ from textrnn.dedup import near_duplicates
 from textrnn.partitions import dask_tasks, execute
 from textrnn.partitions.digests import digests, first_occurrence
 from textrnn.partitions.execute import map_on_cluster
-from textrnn.partitions.factorize import encode, factorize, new_codes
-from textrnn.text.tokenizers import Tokenizer, tokenize
 from textrnn.text.vocabulary import Vectorize
 
 LINES = [f"{label}\t{text}\n" for label, text in messages(600, seed=1)]
@@ -55,23 +52,6 @@ STAGES = (clean, vectorize, split)
 @given(st.lists(st.binary(max_size=2)))
 def test_the_first_of_equal_texts_is_found_by_their_digests(texts: list[bytes]) -> None:
     assert first_occurrence(digests(texts)).tolist() == [texts.index(text) for text in texts]
-
-
-@given(st.lists(st.text() | st.text("aB1'. -:)\t\x1c\u2028"), max_size=12))
-@pytest.mark.parametrize("tokenizer", ["word", "rich"])
-def test_texts_are_factorized_piece_by_piece_as_if_they_were_cut_whole(tokenizer: Tokenizer, texts: list[str]) -> None:
-    found = factorize(texts, lambda text: tokenize(text, tokenizer))
-    words = [found.words[code] for code in found.codes]
-    ends = offsets_of(found.lengths).tolist()
-    assert [words[start:end] for start, end in pairwise(ends)] == [tokenize(text, tokenizer) for text in texts]
-    assert len(set(found.words)) == len(found.words)
-
-
-def test_a_word_keeps_the_code_that_it_got_first() -> None:
-    codes = new_codes()
-    assert encode(["b", "a", "b"], codes).tolist() == [0, 1, 0]
-    assert encode(["c", "a"], codes).tolist() == [2, 1]
-    assert dict(codes) == {"b": 0, "a": 1, "c": 2}
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 10**6])

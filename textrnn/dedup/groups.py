@@ -65,7 +65,7 @@ def described(lines: bytes, keep_together: str, seed: int) -> Described:
 
 
 def distinct_strings(texts: list[str], seed: int) -> tuple[list[str], Strings]:
-    """Return the distinct texts in alphabetical order, twice: as they are, and for the rows as files hold them."""
+    """Return the distinct texts in alphabetical order, and the same as Strings, with the rows that have them."""
     names = sorted(set(texts))
     codes = {name: code for code, name in enumerate(names)}
     rows = np.fromiter(map(codes.__getitem__, texts), np.int32)

@@ -51,7 +51,7 @@ class StringFiles:
 
     def __init__(self, files: Sequence[IO[bytes]]) -> None:
         self.files = files
-        self.ends = [0]  # of the parts: how many strings there are up to there
+        self.ends = [0]  # where the strings of each part end, after a 0
 
     def append(self, part: Strings) -> None:
         """Add the strings and the rows of a part."""
@@ -59,7 +59,7 @@ class StringFiles:
         self.ends.append(self.ends[-1] + len(part.lengths))
 
     def ranked(self) -> Ranked:
-        """Return the numbers of all strings. The parts, which are sorted, are merged: few strings are in memory."""
+        """Merge the sorted parts and number the strings in alphabetical order. Few strings are in memory at a time."""
         _, _, hashes, rows = self.files
         read = self._reader()
         parts = (((read(index), index) for index in range(start, end)) for start, end in pairwise(self.ends))
@@ -74,7 +74,7 @@ class StringFiles:
         return Ranked(ranks, ranks[column(rows, np.int32)], by_rank)
 
     def make_unique(self, seed: int) -> None:
-        """Give each row a string of its own: the 1 at the end becomes the row's number among those with that string."""
+        """Give each row a string of its own: the final 1 becomes the row's number among the rows with that string."""
         _, _, hashes, of_rows = self.files
         rows = column(of_rows, np.int32).copy()
         first = first_occurrence(digest_column(hashes))[rows]
@@ -101,7 +101,7 @@ class StringFiles:
 
 @contextmanager
 def files(folder: Path, count: int) -> Iterator[list[IO[bytes]]]:
-    """Open so many files without a name in `folder`."""
+    """Open `count` unnamed temporary files in `folder`, and close them when the block ends."""
     with ExitStack() as stack:
         yield [stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(count)]
 

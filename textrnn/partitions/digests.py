@@ -18,7 +18,7 @@ def digests(texts: Iterable[bytes]) -> Digests:
 
 
 def as_digests(joined: bytes) -> Digests:
-    """Return digests of 16 bytes, which lie one after the other, as numbers that compare as the bytes do."""
+    """Return concatenated digests of 16 bytes as pairs of numbers, which compare as the bytes do."""
     return np.frombuffer(joined, ">u8").reshape(-1, 2).astype(np.uint64)
 
 
