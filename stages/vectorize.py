@@ -27,7 +27,7 @@ from textrnn.core.progress import counter
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Factorized, encode, factorize, new_codes
 from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import Vectorize, write_counts
+from textrnn.text.vocabulary import Vectorize, ranked, write_counts
 
 
 class Vectors(NamedTuple):
@@ -66,19 +66,12 @@ def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> 
             lengths.append(part.lengths)
             bar.update(len(names))
     offsets = ragged.offsets_of(np.concatenate(lengths))
-    tokens, order = ranked(token_codes, counts)
+    tokens = [token for token, _ in ranked(Counter(dict(zip(token_codes, counts.tolist(), strict=True))))]
+    order = encode(tokens, token_codes)
     replace_codes(file, order)
     file.seek(0)
     write_header(file, np.int32, int(offsets[-1]))
     return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts[order])
-
-
-def ranked(codes: dict[str, int], counts: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the tokens by falling count and then by token, and their codes in this order."""
-    tokens = sorted(codes)
-    by_token = np.fromiter(map(codes.__getitem__, tokens), np.int64, len(tokens))
-    order = np.argsort(-counts[by_token], kind="stable")
-    return [tokens[index] for index in order], by_token[order]
 
 
 def replace_codes(file: IO[bytes], order: NDArray[np.int64]) -> None:
