@@ -1,9 +1,9 @@
-"""The data stages on Dask clusters of one, two and four workers, and with workers killed, beside the same without Dask.
+"""Time and memory of the data stages without Dask, and on clusters of one, two and four workers, some of them killed.
 
-The cluster is a scheduler, which has none of this code, and workers of one thread each, all on this machine: where it
-has fewer cores than workers, more of them are no faster. All must write the same bytes. Time is from the start of a
-stage's process to its end. The processor's time is the stage's own, of which no worker relieves it (without Dask that
-of its workers is in it); so is the memory, as bench.scale has it. A worker's memory is the peak of its resident set.
+The cluster is a scheduler that has none of this code, and workers of one thread each, all on this machine: more workers
+than cores are no faster. All runs must write the same bytes. Time is from the start of a stage's process to its end.
+Processor time and memory are those of the stage's process alone; without Dask, its worker processes are included. A
+worker's memory is the peak of its resident set.
 
 Writes  docs/speed/dask.json
 Run     python -m bench.dask_cluster [--sizes 300000 1000000]
@@ -29,60 +29,70 @@ from bench.scale import STAGES, Place
 from textrnn.core import paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_json, write_json
-from textrnn.partitions.dask_cluster import SCHEDULER
+from textrnn.partitions.execute import SCHEDULER
 
 RESULTS = paths.ROOT / "docs/speed/dask.json"
 LOCAL = "without Dask"
 WORKERS = {"1 worker": 1, "2 workers": 2, "4 workers": 4}
 KILLED = "4 workers, one of them killed in each stage"
-BUSY = 0.1  # seconds of a worker's work in a stage, after which it is killed
+BUSY = 0.1  # seconds of a worker's processor time in a stage, after which it is killed
 
 
 @contextmanager
 def cluster(folder: Path, *codes: Path | None, **settings: str) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Give a scheduler's address, and a worker for each of the checkouts; one for None has no code at all."""
+    """Start a cluster with a worker for each checkout. A worker for None has no code at all.
+
+    Yields the scheduler's address, and the processes: the scheduler, then the workers.
+    """
     known = folder / "scheduler.json"
     known.unlink(missing_ok=True)
     with ExitStack() as stack:
 
         def start(kind: str, code: Path | None, *options: str) -> subprocess.Popen[bytes]:
             environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
-            command = [sys.executable, "-m", "dask", kind, "--scheduler-file", str(known), "--no-dashboard", *options]
             process = subprocess.Popen(
-                command, cwd=folder, env=environment | ({"PYTHONPATH": str(code)} if code else {}),
+                [sys.executable, "-m", "dask", kind, "--no-dashboard", *options],
+                cwd=folder, env=environment | ({"PYTHONPATH": str(code)} if code else {}),
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             stack.callback(process.wait)
             stack.callback(process.kill)
             return process
 
-        scheduler = start("scheduler", None, "--host", "127.0.0.1", "--port", "0")
-        workers = [start("worker", code, "--no-nanny", "--nthreads", "1") for code in codes]
-        while not known.exists():
+        scheduler = start("scheduler", None, "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(known))
+        while not (address := address_in(known)):
             if scheduler.poll() is not None:
-                raise UserError("expected a Dask scheduler, found it ended: pip install -r requirements-dev.txt")
+                raise UserError("the Dask scheduler ended at once: pip install -r requirements-dev.txt")
             time.sleep(0.05)
-        address = str(read_json(known)["address"])
-        ready(address, len(workers))
+        workers = [start("worker", code, "--no-nanny", "--nthreads", "1", address) for code in codes]
+        wait_for_workers(address, len(workers))
         yield address, [scheduler, *workers]
 
 
-def ready(address: str, workers: int) -> None:
-    """Wait for so many workers."""
-    import distributed  # noqa: PLC0415  # for who has it
+def address_in(scheduler_file: Path) -> str | None:
+    """Return the address in a scheduler's file, or None while the file is missing or half written."""
+    try:
+        return str(read_json(scheduler_file)["address"])
+    except (UserError, ValueError):
+        return None
 
-    with distributed.Client(address, set_as_default=False) as client:
-        client.wait_for_workers(workers) if workers else None
+
+def wait_for_workers(address: str, count: int) -> None:
+    """Wait until so many workers have reached the scheduler."""
+    import distributed  # noqa: PLC0415  # a development requirement
+
+    with distributed.Client(address, set_as_default=False, timeout=600) as client:
+        client.wait_for_workers(count) if count else None
 
 
 def peak(process: subprocess.Popen[bytes]) -> int:
-    """Return the most bytes that a process, which is alive, had in memory."""
+    """Return the most bytes that a running process has had in memory."""
     lines = Path(f"/proc/{process.pid}/status").read_text("utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def kill_at_work(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process as soon as it has worked a while from now on."""
+    """Kill a process once it has used BUSY seconds of processor time from now on."""
     seen = psutil.Process(process.pid)
     before = seen.cpu_times().user
     while seen.cpu_times().user < before + BUSY:
@@ -91,7 +101,7 @@ def kill_at_work(process: subprocess.Popen[bytes]) -> None:
 
 
 def measured(place: Place, before: Callable[[], None]) -> dict[str, Any]:
-    """Run the stages, and do something at the beginning of each."""
+    """Run the stages, and call `before` before each."""
     found: dict[str, Any] = {}
     for stage in STAGES:
         before()
@@ -123,7 +133,7 @@ def on_cluster(place: Place, workers: int, killed: bool) -> dict[str, Any]:
 
 
 def compared(size: int) -> dict[str, Any]:
-    """Run all on one corpus. Raises UserError when the bytes differ."""
+    """Measure everything on one corpus. Raises UserError if the bytes differ."""
     with tempfile.TemporaryDirectory(prefix="dask-") as folder:
         place = Place(Path(folder) / "place")
         write_corpus(place.corpus, size, seed=0)
@@ -138,7 +148,7 @@ def compared(size: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure each size that was asked for."""
+    """Measure the sizes on the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.dask_cluster", description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[300_000, 1_000_000], metavar="N")
     options = parser.parse_args()

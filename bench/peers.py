@@ -1,8 +1,8 @@
-"""The work of clean, vectorize and split as one would write it with pandas and scikit-learn.
+"""The work of clean, vectorize and split, written with pandas and scikit-learn.
 
-`same` does all that the stages do: templates that nearly coincide are found by a sparse matrix product, as is usual
-with scikit-learn, whose cost grows with the square of the number of messages. `less` leaves them out, and keeps only
-equal templates together. `counts` is no more than scikit-learn's bag of words.
+`same` does all that the stages do. It finds near-duplicates by a sparse matrix product, as is usual with scikit-learn;
+the cost grows with the square of the number of messages. `less` leaves near-duplicates out and keeps only equal
+templates together. `counts` is scikit-learn's bag of words alone.
 
 Run     python -m bench.peers {same,less,counts} CORPUS FOLDER
 """
@@ -17,7 +17,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GroupShuffleSplit
 
-from textrnn.dedup.near_duplicates import NEAR
+from textrnn.dedup.word_sets import NEAR
 
 # As in textrnn/text/tokenizers.py, but for runs of one mark: those need a group, which findall alone would return.
 RICH = r"(?i:https?://|www\.)\S+|[:;=8][-o']?[()\[\]dDpP/\\|*](?!\w)|\d+|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s]+|_+"
@@ -26,7 +26,7 @@ BLOCK = 500  # rows of the sparse product at a time
 
 
 def prepared(corpus: Path, folder: Path, near: bool) -> None:
-    """Read, drop duplicates, number the tokens in their order, and split by templates."""
+    """Read, drop duplicates, number the tokens, and split by templates."""
     import pandas as pd  # noqa: PLC0415  # only this needs it
 
     table = pd.read_csv(corpus, sep="\t", header=None, names=["label", "text"], dtype=str, quoting=csv.QUOTE_NONE,
@@ -54,7 +54,7 @@ def prepared(corpus: Path, folder: Path, near: bool) -> None:
     template = template.str.replace(r"[\W_]+", " ", regex=True).str.strip()
     groups, names = pd.factorize(template.where(template != "", table.text))
     if near:
-        groups = families(list(names))[groups]
+        groups = near_duplicates(list(names))[groups]
     np.save(folder / "groups.npy", groups)
     rest, test = next(GroupShuffleSplit(1, test_size=0.2, random_state=0).split(table, groups=groups))
     inner = GroupShuffleSplit(1, test_size=0.125, random_state=0).split(rest, groups=groups[rest])
@@ -63,8 +63,8 @@ def prepared(corpus: Path, folder: Path, near: bool) -> None:
         np.save(folder / f"{name}.npy", rows)
 
 
-def families(templates: list[str]) -> NDArray[np.int32]:
-    """Return a number for each distinct template: the same for those with NEAR per cent of their words in common."""
+def near_duplicates(templates: list[str]) -> NDArray[np.int32]:
+    """Return a number for each distinct template, the same for near-duplicates."""
     words = CountVectorizer(binary=True, tokenizer=str.split, token_pattern=None, lowercase=False, dtype=np.int32)
     sets = words.fit_transform(templates)
     turned = sets.T.tocsr()

@@ -1,8 +1,8 @@
-"""How clean, vectorize and split grow from five thousand messages to ten million, beside pandas and scikit-learn.
+"""Time and memory of clean, vectorize and split from five thousand to ten million messages, and of scikit-learn.
 
-The corpora are invented (bench.corpora). Each stage is a process, as `dvc repro` runs it, in a workspace of its own;
-all contenders take turns. Time is from the start of a process to its end; memory is the peak of what it and its
-workers have together, what they share counted once (proportional set size, taken ten times a second).
+The corpora are invented (bench.corpora). Each stage runs as a process in its own workspace, as `dvc repro` runs it, and
+all contenders take turns. Time is from a process's start to its end. Memory is the peak of the process and its workers
+together, with shared memory counted once (proportional set size, sampled ten times a second).
 
 Writes  docs/speed/scale.json, docs/speed/scale.png
 Run     python -m bench.scale [--sizes 5000 30000 100000 1000000 10000000] [--repeats 5] [--same-most N]
@@ -64,7 +64,7 @@ class Place:
         shutil.copy(paths.PARAMS, folder)
 
     def run(self, *module: str) -> Measured:
-        """Run a module to its end. Raises UserError when it fails."""
+        """Run a module to its end. Raises UserError if it fails."""
         start = time.perf_counter()
         peak = 0
         process = psutil.Popen([sys.executable, "-m", *module], cwd=self.folder)
@@ -76,7 +76,7 @@ class Place:
         return Measured(time.perf_counter() - start, peak / 1e6)
 
     def outputs(self) -> str:
-        """Return a hash of all that the stages have written."""
+        """Return a hash of all files that the stages have written."""
         folders = [self.folder / name for name in ("data/clean", "data/vectors", "data/split", "metrics")]
         files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
         sums = [f"{path.relative_to(self.folder)} {provenance.checksum(path)}" for path in files]
@@ -84,7 +84,7 @@ class Place:
 
 
 def memory(process: psutil.Process) -> int:
-    """Return the bytes of memory of a process and of those it has started, what they share counted once."""
+    """Return the bytes of memory of a process and its children, with shared memory counted once."""
     total = 0
     for one in [process, *children(process)]:
         try:
@@ -95,7 +95,7 @@ def memory(process: psutil.Process) -> int:
 
 
 def children(process: psutil.Process) -> list[psutil.Process]:
-    """Return the processes that a process has started, and those started by them."""
+    """Return the children of a process, and their children."""
     try:
         return process.children(recursive=True)
     except psutil.Error:
@@ -103,7 +103,7 @@ def children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def measured(place: Place, repeats: int, peers: Sequence[str]) -> dict[str, list[Measured]]:
-    """Run all contenders by turns, so many times each."""
+    """Run the contenders in turn, `repeats` times each."""
     found: dict[str, list[Measured]] = {}
     for _ in range(repeats):
         of_stages = [place.run(f"stages.{stage}") for stage in STAGES]
@@ -117,7 +117,7 @@ def measured(place: Place, repeats: int, peers: Sequence[str]) -> dict[str, list
 
 
 def equal_with_one_process(place: Place) -> bool:
-    """Return whether the stages write the same on one core alone, where they start no workers."""
+    """Return whether the stages write the same bytes on one core, where they start no workers."""
     expected = place.outputs()
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, [min(cores)])
@@ -130,7 +130,7 @@ def equal_with_one_process(place: Place) -> bool:
 
 
 def summary(size: int, runs: Sequence[Measured]) -> dict[str, float]:
-    """Return what is told of one contender at one size."""
+    """Return the results of one contender at one size."""
     seconds = sorted(one.seconds for one in runs)
     middle = statistics.median(seconds)
     return {
@@ -174,7 +174,7 @@ def picture(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None
 
 
 def main() -> None:
-    """Measure each size that was asked for, and tell of all that have been measured."""
+    """Measure the sizes on the command line, and report all that have been measured."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[5000, 30_000, 100_000, 1_000_000, 10_000_000], metavar="N"

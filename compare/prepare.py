@@ -20,7 +20,7 @@ from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import write_text
 from textrnn.core.params import Section
-from textrnn.dedup.templates import families
+from textrnn.dedup.groups import near_duplicate_keys
 from textrnn.training.folds import folds
 
 
@@ -33,7 +33,7 @@ class Compare(Section):
 def keys(texts: list[str], protocol: str) -> list[str]:
     """Return a key for each text: rows with the same key are in one fold."""
     if protocol == "templates":
-        return families(texts)
+        return near_duplicate_keys(texts)
     return [f"{number:09}" for number in range(len(texts))]
 
 

@@ -1,7 +1,7 @@
 """clean: every row of the corpus is parsed, validated and normalised, or rejected with a reason.
 
 Reads   data/raw/corpus; section `clean` and evaluate.positive_label of params.yaml
-Writes  data/clean/messages.tsv (label, tab, text), data/clean/rejected.tsv (line, reason),
+Writes  data/clean/messages.tsv (label, tab, text), data/clean/rejected.tsv (line, reason; with a header),
         metrics/clean.json
 Run     python -m stages.clean
 """
@@ -23,8 +23,8 @@ from textrnn.core.files import replacing, write_metrics
 from textrnn.core.progress import counter
 from textrnn.corpus.rows import Batch, Row, batches
 from textrnn.partitions.digests import Digests, digests, first_occurrence
-from textrnn.partitions.execute import ordered
-from textrnn.partitions.factorize import numbers, places
+from textrnn.partitions.execute import map_ordered
+from textrnn.partitions.factorize import encode, new_codes
 from textrnn.text.normalise import Normalisation, normalise
 
 Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
@@ -41,27 +41,27 @@ class Clean(Normalisation):
 
 
 class Cleaned(NamedTuple):
-    """What came of a batch: the messages as lines of messages.tsv, and the rows rejected."""
+    """A batch after cleaning: its messages as lines of messages.tsv, and the rows rejected."""
 
     lines: bytes
     lengths: NDArray[np.int64]  # of each line, in bytes
-    digests: Digests  # of each text, where duplicates are to be dropped
+    digests: Digests  # of each text, if duplicates are to be dropped
     labels: list[str]
     rejected: list[Row]
 
 
 class Tally(NamedTuple):
-    """What was counted."""
+    """The counts of the stage."""
 
     rows: int
     duplicates: int
     rejected: int
-    first: Row | None  # of those rejected
+    first: Row | None  # the first row rejected
     labels: Counter[str]  # of the messages kept
 
 
 def cleaned(batch: Batch, settings: Clean) -> Cleaned:
-    """Return what comes of a batch, duplicates included."""
+    """Clean a batch. Duplicates are still in it."""
     labels, texts, rejected = [], [], []
     for row in batch():
         if row.reason:
@@ -71,47 +71,43 @@ def cleaned(batch: Batch, settings: Clean) -> Cleaned:
             texts.append(normalise(row.text, settings).encode("utf-8"))
     lines = [b"%s\t%s\n" % (label.encode("utf-8"), text) for label, text in zip(labels, texts, strict=True)]
     lengths = np.fromiter(map(len, lines), np.int64, len(lines))
-    told_apart = digests(texts if settings.duplicates == "drop" else [])
-    return Cleaned(b"".join(lines), lengths, told_apart, labels, rejected)
+    of_texts = digests(texts if settings.duplicates == "drop" else [])
+    return Cleaned(b"".join(lines), lengths, of_texts, labels, rejected)
 
 
 def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejected: IO[bytes]) -> Tally:
     """Write the messages kept and the rows rejected.
 
-    A duplicate has the text of an earlier row, once normalised; the earlier row is the one kept.
+    A message is a duplicate if an earlier one has the same text after normalisation. The earlier one is kept.
     """
     parts: list[Cleaned] = []  # without their lines
-    labels = numbers()
-    label_of = [np.zeros(0, np.int64)]
+    codes = new_codes()
+    label_codes = [np.zeros(0, np.int64)]
     first = None
-    refused = 0
+    rejects = 0
+    rejected.write(b"line\treason\n")
     with counter("clean", "row") as bar:
-        some = batches(corpus, settings.format, settings.label_column, settings.text_column)
-        for part in ordered(partial(cleaned, settings=settings), some):
+        rows = batches(corpus, settings.format, settings.label_column, settings.text_column)
+        for part in map_ordered(partial(cleaned, settings=settings), rows):
             messages.write(part.lines)
             rejected.write("".join(f"{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))
             first = first or next(iter(part.rejected), None)
-            refused += len(part.rejected)
-            label_of.append(places(part.labels, labels))
+            rejects += len(part.rejected)
+            label_codes.append(encode(part.labels, codes))
             parts.append(part._replace(lines=b"", labels=[], rejected=[]))
             bar.update(len(part.lengths) + len(part.rejected))
-    label_ids = np.concatenate(label_of)
-    kept = np.ones(len(label_ids), np.bool_)
+    of_rows = np.concatenate(label_codes)
+    kept = np.ones(len(of_rows), np.bool_)
     if settings.duplicates == "drop" and parts:
         kept = first_occurrence(np.concatenate([part.digests for part in parts])) == np.arange(len(kept))
-    drop(messages, [part.lengths for part in parts], kept)
-    counts = np.bincount(label_ids[kept], minlength=len(labels)).tolist()
-    found = Counter({label: count for label, count in zip(labels, counts, strict=True) if count})
-    return Tally(len(kept) + refused, int(np.sum(~kept)), refused, first, found)
+        drop(messages, [part.lengths for part in parts], kept)
+    counts = np.bincount(of_rows[kept], minlength=len(codes)).tolist()
+    labels = Counter({label: count for label, count in zip(codes, counts, strict=True) if count})
+    return Tally(len(kept) + rejects, int(np.sum(~kept)), rejects, first, labels)
 
 
 def drop(file: IO[bytes], lengths: list[NDArray[np.int64]], kept: NDArray[np.bool_]) -> None:
-    """Move the lines that are kept together, and cut off what is left after them.
-
-    `lengths` are those of the lines, in bytes, in parts of which one is read at a time.
-    """
-    if kept.all():
-        return
+    """Delete the lines that are not kept. `lengths` are those of all lines, in bytes; one part is read at a time."""
     row = start = end = 0
     for part in lengths:
         file.seek(start)
@@ -124,7 +120,7 @@ def drop(file: IO[bytes], lengths: list[NDArray[np.int64]], kept: NDArray[np.boo
 
 
 def check(tally: Tally, limit: float) -> None:
-    """Raise UserError when there was no row, or more than a share of `limit` of them was rejected."""
+    """Raise UserError if there is no row, or if more than a share of `limit` was rejected."""
     if not tally.rows:
         raise UserError("expected a row or more in data/raw/corpus, found none: check download.source")
     if tally.first and tally.rejected / tally.rows > limit:  # 0.29 * 100 is less than 29, and 29 / 100 is 0.29

@@ -1,13 +1,12 @@
 """split: rows go to train, validation or test, stratified by label and seeded.
 
-Rows which belong together (the same message, or one template filled in twice, or reworded a little)
-stay on one side, so that no test row was seen in training under another price or phone number. A row's
-side depends on its text, its label and the seed, and on what else the corpus holds, but not on the row
-order. How many test rows have a twin in training is counted, whatever was kept together.
+Rows that belong together (the same message, one template filled in twice, or a near-duplicate) stay on one
+side, so the model is not tested on a message that it has seen in training with another price or phone number.
+A row's side depends on its text, its label, the seed and the rest of the corpus, but not on the row order.
+The stage counts how many test rows have a duplicate or near-duplicate outside the test part.
 
 Reads   data/clean/messages.tsv, data/vectors/; section `split` and evaluate.positive_label of params.yaml
-Writes  data/split/{train,validation,test}/ (groups.npy beside the rows: which of them belong together),
-        metrics/split.json
+Writes  data/split/{train,validation,test}/ (the rows, and in groups.npy the group of each), metrics/split.json
 Run     python -m stages.split
 """
 
@@ -25,7 +24,7 @@ from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import blocks, opened, read_table, write_array, write_metrics
 from textrnn.core.params import Section
-from textrnn.dedup.groups import Groups, groups
+from textrnn.dedup.groups import Groups, commonest, groups
 
 SIDES = ("test", "validation", "train")  # in the order in which they are filled
 
@@ -40,7 +39,7 @@ class Split(Section):
 
 
 def quotas(sizes: list[int], share: float) -> list[int]:
-    """Return how many rows of each stratum a share of all rows is, by largest remainder.
+    """Return how many rows of each stratum make up a share of all rows, by largest remainder.
 
     The total is rounded up, as scikit-learn's train_test_split rounds a test share.
     """
@@ -54,14 +53,14 @@ def quotas(sizes: list[int], share: float) -> list[int]:
 
 
 def assign(together: Groups, labels: NDArray[np.int8], settings: Split) -> NDArray[np.int8]:
-    """Return the side of each row, as its place in SIDES.
+    """Return the side of each row, as an index into SIDES.
 
-    The groups of each stratum (a group's stratum is its commonest label) are taken in the order of a
-    seeded hash of what they share, and given whole to the first side whose quota still has room for them.
+    A group's stratum is its commonest label. The groups of a stratum are taken in the order of a seeded hash of what
+    their rows share, and each goes whole to the first side whose quota still has room for it.
     """
     sizes = np.bincount(together.numbers, minlength=len(together.order))
-    strata = commonest_of(together.numbers, labels, len(sizes))
-    # Stable: of equal hashes, the group first by the alphabet is the first.
+    strata = commonest(together.numbers, labels, len(sizes))
+    # Stable: groups of equal hashes stay in alphabetical order.
     order = np.lexsort((together.order[:, 1], together.order[:, 0], strata))
     present, starts = np.unique(strata[order], return_index=True)
     totals = [int(sizes[strata == label].sum()) for label in present]
@@ -72,18 +71,8 @@ def assign(together: Groups, labels: NDArray[np.int8], settings: Split) -> NDArr
     return sides[together.numbers]
 
 
-def commonest_of(groups: NDArray[np.integer], labels: NDArray[np.int8], count: int) -> NDArray[np.int64]:
-    """Return the commonest label of each group, 0 … count - 1, the smallest of those which tie."""
-    pairs, times = np.unique(groups.astype(np.int64) << 8 | labels, return_counts=True)
-    group, label = pairs >> 8, pairs & 255
-    order = np.lexsort((-label, times, group))  # the last of each group is the one
-    result = np.zeros(count, np.int64)
-    result[group[order]] = label[order]
-    return result
-
-
 def filled(sizes: NDArray[np.int64], room: list[int]) -> NDArray[np.int8]:
-    """Return for each group, in their order, the first side that has room for it."""
+    """Return, for each group in turn, the first side that has room for it."""
     left = list(room)
     sides = bytearray()
     for size in sizes:
@@ -96,19 +85,16 @@ def filled(sizes: NDArray[np.int64], room: list[int]) -> NDArray[np.int8]:
 
 
 def twins(together: Groups, sides: NDArray[np.int8]) -> dict[str, int]:
-    """Return how many test rows have a twin outside the test part, under each notion of a twin."""
-    notions = {"same_text": together.texts, "same_template": together.templates, "near_template": together.families}
+    """Return how many test rows share a text, a template or a near-duplicate with a row outside the test part."""
+    kinds = {
+        "same_text": together.texts, "same_template": together.templates, "near_template": together.near_duplicates,
+    }  # fmt: skip
     in_test = sides == SIDES.index("test")
-    counts = {}
-    for name, numbers in notions.items():
-        outside = np.zeros(len(sides), np.bool_)
-        outside[numbers[~in_test]] = True
-        counts[name] = int(np.sum(outside[numbers[in_test]]))
-    return counts
+    return {name: int(np.isin(of[in_test], of[~in_test]).sum()) for name, of in kinds.items()}
 
 
 def check(labels: dict[str, NDArray[np.int8]], classes: int, settings: Split) -> None:
-    """Raise UserError when a side that was asked for lacks one of the labels."""
+    """Raise UserError if a side with a share above zero lacks one of the labels."""
     for side, found in labels.items():
         if len(np.unique(found)) < classes and (side != "validation" or settings.validation_share):
             raise UserError(
@@ -138,17 +124,11 @@ def main() -> None:
         chosen = rows[directory.name]
         ragged.save_chosen(directory, paths.VECTORS, chosen)
         write_array(directory / "groups.npy", together.numbers[chosen].astype(np.int64))
-    spam = {side: float(np.mean(found == names.index(positive.positive_label))) if len(found) else 0.0
-            for side, found in labels.items()}  # fmt: skip
-    write_metrics(
-        paths.METRICS / "split.json",
-        {side: len(found) for side, found in labels.items()}
-        | {
-            "positive_share": spam,
-            "groups": len(together.order),
-            "test_twins": twins(together, sides),
-        },
-    )
+    positive_number = names.index(positive.positive_label)
+    shares = {side: float(np.mean(of == positive_number)) if len(of) else 0.0 for side, of in labels.items()}
+    counts = {side: len(of) for side, of in labels.items()}
+    more = {"positive_share": shares, "groups": len(together.order), "test_twins": twins(together, sides)}
+    write_metrics(paths.METRICS / "split.json", counts | more)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""vectorize: messages become integers, and nothing is lost: every distinct token has an id.
+"""vectorize: messages become integers. Nothing is lost: every distinct token has an id.
 
-Which words are frequent enough to keep is learnt in train, from the training rows alone.
+Train decides which words are frequent enough to keep, from the training rows alone.
 
 Reads   data/clean/messages.tsv; section `vectorize` and evaluate.positive_label of params.yaml
 Writes  data/vectors/ (tokens, offsets, labels, rows .npy; vocabulary.tsv; classes.tsv),
@@ -24,65 +24,58 @@ from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import BLOCK, HEADER, blocks, opened, replacing, write_array, write_header, write_metrics
 from textrnn.core.progress import counter
-from textrnn.partitions.execute import ordered
-from textrnn.partitions.factorize import Numbered, numbered, numbers, places
+from textrnn.partitions.execute import map_ordered
+from textrnn.partitions.factorize import Factorized, encode, factorize, new_codes
 from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import Vectorize, write_counts
+from textrnn.text.vocabulary import Vectorize, ranked, write_counts
 
 
 class Vectors(NamedTuple):
-    """What is known of messages whose tokens have been written."""
+    """What is known of messages whose token ids have been written."""
 
     offsets: NDArray[np.int64]
-    labels: NDArray[np.int64]  # of each message, the place of its label in `classes`
-    classes: list[str]  # in the order in which they come first
-    tokens: list[str]  # the distinct tokens: a token's place is its id
-    counts: NDArray[np.int64]  # how often each occurs
+    labels: NDArray[np.int64]  # of each message, as an index into `classes`
+    classes: list[str]  # in the order in which they first occur
+    tokens: list[str]  # distinct: a token's index is its id
+    counts: NDArray[np.int64]  # of each token
 
 
-def tokenized(block: bytes, tokenizer: Tokenizer) -> tuple[list[str], Numbered]:
-    """Return the labels, and the texts as tokens, of some lines of messages.tsv."""
+def tokenized(block: bytes, tokenizer: Tokenizer) -> tuple[list[str], Factorized]:
+    """Return the labels and the tokens of some lines of messages.tsv."""
     labels, texts = columns(block.decode("utf-8"))
-    return labels, numbered(texts, partial(tokenize, tokenizer=tokenizer))
+    return labels, factorize(texts, partial(tokenize, tokenizer=tokenizer))
 
 
 def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> Vectors:
     """Write the tokens of messages as an array of ids, int32. `lines` are those of messages.tsv, some at a time.
 
-    The ids of tokens, by falling count and then by token, are known only at the end. Until then, the file holds
-    numbers by the order in which the tokens came first.
+    Ids go by falling count and then by token, which is known only at the end. Until then the file holds codes, numbered
+    in the order in which the tokens first occur.
     """
-    tokens, classes = numbers(), numbers()
+    token_codes, label_codes = new_codes(), new_codes()
     counts = np.zeros(0, np.int64)
     labels, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     file.write(bytes(HEADER))
     with counter("tokenize", "message") as bar:
-        for names, part in ordered(partial(tokenized, tokenizer=tokenizer), lines):
-            at = places(part.words, tokens)
-            counts = np.concatenate([counts, np.zeros(len(tokens) - len(counts), np.int64)])
-            counts[at] += np.bincount(part.numbers, minlength=len(at))
-            file.write(at.astype("<i4")[part.numbers].tobytes())
-            labels.append(places(names, classes))
+        for names, part in map_ordered(partial(tokenized, tokenizer=tokenizer), lines):
+            codes = encode(part.words, token_codes)
+            counts = np.pad(counts, (0, len(token_codes) - len(counts)))
+            counts[codes] += np.bincount(part.codes, minlength=len(codes))
+            file.write(codes.astype("<i4")[part.codes].tobytes())
+            labels.append(encode(names, label_codes))
             lengths.append(part.lengths)
             bar.update(len(names))
     offsets = ragged.offsets_of(np.concatenate(lengths))
-    known, order = ranked_places(tokens, counts)
-    renumber(file, order)
+    tokens = [token for token, _ in ranked(Counter(dict(zip(token_codes, counts.tolist(), strict=True))))]
+    order = encode(tokens, token_codes)
+    replace_codes(file, order)
     file.seek(0)
     write_header(file, np.int32, int(offsets[-1]))
-    return Vectors(offsets, np.concatenate(labels), list(classes), known, counts[order])
+    return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts[order])
 
 
-def ranked_places(tokens: dict[str, int], counts: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the tokens by falling count and then by token, and their numbers in this order."""
-    known = sorted(tokens)
-    at = np.fromiter(map(tokens.__getitem__, known), np.int64, len(known))
-    order = np.argsort(-counts[at], kind="stable")
-    return [known[place] for place in order], at[order]
-
-
-def renumber(file: IO[bytes], order: NDArray[np.int64]) -> None:
-    """Replace each number in the file by its place in `order`."""
+def replace_codes(file: IO[bytes], order: NDArray[np.int64]) -> None:
+    """Replace each code in the file by the token's id: the code's index in `order`."""
     ids = np.empty(len(order), "<i4")
     ids[order] = np.arange(len(order))
     at = HEADER
@@ -96,7 +89,7 @@ def renumber(file: IO[bytes], order: NDArray[np.int64]) -> None:
 def summary(vectors: Vectors, settings: Vectorize) -> dict[str, float]:
     """Return the metrics. Words are counted in whole messages, before any is truncated."""
     return {
-        "vocabulary_size": int(np.sum(vectors.counts > settings.min_word_frequency)) + 1,  # the unknown word is one too
+        "vocabulary_size": int(np.sum(vectors.counts > settings.min_word_frequency)) + 1,  # and the unknown word
         "distinct_tokens": len(vectors.tokens),
         "tokens": int(vectors.offsets[-1]),
         "truncated_share": float(np.mean(np.diff(vectors.offsets) > settings.max_sequence_length)),

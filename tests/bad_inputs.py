@@ -29,7 +29,7 @@ from textrnn.artifacts.messages import read_messages
 from textrnn.core import paths
 from textrnn.core.errors import run
 from textrnn.core.escape import printable
-from textrnn.core.files import read_json, write_json
+from textrnn.core.files import read_json, read_table, write_json
 from textrnn.corpus import http, sms_spam
 
 DOCUMENT = Workspace.ORIGINAL / "docs/errors.md"
@@ -280,8 +280,8 @@ def corpus(content: Callable[[], bytes | str], **settings: Any) -> Callable[[Ben
             assert not paths.MESSAGES.exists()
             return ERROR, said
         assert said == ""
-        if rejected := paths.REJECTED.read_text("utf-8"):
-            line, reason = rejected.rstrip("\n").split("\n")[-1].split("\t")
+        if rejected := read_table(paths.REJECTED)[1:]:
+            line, reason = rejected[-1]
             return REJECTED, f"line {line}: {reason}"
         label, text = read_messages(paths.MESSAGES)[-1]
         return KEPT, shown(f"{label}: {text}")

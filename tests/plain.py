@@ -1,6 +1,6 @@
-"""What clean, vectorize and split do, said plainly: all in memory, in one process, every message an object.
+"""A plain program that does what clean, vectorize and split do, in memory and in one process.
 
-The stages must write the same, however they come to it.
+The stages must write the same.
 """
 
 import hashlib
@@ -40,13 +40,13 @@ def vocabulary(texts: list[str], tokenizer: Tokenizer) -> list[tuple[str, int]]:
 
 
 def ids(texts: list[str], tokenizer: Tokenizer) -> list[list[int]]:
-    """Return the texts as places of their tokens in the vocabulary."""
+    """Return the texts as ids of their tokens."""
     numbers = {token: number for number, (token, _) in enumerate(vocabulary(texts, tokenizer))}
     return [[numbers[token] for token in tokenize(text, tokenizer)] for text in texts]
 
 
-def families(texts: Iterable[str]) -> list[str]:
-    """Return a key for each text: the first, by the alphabet, of all templates that nearly coincide, by every way."""
+def near_duplicate_keys(texts: Iterable[str]) -> list[str]:
+    """Return a key for each text: of its near-duplicates' templates, the first in alphabetical order."""
     templates = [template(text) for text in texts]
     names = sorted(set(templates))
     sets = [frozenset(name.split()) for name in names]
@@ -71,7 +71,7 @@ def group_keys(messages: Messages, keep_together: str) -> list[str]:
     """Return a key for each (label, text): rows with the same key belong together."""
     texts = [text for _, text in messages]
     if keep_together == "templates":
-        return families(texts)
+        return near_duplicate_keys(texts)
     if keep_together == "duplicates":
         return texts
     seen: Counter[tuple[str, str]] = Counter()
@@ -106,16 +106,16 @@ def sides(messages: Messages, settings: Split) -> list[str]:
 
 
 def seeded_hash(seed: int, key: str) -> bytes:
-    """Return 32 bytes that order the keys in a way which differs for each seed."""
+    """Return 32 bytes that order the keys differently for each seed."""
     return hashlib.sha256(f"{seed}\t{key}".encode()).digest()
 
 
 def twins(texts: list[str], of_rows: list[str]) -> dict[str, int]:
-    """Return how many test rows have a twin outside the test part, under each notion of a twin."""
+    """Return how many test rows share a text, a template or a near-duplicate with a row outside the test part."""
     notions = {
         "same_text": texts,
         "same_template": [template(text) for text in texts],
-        "near_template": families(texts),
+        "near_template": near_duplicate_keys(texts),
     }
     counts = {}
     for name, keys in notions.items():

@@ -112,7 +112,7 @@ HI = b"\0ham\thi 12345\n"
         ("ngrams", "ngrams", lambda _: np.array([2, 1], np.uint32), HI),
         ("ngrams", "ngrams", lambda _: np.array([1, 1], np.uint32), HI),
         ("templates", "template", lambda text: text + "x", HI),
-        ("templates", "families", lambda texts: [str(number) for number, _ in enumerate(texts)], b"a\na"),
+        ("templates", "near_duplicate_keys", lambda texts: [str(number) for number, _ in enumerate(texts)], b"a\na"),
         ("params", "params.load", unreadable, b""),
         ("zip", "sms_spam.member", unreadable, b""),
         ("zip", "sms_spam.member", lambda *_: bytes(5_000_001), b""),

@@ -1,35 +1,215 @@
-"""The data stages on a Dask cluster: a real scheduler and real workers, which die, disappear, or run other code."""
+"""The data stages write what a plain program finds, in blocks of any size, in processes here or on a Dask cluster."""
 
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count, pairwise
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
+from distributed.scheduler import KilledWorker
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bench.corpora import messages
+from bench.dask_cluster import address_in
 from bench.dask_cluster import cluster as running
 from bench.scale import Place
 from stages import clean, split, vectorize
-from tests.test_pipeline import wait_for
-from tests.test_streams import CORPUS
-from tests.work import dies_at_nine, fails_at_seven, slower_at_first
+from tests import plain
+from tests.work import fails_at_seven, slower_at_first
 from tests.workspace import Workspace
-from textrnn.core import files, process_pool
+from textrnn.artifacts import ragged
+from textrnn.core import files, params, paths, process_pool
 from textrnn.core.errors import UserError
+from textrnn.core.files import read_table
 from textrnn.core.paths import ROOT
+from textrnn.corpus import rows
+from textrnn.corpus.rows import tsv_rows
 from textrnn.dedup import near_duplicates
-from textrnn.partitions import dask_cluster, execute
+from textrnn.partitions import dask_tasks, execute
+from textrnn.partitions.digests import digests, first_occurrence
+from textrnn.partitions.execute import map_on_cluster
+from textrnn.text.vocabulary import Vectorize
 
+LINES = [f"{label}\t{text}\n" for label, text in messages(600, seed=1)]
+CORPUS = "".join([*LINES, *LINES[:20], "bad\nham\t \nspam\té \u2028 ok\nham\t!\nham\t! ?\n"])
 ITEMS = range(40)
 STAGES = (clean, vectorize, split)
 
 
+# Parts of a corpus
+
+
+@given(st.lists(st.binary(max_size=2)))
+def test_the_first_of_equal_texts_is_found_by_their_digests(texts: list[bytes]) -> None:
+    assert first_occurrence(digests(texts)).tolist() == [texts.index(text) for text in texts]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10**6])
+def test_blocks_end_where_lines_end_and_make_up_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(files, "BLOCK", size)
+    for content in (b"", b"\n", b"one", b"one\n\ntwo\r\nthree", CORPUS.encode()):
+        (tmp_path / "file").write_bytes(content)
+        longest = max(map(len, content.splitlines(keepends=True)), default=0)
+        with (tmp_path / "file").open("rb") as file:
+            found = list(files.blocks(file))
+        assert b"".join(found) == content
+        assert all(block.endswith(b"\n") for block in found[:-1])
+        assert all(len(block) <= size + longest for block in found)
+
+
+def cut(monkeypatch: pytest.MonkeyPatch, processes: int, size: int) -> None:
+    """Let so many processes work on blocks of so many bytes."""
+    monkeypatch.setattr(process_pool, "processors", lambda: processes)
+    monkeypatch.setattr(process_pool, "LONG", 0)
+    for module in (files, vectorize):
+        monkeypatch.setattr(module, "BLOCK", size)
+    monkeypatch.setattr(rows, "BATCH_ROWS", 1 + size // 100)
+    monkeypatch.setattr(near_duplicates, "ENTRIES", max(100, size // 10))
+
+
+@pytest.mark.parametrize(
+    ("processes", "size", "duplicates", "keep_together"),
+    [
+        (1, 1 << 20, "drop", "templates"),
+        (1, 1, "keep", "none"),
+        (1, 1000, "keep", "duplicates"),
+        (2, 10_000, "keep", "templates"),
+    ],
+)
+def test_the_stages_write_what_a_plain_program_finds(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    processes: int,
+    size: int,
+    duplicates: str,
+    keep_together: str,
+) -> None:
+    cut(monkeypatch, processes, size)
+    workspace.settings(clean__duplicates=duplicates, clean__lowercase=True, split__keep_together=keep_together)
+    workspace.corpus(CORPUS)
+    for stage in STAGES:
+        workspace.run(stage.main)
+
+    rows = list(tsv_rows(CORPUS.encode(), 0, 1))
+    kept, rejected, dropped = plain.clean(rows, params.load("clean", clean.Clean))
+    assert paths.MESSAGES.read_text("utf-8") == "".join(f"{label}\t{text}\n" for label, text in kept)
+    assert read_table(paths.REJECTED)[1:] == [[str(row.line), row.reason] for row in rejected]
+    metrics = workspace.metrics("clean")
+    assert (metrics["rows"], metrics["kept"], metrics["duplicates"]) == (len(rows), len(kept), dropped)
+    assert (dropped > 20) == (duplicates == "drop")
+
+    texts = [text for _, text in kept]
+    tokenizer = params.load("vectorize", Vectorize).tokenizer
+    everything = ragged.load(paths.VECTORS)
+    ends = everything.offsets.tolist()
+    assert [everything.tokens[start:end].tolist() for start, end in pairwise(ends)] == plain.ids(texts, tokenizer)
+    assert everything.labels.tolist() == [("ham", "spam").index(label) for label, _ in kept]
+    assert read_table(paths.VECTORS / "vocabulary.tsv") == [
+        [token, str(count)] for token, count in plain.vocabulary(texts, tokenizer)
+    ]
+
+    sides = plain.sides(kept, params.load("split", split.Split))
+    keys = plain.group_keys(kept, keep_together)
+    numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
+    for folder in (paths.TRAIN, paths.VALIDATION, paths.TEST):
+        expected = [row for row, side in enumerate(sides) if side == folder.name]
+        found = ragged.load(folder)
+        assert np.load(folder / "groups.npy").tolist() == [numbers[keys[row]] for row in expected]
+        taken = ragged.take(everything, np.array(expected, np.int64))
+        assert [array.tolist() for array in found] == [array.tolist() for array in taken]
+    assert workspace.metrics("split")["groups"] == len(numbers)
+    assert workspace.metrics("split")["test_twins"] == plain.twins(texts, sides)
+
+
+# Processes on this machine
+
+
+@contextmanager
+def fed(place: Place) -> Iterator[None]:
+    """Let clean read rows without end, from a pipe, until the block ends."""
+    place.corpus.parent.mkdir(parents=True)
+    os.mkfifo(place.corpus)
+    ended = threading.Event()
+
+    def feed() -> None:
+        with suppress(BrokenPipeError), place.corpus.open("wb") as pipe:
+            for number in count():
+                if ended.is_set():
+                    return
+                pipe.write(b"".join(b"ham\tmessage %d of %d\n" % (row, number) for row in range(1000)))
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.skipif(process_pool.processors() == 1, reason="one core, and so no workers")
+@pytest.mark.parametrize("kind", ["Ctrl-C", "killed worker"])
+def test_a_stage_that_is_interrupted_or_loses_a_worker_ends_in_one_line_and_leaves_no_file_or_process(
+    tmp_path: Path, kind: str
+) -> None:
+    place = Place(tmp_path / "place")
+    with fed(place):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stages.clean"], cwd=place.folder, text=True, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+        wait_until(lambda: bool(spawned(process)) or process.poll() is not None)
+        workers = spawned(process)
+        if kind == "Ctrl-C":
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        else:
+            workers[0].kill()
+        _, said = process.communicate()
+    if kind == "Ctrl-C":
+        assert (process.returncode, said) == (130, "error: interrupted\n")
+    else:
+        assert process.returncode == 1
+        assert said.startswith("error: ")
+        assert said.count("\n") == 1
+    psutil.wait_procs(workers)
+    assert [path for path in (place.folder / "data").rglob("*") if path.is_file()] == []
+
+
+def spawned(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the worker processes that a process has started."""
+    return [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait for an event, however long it takes on a busy machine."""
+    while not happened():
+        time.sleep(0.02)
+
+
+# A Dask cluster
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a scheduler that is slow because the machine is busy."""
+    monkeypatch.setattr(execute, "CONNECT_TIMEOUT", 600)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return where the workers are at work."""
+    """Return the folder where the workers run."""
     return tmp_path_factory.mktemp("cluster")
 
 
@@ -40,54 +220,49 @@ def two(folder: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("keep_together", ["none", "duplicates", "templates"])
-def test_the_stages_write_on_a_cluster_what_they_write_here_wherever_twins_lie(
-    workspace: Workspace, two: str, monkeypatch: pytest.MonkeyPatch, keep_together: str
+def test_a_half_written_scheduler_file_has_no_address_yet(tmp_path: Path) -> None:
+    known = tmp_path / "scheduler.json"
+    assert address_in(known) is None
+    for content in ("", '{"address": "tcp://127.'):
+        known.write_text(content)
+        assert address_in(known) is None
+    known.write_text('{"address": "tcp://127.0.0.1:8786"}')
+    assert address_in(known) == "tcp://127.0.0.1:8786"
+
+
+def test_the_stages_write_on_a_cluster_what_they_write_here(
+    workspace: Workspace, two: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (files, vectorize):
-        monkeypatch.setattr(module, "BLOCK", 3000)  # of 50,000: most twins lie in two parts
-    monkeypatch.setattr(near_duplicates, "PIECE", 300)  # of some thousand entries
-    workspace.settings(split__keep_together=keep_together)
+    cut(monkeypatch, 1, 5000)
+    workspace.settings(clean__duplicates="keep", split__keep_together="none")
     workspace.corpus(CORPUS)
     here = written(workspace)
-    monkeypatch.setenv(dask_cluster.SCHEDULER, two)
-    monkeypatch.setattr(process_pool, "ordered", None)  # which would have to be called
+    monkeypatch.setenv(execute.SCHEDULER, two)
+    monkeypatch.setattr(process_pool, "ordered", None)  # would have to be called
     assert written(workspace) == here
-    assert workspace.metrics("clean")["duplicates"] > 20
-    assert workspace.metrics("split")["groups"] < workspace.metrics("clean")["kept"] or keep_together != "templates"
 
 
 def written(workspace: Workspace) -> dict[str, bytes]:
-    """Return what the stages write, which did not stand there before."""
+    """Run the stages and return what they write."""
     for name in ("data/clean", "data/vectors", "data/split", "metrics"):
         shutil.rmtree(workspace.root / name, ignore_errors=True)
     for stage in STAGES:
         workspace.run(stage.main)
-    found = sorted(path for path in workspace.root.rglob("*") if path.is_file())
-    return {path.relative_to(workspace.root).as_posix(): path.read_bytes() for path in found}
+    return {name: (workspace.root / name).read_bytes() for name in workspace.files()}
 
 
-def test_a_stage_that_runs_as_a_program_is_found_by_the_workers_under_its_name(
+def test_workers_find_the_functions_of_a_stage_that_runs_as_a_program(
     two: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = Place(tmp_path / "place")
     place.corpus.parent.mkdir(parents=True)
     place.corpus.write_text(CORPUS, "utf-8")
+    monkeypatch.setenv(execute.SCHEDULER, two)
     place.run("stages.clean")
-    here = place.outputs()
-    shutil.rmtree(place.folder / "data/clean")
-    monkeypatch.setenv(dask_cluster.SCHEDULER, two)
-    place.run("stages.clean")
-    assert place.outputs() == here
+    assert (place.folder / "data/clean/rejected.tsv").read_text("utf-8").startswith("line\treason\n621\t")
 
 
-def test_results_come_in_the_order_of_the_items_from_both_workers(two: str) -> None:
-    results = list(dask_cluster.ordered(slower_at_first, ITEMS, two))
-    assert [square for square, _ in results] == [number * number for number in ITEMS]
-    assert len({process for _, process in results}) == 2
-
-
-def test_items_are_taken_when_they_are_wanted_and_not_all_at_once(two: str) -> None:
+def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_needed(two: str) -> None:
     taken = []
 
     def items() -> Iterator[int]:
@@ -95,129 +270,121 @@ def test_items_are_taken_when_they_are_wanted_and_not_all_at_once(two: str) -> N
             taken.append(number)
             yield number
 
-    results = dask_cluster.ordered(slower_at_first, items(), two)
-    for _ in range(5):
-        next(results)
-    assert len(taken) <= 5 + 2 * dask_cluster.AHEAD
-    results.close()  # type: ignore[attr-defined]
-
-
-def test_what_is_raised_on_a_worker_is_raised_here_when_its_turn_has_come(two: str) -> None:
-    results = dask_cluster.ordered(fails_at_seven, ITEMS, two)
-    assert [next(results) for _ in range(7)] == list(range(7))
+    results = map_on_cluster(slower_at_first, items(), two)
+    found = [next(results) for _ in range(5)]
+    assert len(taken) <= 5 + 2 * execute.AHEAD
+    found += results
+    assert [square for square, _ in found] == [number * number for number in ITEMS]
+    assert len({process for _, process in found}) == 2
+    failing = map_on_cluster(fails_at_seven, ITEMS, two)
+    assert [next(failing) for _ in range(7)] == list(range(7))
     with pytest.raises(UserError, match="expected less than 7, found 7"):
-        next(results)
+        next(failing)
 
 
-def test_without_the_variable_nothing_of_dask_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(dask_cluster.SCHEDULER, raising=False)
+def test_without_the_variable_dask_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(execute.SCHEDULER, raising=False)
     program = (
-        "import sys; from tests.work import fails_at_seven; from textrnn.partitions.execute import ordered;"
-        "print(list(ordered(fails_at_seven, range(5))), 'dask' in sys.modules, 'distributed' in sys.modules)"
+        "import sys; from tests.work import fails_at_seven; from textrnn.partitions.execute import map_ordered;"
+        "print(list(map_ordered(fails_at_seven, range(5))), 'dask' in sys.modules, 'distributed' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said == "[0, 1, 2, 3, 4] False False\n"
 
 
-# What goes wrong
+# What goes wrong on a cluster
 
 
 def error_of(address: str, function: object = slower_at_first) -> str:
     """Return the error with which the work ends, which is one line."""
     with pytest.raises(UserError) as error:
-        list(dask_cluster.ordered(function, ITEMS, address))  # type: ignore[arg-type]
+        list(map_on_cluster(function, ITEMS, address))  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
-def test_a_worker_that_is_killed_changes_nothing_while_another_lives_until_none_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dask_cluster, "LONELY", 1)
-    with running(tmp_path, ROOT, ROOT) as (address, (_, one, other)):
-        results = dask_cluster.ordered(slower_at_first, ITEMS, address)
+def test_a_killed_worker_changes_nothing_and_a_killed_scheduler_is_one_line(tmp_path: Path) -> None:
+    with running(tmp_path, ROOT, ROOT) as (address, (scheduler, one, other)):
+        results = map_on_cluster(slower_at_first, ITEMS, address)
         found = [next(results) for _ in range(5)]
-        assert {process for _, process in found} <= {one.pid, other.pid}
         one.kill()
         found += results
         assert [square for square, _ in found] == [number * number for number in ITEMS]
         assert {process for _, process in found[-20:]} == {other.pid}
-        other.kill()
-        assert f"expected workers of the Dask scheduler at {address}, found none for 1 seconds" in error_of(address)
-
-
-def test_work_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
-    settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-    with running(tmp_path, ROOT, ROOT, **settings) as (address, _):
-        assert "found 1 of them ended at the same work (killed, for want of memory" in error_of(address, dies_at_nine)
-
-
-def test_a_scheduler_that_dies_is_one_line(tmp_path: Path) -> None:
-    with running(tmp_path, ROOT) as (address, (server, _)):
-        results = dask_cluster.ordered(slower_at_first, ITEMS, address)
+        results = map_on_cluster(slower_at_first, ITEMS, address)
         next(results)
-        server.kill()
-        with pytest.raises(
-            UserError, match=f"expected the Dask scheduler at {address} to live until all is done"
-        ) as it:
+        scheduler.kill()
+        with pytest.raises(UserError, match=f"lost the Dask scheduler at {address}") as error:
             list(results)
-        assert "\n" not in str(it.value)
+        assert "\n" not in str(error.value)
+
+
+def test_without_workers_or_when_they_keep_dying_the_error_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "WORKERS_TIMEOUT", 1)
+    with running(tmp_path) as (address, _):
+        assert f"expected workers of the Dask scheduler at {address}, found none for 1 seconds" in error_of(address)
+    with pytest.raises(UserError, match="4 Dask workers died at the same work"), execute.cluster_errors(address):
+        raise KilledWorker("work", None, 3)
 
 
 UNREACHED = """
-import sys, time
-from textrnn import errors, scheduler
-scheduler.REACH = 1
-begin = time.monotonic()
-code = errors.run(lambda: list(scheduler.ordered(len, ["a"], sys.argv[1])))
-print(time.monotonic() - begin)
-sys.exit(code)
+import sys
+from textrnn.core import errors
+from textrnn.partitions import execute
+execute.CONNECT_TIMEOUT = 1
+sys.exit(errors.run(lambda: list(execute.map_on_cluster(len, ["a"], "tcp://127.0.0.1:1"))))
 """
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense"])
-def test_a_scheduler_that_is_not_there_is_told_in_one_line_in_time(address: str) -> None:
-    command = [sys.executable, "-c", UNREACHED, address]
+def test_an_address_without_a_scheduler_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", UNREACHED]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr.count("\n")) == (1, 1)
-    assert found.stderr.startswith(f"error: expected a Dask scheduler at {address}, as TEXTRNN_SCHEDULER says, found")
-    assert float(found.stdout) < dask_cluster.REACH
+    said = "expected a Dask scheduler at {}, as TEXTRNN_SCHEDULER says, found none"
+    assert found.stderr.startswith("error: " + said.format("tcp://127.0.0.1:1"))
+    monkeypatch.setattr(execute, "CONNECT_TIMEOUT", 1)
+    assert error_of("nonsense").startswith(said.format("nonsense"))
 
 
-def test_a_worker_with_other_code_is_refused_and_so_is_one_with_none(tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    for name in ("stages", "tests", "textrnn"):
-        shutil.copytree(ROOT / name, other / name, ignore=shutil.ignore_patterns("__pycache__"))
-    with (other / "stages/clean.py").open("a") as file:
-        file.write("# edited\n")
-    with running(tmp_path, other) as (address, _):
-        assert "to run the code of this checkout" in error_of(address)
-    with running(tmp_path, None) as (address, _):
-        assert "to find this checkout's code and packages, found ModuleNotFoundError" in error_of(address)
+def test_a_worker_with_other_code_is_refused_and_so_is_one_that_lacks_a_module(
+    two: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("def work(item):\n    return item\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from only_here import work  # type: ignore[import-not-found]
+
+    said = error_of(two, work)
+    assert "to find this checkout's code and packages, found ModuleNotFoundError" in said
+    monkeypatch.setattr(dask_tasks, "code", lambda: "the code of another commit")
+    assert "to run the code of this checkout" in error_of(two)
 
 
 def test_without_the_package_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.setenv(dask_cluster.SCHEDULER, "tcp://127.0.0.1:1")
+    monkeypatch.setenv(execute.SCHEDULER, "tcp://127.0.0.1:1")
     with pytest.raises(UserError, match="expected the package distributed, since TEXTRNN_SCHEDULER is set, found none"):
-        list(execute.ordered(len, ["a"]))
+        list(execute.map_ordered(len, ["a"]))
 
 
 PROGRAM = """
 import sys
 from tests.work import slow
-from textrnn import errors, partitions
-sys.exit(errors.run(lambda: list(partitions.ordered(slow, range(4000)))))
+from textrnn.core import errors
+from textrnn.partitions import execute
+execute.CONNECT_TIMEOUT = 600
+sys.exit(errors.run(lambda: list(execute.map_ordered(slow, range(4000)))))
 """
 
 
 def test_ctrl_c_is_one_line_and_the_workers_are_free_for_others(two: str, folder: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, text=True, stderr=subprocess.PIPE,
-        env=os.environ | {dask_cluster.SCHEDULER: two},
+        env=os.environ | {execute.SCHEDULER: two},
     )  # fmt: skip
-    wait_for(lambda: len(list(folder.glob("working-*"))) == 2 or process.poll() is not None)
+    wait_until(lambda: len(list(folder.glob("working-*"))) == 2 or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate()
     assert (process.returncode, said) == (130, "error: interrupted\n")
-    assert len(list(dask_cluster.ordered(slower_at_first, ITEMS, two))) == len(ITEMS)
+    assert len(list(map_on_cluster(slower_at_first, ITEMS, two))) == len(ITEMS)

@@ -1,4 +1,4 @@
-"""A call as bytes: it is made where they are unpickled, by the same code or not at all."""
+"""A function call as bytes, which runs when a Dask worker unpickles it, provided the worker has the same code."""
 
 import io
 import pickle
@@ -18,24 +18,24 @@ from textrnn.core.errors import UserError
 T = TypeVar("T")
 R = TypeVar("R")
 
-PACKAGES = ("numpy", "regex")  # whose versions may change what the data stages write
+PACKAGES = ("numpy", "regex")  # their versions may change what the data stages write
 
 
 class Call:
-    """What has become the call's result when it is unpickled."""
+    """An object that unpickles to the result of the call."""
 
-    def __init__(self, expected: str, pickled: bytes) -> None:
-        self.given = expected, pickled
+    def __init__(self, expected_code: str, call: bytes) -> None:
+        self.arguments = expected_code, call
 
     def __reduce__(self) -> tuple[Callable[[str, bytes], bytes], tuple[str, bytes]]:
-        return made, self.given
+        return run, self.arguments
 
 
 class Pickler(pickle.Pickler):
-    """Pickles the functions and classes of the module which runs as a program under the name that others import."""
+    """Pickles what `python -m stages.clean` defines under the name stages.clean: on a worker, __main__ is Dask."""
 
     def reducer_override(self, value: Any) -> Any:
-        """Return where to find such a function or class."""
+        """Return how to find a function or class of the module that runs as the program."""
         program = getattr(sys.modules["__main__"].__spec__, "name", None)
         if program and isinstance(value, FunctionType | type) and value.__module__ == "__main__":
             return resolve_name, (f"{program}:{value.__qualname__}",)
@@ -43,39 +43,39 @@ class Pickler(pickle.Pickler):
 
 
 def pickled(function: Callable[[T], R], item: T) -> bytes:
-    """Return a call as bytes."""
+    """Return the call `function(item)` as bytes."""
     file = io.BytesIO()
     Pickler(file).dump((function, item))
     return pickle.dumps(Call(code(), file.getvalue()))
 
 
-def made(expected: str, call: bytes) -> bytes:
-    """Return the result, or what the function raised, pickled. Raises UserError where the code is another."""
-    if code() != expected:
+def run(expected_code: str, call: bytes) -> bytes:
+    """Run a call and return its result, or the exception it raised, pickled. Raises UserError if this code differs."""
+    if code() != expected_code:
         raise UserError(
             f"expected {platform.node()} to run the code of this checkout, Python {platform.python_version()} and the "
-            "packages of requirements.txt, found another of these: start its Dask workers again, from a checkout of "
-            "the same commit"
+            "packages of requirements.txt, found another version of these: restart its Dask workers from a checkout "
+            "of the same commit"
         )
-    function, item = pickle.loads(call)  # noqa: S301  # who sends it may run any code here
+    function, item = pickle.loads(call)  # noqa: S301  # whoever reaches the scheduler may run any code here anyway
     try:
         answer: tuple[Any, BaseException | None] = (function(item), None)
-    except Exception as error:  # noqa: BLE001  # it is raised again, where the result is wanted
+    except Exception as error:  # noqa: BLE001  # `result` raises it again, in the stage's process
         error.add_note(f"on {platform.node()}:\n{traceback.format_exc()}")
         answer = (None, error)
     return pickle.dumps(answer)
 
 
 def result(answer: bytes) -> Any:
-    """Return what the function returned. Raises what it raised."""
-    found, error = pickle.loads(answer)  # noqa: S301
+    """Return what the function returned, or raise what it raised."""
+    returned, error = pickle.loads(answer)  # noqa: S301
     if error:
         raise error
-    return found
+    return returned
 
 
 @cache
 def code() -> str:
-    """Return a hash of the code that this process runs, with the versions of what its results depend on."""
+    """Return a hash of this process's code, and the versions of what its results depend on."""
     versions = [platform.python_version(), *(f"{name} {metadata.version(name)}" for name in PACKAGES)]
     return " ".join([provenance.code(("stages", "textrnn")), *versions])

@@ -1,6 +1,6 @@
-"""Texts told apart by 128 bits each, so that millions are compared without being in memory.
+"""128-bit digests stand for texts: millions are compared without holding the texts in memory.
 
-Two different texts of ten million have the same digest with a probability of 10^14 / 2^129, or 10^-25.
+Two different texts among ten million share a digest with a probability of 10^14 / 2^129, or 10^-25.
 """
 
 from collections.abc import Iterable
@@ -14,15 +14,19 @@ Digests = NDArray[np.uint64]  # of shape (texts, 2)
 
 def digests(texts: Iterable[bytes]) -> Digests:
     """Return the digest of each text."""
-    joined = b"".join(blake2b(text, digest_size=16).digest() for text in texts)
+    return as_digests(b"".join(blake2b(text, digest_size=16).digest() for text in texts))
+
+
+def as_digests(joined: bytes) -> Digests:
+    """Return concatenated digests of 16 bytes as pairs of numbers, which compare as the bytes do."""
     return np.frombuffer(joined, ">u8").reshape(-1, 2).astype(np.uint64)
 
 
 def first_occurrence(of: Digests) -> NDArray[np.int64]:
-    """Return for each text the place of the first one that is equal to it: its own, if there is none before."""
-    order = np.lexsort((of[:, 1], of[:, 0]))  # stable: equal ones stay in their order
+    """Return, for each text, the index of the first text that equals it: its own index if there is none before."""
+    order = np.lexsort((of[:, 1], of[:, 0]))  # stable: equal digests stay in their order
     new = np.ones(len(of), np.bool_)
-    for column in of.T:
+    for column in of.T:  # one after the other, to save memory
         new[1:] &= column[order[1:]] == column[order[:-1]]
     new[1:] = ~new[1:]
     result = np.empty(len(of), np.int64)

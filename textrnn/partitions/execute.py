@@ -1,30 +1,137 @@
-"""The same work on each part of a corpus: by processes of this machine, or by the workers of a Dask cluster.
+"""Apply a function to each part of a corpus, in processes on this machine or on a Dask cluster.
 
-The environment variable TEXTRNN_SCHEDULER names the cluster. It is no parameter: where the work is done changes nothing
-of what comes out.
+The environment variable TEXTRNN_SCHEDULER names the cluster. It is not a parameter: the results are the same bytes
+wherever the work is done.
 """
 
+import asyncio
+import logging
 import os
+import pickle
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from textrnn.core import process_pool
-from textrnn.partitions import dask_cluster
+from textrnn.core.errors import UserError, one_line
+from textrnn.partitions import dask_tasks
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+SCHEDULER = "TEXTRNN_SCHEDULER"
+CONNECT_TIMEOUT = 10  # seconds within which the scheduler must answer
+WORKERS_TIMEOUT = 60  # seconds without a result and without any worker, after which we give up
+AHEAD = 4  # items in flight for each thread of the cluster; a result that is early waits on its worker
 
-def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield `function(item)` for each item, in their order, wherever that is done.
 
-    The function and all that goes in and out must be picklable. Raises UserError when workers or the cluster fail.
+def map_ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield `function(item)` for each item, in order.
+
+    The function, the items and the results must be picklable. Raises what the function raises, and UserError when a
+    worker or the cluster fails.
     """
-    if elsewhere():
-        return dask_cluster.ordered(function, items, os.environ[dask_cluster.SCHEDULER])
+    if address := os.environ.get(SCHEDULER):
+        return map_on_cluster(function, items, address)
     return process_pool.ordered(function, items)
 
 
-def elsewhere() -> bool:
-    """Return whether a cluster does the work, which is then worth what sending it takes."""
-    return bool(os.environ.get(dask_cluster.SCHEDULER))
+def map_on_cluster(function: Callable[[T], R], items: Iterable[T], address: str) -> Iterator[R]:
+    """Yield `function(item)` for each item, in order, with AHEAD items in flight for each thread of the cluster.
+
+    Calls and results travel as bytes, so the scheduler needs none of this code. Dask keeps each call until its result
+    has arrived, and gives it to another worker if one dies.
+    """
+    with connected(address) as client:
+        submitted: deque[Any] = deque()
+        for item in items:
+            while submitted and len(submitted) >= AHEAD * threads(client, address):
+                yield dask_tasks.result(answer(client, submitted.popleft(), address))
+            call = dask_tasks.pickled(function, item)
+            with cluster_errors(address):
+                submitted.append(client.submit(pickle.loads, call, pure=False))
+        while submitted:
+            yield dask_tasks.result(answer(client, submitted.popleft(), address))
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Yield a client of the scheduler. Raises UserError if nothing answers, or the package is missing."""
+    try:
+        import dask  # noqa: PLC0415  # optional, and slow to load
+        import distributed  # noqa: PLC0415
+    except ImportError:
+        raise UserError(
+            f"expected the package distributed, since {SCHEDULER} is set, found none: pip install distributed, or "
+            f"unset {SCHEDULER}"
+        ) from None
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # Dask recovers by itself, or we raise one line
+    try:
+        asyncio.run(reach(address))
+        client = distributed.Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False, direct_to_workers=True)
+    except Exception as error:  # noqa: BLE001  # the kind differs with the address, and with what answers there
+        raise UserError(
+            f"expected a Dask scheduler at {address}, as {SCHEDULER} says, found none within {CONNECT_TIMEOUT} seconds "
+            f"({one_line(error)}): start one with `dask scheduler`, or unset {SCHEDULER}"
+        ) from None
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
+        try:
+            yield client
+        finally:
+            client.close(timeout=2)
+
+
+async def reach(address: str) -> None:
+    """Open a connection and close it: a client that reaches no scheduler would keep trying while the process exits."""
+    import distributed  # noqa: PLC0415
+
+    security = distributed.Security().get_connection_args("client")
+    await (await distributed.comm.connect(address, timeout=CONNECT_TIMEOUT, **security)).close()
+
+
+def answer(client: Any, future: Any, address: str) -> bytes:
+    """Wait for a pickled result and return it. Raises UserError when there is no worker for WORKERS_TIMEOUT."""
+    while True:
+        try:
+            with cluster_errors(address):
+                return bytes(future.result(timeout=WORKERS_TIMEOUT))
+        except TimeoutError:
+            if not threads(client, address):
+                raise UserError(
+                    f"expected workers of the Dask scheduler at {address}, found none for {WORKERS_TIMEOUT} seconds: "
+                    f"start some with `dask worker {address}`"
+                ) from None
+
+
+def threads(client: Any, address: str) -> int:
+    """Return how many items the cluster can work on at the same time."""
+    with cluster_errors(address):
+        return sum(client.nthreads().values())
+
+
+@contextmanager
+def cluster_errors(address: str) -> Iterator[None]:
+    """Turn the exceptions of Dask in the block into UserError."""
+    import distributed  # noqa: PLC0415
+    from distributed.scheduler import KilledWorker  # noqa: PLC0415
+
+    try:
+        yield
+    except KilledWorker as error:
+        raise UserError(
+            f"{error.allowed_failures + 1} Dask workers died at the same work, killed for lack of memory perhaps: give "
+            "them more memory"
+        ) from None
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"expected the Dask workers to find this checkout's code and packages, found {one_line(error)}: start "
+            "them with PYTHONPATH set to a checkout of the same commit"
+        ) from None
+    except TimeoutError:  # an OSError too, but for `answer` to judge
+        raise
+    except (distributed.CancelledError, OSError) as error:
+        raise UserError(
+            f"lost the Dask scheduler at {address} ({one_line(error)}): start it again, then run `dvc repro` again"
+        ) from None

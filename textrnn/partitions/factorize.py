@@ -1,4 +1,4 @@
-"""Words as numbers, by the order in which they come first: what is made of a part of a corpus at a time."""
+"""Words become codes, numbered in the order in which the words first occur. Each part of a corpus has its own codes."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -11,40 +11,38 @@ from numpy.typing import NDArray
 from textrnn.artifacts.ragged import gathered, offsets_of
 
 
-class Numbered(NamedTuple):
-    """Texts as numbers of their words, flat."""
+class Factorized(NamedTuple):
+    """Texts as codes: text i is the next `lengths[i]` of `codes`, which are indices into `words`."""
 
-    words: list[str]  # each once
-    numbers: NDArray[np.int64]  # places in `words`, those of each text one after the other
-    lengths: NDArray[np.int64]  # of each text
+    words: list[str]  # distinct
+    codes: NDArray[np.int64]  # flat
+    lengths: NDArray[np.int64]  # of each text, in words
 
 
-def numbered(texts: Iterable[str], cut: Callable[[str], list[str]]) -> Numbered:
-    """Return the texts as numbers of the words into which `cut` cuts them.
+def factorize(texts: Iterable[str], cut: Callable[[str], list[str]]) -> Factorized:
+    """Cut the texts into words and return them as codes.
 
-    It must cut what stands between white space as if it stood alone, since this is done once for all that is alike.
+    `cut` must treat what stands between white space as if it stood alone: it is called once for each distinct piece.
     """
+    piece_codes, word_codes = new_codes(), new_codes()
     pieces: list[str] = []
-    counts = []
+    lengths = []
     for text in texts:
         some = text.split()
         pieces += some
-        counts.append(len(some))
-    known = numbers()
-    at = places(pieces, known)
-    cuts = list(map(cut, known))
-    words = numbers()
-    of_cuts = places(chain.from_iterable(cuts), words)
-    ends = offsets_of(np.fromiter(map(len, cuts), np.int64, len(cuts)))
-    flat, piece_ends = gathered(of_cuts, ends, at)
-    return Numbered(list(words), flat, np.diff(piece_ends[offsets_of(np.array(counts, np.int64))]))
+        lengths.append(len(some))
+    flat = encode(pieces, piece_codes)
+    cuts = list(map(cut, piece_codes))
+    offsets = offsets_of(np.fromiter(map(len, cuts), np.int64, len(cuts)))
+    codes, ends = gathered(encode(chain.from_iterable(cuts), word_codes), offsets, flat)
+    return Factorized(list(word_codes), codes, np.diff(ends[offsets_of(np.array(lengths, np.int64))]))
 
 
-def numbers() -> defaultdict[str, int]:
-    """Return an empty dictionary which gives each new word the next number when it is looked up."""
+def new_codes() -> defaultdict[str, int]:
+    """Return an empty dictionary that gives each new word the next code when it is looked up."""
     return defaultdict(count().__next__)
 
 
-def places(words: Iterable[str], known: defaultdict[str, int]) -> NDArray[np.int64]:
-    """Return the number of each word in `known`, to which those that are new are added."""
-    return np.fromiter(map(known.__getitem__, words), np.int64)
+def encode(words: Iterable[str], codes: defaultdict[str, int]) -> NDArray[np.int64]:
+    """Return the code of each word. New words are added to `codes`."""
+    return np.fromiter(map(codes.__getitem__, words), np.int64)

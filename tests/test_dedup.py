@@ -1,0 +1,152 @@
+"""Templates and near-duplicates: those that comparing every pair finds, however the work is cut."""
+
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests import plain
+from textrnn.dedup import near_duplicates, word_sets
+from textrnn.dedup.groups import distinct_strings, near_duplicate_keys
+from textrnn.dedup.strings import StringFiles, files
+from textrnn.dedup.templates import template, templates
+from textrnn.dedup.word_sets import Ints, Sets
+
+WORDS = [f"{first}{second}" for first in "abcdefg" for second in "xyz"]
+TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text("ab\x00\xff", max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("call 12345 now", "call 987 now"),
+        ("win £1.50", "win €2,000.75!"),
+        ("ends 12/05/2031", "ends 1-6-31"),
+        ("at 10:30 or 9", "at 7.15 or 12:00"),
+        ("go to http://a.example/b?c=d now", "go to www.other.example now"),
+        ("see HTTPS://A.example", "see www.b.example/x,y,z"),
+        ("STRASSE", "straße"),
+        ("win  a\tcruise ", " win a cruise"),
+        ("win_a cruise!!!", "win... a -- cruise?"),
+        ("don't", "don t"),
+        ("no line\u2028end", "no line end"),
+    ],
+)
+def test_messages_that_fill_in_one_template_have_the_same_template(one: str, other: str) -> None:
+    assert template(one) == template(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("call 1 now", "call now"),
+        ("win 1st prize", "win a prize"),
+        ("go to www.a.example", "go to"),
+        ("ab", "a b"),
+        ("!!!", "???"),
+        ("", "!"),
+        (":)", ":("),
+        ("中文", "中国"),
+    ],
+)
+def test_other_messages_have_other_templates(one: str, other: str) -> None:
+    assert template(one) != template(other)
+
+
+@given(st.lists(st.text() | st.text("aA1. :/w£_'\u2028ſİß"), max_size=20))
+@example(["http://a.example/b c", "HTTPſ://x", "www.a.example", "1 2:3-4", "__", "", " ", "ŉ'ΐ"])
+def test_templates_found_piece_by_piece_are_those_of_whole_texts(texts: list[str]) -> None:
+    masked = [template(text) for text in texts]
+    assert templates(texts) == masked
+    assert [bool(one) for one in masked] == [bool(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "near"),
+    [
+        ("win a big red car now", "win a big red car today", False),  # 5 of 7 words
+        ("win a big red car", "win a big red car now", True),  # 5 of 6
+        ("win a big red", "win a big red car", True),  # 4 of 5: exactly 0.8
+        ("win a big", "win a big red", False),  # 3 of 4
+        ("win a big red car now", "NOW, car: red! big £5 a win", True),  # the price is a word too: 6 of 7
+    ],
+)
+def test_templates_are_near_duplicates_from_four_words_in_five(one: str, other: str, near: bool) -> None:
+    first, second = near_duplicate_keys([one, other])
+    assert (first == second) == near
+
+
+@st.composite
+def reworded(draw: st.DrawFn) -> list[str]:
+    """Return texts, many of which are one of a few with some words left out or put in."""
+    words = st.sampled_from(WORDS[: draw(st.integers(4, len(WORDS)))])
+    originals = draw(st.lists(st.lists(words, max_size=14), min_size=1, max_size=5))
+    texts = []
+    for _ in range(draw(st.integers(1, 40))):
+        text = list(draw(st.sampled_from(originals)))
+        for word in draw(st.lists(words, max_size=2)):
+            if word in text and draw(st.booleans()):
+                text.remove(word)
+            else:
+                text.append(word)
+        texts.append(" ".join(text))
+    return texts
+
+
+@pytest.mark.parametrize(("entries", "pairs"), [(50_000, 200_000), (5, 3)])
+@settings(max_examples=60)
+@given(texts=reworded())
+@example(texts=["", " ", "!", "! !", "a"])
+@example(texts=["a b", "b a", "a a b", "b"])
+@example(texts=[f"common words in all of them {word}" for word in WORDS])
+def test_near_duplicates_are_those_that_comparing_every_pair_finds(entries: int, pairs: int, texts: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_duplicates, "ENTRIES", entries)
+        patch.setattr(word_sets, "PAIRS", pairs)
+        assert near_duplicate_keys(texts) == plain.near_duplicate_keys(texts)
+
+
+def test_sets_that_share_only_common_words_are_not_all_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has two words of its own, which three others have too, and five that a tenth of all have."""
+    rng = np.random.default_rng(0)
+    rare = np.argsort(rng.random((2000, 1000)), axis=1)[:, :2]
+    common = 1000 + np.argsort(rng.random((2000, 50)), axis=1)[:, :5]
+    rows = np.sort(np.hstack([rare, common]), axis=1)
+    compared = 0
+    in_common = word_sets.in_common
+
+    def counting(sets: Sets, one: Ints, other: Ints) -> Ints:
+        nonlocal compared
+        compared += len(one)
+        return in_common(sets, one, other)
+
+    monkeypatch.setattr(word_sets, "in_common", counting)
+    sets = Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, 7))
+    found = near_duplicates.near_duplicates(sets, tmp_path)
+    assert len(set(found.tolist())) == len({tuple(row) for row in rows.tolist()})
+    assert compared < 20 * len(rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_chain_of_sets_each_near_to_the_next_is_one_group(tmp_path: Path) -> None:
+    rows = np.arange(300)[:, None] + np.arange(20)
+    sets = Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, 20))
+    assert set(near_duplicates.near_duplicates(sets, tmp_path).tolist()) == {0}
+
+
+@settings(max_examples=50)
+@given(st.lists(TEXT, min_size=1), st.lists(st.integers(0, 50), max_size=3))
+@example(["\x00", "", "a\x00", "a", "\x00\x00", "é", "\uffff", "\U0001f600", "a", ""], [3, 6])
+def test_strings_of_several_parts_are_numbered_in_alphabetical_order(texts: list[str], cuts: list[int]) -> None:
+    with files(Path(tempfile.gettempdir()), 4) as opened:
+        spool = StringFiles(opened)
+        for start, end in pairwise([0, *sorted(min(cut, len(texts)) for cut in cuts), len(texts)]):
+            spool.append(distinct_strings(texts[start:end], 0)[1])
+        names = sorted(set(texts))
+        assert [names[rank] for rank in spool.ranked().rows] == texts

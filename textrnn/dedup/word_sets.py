@@ -1,0 +1,80 @@
+"""Sets of words as sorted codes, and the trees that unite near-duplicates: sets that share four words in five."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.artifacts.ragged import gathered, offsets_of
+
+NEAR = 80  # per cent: the least Jaccard similarity of near-duplicates
+PAIRS = 200_000  # pairs compared at a time
+
+Ints = NDArray[np.int64]
+
+
+class Sets(NamedTuple):
+    """Set i is `words[offsets[i]:offsets[i + 1]]`: codes in rising order. The rarer a word, the lower its code."""
+
+    words: NDArray[np.int32]
+    offsets: Ints
+
+    def sizes(self, chosen: Ints) -> Ints:
+        """Return how many words each of the chosen sets has."""
+        return self.offsets[chosen + 1] - self.offsets[chosen]
+
+
+def distinct(words: Ints, offsets: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct words of each row, in rising order, and where each row begins."""
+    rows = len(offsets) - 1
+    keys = np.sort(np.repeat(np.arange(rows), np.diff(offsets)) << 32 | words)
+    keys = keys[runs(keys)[0]]  # np.unique, as of NumPy 2.3, is several times as slow
+    return keys & 0xFFFFFFFF, offsets_of(np.bincount(keys >> 32, minlength=rows))
+
+
+def runs(values: Ints) -> tuple[Ints, Ints]:
+    """Return where each run of equal values begins, and how long it is."""
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])[: len(values)])
+    return starts, np.diff(starts, append=len(values))
+
+
+def unite_near(sets: Sets, one: Ints, other: Ints, parents: Ints) -> None:
+    """Unite those pairs of sets that are near-duplicates."""
+    for start in range(0, len(one), PAIRS):
+        a, b = one[start : start + PAIRS], other[start : start + PAIRS]
+        small, large = np.sort([sets.sizes(a), sets.sizes(b)], axis=0)
+        likely = (100 * small >= NEAR * large) & (a != b)
+        a, b = a[likely], b[likely]
+        apart = roots(parents, a) != roots(parents, b)
+        a, b = a[apart], b[apart]
+        common = in_common(sets, a, b)
+        near = 100 * common >= NEAR * (sets.sizes(a) + sets.sizes(b) - common)
+        unite(parents, a[near], b[near])
+
+
+def in_common(sets: Sets, one: Ints, other: Ints) -> Ints:
+    """Return how many words the two sets of each pair share."""
+    keys = []
+    for chosen in (one, other):
+        words, offsets = gathered(sets.words, sets.offsets, chosen)
+        keys.append(np.repeat(np.arange(len(chosen)), np.diff(offsets)) << 32 | words)
+    both = np.sort(np.concatenate(keys))
+    return np.bincount(both[1:][both[1:] == both[:-1]] >> 32, minlength=len(one))
+
+
+def roots(parents: Ints, nodes: Ints) -> Ints:
+    """Return the root of each node in the trees that `parents` describe, and let the nodes point at it."""
+    found = parents[nodes]
+    while not np.array_equal(found, up := parents[found]):
+        found = up
+    parents[nodes] = found
+    return found
+
+
+def unite(parents: Ints, one: Ints, other: Ints) -> None:
+    """Put the two nodes of each pair into one tree. Its root is its lowest node."""
+    while len(one):
+        a, b = roots(parents, one), roots(parents, other)
+        apart = a != b
+        one, other, a, b = one[apart], other[apart], a[apart], b[apart]
+        np.minimum.at(parents, np.maximum(a, b), np.minimum(a, b))
