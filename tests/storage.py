@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.server import closed_port
-from tests.test_pipeline import wait_for
+from tests.workspace import wait_for
 
 ACCESS_KEY, SECRET_KEY = "anna-of-the-team", secrets.token_hex(20)
 
