@@ -74,7 +74,7 @@ def from_elsewhere(place: Place) -> str:
 
 
 def stopped(by: signal.Signals, place: Place) -> str:
-    """Run all stages, stop them in training once there is a checkpoint, and run all again."""
+    """Run all stages, stop them in training once there is a checkpoint, and run the rest."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # else a background job's children would ignore it
     said, checkpoint = place.slot / "said", place.folder / ".checkpoints/train.npz"
     while not checkpoint.exists():  # a tiny network may be trained before the signal comes: then again
@@ -90,7 +90,7 @@ def stopped(by: signal.Signals, place: Place) -> str:
             elif first.returncode:
                 raise UserError(f"ended before it could be stopped\n{last_lines(said.read_text('utf-8', 'replace'))}")
             first.wait()
-    return place.run(*REPRO)
+    return said.read_text("utf-8", "replace") + place.run(*DVC, "repro")
 
 
 def experiment(place: Place) -> str:

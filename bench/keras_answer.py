@@ -1,6 +1,6 @@
-"""Answer one message with the TensorFlow network and model/weights.npz: what predict.py would be without the export.
+"""Answer one message with the TensorFlow network and model/weights.npz, as predict.py would without the export.
 
-It leaves out the linear branch, the blend and the checksums, and is the quicker for it.
+It leaves out the linear branch, the blend and the checksums, which makes it faster.
 
 Run     python -m bench.keras_answer MESSAGE
 """
@@ -12,7 +12,7 @@ import numpy as np
 from textrnn.core import params, paths
 from textrnn.core.files import read_json
 from textrnn.model.config import TrainConfig
-from textrnn.model.network import build, trained_variables
+from textrnn.model.network import build, trained
 from textrnn.model.runtime import tf
 from textrnn.text.subwords import table
 from textrnn.text.tokenizers import tokenize
@@ -35,7 +35,7 @@ def main() -> None:
         for member in range(config.ensemble):
             arrays = {name.partition("/")[2]: weights[name] for name in weights if name.startswith(f"{member}/")}
             network = build(config, len(ids) + 1, len(settings["labels"]))
-            for name, variable in trained_variables(network).items():
+            for name, variable in trained(network).items():
                 variable.assign(arrays[name])
             logits.append(network(batch))
     print(settings["labels"], tf.nn.softmax(tf.reduce_mean(logits, axis=0)).numpy())

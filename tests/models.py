@@ -77,7 +77,8 @@ def train_in(root: Path, labels: tuple[str, ...]) -> None:
 def place(patch: pytest.MonkeyPatch, root: Path) -> None:
     """Point every path of the pipeline into `root`, and train the members one by one, in this process."""
     workspaces.place(patch, root)
-    patch.setattr("textrnn.training.loop.CHECKPOINT", root / "checkpoint.npz")
+    for module in ("textrnn.training.loop", "stages.train"):
+        patch.setattr(f"{module}.CHECKPOINT", root / ".checkpoints/train.npz")
     patch.setattr("textrnn.training.learn.side_by_side", one_by_one)
 
 

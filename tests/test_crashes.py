@@ -194,7 +194,7 @@ def test_a_training_without_room_for_its_checkpoint_ends_in_a_line_and_runs_once
     place(monkeypatch, workspace.root)
     with room_for(1000):
         assert "File too large" in workspace.failure(train.main)
-    assert not (workspace.root / "checkpoint.npz").exists()
+    assert files(workspace.root / ".checkpoints") == {}
     with redirect_stdout(io.StringIO()):
         workspace.run(train.main)
     assert files(paths.MODEL) == files(before / "model")

@@ -61,7 +61,7 @@ def run_twice(ran: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repo
     """Return a repository with two runs in its history."""
     made = ran.copy(tmp_path_factory.mktemp("twice") / "first")
     made.set(**{"evaluate.bootstrap_samples": 103})
-    assert stages_run(made.dvc("repro")) == ["evaluate", "plot"]
+    assert stages_run(made.dvc("repro", "evaluate")) == ["evaluate"]
     made.commit("other intervals")
     return made
 
@@ -103,7 +103,7 @@ def test_a_clone_runs_nothing_again_for_present_or_older_params(team: Team, ran:
     clone = team.clone(tmp_path / "clone")
     hashes, older = (of_lock(one.lock().encode())["evaluate"] for one in (clone, ran))
     clone.dvc("pull", "--run-cache")
-    assert stages_run(clone.dvc("repro")) == []
+    assert stages_run(clone.dvc("repro", "evaluate")) == []
     clone.set(**{"evaluate.bootstrap_samples": 100})
     said = clone.dvc("repro", "--pull", "evaluate")
     assert stages_run(said) == []
