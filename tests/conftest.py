@@ -24,18 +24,20 @@ settings.load_profile("repeatable")
 # A shell starts its background jobs with Ctrl-C ignored, and every process that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The slowest files, the slowest first: if one came last, the other process would wait for it at the end.
+# The slowest files first: if one came last, the other process would have nothing to do at the end. The tests of the
+# repository that has run come later than those of training, which need no wait for it.
 SLOWEST = (
-    "test_cluster.py",
-    "test_training.py",
     "test_pipeline.py",
+    "test_training.py",
+    "test_cluster.py",
+    "test_members.py",
     "test_partitions.py",
-    "test_compare.py",
     "test_documented.py",
     "test_remotes.py",
-    "test_network.py",
-    "test_export.py",
+    "test_compare.py",
     "test_presets.py",
+    "test_export.py",
+    "test_network.py",
     "test_crashes.py",
     "test_bad_inputs.py",
 )

@@ -56,10 +56,10 @@ def test_every_chart_is_drawn_from_what_is_in_git(ran: Repository, tmp_path: Pat
 
 
 def test_a_queued_experiment_runs_only_the_stages_that_depend_on_its_setting(repository: Repository) -> None:
-    repository.dvc("exp", "run", "--queue", "--name", "more", "--set-param", "evaluate.bootstrap_samples=101")
+    repository.dvc("exp", "run", "--queue", "--name", "more", "--set-param", "plot.dpi=52")
     repository.dvc("queue", "start", "--jobs", "1")
     wait_for(lambda: list((repository.folder / ".git/refs/exps").rglob("more")))  # written once it has succeeded
-    assert stages_run(repository.dvc("queue", "logs", "more")) == ["evaluate", "plot"]
+    assert stages_run(repository.dvc("queue", "logs", "more")) == ["plot"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
