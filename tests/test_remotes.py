@@ -1,4 +1,4 @@
-"""docs/sharing.md, as a team would do it: its commands, real servers, and a second clone."""
+"""docs/sharing.md: its commands, with real servers and a second clone."""
 
 import os
 import re
@@ -22,14 +22,14 @@ SHARED = "In a shared folder"
 
 
 class Team(NamedTuple):
-    """A repository which has been pushed, and what its members do in a clone."""
+    """A repository that has been pushed, and its clones."""
 
     section: str
     repository: Repository
     storage: Storage
 
     def commands(self, stands_for: dict[str, str], *, local: bool) -> list[list[str]]:
-        """Return DVC's commands of the section: those for a member's own clone, or those whose effect is committed."""
+        """Return the section's DVC commands: those with `--local`, which each clone needs, or those to commit."""
         text = PAGE.partition(f"\n## {self.section}\n")[2].partition("\n## ")[0]
         for word, here in stands_for.items():
             text = re.sub(rf"(?<=\s){re.escape(word)}(?=\s)", here, text)
@@ -37,7 +37,7 @@ class Team(NamedTuple):
         return [command for command in found if ("--local" in command) == local]
 
     def clone(self, folder: Path) -> Repository:
-        """Return a clone of the same member's, with the same keys."""
+        """Return a clone with the same keys."""
         made, keys = self.repository.clone(folder), Path(".dvc/config.local")
         if (self.repository.folder / keys).exists():
             shutil.copyfile(self.repository.folder / keys, folder / keys)
@@ -46,7 +46,7 @@ class Team(NamedTuple):
 
 @pytest.fixture(scope="module", autouse=True)
 def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let the tests see none of the keys, addresses and proxies of whoever runs them."""
+    """Hide the keys, addresses and proxies of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         for name in [name for name in os.environ if name.startswith(("AWS_", "SSH_"))]:
@@ -70,7 +70,7 @@ def run_twice(ran: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repo
 def team(
     request: pytest.FixtureRequest, run_twice: Repository, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Team]:
-    """Return a team whose first member has pushed, once for each section of the page."""
+    """Return a team whose first member has pushed, for each section of the page."""
     folder = tmp_path_factory.mktemp("team")
     with STORAGES[request.param](folder) as storage:
         made = Team(request.param, run_twice.copy(folder / "first"), storage)
@@ -86,7 +86,7 @@ def team(
 
 
 def only(*sections: str) -> pytest.MarkDecorator:
-    """Let a test have the teams of these sections."""
+    """Run a test with the teams of these sections only."""
     return pytest.mark.parametrize("team", sections, indirect=True, scope="module")
 
 

@@ -1,4 +1,4 @@
-"""bench.reproduce: what differs is told, what is promised is among the rows, and one row is really run."""
+"""bench.reproduce: it finds differences, and fails rows that it cannot compare. tests/test_pipeline.py runs one row."""
 
 import re
 import shutil
