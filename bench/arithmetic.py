@@ -1,4 +1,4 @@
-"""What a network multiplies for a token, and what a processor can multiply in a second."""
+"""How much a network multiplies for a token, and how much a processor can multiply in a second."""
 
 import time
 
@@ -12,7 +12,7 @@ GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 def multiply_adds(config: TrainConfig) -> int:
     """Return the multiply-adds of one network's forward pass for one token.
 
-    Of a step a cell multiplies its gates' input and state by their kernels: gates · (input + units) · units
+    In each step a cell multiplies the input and state of its gates by their kernels: gates · (input + units) · units
     multiplications with an addition each, in every layer and direction.
     """
     directions = 1 + config.bidirectional
@@ -21,7 +21,7 @@ def multiply_adds(config: TrainConfig) -> int:
 
 
 def sgemm(size: int = 1024) -> float:
-    """Return the multiply-adds a second of one processor, in the best of several products of large matrices."""
+    """Return the multiply-adds a second of one processor, from the fastest of several products of large matrices."""
     one = np.random.default_rng(0).random((size, size), np.float32)
     took = []
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""The circumstances under which the pipeline must give the same bytes, each of them a row of the table."""
+"""The circumstances under which the pipeline must write the same bytes: one row of the table each."""
 
 import ctypes
 import os
@@ -21,41 +21,41 @@ IN_A_TERMINAL = (sys.executable, "-c", SPAWN)
 TO_A_FILE = ("sh", "-c", '"$@" <&- >"$0" 2>&1; code=$?; cat "$0"; exit $code', "{slot}/said")
 
 
-# What is done before the clone is made, in the row's own process: its children inherit it
+# Before the clone: what the row's own process does to itself, and its children inherit
 
 
 def nothing(_slot: Path) -> None:
-    """Leave all as it is."""
+    """Change nothing."""
 
 
 def umask(mask: int, _slot: Path) -> None:
-    """Make files with other permissions."""
+    """Give new files other permissions."""
     os.umask(mask)
 
 
 def one_core(_slot: Path) -> None:
-    """Leave one of the cores."""
+    """Use one core alone."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def nice(_slot: Path) -> None:
-    """Let all others go first."""
+    """Run at the lowest priority."""
     os.nice(19)
 
 
 def home_read_only(slot: Path) -> None:
-    """Make a home that cannot be written; permissions do not bind root, until it drops these rights."""
+    """Make a home directory without write permission. Root must drop two rights before that binds it."""
     (slot / "home").mkdir(mode=0o555)
     for right in (DAC_OVERRIDE, DAC_READ_SEARCH):
-        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, right, 0, 0, 0)  # fails for other users, who have them not
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, right, 0, 0, 0)  # fails for other users, who lack these rights
 
 
 def write(name: str, text: str, slot: Path) -> None:
-    """Write a file of settings, such as a user may have."""
+    """Write a settings file such as a user may have."""
     (slot / name).write_text(text, "utf-8")
 
 
-# How the pipeline is run: each returns what was said
+# How the pipeline runs: each function returns what was printed
 
 
 def repro(place: Place) -> str:
@@ -64,7 +64,7 @@ def repro(place: Place) -> str:
 
 
 def through(prefix: tuple[str, ...], place: Place) -> str:
-    """Run all stages by way of another command."""
+    """Run all stages from within another command."""
     return place.run(*(part.replace("{slot}", str(place.slot)) for part in prefix), *REPRO)
 
 
@@ -74,33 +74,35 @@ def from_elsewhere(place: Place) -> str:
 
 
 def stopped(by: signal.Signals, place: Place) -> str:
-    """Run all stages, stop that in training once there is a checkpoint, and run all again."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would hand down that it is ignored
-    said = place.slot / "said"
-    with said.open("wb") as file:
-        first = subprocess.Popen(
-            REPRO, cwd=place.folder, env=place.environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-            start_new_session=True,
-        )  # fmt: skip
-        while not (place.folder / ".checkpoints/train.npz").exists() and first.poll() is None:
-            time.sleep(0.1)
-        if first.poll() is not None:
-            raise UserError(f"ended before it could be stopped\n{last_lines(said.read_text('utf-8', 'replace'))}")
-        os.killpg(first.pid, by)
-        first.wait()
-    return place.run(*REPRO)
+    """Run all stages, stop them in training once there is a checkpoint, and run the rest."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else a background job's children would ignore it
+    said, checkpoint = place.slot / "said", place.folder / ".checkpoints/train.npz"
+    while not checkpoint.exists():  # a tiny network may be trained before the signal comes: then again
+        with said.open("wb") as file:
+            first = subprocess.Popen(
+                REPRO, cwd=place.folder, env=place.environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                start_new_session=True,
+            )  # fmt: skip
+            while not checkpoint.exists() and first.poll() is None:
+                time.sleep(0.02)
+            if first.poll() is None:
+                os.killpg(first.pid, by)
+            elif first.returncode:
+                raise UserError(f"ended before it could be stopped\n{last_lines(said.read_text('utf-8', 'replace'))}")
+            first.wait()
+    return said.read_text("utf-8", "replace") + place.run(*DVC, "repro")
 
 
 def experiment(place: Place) -> str:
-    """Run all stages in DVC's temporary copy, and bring its results back."""
+    """Run all stages in a temporary copy that DVC makes, and apply the results."""
     said = place.run(*DVC, "exp", "run", "--temp", "--force", "--name", "reproduced")
-    place.run("git", "rm", "--quiet", "dvc.lock")  # what is compared is the experiment's, or none
+    place.run("git", "rm", "--quiet", "dvc.lock")  # so that only the experiment's is compared
     place.run(*DVC, "exp", "apply", "reproduced")
     return said
 
 
 def beside_busy_loops(place: Place) -> str:
-    """Run all stages while every core has another thing to do, of the same priority."""
+    """Run all stages while a busy loop of the same priority keeps every core busy."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
     try:
         return place.run(*REPRO)
@@ -111,32 +113,32 @@ def beside_busy_loops(place: Place) -> str:
 
 
 class Circumstance(NamedTuple):
-    """What is peculiar about one run. `told` says what the environment does not."""
+    """What is special about one run. `told` describes what the environment variables do not."""
 
     name: str
     told: str = ""
     environment: Mapping[str, str | None] = {}
-    source: str | None = None  # the only source of the corpus that answers; None: it is in the cache
+    source: str | None = None  # the only source of the corpus that answers; None: the corpus is in the cache
     folder: str = "clone"
     prepare: Callable[[Path], None] = nothing
     make: Callable[[Place], None] = Place.clone
     run: Callable[[Place], str] = repro
-    says: str = ""  # what must be said, or the circumstance has not come about
+    says: str = ""  # the run must print this, else the circumstance did not occur
 
     @property
     def sets(self) -> str:
-        """What the table tells of it."""
+        """The description in the table."""
         variables = [f"`{key}={value}`" for key, value in self.environment.items() if value and "{" not in value]
         return ", ".join(filter(None, [self.told, *variables]))
 
 
 def setting(name: str, **environment: str) -> Circumstance:
-    """Return a circumstance which is but environment variables."""
+    """Return a circumstance that sets environment variables and nothing else."""
     return Circumstance(name, environment=environment)
 
 
 def homeless(name: str, told: str, home: str) -> Circumstance:
-    """Return a circumstance in which nothing can be kept in the home directory."""
+    """Return a circumstance in which the home directory cannot be written."""
     unset = dict.fromkeys(("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TEXTRNN_CACHE"))
     told = f"{told}; no `XDG_CACHE_HOME`, no `TEXTRNN_CACHE`"
     return Circumstance(name, told, {"HOME": home, **unset}, "archive", prepare=home_read_only, says="not cached: ")

@@ -1,9 +1,9 @@
-"""How fast predict.py is: one message from a cold start, beside TensorFlow, and long streams, with their memory.
+"""How fast predict.py is: one message from a cold start, against TensorFlow, and long streams, with their memory.
 
-All is measured in turn: a median is given with the least and the most. A stream is a file of invented messages
-(bench/stream.py) and its time the whole of `python predict.py --input FILE --format tsv`, the start included; of
-the longest one run alone is made. Messages a second hang on what else the machine does, those for each second that
-the processors worked do not. How far the arithmetic is from the processor's limit is told too.
+The measurements take turns, and are given as a median with the least and the most. A stream is a file of invented
+messages (bench/stream.py); its time is that of `python predict.py --input FILE --format tsv`, start included; the
+longest runs once. Messages a second depend on other load on the machine; messages per processor second do not. The
+result also has how far the arithmetic is from the processor's limit.
 
 Writes  docs/speed/inference.json, docs/speed/inference.png
 Run     python -m bench.inference [--repeats 5]
@@ -38,7 +38,7 @@ COLD = {
     "TensorFlow": (sys.executable, "-m", "bench.keras_answer", MESSAGE),
 }
 SIZES = (10_000, 100_000, 1_000_000)
-ONCE = 1_000_000  # messages of a stream that is measured once
+ONCE = 1_000_000  # messages: a stream this long is measured once
 STREAMS = {"7 % repeated": (0.07, SIZES), "all distinct": (0.0, SIZES[:2])}
 
 
@@ -68,7 +68,7 @@ def streams(repeats: int) -> dict[str, Any]:
 
 
 def of(runs: list[Run], size: int) -> dict[str, dict[str, float]]:
-    """Return the summaries of the runs over a stream."""
+    """Return the summaries of the runs on one stream."""
     return {
         "messages_per_second": summary([size / run.seconds for run in runs]),
         "messages_per_processor_second": summary([size / run.processor for run in runs]),
@@ -77,7 +77,7 @@ def of(runs: list[Run], size: int) -> dict[str, dict[str, float]]:
 
 
 def arithmetic() -> dict[str, float]:
-    """Return what the networks multiply for a message, and what a processor could do in a second."""
+    """Return how much the networks multiply for a message, and how much a processor could in a second."""
     config = params.load("train", TrainConfig)
     texts = [text for text, _ in zip(stream.messages(0, 0.0), range(2000), strict=False)]
     steps = float(np.mean([len(tokenize(text, "rich")) for text in texts]))
@@ -135,7 +135,7 @@ def report(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure all, and write it."""
+    """Measure everything, and write it."""
     parser = argparse.ArgumentParser(prog="python -m bench.inference", description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="of each measure (default: 5)")
     options = parser.parse_args()

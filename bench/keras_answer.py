@@ -1,6 +1,6 @@
-"""Answer one message with the TensorFlow network and model/weights.npz: what predict.py would be without the export.
+"""Answer one message with the TensorFlow network and model/weights.npz, as predict.py would without the export.
 
-It leaves out the linear branch, the blend and the checksums, and is the quicker for it.
+It leaves out the linear branch, the blend and the checksums, which makes it faster.
 
 Run     python -m bench.keras_answer MESSAGE
 """

@@ -1,9 +1,9 @@
 """Whether a killed pipeline recovers: `dvc repro` is killed at random moments in every stage, and run again.
 
-The pipeline is a tiny one in a temporary repository, whose corpus a local server drips out. Kill k hits
-stage k mod 7, at a moment drawn evenly from the time which that stage, and DVC's own work after it, took in
-an undisturbed run. Then `dvc repro` has to succeed, with the dvc.lock of the undisturbed run byte for byte,
-with nothing changed for Git, and with no temporary file or checkpoint left over.
+The pipeline is a tiny one in a temporary repository; a local server sends its corpus slowly. Kill k hits stage k mod 7,
+at a moment drawn evenly from the time that this stage, and DVC's own work after it, took in an undisturbed run. Then
+`dvc repro` must succeed, write the dvc.lock of the undisturbed run byte for byte, and leave no change for Git, no
+temporary file and no checkpoint.
 
 Run     python -m bench.kills [--kills 50] [--seed 0]
 """
@@ -30,13 +30,13 @@ from tests.repository import Repository, as_tsv, invented
 from tests.server import Answer, Handler, direct, running
 
 STAGES = ("download", "clean", "vectorize", "split", "train", "evaluate", "plot")
-MARK = "Running stage '"  # with which DVC begins a stage
-DRIP = 0.5  # seconds which the corpus takes to come
-PATIENCE = 60.0  # seconds for which DVC may say that it is busy
+MARK = "Running stage '"  # DVC prints it when a stage begins
+DRIP = 0.5  # seconds that the corpus takes to arrive
+PATIENCE = 60.0  # seconds in which DVC may say that it is busy
 
 
 class Undisturbed(NamedTuple):
-    """A run from nothing, in which nobody was killed."""
+    """A run of all stages without a kill."""
 
     lock: str
     seconds: float
@@ -44,19 +44,19 @@ class Undisturbed(NamedTuple):
 
 
 class Kill(NamedTuple):
-    """What came of one kill."""
+    """A kill and the recovery from it."""
 
     stage: str
     moment: float  # seconds after the stage began
-    seconds: float  # which the recovery took
-    busy: int  # how often DVC said that it was
+    seconds: float  # that the recovery took
+    busy: int  # how often DVC said that it was busy
     restored: bool  # whether dvc.lock had to be taken from Git
-    wrong: list[str]  # what is not as it was; nothing if it has recovered
+    wrong: list[str]  # what is not as it was; empty if it has recovered
 
 
 @contextmanager
 def committed(folder: Path, **settings: Any) -> Iterator[tuple[Repository, Undisturbed]]:
-    """Yield a tiny repository whose pipeline has run once, all of it committed, while its server runs."""
+    """Yield a tiny repository whose pipeline has run once, all committed, while its server runs."""
     corpus = as_tsv(invented()).encode()
     with running() as server:
         source = {"download.source": server.serves("/corpus", dripping(corpus)),
@@ -68,7 +68,7 @@ def committed(folder: Path, **settings: Any) -> Iterator[tuple[Repository, Undis
 
 
 def dripping(content: bytes) -> Answer:
-    """Answer 200 with `content`, which takes DRIP seconds to come."""
+    """Answer 200 with `content`, spread over DRIP seconds."""
 
     def answer(handler: Handler) -> None:
         handler.begin(200, {"Content_Length": len(content)})
@@ -81,7 +81,7 @@ def dripping(content: bytes) -> Answer:
 
 
 def run_undisturbed(repository: Repository) -> Undisturbed:
-    """Run the whole pipeline, and return how long each stage took, what DVC does after it included."""
+    """Run the whole pipeline, and return how long each stage took, with DVC's own work after it."""
     begun: dict[str, float] = {}
     start = time.monotonic()
     with started(repository, "repro") as process:
@@ -98,7 +98,7 @@ def run_undisturbed(repository: Repository) -> Undisturbed:
 
 
 def started(repository: Repository, *arguments: str) -> subprocess.Popen[str]:
-    """Start DVC as the leader of a process group, with all that is said in one pipe."""
+    """Start DVC as the leader of a process group, with all output in one pipe."""
     return subprocess.Popen(
         [sys.executable, "-m", "dvc", *arguments],
         cwd=repository.folder, env=repository.environment(**direct(), PYTHONUNBUFFERED="1"), text=True,
@@ -122,34 +122,34 @@ def interrupted(repository: Repository, stage: str, moment: float, sent: signal.
             process.wait(moment)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, sent)
-            process.stdout.read()  # which ends once nobody is left who could write
+            process.stdout.read()  # ends when every process of the group is gone
             return True
     return False
 
 
 def forget(repository: Repository, stage: str) -> None:
-    """Take the stage's outputs out of DVC's cache, where a recovery would find them all and run nothing."""
+    """Remove the stage's outputs from DVC's cache; else a recovery would find them there and run nothing."""
     cache = repository.folder / ".dvc/cache"
     shutil.rmtree(cache / "runs", ignore_errors=True)
     stages = YAML(typ="safe").load(repository.lock())["stages"]
     hashes = {name: {out["md5"] for out in made["outs"]} for name, made in stages.items()}
-    others = set().union(*(made for name, made in hashes.items() if name != stage))  # which would be run again too
+    others = set().union(*(made for name, made in hashes.items() if name != stage))  # their stages would run again too
     for found in hashes[stage] - others:
         (cache / "files/md5" / found[:2] / found[2:]).unlink(missing_ok=True)
 
 
 def recovery(repository: Repository, undisturbed: Undisturbed) -> tuple[float, int, bool, list[str]]:
-    """Run `dvc repro` until it has succeeded, as its user would. Return the last four fields of a Kill."""
+    """Run `dvc repro` until it succeeds, as a user would. Return the last four fields of a Kill."""
     busy, restored, start = 0, False, time.monotonic()
     while True:
         with started(repository, "repro") as process:
             said = process.stdout.read() if process.stdout else ""
         seconds = time.monotonic() - start
         if process.returncode and "busy" in said and seconds < PATIENCE:
-            busy += 1  # the killed process is not yet reaped
+            busy += 1  # the killed process still has an entry
             time.sleep(0.2)
         elif process.returncode and not restored and repository.lock() != undisturbed.lock:
-            restored = True  # DVC was killed amid writing it
+            restored = True  # DVC was killed while writing it
             repository.git("checkout", "--quiet", "dvc.lock")
         else:
             failed = [f"dvc repro failed: {said[-500:]}"] if process.returncode else []
@@ -157,14 +157,14 @@ def recovery(repository: Repository, undisturbed: Undisturbed) -> tuple[float, i
 
 
 def leftovers(repository: Repository, undisturbed: Undisturbed) -> list[str]:
-    """Return what tells that there was a kill: nothing should."""
+    """Return the traces that the kill left. There should be none."""
     found = [] if repository.lock() == undisturbed.lock else ["another dvc.lock"]
     found += [f"git status: {line}" for line in repository.git("status", "--porcelain").splitlines()]
     return found + [f"left over: {path}" for path in litter(repository)]
 
 
 def litter(repository: Repository) -> list[Path]:
-    """Return the temporary files and checkpoints which are left. What DVC leaves in its own folder is its own."""
+    """Return the temporary files and checkpoints that are left, apart from those in DVC's own folder."""
     own = {repository.folder / ".dvc", repository.folder / ".git"}
     folders = [path for path in [*repository.folder.iterdir(), repository.state] if path not in own]
     files = [file for folder in folders for file in (folder, *folder.rglob("*"))]
@@ -172,10 +172,10 @@ def litter(repository: Repository) -> list[Path]:
 
 
 def kill(repository: Repository, undisturbed: Undisturbed, stage: str, draw: random.Random) -> Kill:
-    """Kill DVC in this stage, and see whether it recovers."""
+    """Kill DVC in this stage at a random moment, and see whether the pipeline recovers."""
     while True:
         moment = draw.uniform(0, undisturbed.stages[stage])
-        if interrupted(repository, stage, moment):  # else it was quicker this time
+        if interrupted(repository, stage, moment):  # else the stage was quicker this time
             return Kill(stage, moment, *recovery(repository, undisturbed))
 
 
@@ -196,7 +196,7 @@ def table(kills: list[Kill], undisturbed: Undisturbed) -> str:
 
 
 def main() -> int:
-    """Kill, recover and tell."""
+    """Kill, recover, and print how it went."""
     parser = argparse.ArgumentParser(description="Kill dvc repro at random moments, and see whether it recovers.")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
@@ -209,7 +209,7 @@ def main() -> int:
             one = kills[-1]
             said = "; ".join(one.wrong) or "recovered"
             print(f"{number + 1}: {one.stage} after {one.moment:.2f} s: {said} in {one.seconds:.1f} s", flush=True)
-            if one.wrong:  # so that the next kill finds what the first one found
+            if one.wrong:  # so that the next kill meets the same state as the first
                 shutil.rmtree(repository.folder / ".checkpoints", ignore_errors=True)
                 repository.git("checkout", "--quiet", ".")
                 repository.dvc("repro", "--force", **direct())

@@ -1,8 +1,8 @@
-"""Where the time of each stage goes: beside how long its bytes would take to read, and its products to multiply.
+"""Compare the time of each stage with what the disk and the processors would need for its work.
 
-A stage reads its dependencies and writes its outputs, of which dvc.lock has the sizes: no faster than the disk. Train
-and evaluate multiply matrices: no faster than a processor multiplies large ones. What a stage takes beyond the larger
-of the two is what Python, loading libraries, small matrices and the rest cost. Times are those of bench/stages.py.
+A stage reads its dependencies and writes its outputs (dvc.lock has their sizes) no faster than the disk allows. Train
+and evaluate multiply matrices no faster than a processor multiplies large ones. The time beyond the larger of the two
+goes to Python, loading libraries, small matrices and so on. bench/stages.py measured the times.
 
 Reads   dvc.lock, docs/speed/stages.json, data/, as `dvc repro` leaves it
 Writes  docs/speed/limits.json, docs/speed/limits.png
@@ -33,7 +33,7 @@ from textrnn.text.vocabulary import Vectorize
 
 RESULT = paths.ROOT / "docs/speed/limits.json"
 PICTURE = RESULT.with_suffix(".png")
-BACK = 3  # multiplications of training for each of the forward pass: the gradients of inputs and of weights come to it
+BACK = 3  # a training step multiplies three times as much as a forward pass: gradients of inputs and weights too
 
 
 def moved(stage: dict[str, Any]) -> int:
@@ -42,7 +42,7 @@ def moved(stage: dict[str, Any]) -> int:
 
 
 def multiplied() -> dict[str, float]:
-    """Return the multiply-adds of the stages whose work they are, as if no token were left out in training."""
+    """Return the multiply-adds of train and evaluate, as if training dropped no token."""
     config, longest = params.load("train", TrainConfig), params.load("vectorize", Vectorize).max_sequence_length
     parts = (paths.TRAIN, paths.VALIDATION, paths.TEST)
     tokens = {path: int(np.diff(ragged.load(path).offsets).clip(1, longest).sum()) for path in parts}
@@ -54,7 +54,7 @@ def multiplied() -> dict[str, float]:
 
 
 def disk(size: int = 1 << 28) -> float:
-    """Return the bytes a second at which a file is read that is in no cache."""
+    """Return the bytes a second at which a file that is in no cache is read."""
     with tempfile.NamedTemporaryFile(dir=paths.ROOT) as file:
         file.write(np.random.default_rng(0).bytes(size))
         file.flush()
@@ -68,7 +68,7 @@ def disk(size: int = 1 << 28) -> float:
 
 
 def measured() -> dict[str, Any]:
-    """Return the seconds of each stage, and those which the disk and the processors would need."""
+    """Return the seconds of each stage, and those that the disk and the processors would need."""
     took = read_json(stages.RESULT)["stages"]
     lock = YAML(typ="safe", pure=True).load(paths.ROOT / "dvc.lock")["stages"]
     speed, peak, work = disk(), process_pool.processors() * sgemm(), multiplied()
@@ -87,7 +87,7 @@ def measured() -> dict[str, Any]:
 
 
 def picture(path: Path, found: dict[str, Any]) -> None:
-    """Draw a stage's time and its two limits beside each other."""
+    """Draw each stage's time next to its two limits."""
     with drawn(path, 8, 4.5) as figure:
         axis = figure.subplots()
         names = STAGES
@@ -106,7 +106,7 @@ def picture(path: Path, found: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Measure the machine, and write what is limited by what."""
+    """Measure the machine, and write each stage's time and limits."""
     found = measured()
     write_json(RESULT, found)
     picture(PICTURE, found)

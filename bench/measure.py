@@ -1,4 +1,4 @@
-"""How long commands take and how much memory, several of them in turn, and what of that is told."""
+"""How long commands take and how much memory, measured in turn, and how results are printed and drawn."""
 
 import resource
 import subprocess
@@ -17,19 +17,19 @@ from matplotlib.figure import Figure
 from textrnn.core.errors import UserError
 from textrnn.report import charts
 
-LOOK = 0.25  # seconds between two looks at the memory
+INTERVAL = 0.25  # seconds between two readings of the memory
 
 
 class Run(NamedTuple):
-    """What one run of a command took."""
+    """The cost of one run of a command."""
 
     seconds: float
     processor: float  # seconds of all processors together
-    peak: float  # MB of resident memory of the process and all that it started, shared pages counted for each
+    peak: float  # MB of resident memory of the process and its descendants; shared pages count for each
 
 
 def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None) -> Run:
-    """Run a command to its end. Raises UserError when it fails."""
+    """Run a command to its end. Raises UserError if it fails."""
     begin, before = time.perf_counter(), used()
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -38,13 +38,13 @@ def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str,
         ended, peaks = threading.Event(), [0.0]
 
         def watch() -> None:
-            while not ended.wait(LOOK):
+            while not ended.wait(INTERVAL):
                 peaks.append(resident(process.pid))
 
         watcher = threading.Thread(target=watch)
         watcher.start()
         said = process.stderr.read().decode(errors="replace") if process.stderr else ""
-        process.wait()  # without a limit: with one it would look at intervals of up to 50 ms
+        process.wait()  # without a timeout: with one, wait polls at intervals of up to 50 ms
         seconds = time.perf_counter() - begin
         ended.set()
         watcher.join()
@@ -54,13 +54,13 @@ def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str,
 
 
 def used() -> float:
-    """Return the processor seconds of all processes which this one and its children have waited for."""
+    """Return the processor seconds of all child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def resident(number: int) -> float:
-    """Return the MB of resident memory of a process and of all that it started."""
+    """Return the MB of resident memory of a process and its descendants."""
     total = 0
     with suppress(psutil.NoSuchProcess):
         first = psutil.Process(number)
@@ -71,7 +71,7 @@ def resident(number: int) -> float:
 
 
 def interleaved(measures: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """Return so many values of each measure, taken in turn, so that what else the machine does meets all alike."""
+    """Take each measure `repeats` times, in turn, so that other load on the machine affects all alike."""
     found: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(repeats):
         for name, measure in measures.items():
@@ -81,24 +81,24 @@ def interleaved(measures: Mapping[str, Callable[[], float]], repeats: int) -> di
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:
-    """Return the median and the ends of the values, as a JSON file has them."""
+    """Return the median, the least and the most of the values, for a JSON file."""
     return {"median": round(median(values), 4), "low": round(min(values), 4), "high": round(max(values), 4)}
 
 
 def reach(values: Iterable[Mapping[str, float]]) -> list[list[float]]:
-    """Return how far the least and the most lie from the medians, as Matplotlib's error bars want it."""
+    """Return the distances of the least and the most from the medians, for Matplotlib's error bars."""
     ends = [(one["median"] - one["low"], one["high"] - one["median"]) for one in values]
     return [list(side) for side in zip(*ends, strict=True)]
 
 
 def shown(found: Mapping[str, Any], digits: int = 2) -> str:
-    """Return a summary as a table has it."""
+    """Return a summary for a cell of a table."""
     return f"{found['median']:,.{digits}f} ({found['low']:,.{digits}f} … {found['high']:,.{digits}f})"
 
 
 @contextmanager
 def drawn(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """Give an empty figure of so many inches, and write it as PNG once the block has drawn on it."""
+    """Yield an empty figure of this size in inches, and write it as PNG after the block has drawn on it."""
     mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
     with mpl.rc_context(charts.STYLE):
         figure = Figure(figsize=(width, height), dpi=120, layout="constrained")

@@ -1,4 +1,4 @@
-"""Networks of their own for processes on one machine, which a bridge joins: each has an address, as a host would."""
+"""A network for each of several processes on one machine, joined by a bridge: each has an address, like a host."""
 
 import subprocess
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ PORT, BRIDGE = 23456, "textrnn"
 
 @contextmanager
 def networks(count: int) -> Iterator[list[tuple[list[str], str]]]:
-    """Give for each worker what to run it with and its address: in a network of its own, joined by a bridge, if may be.
+    """Yield, for each worker, the prefix of its command and its address in a network of its own.
 
-    Raises nothing where networks may not be made: the workers share loopback then.
+    Without the right to make networks, the workers share the loopback interface.
     """
 
     def ip(*words: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run of the pipeline wrote, beside what its dvc.lock and the committed one say."""
+"""The hashes of what a run of the pipeline wrote, and where they differ from those in a dvc.lock."""
 
 import hashlib
 import json
@@ -11,18 +11,18 @@ Hashes = dict[str, dict[str, str]]  # of each stage: the path of an output, and 
 
 
 def of_lock(lock: bytes) -> Hashes:
-    """Return the hashes that a dvc.lock names."""
+    """Return the hashes in a dvc.lock."""
     stages: dict[str, Any] = YAML(typ="safe", pure=True).load(lock)["stages"]
     return {name: {out["path"]: out["md5"] for out in stage["outs"]} for name, stage in stages.items()}
 
 
 def of_files(folder: Path, listed: Hashes) -> Hashes:
-    """Return the hashes of the listed outputs as they lie in `folder`, found without DVC."""
+    """Return the hashes of the listed outputs in `folder`, computed without DVC."""
     return {stage: {path: hashed(folder / path) for path in outs} for stage, outs in listed.items()}
 
 
 def hashed(path: Path) -> str:
-    """Return the MD5 of a file, or of a directory as DVC has it: of the list of its files and theirs."""
+    """Return the MD5 of a file or, as DVC computes it, of the list of a directory's files and their MD5s."""
     if path.is_dir():
         files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file())
         listing = [{"md5": hashed(file), "relpath": name} for name, file in files]
@@ -31,12 +31,12 @@ def hashed(path: Path) -> str:
 
 
 def md5(content: bytes) -> str:
-    """Return the MD5 of bytes: no secret, only DVC's name for them."""
+    """Return the MD5 of bytes, which DVC uses as their name; it protects nothing."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def differing(committed: bytes, written: bytes, files: Hashes) -> list[str]:
-    """Return where the written dvc.lock, or the files, are not as the committed dvc.lock says."""
+    """Return the outputs for which the written dvc.lock or the files differ from the committed dvc.lock."""
     expected = of_lock(committed)
     found = {"dvc.lock": of_lock(written), "the file": files}
     differ = [
@@ -50,5 +50,5 @@ def differing(committed: bytes, written: bytes, files: Hashes) -> list[str]:
 
 
 def combined(hashes: dict[str, str]) -> str:
-    """Return one short hash of all outputs of a stage."""
+    """Combine the hashes of a stage's outputs into one short hash."""
     return md5("".join(f"{path} {md5sum}\n" for path, md5sum in sorted(hashes.items())).encode())[:8]

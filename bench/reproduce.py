@@ -1,8 +1,8 @@
 """Run the whole pipeline under one circumstance after another, and compare every output with the committed one.
 
-Each run is in a fresh clone of HEAD, with an empty cache. Changes which are not committed take no part.
+Each run is in a fresh clone of HEAD with an empty cache. Uncommitted changes play no part.
 
-Writes  docs/reproducibility.md, once every circumstance has been run
+Writes  docs/reproducibility.md, between its markers, once every circumstance has been run
 Run     python -m bench.reproduce [--only NAME …] [--jobs N] [--list]   (about a minute for each on two cores)
 """
 
@@ -26,21 +26,12 @@ from bench.outputs import Hashes, combined, differing, of_files, of_lock
 from bench.place import Place, last_lines
 from textrnn.core import paths
 from textrnn.core.errors import UserError, run
-from textrnn.core.files import write_text
+from textrnn.core.files import read_text, write_text
 from textrnn.corpus import sms_spam
-from tools.markdown import table
+from tools.hashes import PAGE
+from tools.markdown import table, written
 
-REPORT = paths.ROOT / "docs/reproducibility.md"
 NAMES = [circumstance.name for circumstance in CIRCUMSTANCES]
-
-ABOUT = """\
-# The same bytes under every circumstance
-
-Each row is a clone of this repository with an empty cache, in which `dvc repro --force` ran all stages under the
-circumstance that it names. The outputs are hashed as `dvc.lock` says and, without DVC, from the files themselves;
-both are compared with the committed `dvc.lock`. A stage's column has one short hash of all its outputs, and the last
-column how many of them are equal to the committed ones. `python -m bench.reproduce` runs all this and writes this page.
-"""
 
 
 class Origin(NamedTuple):
@@ -52,7 +43,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def head(cls, repository: Path) -> "Origin":
-        """Return the HEAD of a repository, which may move on while the rows are run."""
+        """Return the HEAD of a repository; it may move on while the rows run."""
         commit = git(repository, "rev-parse", "HEAD").decode().strip()
         return cls(repository, commit, git(repository, "show", f"{commit}:dvc.lock"))
 
@@ -63,8 +54,8 @@ class Outcome(NamedTuple):
     circumstance: Circumstance
     seconds: float
     files: Hashes
-    differ: list[str]  # outputs which are not the committed ones
-    failure: str = ""  # what was said last, when there are no outputs to compare
+    differ: list[str]  # outputs that are not the committed ones
+    failure: str = ""  # what was printed last, if there are no outputs to compare
 
     @property
     def equal(self) -> bool:
@@ -78,7 +69,7 @@ def git(repository: Path, *arguments: str) -> bytes:
 
 
 def reproduce(circumstance: Circumstance, origin: Origin, work: Path, corpus: bytes) -> Outcome:
-    """Run all stages under the circumstance in a folder of `work`, which is removed when all outputs are equal."""
+    """Run all stages under the circumstance in a folder of `work`, and remove it if all outputs are equal."""
     begin = time.monotonic()
     slot = work / circumstance.name
     place = Place(origin.repository, origin.commit, slot, circumstance.folder)
@@ -86,7 +77,7 @@ def reproduce(circumstance: Circumstance, origin: Origin, work: Path, corpus: by
         said = run_in(place, circumstance, corpus)
         missing = [stage for stage in of_lock(origin.lock) if f"Running stage '{stage}'" not in said]
         if missing or circumstance.says not in said:
-            raise UserError(f"expected to hear of {', '.join(missing) or circumstance.says}\n{last_lines(said)}")
+            raise UserError(f"the run did not print: {', '.join(missing) or circumstance.says}\n{last_lines(said)}")
         files = of_files(place.folder, of_lock(origin.lock))
         differ = differing(origin.lock, (place.folder / "dvc.lock").read_bytes(), files)
     except (UserError, OSError) as error:
@@ -97,12 +88,12 @@ def reproduce(circumstance: Circumstance, origin: Origin, work: Path, corpus: by
 
 
 def run_in(place: Place, circumstance: Circumstance, corpus: bytes) -> str:
-    """Make the place and run all stages there; return what was said."""
+    """Make the place, run all stages there, and return what was printed."""
     slot = place.slot
     empty, kept = slot / "empty", slot / "corpora"
     empty.mkdir(parents=True)
     kept.mkdir()
-    # Of the variables that any row sets, each row has its own alone.
+    # No row inherits a variable that another row sets.
     place.set({name: None for each in CIRCUMSTANCES for name in each.environment if name != "HOME"})
     place.set(
         {
@@ -126,16 +117,16 @@ def run_in(place: Place, circumstance: Circumstance, corpus: bytes) -> str:
 
 
 def outcomes(circumstances: list[Circumstance], origin: Origin, work: Path, jobs: int) -> Iterator[Outcome]:
-    """Run so many circumstances at a time, each in a process of its own, and return each as it ends."""
+    """Run `jobs` circumstances at a time, each in its own process, and yield each outcome as it ends."""
     corpus = sources.corpus()
-    # A process for each, since it changes its own umask, cores and rights; and none forked from a threaded one.
+    # A process each, since a row may change its umask, cores and rights. Forking a process with threads is unsafe.
     with ProcessPoolExecutor(jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
         for done in as_completed(pool.submit(reproduce, each, origin, work, corpus) for each in circumstances):
             yield done.result()
 
 
 def line(outcome: Outcome, work: Path) -> str:
-    """Return what is told when a row has ended."""
+    """Return the line that is printed when a row has ended."""
     if outcome.equal:
         return f"{outcome.circumstance.name}: equal, {outcome.seconds:.0f} s"
     how = f"failed: {outcome.failure}" if outcome.failure else f"differs: {', '.join(outcome.differ)}"
@@ -160,15 +151,8 @@ def paths_of(hashes: Hashes) -> dict[str, str]:
 
 
 def report(ended: list[Outcome], committed: Hashes, commit: str) -> str:
-    """Return docs/reproducibility.md, of a run at that commit."""
-    listed = [[f"`{path}`", f"`{md5sum}`"] for path, md5sum in paths_of(committed).items()]
-    parts = [
-        ABOUT.rstrip(),
-        f"At commit {commit[:7]}: {verdict(ended)}.",
-        by_circumstance(ended, committed),
-        "The committed hashes:",
-    ]
-    return "\n\n".join([*parts, table(["output", "MD5, as DVC has it"], listed)]) + "\n"
+    """Return the block of docs/reproducibility.md about a run at that commit."""
+    return f"At commit {commit[:7]}: {verdict(ended)}.\n\n{by_circumstance(ended, committed)}"
 
 
 def verdict(ended: list[Outcome]) -> str:
@@ -177,13 +161,13 @@ def verdict(ended: list[Outcome]) -> str:
 
 
 def main() -> None:
-    """Run what was asked for. Raises UserError when a row is not equal."""
+    """Run the chosen rows. Raises UserError if one is not equal."""
     parser = argparse.ArgumentParser(prog="python -m bench.reproduce", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help="these rows, see --list"
     )
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many rows at a time (default: 1)")
-    parser.add_argument("--list", action="store_true", help="tell the circumstances, and run none")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="rows to run at a time (default: 1)")
+    parser.add_argument("--list", action="store_true", help="list the circumstances and run none")
     options = parser.parse_args()
     chosen = [each for each in CIRCUMSTANCES if each.name in options.only]
     if options.list:
@@ -199,10 +183,11 @@ def main() -> None:
     committed = of_lock(origin.lock)
     print(f"\n{by_circumstance(ended, committed)}\n")
     if len(chosen) == len(CIRCUMSTANCES):
-        write_text(REPORT, report(ended, committed, origin.commit))
+        block = {"circumstances": lambda: report(ended, committed, origin.commit)}
+        write_text(PAGE, written(read_text(PAGE), block))
     print(verdict(ended))
     if not all(outcome.equal for outcome in ended):
-        raise UserError(f"expected equal outputs, found others: what differs is in {work}")
+        raise UserError(f"some outputs differ: they are in {work}")
     work.rmdir()
 
 

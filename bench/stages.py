@@ -1,8 +1,8 @@
-"""What the pipeline costs beside its training: each stage's start and run, and what DVC adds.
+"""What the pipeline costs apart from training: the start and run of each stage, and what DVC adds.
 
-All is measured in clones of HEAD with empty caches, but for the corpus, in turn, and a median given with the
-least and the most: `dvc repro` of everything beside `python -m stages.train` in the same clone, a `dvc repro` with
-nothing to do beside `dvc status`, and how long each stage takes to load its modules.
+All measurements take turns in clones of HEAD whose caches are empty apart from the corpus, and are given as a median
+with the least and the most: `dvc repro` of everything against `python -m stages.train` in the same clone, a `dvc repro`
+with nothing to do against `dvc status`, and how long each stage takes to load its modules.
 
 Writes  docs/speed/stages.json, docs/speed/stages.png
 Run     python -m bench.stages [--repeats 5]
@@ -51,7 +51,7 @@ def measured(origin: Origin, corpus: bytes, work: Path, repeat: int) -> tuple[Se
 
 
 def prepared(origin: Origin, corpus: bytes, slot: Path) -> Place:
-    """Return a clone whose caches are empty, but for the corpus."""
+    """Return a clone whose caches are empty apart from the corpus."""
     kept = slot / "corpora"
     kept.mkdir(parents=True)
     (kept / sms_spam.SHA256).write_bytes(corpus)
@@ -69,7 +69,7 @@ def prepared(origin: Origin, corpus: bytes, slot: Path) -> Place:
 
 
 def collected(runs: list[tuple[Seconds, Seconds, Seconds]]) -> dict[str, Any]:
-    """Return the summaries of all clones, as the JSON file has them."""
+    """Return the summaries of all clones, for the JSON file."""
     commands, stages, loads = ([one[part] for one in runs] for part in range(3))
     ratios = [one["repro"] / alone["train"] for one, alone in zip(commands, stages, strict=True)]
     nothing = [one["nothing to do"] / one["status"] for one in commands]
@@ -97,7 +97,7 @@ def report(found: dict[str, Any]) -> str:
 
 
 def picture(path: Path, found: dict[str, Any]) -> None:
-    """Draw what the whole costs beside train, what DVC takes to find nothing to do, and how soon the stages begin."""
+    """Draw the whole against train, a `dvc repro` with nothing to do, and how long stages load their modules."""
     with drawn(path, 12, 4) as figure:
         whole, nothing, begin = figure.subplots(1, 3)
         train, commands = found["stages"]["train"], found["commands"]
@@ -124,7 +124,7 @@ def bars(axis: Any, values: dict[str, dict[str, float]], target: float) -> None:
 
 
 def main() -> None:
-    """Measure all, and write it."""
+    """Measure everything, and write it."""
     parser = argparse.ArgumentParser(prog="python -m bench.stages", description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="clones (default: 5)")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""An endless stream of invented messages, the same for a seed: as long as those of the corpus, and as rich in words."""
+"""An endless stream of invented messages, the same for a seed, as long and as rich in words as the corpus."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import numpy as np
 from textrnn.core import paths
 from textrnn.core.files import read_table
 
-TOGETHER = 10_000  # messages made at once
+BATCH = 10_000  # messages made at once
 WORDS = 17  # of a message on average; some 80 characters
 NEW = 0.06  # share of the words that no model knows: names, misspellings and numbers
 RECENT = 1000  # messages back from which a repeated one is taken
@@ -17,10 +17,10 @@ LETTERS = np.array(list("aaaabcdeeeeefghiiijklmnnooooprrsssttttuvwy"))
 
 
 def messages(seed: int, repeated: float) -> Iterator[str]:
-    """Yield messages for ever; a share `repeated` of them are one of the last RECENT ones once more.
+    """Yield messages without end; a share `repeated` of them repeats one of the last RECENT ones.
 
-    Known words are drawn by their frequency in the model's vocabulary. All others are distinct, since each of those
-    has a number of its own.
+    Known words are drawn by their frequency in the model's vocabulary. Messages that repeat none are distinct, since
+    each has its own number.
     """
     words, counts = zip(*read_table(paths.MODEL / "vocabulary.tsv"), strict=True)
     shares = np.array(counts, float) / np.sum(np.array(counts, float))
@@ -28,9 +28,9 @@ def messages(seed: int, repeated: float) -> Iterator[str]:
     recent: deque[str] = deque(maxlen=RECENT)
     number = 0
     while True:
-        lengths = 2 + np.minimum(random.negative_binomial(2, 2 / WORDS, TOGETHER), 60)
+        lengths = 2 + np.minimum(random.negative_binomial(2, 2 / WORDS, BATCH), 60)
         drawn = iter(random.choice(len(words), int(lengths.sum()), p=shares).tolist())
-        for length, again in zip(lengths.tolist(), random.random(TOGETHER) < repeated, strict=True):
+        for length, again in zip(lengths.tolist(), random.random(BATCH) < repeated, strict=True):
             if again and recent:
                 yield recent[random.integers(len(recent))]
                 continue
@@ -42,14 +42,14 @@ def messages(seed: int, repeated: float) -> Iterator[str]:
 
 
 def invented(random: np.random.Generator) -> str:
-    """Return a word that was hardly ever written, or a number."""
+    """Return a random word or number."""
     if random.random() < 0.3:
         return str(random.integers(10**9))
     return "".join(random.choice(LETTERS, random.integers(3, 11)))
 
 
 def write(path: Path, count: int, seed: int, repeated: float) -> None:
-    """Write so many messages, a line each."""
+    """Write `count` messages, one a line."""
     stream = messages(seed, repeated)
     with path.open("w", encoding="utf-8") as file:
         file.writelines(f"{next(stream)}\n" for _ in range(count))

@@ -1,6 +1,5 @@
-"""What all tests share: how Hypothesis searches, and a workspace of their own."""
+"""What all tests share: how Hypothesis searches, one trained model, one repository that has run, and workspaces."""
 
-import os
 import shutil
 import signal
 from pathlib import Path
@@ -8,11 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.first_run import first_run
 from tests.models import TWO, trained
-from tests.repository import Repository
-from tests.workspace import Workspace
-from textrnn.core import paths
+from tests.repository import Repository, first_run
+from tests.workspace import Workspace, place
 
 # The same examples on every machine; a workspace may be used for many of them, since each writes its files anew.
 settings.register_profile(
@@ -24,18 +21,25 @@ settings.register_profile(
 )
 settings.load_profile("repeatable")
 
-# A shell's background job is started deaf to Ctrl-C, and so would be every process that a test starts.
+# A shell starts its background jobs with Ctrl-C ignored, and every process that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-
-# Files that take long, the longest first: begun last, one would keep a single processor busy at the end.
+# The slowest files first: if one came last, the other process would have nothing to do at the end. The tests of the
+# repository that has run come later than those of training, which need no wait for it.
 SLOWEST = (
     "test_pipeline.py",
-    "test_crashes.py",
     "test_training.py",
-    "test_resume.py",
-    "test_learning.py",
+    "test_cluster.py",
+    "test_members.py",
+    "test_partitions.py",
+    "test_documented.py",
+    "test_remotes.py",
+    "test_compare.py",
     "test_presets.py",
+    "test_export.py",
+    "test_network.py",
+    "test_crashes.py",
+    "test_bad_inputs.py",
 )
 
 
@@ -53,21 +57,18 @@ def trained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """Return a tiny repository whose pipeline has run. All processes of pytest share it: take a copy."""
-    own = tmp_path_factory.getbasetemp()
-    return first_run(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+    """Return a tiny repository whose pipeline has run, which nobody may change: take a copy."""
+    return first_run(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
 def model_copy(trained_model: Path, tmp_path: Path) -> Path:
-    """Return a copy of that directory, to be spoilt."""
+    """Return a copy of the tiny model, to be spoilt."""
     return Path(shutil.copytree(trained_model, tmp_path / "copy"))
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Return an empty workspace, at which every path of the pipeline points while the test runs."""
-    for name, path in list(vars(paths).items()):
-        if isinstance(path, Path):
-            monkeypatch.setattr(paths, name, tmp_path / path.relative_to(Workspace.ORIGINAL))
+    place(monkeypatch, tmp_path)
     return Workspace(tmp_path)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import workspace as workspaces
 from tests.configs import SMALL
-from tests.workspace import Workspace
+from tests.workspace import Workspace, made_once, shared
 from textrnn.artifacts import provenance
-from textrnn.core import paths
 from textrnn.core.files import read_json, write_json
 from textrnn.training.members import one_by_one
 
@@ -45,13 +45,18 @@ def corpus(labels: tuple[str, ...], rows: int = 240) -> str:
 
 @cache
 def trained(base: Path, labels: tuple[str, ...]) -> Path:
-    """Return a directory below `base` where the stages from clean to plot have run; the last label is the positive one.
+    """Return a directory where the stages from clean to plot have run; the last label is the positive one.
 
-    They run once for each pair of arguments: nobody may write into the directory.
+    They run once for each set of labels. All processes of pytest share what they wrote: nobody may change it. `base` is
+    pytest's base directory.
     """
+    return made_once(shared(base) / f"trained-{len(labels)}", lambda root: train_in(root, labels))
+
+
+def train_in(root: Path, labels: tuple[str, ...]) -> None:
+    """Run the stages from clean to plot in `root`."""
     from stages import clean, evaluate, plot, split, train, vectorize
 
-    root = base / f"trained-{len(labels)}"
     root.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         place(patch, root)
@@ -67,15 +72,13 @@ def trained(base: Path, labels: tuple[str, ...]) -> Path:
         workspace.corpus(corpus(labels))
         for stage in (clean, vectorize, split, train, evaluate, plot):
             workspace.run(stage.main)
-    return root
 
 
 def place(patch: pytest.MonkeyPatch, root: Path) -> None:
-    """Point every path of the pipeline into `root`."""
-    for name, path in list(vars(paths).items()):
-        if isinstance(path, Path):
-            patch.setattr(paths, name, root / path.relative_to(Workspace.ORIGINAL))
-    patch.setattr("textrnn.training.loop.CHECKPOINT", root / "checkpoint.npz")
+    """Point every path of the pipeline into `root`, and train the members one by one, in this process."""
+    workspaces.place(patch, root)
+    for module in ("textrnn.training.loop", "stages.train"):
+        patch.setattr(f"{module}.CHECKPOINT", root / ".checkpoints/train.npz")
     patch.setattr("textrnn.training.learn.side_by_side", one_by_one)
 
 

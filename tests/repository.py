@@ -1,117 +1,103 @@
-"""A copy of this repository in a folder of its own, with Git and DVC, and an invented corpus."""
+"""A copy of this repository in a folder of its own, with Git, DVC, an invented corpus and a tiny network."""
 
 import os
 import shutil
 import subprocess
 import sys
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.workspace import made_once, shared
 
-# A network that trains in a second, and a split which leaves both labels in every part of sixty messages.
+ROOT = Path(__file__).resolve().parent.parent
+STAGES = ["download", "clean", "vectorize", "split", "train", "evaluate", "plot"]
+
+# One network, which trains in a second, and a split that leaves both labels in every part of sixty messages.
 TINY: dict[str, Any] = {
+    "download.source": "corpus.tsv",
     "vectorize.min_word_frequency": 0,
     "split.test_share": 0.25,
     "split.validation_share": 0.2,
     "train.units": 4,
     "train.embedding_size": 4,
     "train.subword_buckets": 50,
-    "train.epochs": 3,
+    "train.epochs": 10,
     "train.batch_size": 8,
     "train.learning_rate": 0.01,
+    "train.ensemble": 1,
+    "train.linear": False,
     "evaluate.bootstrap_samples": 100,
     "plot.dpi": 50,
 }
 
-# One network in one process, where it is not the ensemble that a test is about: TensorFlow loads once.
-ALONE: dict[str, Any] = {"train.ensemble": 1, "train.linear": False}
+# DVC loads a second's worth of modules. A server process loads them once, and each command runs in a fork of it.
+LOADED = get_context("forkserver")
+LOADED.set_forkserver_preload(["dvc.cli", "dvc.commands.repro", "dvc.repo.experiments", "dvc.repo.reproduce"])
 
 
 def invented() -> list[tuple[str, str]]:
     """Return sixty (label, text) pairs, with tabs, quotes and accents in some texts; no two alike."""
-    ham = [
-        f"{greeting} {question}"
-        for greeting, question in product(
-            ["Hi", "Hé", "Well,", '"Hello"', "So\t", "Mum,"],
-            [
-                "shall we eat at mine?",
-                "who feeds the cat",
-                "the train is late",
-                "is it raining there?",
-                "call Tom back",
-            ],
-        )
+    greetings = ["Hi", "Hé", "Well,", '"Hello"', "So\t", "Mum,"]
+    questions = ["shall we eat at mine?", "who feeds the cat", "the train is late", "is it raining?", "call Tom back"]
+    calls = ["WINNER!!", "Urgent:", "FREE", "Dear customer,", "Last chance!", "Txt YES"]
+    prizes = [
+        "claim your £500 prize",
+        "a holiday at www.sun.example",
+        "ring 09061234 now",
+        "cash loan 18+",
+        "new tones",
     ]
-    spam = [
-        f"{call} {prize}"
-        for call, prize in product(
-            ["WINNER!!", "Urgent:", "FREE", "Dear customer,", "Last chance!", "Txt YES"],
-            [
-                "claim your £500 prize",
-                "a holiday at www.sun.example",
-                "ring 09061234 now",
-                "cash loan 18+",
-                "new tones",
-            ],
-        )
-    ]
-    return [("ham", text) for text in ham] + [("spam", text) for text in spam]
+    ham = [("ham", " ".join(words)) for words in product(greetings, questions)]
+    return ham + [("spam", " ".join(words)) for words in product(calls, prizes)]
 
 
 def as_tsv(messages: list[tuple[str, str]]) -> str:
-    """Return the messages as the SMS Spam Collection has them."""
+    """Return the messages in the format of the SMS Spam Collection."""
     return "".join(f"{label}\t{text}\n" for label, text in messages)
 
 
-class Repository:
-    """A folder, and the commands that a user would type there. What they keep elsewhere goes into `state`."""
+def stages_run(output: str) -> list[str]:
+    """Return the stages that DVC says it ran."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
-    def __init__(self, folder: Path, state: Path) -> None:
-        self.folder, self.state = folder, state
+
+class Repository:
+    """A folder, and the commands that a user would type there. They keep their caches in `state`."""
+
+    def __init__(self, folder: Path, state: Path | None = None) -> None:
+        self.folder, self.state = folder, state or folder.with_name(f"{folder.name}-state")
 
     @classmethod
-    def new(cls, folder: Path, **settings: Any) -> "Repository":
-        """Copy this repository's files to `folder`, with these settings, and commit them."""
-        made = cls(folder, folder.with_name(f"{folder.name}-state"))
+    def tiny(cls, folder: Path, **settings: Any) -> "Repository":
+        """Copy this repository's files to `folder` with a tiny network's settings and the corpus, and commit them."""
+        made = cls(folder)
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607
             cwd=ROOT, capture_output=True, text=True, check=True,
         )  # fmt: skip
         for name in filter(None, listed.stdout.split("\0")):
-            if (ROOT / name).exists():
+            if (ROOT / name).exists() and name != "dvc.lock":
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, folder / name)
-        made.set(**settings)
+        (folder / "corpus.tsv").write_text(as_tsv(invented()), "utf-8", newline="\n")
+        made.set(**TINY | settings)
         made.git("init", "--quiet", "--initial-branch=main")
         made.commit("begin")
         return made
 
-    @classmethod
-    def tiny(cls, folder: Path, **settings: Any) -> "Repository":
-        """Return a new repository with the invented corpus and a tiny network."""
-        made = cls.new(folder, **{"download.source": "corpus.tsv"} | TINY | settings)
-        (folder / "corpus.tsv").write_text(as_tsv(invented()), "utf-8", newline="\n")
-        made.without_what_was_run()
-        return made
-
-    def without_what_was_run(self) -> None:
-        """Remove the lock of the corpus that the repository ships with."""
-        self.git("rm", "--quiet", "dvc.lock")
-        self.commit("a tiny corpus")
-
     def copy(self, folder: Path) -> "Repository":
         """Return a copy in `folder`, with its cache."""
-        shutil.copytree(self.folder, folder)
-        return Repository(folder, folder.with_name(f"{folder.name}-state"))
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Repository(folder)
 
     def clone(self, folder: Path) -> "Repository":
         """Return a clone in `folder`, with an empty cache and state."""
         self.git("clone", "--quiet", ".", str(folder))
-        return Repository(folder, folder.with_name(f"{folder.name}-state"))
+        return Repository(folder)
 
     def set(self, **changes: Any) -> None:
         """Change params.yaml: names are `section.key`."""
@@ -124,7 +110,7 @@ class Repository:
         yaml.dump(sections, path)
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Return the environment of a command: this Python first, and all state kept in one folder."""
+        """Return the environment of a command: this Python first, and all caches in `state`."""
         here = {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "DVC_SITE_CACHE_DIR": str(self.state / "site"),
@@ -139,18 +125,36 @@ class Repository:
     def run(self, *command: str, **environment: str) -> str:
         """Run a command, which must succeed, and return what it prints."""
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment(**environment), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-        return done.stdout + done.stderr
+            command, cwd=self.folder, env=self.environment(**environment), text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-5000:]}"
+        return done.stdout
 
     def git(self, *arguments: str) -> str:
         """Run git."""
         return self.run("git", *arguments)
 
     def dvc(self, *arguments: str, **environment: str) -> str:
-        """Run DVC."""
-        return self.run(sys.executable, "-m", "dvc", *arguments, **environment)
+        """Run DVC, which must succeed, and return what it prints."""
+        code, printed = self.forked(arguments, self.environment(**environment))
+        assert code == 0, f"dvc {' '.join(arguments)}\n{printed[-5000:]}"
+        return printed
+
+    def dvc_fails(self, *arguments: str) -> str:
+        """Run DVC, which must fail, and return what it prints."""
+        code, printed = self.forked(arguments, self.environment())
+        assert code != 0, printed
+        return printed
+
+    def forked(self, arguments: tuple[str, ...], environment: dict[str, str]) -> tuple[int | None, str]:
+        """Run DVC in a fork of LOADED's server, and return its exit code and what it prints."""
+        self.state.mkdir(exist_ok=True)
+        output = self.state / "printed"
+        process = LOADED.Process(target=dvc_main, args=(arguments, self.folder, environment, output))
+        process.start()
+        process.join()
+        return process.exitcode, output.read_text("utf-8", "replace")
 
     def commit(self, message: str) -> None:
         """Commit everything."""
@@ -160,3 +164,33 @@ class Repository:
     def lock(self) -> str:
         """Return dvc.lock: the hash of every output."""
         return (self.folder / "dvc.lock").read_text("utf-8")
+
+
+def dvc_main(arguments: tuple[str, ...], folder: Path, environment: dict[str, str], output: Path) -> None:
+    """Be the `dvc` command: in `folder`, without input, printing to the file `output`."""
+    from dvc.cli import main
+
+    with output.open("wb") as file, Path(os.devnull).open("rb") as nothing:
+        for number, target in enumerate((nothing, file, file)):
+            os.dup2(target.fileno(), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = ["dvc", *arguments]
+    sys.exit(main(list(arguments)))
+
+
+def first_run(base: Path) -> Repository:
+    """Return a repository whose pipeline has run, all committed. All processes of pytest share it: take a copy.
+
+    The file `opened` next to it is the log of the files that the stages opened (tests/traced).
+    """
+
+    def run(folder: Path) -> None:
+        made = Repository.tiny(folder / "run")
+        log = folder / "opened"
+        log.touch()
+        assert stages_run(made.dvc("repro", PYTHONPATH=str(ROOT / "tests/traced"), TRACED=str(log))) == STAGES
+        made.commit("run")
+
+    return Repository(made_once(shared(base) / "first-run", run) / "run")

@@ -14,22 +14,22 @@ from typing import NamedTuple
 import pytest
 
 from tests.server import closed_port
-from tests.test_pipeline import wait_for
+from tests.workspace import wait_for
 
 ACCESS_KEY, SECRET_KEY = "anna-of-the-team", secrets.token_hex(20)
 
 
 class Storage(NamedTuple):
-    """A place to push to."""
+    """A remote to push to."""
 
-    folder: Path  # where it keeps what was pushed
-    stands_for: dict[str, str]  # what docs/sharing.md calls it and its user, and what they are here
-    stranger: dict[str, str]  # the same, of somebody whom it does not know
+    folder: Path  # where it stores what was pushed
+    stands_for: dict[str, str]  # names in docs/sharing.md, and what replaces them here
+    stranger: dict[str, str]  # the same for a user whom it does not know
 
 
 @contextmanager
 def listening(port: int, log: Path, *command: str) -> Iterator[None]:
-    """Run a server for the block, which begins when it listens at `port`."""
+    """Run a server during the block, which begins once it listens at `port`."""
     with log.open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
         try:
             wait_for(lambda: process.poll() is not None or answers(port))
@@ -60,7 +60,7 @@ Subsystem sftp internal-sftp
 
 @contextmanager
 def ssh(folder: Path) -> Iterator[Storage]:
-    """Run OpenSSH's server as the current user, with keys of its own. Without one the test is skipped."""
+    """Run OpenSSH's server as the current user, with its own keys. Skip the test if it is not installed."""
     # An absolute path, since it starts itself again for each connection; /usr/sbin is on root's PATH only.
     sshd = shutil.which("sshd", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
     if not sshd or not shutil.which("ssh-keygen"):
@@ -82,7 +82,7 @@ def ssh(folder: Path) -> Iterator[Storage]:
 
 @contextmanager
 def s3(folder: Path) -> Iterator[Storage]:
-    """Run a server with one bucket and one user, whose signature it demands under every request."""
+    """Run a server with one bucket and one user, who must sign every request."""
     (folder / "buckets/textrnn").mkdir(parents=True)
     port = closed_port()
     command = ["rclone", "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}"]

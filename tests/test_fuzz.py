@@ -1,4 +1,7 @@
-"""The fuzzer: no input breaks a promise, none that once did does so now, and a promise broken is noticed."""
+"""The fuzzer: no input breaks a promise, none that once did does so now, and a promise broken is noticed.
+
+`python -m fuzz` searches far longer.
+"""
 
 import re
 import shutil
@@ -12,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzz import targets
@@ -39,7 +42,7 @@ def inputs(target: Target) -> st.SearchStrategy[bytes]:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_input_breaks_a_promise(name: str) -> None:
-    given(inputs(TARGETS[name]))(TARGETS[name].check)()
+    settings(max_examples=40)(given(inputs(TARGETS[name]))(TARGETS[name].check))()
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -81,10 +84,6 @@ def unreadable(*_: Any, **__: Any) -> None:
     raise KeyError("of the insides")
 
 
-def refused(*_: Any, **__: Any) -> None:
-    raise UserError("expected this, found that")
-
-
 HI = b"\0ham\thi 12345\n"
 
 
@@ -92,36 +91,20 @@ HI = b"\0ham\thi 12345\n"
     ("name", "function", "broken", "raw"),
     [
         ("tsv_rows", "all_rows", nothing, HI),
-        ("tsv_rows", "all_rows", refused, HI),
-        ("csv_rows", "all_rows", nothing, b"\0ham,hi\n"),
-        ("inputs", "inputs.messages", lambda *_: iter([["hi"], ["\ud83d"]]), HI),
-        ("inputs", "inputs.messages", lambda _, __, size: iter([[str(size)]]), HI),
-        ("inputs", "inputs.messages", unreadable, HI),
-        ("inputs", "inputs.messages", nothing, b"\1hi,ho\n"),
+        ("inputs", "reader.messages", lambda *_: iter([["hi"], ["\ud83d"]]), HI),
         ("clean", "clean", lambda *_: Tally(0, 0, 0, None, Counter()), HI),
-        ("clean", "normalise", lambda text, _: text + " ", HI),
         ("messages", "read_messages", nothing, HI),
-        ("tokenize", "tokenize", nothing, HI),
         ("tokenize", "tokenize", lambda text, _: [text], HI),
-        ("tokenize", "tokenize", lambda text, _: ["x" * len(word) for word in text.split()], HI),
         ("vocabulary", "read_tokens", nothing, HI),
-        ("vectorize", "tokenize", lambda text, _: [text], HI),
         ("subwords", "subwords.features", lambda _, buckets: [0, 1, 1, buckets], HI),
-        ("subwords", "subwords.features", lambda _, buckets: [buckets] * 41, HI),
         ("ragged", "ragged.take", lambda rows, _: rows, b"ab\nc"),
         ("ngrams", "ngrams", lambda _: np.array([2, 1], np.uint32), HI),
-        ("ngrams", "ngrams", lambda _: np.array([1, 1], np.uint32), HI),
-        ("templates", "template", lambda text: text + "x", HI),
         ("templates", "near_duplicate_keys", lambda texts: [str(number) for number, _ in enumerate(texts)], b"a\na"),
         ("params", "params.load", unreadable, b""),
         ("zip", "sms_spam.member", unreadable, b""),
-        ("zip", "sms_spam.member", lambda *_: bytes(5_000_001), b""),
-        ("array", "read_array", unreadable, b""),
         ("array", "read_array", lambda _: np.zeros(9, np.int8), b"12345678"),
-        ("array", "read_array", lambda _: np.zeros(10**8, np.int8)[:0], b"12345678"),
         ("settings", "read_json", unreadable, b""),
         ("printable", "printable", str, b"\x1b"),
-        ("printable", "printable", repr, b"a"),
     ],
 )
 def test_a_broken_promise_is_noticed(
@@ -143,16 +126,6 @@ def fuzz(root: Path, scratch: Path, *arguments: str) -> subprocess.CompletedProc
     command = [sys.executable, "-m", "fuzz", *arguments]
     environment = {"PATH": "", "TMPDIR": str(scratch)}
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_a_short_search_finds_nothing(tmp_path: Path) -> None:
-    done = fuzz(ROOT, tmp_path, "--inputs", "5000")
-    lines = [line.split() for line in done.stdout.splitlines()]
-    assert (done.returncode, done.stderr) == (0, "")
-    assert [line[0] for line in lines] == ["target", *TARGETS]
-    assert sum(int(line[1].replace(",", "")) for line in lines[1:]) >= 5000
-    assert {line[3] for line in lines[1:]} == {"0"}
-    assert list(tmp_path.glob("fuzz-*")) == []
 
 
 def test_a_search_that_finds_something_fails_and_keeps_the_input(tmp_path: Path) -> None:

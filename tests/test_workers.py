@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.test_pipeline import wait_for
 from tests.work import dies_at_nine, fails_at_seven, slower_at_first
+from tests.workspace import wait_for
 from textrnn.core import process_pool
 from textrnn.core.errors import UserError
 from textrnn.core.paths import ROOT

@@ -1,11 +1,15 @@
 """A workspace in a temporary directory, where a test runs stages in its own process."""
 
 import contextlib
+import fcntl
 import io
+import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 
 from textrnn.core import paths
@@ -13,23 +17,60 @@ from textrnn.core.errors import run
 from textrnn.core.files import read_json, write_text
 
 
+def wait_for(happened: Callable[[], object]) -> None:
+    """Wait until `happened` returns something true; ten minutes without it mean that it never will."""
+    end = time.monotonic() + 600
+    while not happened():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def shared(base: Path) -> Path:
+    """Return the directory that all processes of pytest share, for the base directory of this one."""
+    return base.parent if base.name.startswith("popen-gw") else base
+
+
+def made_once(path: Path, make: Callable[[Path], None]) -> Path:
+    """Return `path`, a directory that the first process to ask for it makes while the others wait."""
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            unfinished = path.with_name(f"{path.name}-unfinished")
+            make(unfinished)
+            unfinished.rename(path)
+    return path
+
+
+def place(patch: pytest.MonkeyPatch, root: Path) -> None:
+    """Point every path of the pipeline into `root`."""
+    before = paths.ROOT
+    for name, path in list(vars(paths).items()):
+        if isinstance(path, Path):
+            patch.setattr(paths, name, root / path.relative_to(before))
+
+
+def as_yaml(value: Any) -> str:
+    """Return JSON, which is YAML apart from the names of NaN and infinity."""
+    return json.dumps(value).replace("NaN", ".nan").replace("Infinity", ".inf")
+
+
 class Workspace:
     """Files under `root`, laid out as in the repository. The fixture points textrnn.core.paths at it."""
 
     ORIGINAL = paths.ROOT
     DEFAULTS = paths.PARAMS.read_text("utf-8")
+    SECTIONS = YAML(typ="safe", pure=True).load(DEFAULTS)
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def settings(self, **changes: Any) -> None:
         """Write the repository's params.yaml with `changes`, whose names are `section__key`."""
-        sections = YAML(typ="safe", pure=True).load(self.DEFAULTS)
+        sections = {name: dict(section) for name, section in self.SECTIONS.items()}
         for name, value in changes.items():
             section, key = name.split("__")
             sections[section][key] = value
-        with paths.PARAMS.open("w", encoding="utf-8") as file:
-            YAML(typ="safe", pure=True).dump(sections, file)
+        paths.PARAMS.write_text(as_yaml(sections), "utf-8")
 
     def corpus(self, raw: bytes | str) -> None:
         """Write the file that download leaves."""

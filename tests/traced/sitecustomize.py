@@ -1,0 +1,30 @@
+"""Log the files that a stage opens. Python runs this module first where PYTHONPATH names its folder.
+
+A line of the log (the file that TRACED names): the stage, `reads` or `writes`, and the path from the repository.
+"""
+
+import os
+import sys
+from typing import Any
+
+
+def trace(stage: str, log: int, root: str) -> None:
+    """Log each file that this process opens, creates or replaces from now on."""
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str):
+            writes = arguments[1] is not None and any(letter in arguments[1] for letter in "wxa+")
+            path = arguments[0]
+        elif event == "os.rename":
+            writes, path = True, str(arguments[1])
+        else:
+            return
+        path = os.path.relpath(os.path.abspath(path), root)  # noqa: PTH100  # pathlib opens nothing, but loads much
+        os.write(log, f"{stage}\t{'writes' if writes else 'reads'}\t{path}\n".encode())
+
+    sys.addaudithook(note)
+
+
+for argument in sys.orig_argv:
+    if argument.startswith("stages.") and "TRACED" in os.environ:
+        trace(argument.removeprefix("stages."), os.open(os.environ["TRACED"], os.O_WRONLY | os.O_APPEND), os.getcwd())  # noqa: PTH109
