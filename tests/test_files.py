@@ -3,6 +3,8 @@
 import errno
 import json
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,41 @@ def test_a_text_that_cannot_be_encoded_leaves_the_old_file(path: Path) -> None:
         files.write_text(path, "half a pair \ud83d")
     assert path.read_bytes() == OLD
     assert names(path.parent) == ["file.bin"]
+
+
+# Temporary files that a killed process has left
+
+DEAD = 2**31 - 1  # no process has this number
+
+
+def test_the_temporary_file_of_a_killed_process_is_removed_by_the_next_writer(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    (path.parent / f".file.bin.{DEAD}.tmp").write_bytes(NEW)
+    (path.parent / f".file.bin.{os.getpid()}.tmp").write_bytes(NEW)  # numbers of processes are used again
+    (path.parent / f".file.bin.{os.getppid()}.tmp").write_bytes(NEW)
+    files.write_text(path, "new")
+    assert names(path.parent) == [f".file.bin.{os.getppid()}.tmp", "file.bin"], "the parent is alive and may write"
+
+
+@pytest.mark.parametrize("name", ["x", "", "-1", "0", "1_0", " 1", "٣", "7.8", "x.8", "9" * 30, "\n", "\udce9"])
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
+def test_a_stray_file_or_directory_with_a_similar_name_is_left_alone(
+    path: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    path.parent.mkdir(parents=True)
+    stray = path.parent / f".file.bin.{name}.tmp"
+    make(stray)
+    files.write_text(path, "new")
+    assert set(path.parent.iterdir()) == {stray, path}
+
+
+def test_a_directory_or_an_unreadable_file_or_a_dangling_link_in_the_way_is_no_traceback(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    (path.parent / f".file.bin.{DEAD}.tmp").mkdir()
+    (path.parent / f".file.bin.{DEAD - 1}.tmp").touch(mode=0)
+    (path.parent / f".file.bin.{DEAD - 2}.tmp").symlink_to("nowhere")
+    files.write_text(path, "new")
+    assert names(path.parent) == [f".file.bin.{DEAD}.tmp", "file.bin"]
 
 
 # Text

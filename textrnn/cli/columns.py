@@ -1,4 +1,4 @@
-"""Where the message stands in a row of a file: on a line, or in a column of TSV, of CSV or of JSON lines."""
+"""Read the message out of a row of a file: a line, a column of TSV or of CSV, or a key of a JSON object."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ NAMES = {dict: "an object", list: "a list", str: "a string", float: "a number", 
 
 
 def reader(kind: Kind, column: str | None) -> Reader:
-    """Return a function of a row to its message; None for a header and for what holds no row."""
+    """Return a function that takes a row and returns its message, or None for a header line and a blank one."""
     if kind == "lines":
         return lambda row: row.rstrip("\r\n")
     if kind == "tsv":
@@ -43,7 +43,7 @@ def tsv_fields(row: str) -> list[str]:
 
 
 def text_of_fields(fields_of: Callable[[str], list[str]], column: str | None) -> Reader:
-    """Return a reader of a column: by name, which the first row has, by position, or the last one."""
+    """Return a reader of one column: by its name in the first row, by its position, or the last column for None."""
     place = -1 if column is None else int(column) if POSITION.fullmatch(column) else None
 
     def read(row: str) -> str | None:
@@ -84,9 +84,8 @@ def text_of_json(key: str, row: str) -> str | None:
     except RecursionError:
         raise UserError("expected JSON, found brackets nested too deeply: mend the line") from None
     except json.JSONDecodeError as error:
-        raise UserError(
-            f"expected a JSON object, found none ({error.msg}, column {error.colno}): write an object a line"
-        ) from None
+        why = f"{error.msg}, column {error.colno}"
+        raise UserError(f"expected a JSON object, found none ({why}): write an object a line") from None
     if isinstance(value, dict):
         if key not in value:
             raise UserError(f"expected the key {key!r}, found {shown(list(value))}: say --column KEY")
@@ -95,7 +94,7 @@ def text_of_json(key: str, row: str) -> str | None:
             raise UserError(f"expected a string under {key!r}, found {NAMES[type(value)]}: say another --column KEY")
     elif not isinstance(value, str):
         raise UserError(f"expected a JSON object or a string, found {NAMES[type(value)]}: write an object a line")
-    # Half a surrogate pair is no character, as a byte that is not UTF-8 is none.
+    # Half a surrogate pair becomes U+FFFD, as a byte that is not UTF-8 does.
     return value if is_unicode(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
