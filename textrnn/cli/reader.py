@@ -87,15 +87,17 @@ def until_failure(items: Iterator[T], failures: list[Exception]) -> Iterator[T]:
 def lines(raw: BinaryIO, size: int, newline: str) -> Iterator[list[Row]]:
     """Yield, for each read, the lines it completed; `newline` as in `open`. A line that is too long comes in pieces."""
     ends = newline or ("\n", "\r")
-    number, rest = 1, ""
+    number, begun = 1, io.StringIO(newline="")
     for part in decoded(raw, size):
-        found = list(io.StringIO(rest + part, newline=newline))
-        is_whole = not found or found[-1].endswith(ends) or len(found[-1]) > LONGEST
-        rest = "" if is_whole else found.pop()
-        yield [Row(line, text) for line, text in enumerate(found, number)]
-        number += len(found)
-    if rest:
-        yield [Row(number, rest)]
+        whole = []
+        for piece in io.StringIO(part, newline=newline):
+            begun.write(piece)
+            if piece.endswith(ends) or begun.tell() > LONGEST:
+                whole.append(Row(number, begun.getvalue()))
+                number, begun = number + 1, io.StringIO(newline="")
+        yield whole
+    if last := begun.getvalue():
+        yield [Row(number, last)]
 
 
 def decoded(raw: BinaryIO, size: int) -> Iterator[str]:
