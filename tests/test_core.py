@@ -31,6 +31,14 @@ def names(directory: Path) -> list[str]:
     return sorted(entry.name for entry in directory.iterdir())
 
 
+def fail(path: Path, failure: BaseException) -> None:
+    """Raise `failure` when the new file is half-written."""
+    with files.replacing(path) as file:
+        file.write(NEW)
+        file.flush()
+        raise failure
+
+
 # Replacing a file
 
 
@@ -56,10 +64,8 @@ def test_the_old_file_stands_until_the_new_one_is_whole(path: Path) -> None:
 def test_a_block_that_raises_leaves_what_was_there(path: Path, old: bytes | None, failure: BaseException) -> None:
     if old:
         path.write_bytes(old)
-    with pytest.raises(type(failure)) as caught, files.replacing(path) as file:
-        file.write(NEW)
-        file.flush()
-        raise failure
+    with pytest.raises(type(failure)) as caught:
+        fail(path, failure)
     assert caught.value is failure
     assert {found.read_bytes() for found in path.parent.iterdir()} == ({old} if old else set())
 
