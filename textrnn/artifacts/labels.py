@@ -1,4 +1,4 @@
-"""Label names and the numbers that stand for them."""
+"""The labels of a corpus, and their numbers."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ MOST_CLASSES = 127  # labels.npy is int8
 
 
 class Positive(Section):
-    """The key of section `evaluate` that says which label is looked for."""
+    """The key of section `evaluate` that names the positive label."""
 
     positive_label: str = Field(min_length=1)
 
@@ -19,7 +19,7 @@ class Positive(Section):
 def class_names(labels: Iterable[str], positive: Positive) -> list[str]:
     """Return the distinct labels in alphabetical order: a label's number is its place among them.
 
-    Raises UserError when there are fewer than two or too many, or none is the positive one.
+    Raises UserError when there are fewer than two labels, or too many, or the positive one is missing.
     """
     names = sorted(set(labels))
     if not 2 <= len(names) <= MOST_CLASSES:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from textrnn.core.errors import UserError
 
-NPY = b"\x93NUMPY\x01\x00"  # how a .npy file begins
+NPY = b"\x93NUMPY\x01\x00"  # the first bytes of a .npy file
 HEADER = 128  # bytes before the numbers in the .npy file of an array of one dimension, whatever its length
 # Of fractions in metrics and of probabilities: processors differ in later ones, and they are noise in a diff.
 DIGITS = 6
@@ -110,7 +110,7 @@ def read_text(path: Path) -> str:
 
 
 def read_array(path: Path) -> Any:
-    """Return the array in the `.npy` file at `path`, mapped: no memory is taken for what a header claims.
+    """Return the array in the `.npy` file at `path`, mapped: a header that claims a huge array takes no memory.
 
     Raises UserError when it is missing, ValueError when it is damaged.
     """
@@ -122,7 +122,7 @@ def read_array(path: Path) -> Any:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (UserError, OSError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001  # NumPy evaluates the header, and lets through whatever that raises
+    except Exception as error:  # noqa: BLE001  # NumPy evaluates the header, and raises many kinds
         raise ValueError(str(error)) from None
 
 
@@ -133,7 +133,7 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
 
 
 def write_header(file: IO[bytes], kind: type[np.generic], count: int) -> None:
-    """Write what stands before the numbers in the `.npy` file of an array of one dimension: HEADER bytes."""
+    """Write the HEADER bytes with which the `.npy` file of an array of one dimension begins."""
     shape = {"descr": np.dtype(kind).newbyteorder("<").str, "fortran_order": False, "shape": (count,)}
     np.lib.format.write_array_header_1_0(file, shape)
 
@@ -144,6 +144,6 @@ def read_table(path: Path) -> list[list[str]]:
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield what is left of `file` in pieces of BLOCK bytes or somewhat more, each of which ends where a line ends."""
+    """Yield the rest of `file` in pieces of BLOCK bytes or somewhat more, each of which ends where a line ends."""
     while block := file.read(BLOCK):
         yield block + file.readline()
