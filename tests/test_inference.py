@@ -40,6 +40,7 @@ TEXTS = [
 ]
 
 Inputs = Mapping[str, NDArray[Any]]
+Spoil = Callable[[Path], object]  # what damages a file of a model
 
 
 class Session:
@@ -119,15 +120,6 @@ def sorted_features(inputs: Inputs) -> list[list[list[int]]]:
     return [[sorted(step[step > 0].tolist()) for step in inputs["subwords"][row]] for row in inputs["places"]]
 
 
-def test_a_token_that_stands_twice_has_its_subwords_once() -> None:
-    found, new = predictor.encode(model_of(), [["tea", "at", "tea"], ["at"]], np.array([3, 1]))
-    assert new == ["", "tea", "at"]
-    assert found["words"].tolist() == [UNKNOWN, 1, 2]
-    assert len(found["subwords"]) == 3
-    assert not found["subwords"][0].any(), "the padding"
-    assert found["places"].tolist() == [[1, 2, 1], [2, 0, 0]]
-
-
 def test_a_token_that_was_read_before_is_given_as_its_vector() -> None:
     model = model_of()
     given_to(model, ["tea at"])
@@ -162,17 +154,12 @@ def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from
     found = predictor.linear_inputs(model.ngrams, TEXTS)
     assert set(found) == {"ngrams", "size"}
     assert [str(found[name].dtype) for name in ("ngrams", "size")] == ["int32", "float32"]
+    assert not found["ngrams"][3].any(), "an empty text has none"
     rows = [[1 + known.index(gram) for gram in ngrams(text).tolist() if gram in known] for text in TEXTS]
     width = 64  # the least multiple of it
     assert max(map(len, rows)) <= width
     assert found["ngrams"].tolist() == [row + [0] * (width - len(row)) for row in rows]
     np.testing.assert_allclose(found["size"], [[size(text)] for text in TEXTS], rtol=1e-6)
-    assert [len(row) for row in rows].count(0) == 1  # of the empty text
-
-
-@pytest.mark.parametrize("text", ["", "ЖЖЖ"])
-def test_a_text_without_a_known_n_gram_is_given_as_padding(text: str) -> None:
-    assert predictor.linear_inputs(model_of(learnt=LEARNT).ngrams, [text])["ngrams"].tolist() == [[0] * 64]
 
 
 def test_the_linear_branch_reads_all_of_a_text_the_networks_cut() -> None:
@@ -185,12 +172,9 @@ def test_the_linear_branch_reads_all_of_a_text_the_networks_cut() -> None:
 @pytest.mark.parametrize(
     ("masking", "text", "words", "length"),
     [
-        (True, "tea at 9", [1, 2, 4], 3),
         (True, "tea at 9 WIN WIN tea tea", [1, 2, 4, 3, 3], 5),
         (True, "", [0], 1),
         (False, "tea at 9", [1, 2, 4, 0, 0], 5),
-        (False, "tea at 9 WIN WIN tea tea", [1, 2, 4, 3, 3], 5),
-        (False, "", [0, 0, 0, 0, 0], 5),
     ],
 )
 def test_a_text_is_cut_and_without_masking_padded(masking: bool, text: str, words: list[int], length: int) -> None:
@@ -229,23 +213,11 @@ def test_a_text_has_the_same_probabilities_whichever_others_it_comes_with(traine
         assert np.concatenate([predictor.probabilities(model, part) for part in parts]).tolist() == together.tolist()
 
 
-def test_the_probability_is_that_of_the_label_in_its_column(trained_model: Path) -> None:
-    model = predictor.load(trained_model)
-    found = predictor.probabilities(model, ["URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"])
-    assert model.settings.labels == ["ham", "spam"]
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=2e-6)
-    assert found[0, 1] > 0.7
-    assert found[1, 1] < 0.3
-
-
 @pytest.mark.parametrize(
     ("probabilities", "positive", "cut", "expected"),
     [
-        ([[0.4, 0.6], [0.9, 0.1]], 1, 0.5, [1, 0]),
         ([[0.5, 0.5], [0.500001, 0.499999]], 1, 0.5, [1, 0]),  # at the threshold is positive
         ([[0.4, 0.6], [0.9, 0.1]], 1, 0.7, [0, 0]),
-        ([[0.4, 0.6], [0.9, 0.1]], 1, 0.0, [1, 1]),
-        ([[0.4, 0.6], [0.9, 0.1]], 0, 0.5, [1, 0]),
         ([[0.4, 0.6], [0.9, 0.1]], 0, 0.3, [0, 0]),
         ([[0.2, 0.5, 0.3], [0.1, 0.2, 0.7]], 0, 0.1, [1, 2]),  # of three, the likeliest
     ],
@@ -275,24 +247,24 @@ def everything(directory: Path) -> None:
     predictor.decision(directory, predictor.load(directory).settings.labels)
 
 
-def edited(**changes: Any) -> Callable[[Path], None]:
+def edited(**changes: Any) -> Spoil:
     return lambda path: write_json(path, json.loads(path.read_text("utf-8")) | changes)
 
 
-def bytes_of(content: bytes) -> Callable[[Path], None]:
-    return lambda path: (path.write_bytes(content), None)[1]
+def bytes_of(content: bytes) -> Spoil:
+    return lambda path: path.write_bytes(content)
 
 
-def array_of(array: NDArray[Any]) -> Callable[[Path], None]:
+def array_of(array: NDArray[Any]) -> Spoil:
     return lambda path: np.save(path, array)
 
 
-def cut_to(share: float) -> Callable[[Path], None]:
-    return lambda path: (path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)]), None)[1]
+def cut_to(share: float) -> Spoil:
+    return lambda path: path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
 
 
 # tests/bad_inputs.py has more of them, each with its message.
-DAMAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
+DAMAGES: dict[str, tuple[str, Spoil]] = {
     "no settings": ("settings.json", Path.unlink),
     "half of the settings": ("settings.json", cut_to(0.5)),
     "settings in Latin-1": ("settings.json", bytes_of(b'{"labels": ["caf\xe9"]}')),
@@ -332,9 +304,7 @@ def test_a_missing_or_damaged_file_is_named_in_one_line(model_copy: Path, damage
     ],
     ids=["subwords lost", "other subwords", "other labels", "a longer vocabulary", "linear lost", "more n-grams"],
 )
-def test_files_of_two_models_are_found_out_in_one_line(
-    model_copy: Path, name: str, spoil: Callable[[Path], None]
-) -> None:
+def test_files_of_two_models_are_found_out_in_one_line(model_copy: Path, name: str, spoil: Spoil) -> None:
     spoil(model_copy / name)
     with pytest.raises(UserError, match=f"^expected the files of one model in .*, found {name} of another one"):
         predictor.load(model_copy)
@@ -357,7 +327,7 @@ def test_a_graph_that_would_read_other_files_is_refused(model_copy: Path) -> Non
     graph = onnx.load(model_copy / "model.onnx")
     onnx.save(graph, model_copy / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
     resealed(model_copy)
-    with pytest.raises(UserError, match="a graph which would read other files"):
+    with pytest.raises(UserError, match="a graph that would read other files"):
         predictor.load(model_copy)
 
 
