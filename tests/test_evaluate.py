@@ -399,9 +399,9 @@ def test_beside_a_mistake_stand_the_tokens_that_misled(root: Path) -> None:
             assert float(weight) >= 0
             assert token in text
             told += 1
-        best, weight = max(explain.strongest(explain.pieces(model, text, answer)), key=lambda one: one[1])
-        if weight > 0:
-            assert line["tokens"].split()[0] == f"{best}={weight:.2f}"
+        best, most = max(explain.strongest(explain.pieces(model, text, answer)), key=lambda one: one[1])
+        if most > 0:
+            assert line["tokens"].split()[0] == f"{best}={most:.2f}"
     assert told > 5
 
 
