@@ -68,16 +68,12 @@ def classify(
     labels, cleaned = model.settings.labels, [normalise(text, model.settings.normalisation) for text in texts]
     probabilities = predictor.probabilities(model, cleaned)
     chosen = predictor.answers(probabilities, positive, threshold).tolist()
-    found = [
-        Answer(labels[one], row[positive], text)
-        for one, row, text in zip(chosen, probabilities.tolist(), texts, strict=True)
-    ]
+    rows = zip(chosen, probabilities[:, positive].tolist(), texts, cleaned, strict=True)
     if not explain:
-        return found
-    explained = chosen if len(labels) > 2 else [positive] * len(texts)
+        return [Answer(labels[answer], probability, text) for answer, probability, text, _ in rows]
     return [
-        one._replace(pieces=pieces(model, text, label))
-        for one, text, label in zip(found, cleaned, explained, strict=True)
+        Answer(labels[answer], probability, text, pieces(model, clean, answer if len(labels) > 2 else positive))
+        for answer, probability, text, clean in rows
     ]
 
 
@@ -133,16 +129,16 @@ def arguments() -> argparse.Namespace:
     )
     add("--format", choices=get_args(writer.Format), help="of the output; default: table on a terminal, else tsv")
     add("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
-    add("--explain", action="store_true", help=f"tell what the tokens did; takes some {TOKENS} times as long")
+    add("--explain", action="store_true", help=f"show the effect of each token; takes about {TOKENS} times as long")
     given = parser.parse_args()
     given.text = [os.fsencode(text).decode("utf-8", errors="replace") for text in given.text]
     if bool(given.text) == bool(given.input):
         parser.error('expected messages or --input, one of the two: python predict.py "Call now to win"')
     if given.text and (given.kind or given.column is not None):
-        parser.error("expected --kind and --column beside --input only: they say how a file is read")
+        parser.error("--kind and --column go with --input: they say how a file is read")
     given.kind = given.kind or reader.kind_of(given.input or "")
     if given.kind == "lines" and given.column is not None:
-        parser.error("expected --column beside --kind tsv, csv or jsonl, found it beside lines, which have none")
+        parser.error("--column goes with --kind tsv, csv or jsonl: lines have no columns")
     return given
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from textrnn.core.errors import UserError
+from textrnn.core.escape import listed
 from textrnn.core.params import Section
 
 MOST_CLASSES = 127  # labels.npy is int8
@@ -24,16 +25,12 @@ def class_names(labels: Iterable[str], positive: Positive) -> list[str]:
     names = sorted(set(labels))
     if not 2 <= len(names) <= MOST_CLASSES:
         raise UserError(
-            f"expected 2 to {MOST_CLASSES} labels in data/raw/corpus, found {len(names)} ({_some(names)}): "
+            f"expected 2 to {MOST_CLASSES} labels in data/raw/corpus, found {len(names)} ({listed(names)}): "
             "check clean.format, clean.label_column and clean.text_column"
         )
     if positive.positive_label not in names:
         raise UserError(
-            f"params.yaml: expected evaluate.positive_label to be one of {_some(names)}, "
+            f"params.yaml: expected evaluate.positive_label to be one of {listed(names)}, "
             f"found {positive.positive_label!r}"
         )
     return names
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names[:8]) + (", …" if len(names) > 8 else "")

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal
 
 from textrnn.core.errors import UserError
+from textrnn.core.escape import listed
 from textrnn.corpus.rows import is_unicode
 
 Kind = Literal["lines", "tsv", "csv", "jsonl"]
@@ -67,7 +68,7 @@ def position(header: list[str], column: str) -> int:
     """Return where `column` stands in `header`. Raises UserError unless it stands there once."""
     if column not in header:
         raise UserError(
-            f"expected a header line with the column {column!r}, found {shown(header)}: "
+            f"expected a header line with the column {column!r}, found {listed(header)}: "
             "say --column NAME, or --column N, from 0, if there is no header line"
         )
     if header.count(column) > 1:
@@ -88,7 +89,7 @@ def text_of_json(key: str, row: str) -> str | None:
         raise UserError(f"expected a JSON object, found none ({why}): write an object a line") from None
     if isinstance(value, dict):
         if key not in value:
-            raise UserError(f"expected the key {key!r}, found {shown(list(value))}: say --column KEY")
+            raise UserError(f"expected the key {key!r}, found {listed(list(value))}: say --column KEY")
         value = value[key]
         if not isinstance(value, str):
             raise UserError(f"expected a string under {key!r}, found {NAMES[type(value)]}: say another --column KEY")
@@ -96,9 +97,3 @@ def text_of_json(key: str, row: str) -> str | None:
         raise UserError(f"expected a JSON object or a string, found {NAMES[type(value)]}: write an object a line")
     # Half a surrogate pair becomes U+FFFD, as a byte that is not UTF-8 does.
     return value if is_unicode(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def shown(names: list[str]) -> str:
-    """Return some names, cut short."""
-    few = ", ".join(repr(name if len(name) <= 20 else f"{name[:19]}…") for name in names[:6])
-    return (few or "none") + (", …" if len(names) > 6 else "")

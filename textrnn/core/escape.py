@@ -16,6 +16,12 @@ def unescaped(field: str) -> str:
     return field[1:] if field.startswith("'") and field[1:].startswith(FORMULA) else field
 
 
+def listed(names: list[str]) -> str:
+    """Return the first names, each in quotes and cut short, for a message."""
+    few = ", ".join(repr(name if len(name) <= 20 else f"{name[:19]}…") for name in names[:6])
+    return (few or "none") + (", …" if len(names) > 6 else "")
+
+
 def printable(text: str) -> str:
     """Return `text` with control characters escaped: they could steer a terminal."""
     if text.isprintable():
