@@ -15,10 +15,11 @@ from pydantic import Field
 from textrnn.artifacts import provenance
 from textrnn.artifacts.labels import MOST_CLASSES
 from textrnn.artifacts.ragged import by_length
-from textrnn.core.errors import UserError
+from textrnn.core.errors import UserError, one_line
+from textrnn.core.escape import listed
 from textrnn.core.files import DIGITS, opened, read_array, read_json
 from textrnn.core.params import Section
-from textrnn.text.ngrams import bags, places, size
+from textrnn.text.ngrams import Hashes, bags, places, size
 from textrnn.text.normalise import Normalisation
 from textrnn.text.subwords import features
 from textrnn.text.tokenizers import Tokenizer, tokenize
@@ -30,9 +31,7 @@ WIDTHS = {"ngrams": 64, "subwords": 8}
 PADDING = ""
 CACHED = 20_000  # pieces of text whose tokens are kept, and tokens whose vectors are kept
 EXTERNAL = b"location"  # the key under which an ONNX graph names a file of its weights; train writes none
-PARTS = ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 
-Batches = list[NDArray[np.int64]]
 Inputs = dict[str, NDArray[Any]]
 
 
@@ -61,7 +60,7 @@ class Model(NamedTuple):
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
-    ngrams: NDArray[np.uint32]  # the hashes that the linear branch knows, in order
+    ngrams: Hashes  # the hashes that the linear branch knows, in order
     settings: Settings
     width: int  # of a token's vectors in all members
     seen: dict[str, NDArray[np.float32]]  # the vectors of tokens that have been read before
@@ -86,15 +85,12 @@ def load(directory: Path) -> Model:
             raise ValueError("a graph that would read other files")
         model = of(onnxruntime.InferenceSession(graph, options), ids, known, settings)
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
-        why = " ".join(str(error).split())
-        raise UserError(f"expected a model in {directory}/model.onnx, found another file: {why}") from None
-    provenance.check_parts(directory, PARTS)
+        raise UserError(f"expected a model in {directory}/model.onnx, found another file: {one_line(error)}") from None
+    provenance.check_parts(directory, ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv"))
     return model
 
 
-def of(
-    session: onnxruntime.InferenceSession, ids: dict[str, int], known: NDArray[np.uint32], settings: Settings
-) -> Model:
+def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Hashes, settings: Settings) -> Model:
     """Return a model that has read nothing yet. Raises ValueError unless textrnn/model/export.py made the graph."""
     shapes = {one.name: one.shape for one in session.get_inputs()}
     if "seen" not in shapes:
@@ -107,23 +103,19 @@ def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
     with provenance.whole(directory / "threshold.json") as path:
         found = Decision.model_validate(read_json(path))
     if found.positive_label not in labels:
-        raise UserError(
-            f"expected one of the model's labels ({', '.join(labels)}) in {path}, found {found.positive_label!r}: "
-            "run `dvc repro`"
-        )
+        raise UserError(f"expected one of {listed(labels)} in {path}, found {found.positive_label!r}: run `dvc repro`")
     if found.model != provenance.checksum(directory / provenance.RECORD):
         raise UserError(f"expected the threshold of this model in {path}, found that of another one: run `dvc repro`")
     return labels.index(found.positive_label), found.threshold
 
 
 def probabilities(
-    model: Model, texts: list[str], progress: Callable[[Batches], Iterable[NDArray[np.int64]]] = iter
+    model: Model, texts: list[str], progress: Callable[[list[NDArray[np.int64]]], Iterable[NDArray[np.int64]]] = iter
 ) -> NDArray[np.float64]:
     """Return (texts, labels) probabilities of cleaned texts, rounded to DIGITS digits, in order.
 
     A text has the same probabilities whichever texts come with it. `progress` gives back the batches one by one, and
-    may show how many are done. Raises UserError when the graph cannot read the inputs that the settings and the
-    vocabulary lead to.
+    may show how many are done. Raises UserError when graph, settings and vocabulary do not fit together.
     """
     longest = model.settings.max_sequence_length
     tokens = [tokens_of(text, model.settings.tokenizer)[:longest] for text in texts]
@@ -139,8 +131,9 @@ def probabilities(
             found, vectors = model.session.run(["probabilities", "vectors"], inputs)
             result[chosen] = found[: len(chosen)]
         except Exception as error:  # noqa: BLE001  # as in load
-            why = " ".join(str(error).split())
-            raise UserError(f"expected the files of one model, found some that do not fit together: {why}") from None
+            raise UserError(
+                f"expected the files of one model, found some that do not fit together: {one_line(error)}"
+            ) from None
         if len(model.seen) + len(new) > CACHED:
             model.seen.clear()  # the frequent ones soon come again
         model.seen.update(zip(new[1:], vectors[1:], strict=True))
@@ -189,7 +182,7 @@ def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) ->
     return inputs, new
 
 
-def linear_inputs(known: NDArray[np.uint32], texts: list[str]) -> Inputs:
+def linear_inputs(known: Hashes, texts: list[str]) -> Inputs:
     """Return the inputs of the graph's linear branch: places of known n-grams, counted from 1, and sizes."""
     found = bags(texts)
     numbers = places(known, found.hashes) + 1
