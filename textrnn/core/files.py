@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,8 +50,9 @@ def _remove_leftovers(path: Path) -> None:
     """Remove the temporary files for `path` that killed processes have left. Files of other names are not ours."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         process = left.name.removeprefix(f".{path.name}.").removesuffix(".tmp")
-        if PROCESS.fullmatch(process) and not left.is_dir() and not _alive(int(process)):
-            left.unlink(missing_ok=True)
+        if PROCESS.fullmatch(process) and not _alive(int(process)):
+            with suppress(OSError):  # a directory, another user's file, or already gone
+                left.unlink()
 
 
 def _alive(process: int) -> bool:
