@@ -16,11 +16,12 @@ from pathlib import Path
 from threading import Thread, Timer
 from typing import Any, NamedTuple
 
+import numpy as np
 import psutil
 import pytest
 
 import predict
-from tests.models import THREE, resealed, trained
+from tests.models import resealed
 from textrnn.cli import reader, writer
 from textrnn.cli.writer import Answer, Look
 from textrnn.core import paths, process_pool
@@ -196,12 +197,19 @@ def test_an_explanation_has_the_weight_of_each_token_for_the_positive_label(ran:
     assert len(weights) == 6
 
 
-def test_with_more_than_two_labels_the_answer_is_explained(tmp_path_factory: pytest.TempPathFactory) -> None:
-    directory = trained(tmp_path_factory.getbasetemp(), THREE) / "model"
-    model = predictor.load(directory)
-    for answer in expected(directory, [SPAM, HAM, "your parcel: the red box"], explain=True):
-        assert answer.pieces == explain.pieces(model, answer.text, model.settings.labels.index(answer.label))
-        assert "".join(text for text, _ in answer.pieces) == answer.text
+@pytest.mark.parametrize(("labels", "explained"), [(["ham", "spam", "news"], [2, 0]), (["ham", "spam"], [1, 1])])
+def test_of_two_labels_the_positive_one_is_explained_and_of_more_the_answer(
+    trained_model: Path, monkeypatch: pytest.MonkeyPatch, labels: list[str], explained: list[int]
+) -> None:
+    """A third label costs a training: here only the probabilities are invented."""
+    model = predictor.load(trained_model)
+    model = model._replace(settings=model.settings.model_copy(update={"labels": labels}))
+    found = np.array([[0.1, 0.2, 0.7], [0.8, 0.2, 0.0]])[:, : len(labels)]
+    monkeypatch.setattr(predictor, "probabilities", lambda *_: found)
+    monkeypatch.setattr(predict, "pieces", lambda _, text, label: [(text, label)])
+    answers = predict.classify(model, 1, 0.5, [SPAM, HAM], explain=True)
+    assert [answer.pieces for answer in answers] == [[(SPAM, explained[0])], [(HAM, explained[1])]]
+    assert [answer.probability for answer in answers] == [0.2, 0.2]
 
 
 # Terminals
