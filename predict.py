@@ -1,7 +1,7 @@
 """Classify messages with the trained model: a message a line in, its label and probability a line out.
 
-The probability is that of the positive label (evaluate.positive_label). Messages are answered in
-order, and as soon as they come; those of a fast stream together, and those of a long one by several processes.
+The probability is that of the positive label (evaluate.positive_label). Messages are answered in order, each as soon
+as it has come; those of a fast stream are answered in batches, and those of a long one by several processes.
 
 Run     python predict.py "Call now to claim your prize" "see you at 8"
         python predict.py --help
@@ -9,39 +9,46 @@ Run     python predict.py "Call now to claim your prize" "see you at 8"
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing, nullcontext
 from functools import cache, partial
 from pathlib import Path
 from typing import get_args
 
-from textrnn.core import interrupt
+from textrnn.core.errors import end_at_ctrl_c, run
 
 if __name__ == "__main__":
-    interrupt.ends_at_once()  # before what takes long to load
+    end_at_ctrl_c()  # before the imports that take long
 
-from textrnn.cli import reader, terminal, writer
+from textrnn.cli import reader, writer
 from textrnn.cli.columns import Kind
 from textrnn.cli.writer import Answer, Look
 from textrnn.core import paths, process_pool
-from textrnn.core.errors import run
 from textrnn.inference import predictor
+from textrnn.inference.explain import pieces
+from textrnn.text.normalise import normalise
 
 READ = 1 << 17  # bytes of messages that are read, and classified, at once
-ALONE = 4_000  # messages from which on several processes answer: they take half a second to start
+ALONE = 4_000  # messages after which several processes answer: they take half a second to start
 TOKENS = 25  # times as long an explained message takes: it is read once more without each of its tokens
 
 MORE = """\
 columns:
-  label        the answer: the positive label if its probability reaches the model's threshold, else the other one; of
-               more than two labels the likeliest
-  probability  of the positive label, evaluate.positive_label in params.yaml, whatever the answer
-  explanation  with --explain: by how much the log-odds of the positive label (of more than two: of the answer) fall
-               when a token is taken out. In a table the strongest tokens, and below them the text in colours: orange
-               for the label, blue against it, none if NO_COLOR is set. In tsv token=weight, the strongest first; in
-               jsonl [token, weight], in the order of the text
-  text         the message; in table and tsv with escapes for what could steer a terminal, in a table cut short
+  label        the answer: the positive label if its probability reaches the
+               model's threshold, else the other one; of more than two labels
+               the likeliest
+  probability  of the positive label, evaluate.positive_label in params.yaml,
+               whatever the answer
+  explanation  with --explain: by how much the log-odds of the positive label
+               (of more than two: of the answer) fall without each token. In a
+               table the strongest tokens, and below them the text in colours:
+               orange for the label, blue against it, none if NO_COLOR is set.
+               In tsv token=weight, the strongest first; in jsonl
+               [token, weight], in the order of the text
+  text         the message; in table and tsv with escapes for characters that
+               could steer a terminal, in a table cut short
 
 examples:
   python predict.py "Call now to claim your prize" "see you at 8"
@@ -49,7 +56,8 @@ examples:
   python predict.py --input messages.csv --column message > answers.tsv
   tail -f messages.txt | python predict.py --input - --format jsonl
 
-exit code: 0, 1 after an error that one line tells, 2 for a wrong command line, 130 when interrupted
+exit code: 0; 1 after an error, which one line explains; 2 for a wrong command
+line; 130 when interrupted
 """
 
 
@@ -57,55 +65,42 @@ def classify(
     model: predictor.Model, positive: int, threshold: float, texts: list[str], explain: bool = False
 ) -> list[Answer]:
     """Return an answer for each text, in order."""
-    labels, cleaned = model.settings.labels, [predictor.clean(model, text) for text in texts]
+    labels, cleaned = model.settings.labels, [normalise(text, model.settings.normalisation) for text in texts]
     probabilities = predictor.probabilities(model, cleaned)
     chosen = predictor.answers(probabilities, positive, threshold).tolist()
-    found = [
-        Answer(labels[one], row[positive], text)
-        for one, row, text in zip(chosen, probabilities.tolist(), texts, strict=True)
-    ]
+    rows = zip(chosen, probabilities[:, positive].tolist(), texts, cleaned, strict=True)
     if not explain:
-        return found
-    from textrnn.inference.explain import parts  # noqa: PLC0415  # seldom asked for
-
-    explained = chosen if len(labels) > 2 else [positive] * len(texts)
+        return [Answer(labels[answer], probability, text) for answer, probability, text, _ in rows]
     return [
-        one._replace(pieces=writer.in_pieces(text, parts(model, text, label)))
-        for one, text, label in zip(found, cleaned, explained, strict=True)
+        Answer(labels[answer], probability, text, pieces(model, clean, answer if len(labels) > 2 else positive))
+        for answer, probability, text, clean in rows
     ]
 
 
 @cache
-def answerer(directory: Path, look: Look) -> tuple[str, Callable[[list[str]], str]]:
-    """Return what stands above the answers of the model in `directory`, and a function of texts to what is written."""
+def loaded(directory: Path) -> tuple[predictor.Model, int, float]:
+    """Return the model in `directory`, the number of its positive label, and its threshold."""
     model = predictor.load(directory)
-    positive, threshold = predictor.decision(directory, model.settings.labels)
-    look = look._replace(labels=tuple(model.settings.labels), positive=model.settings.labels[positive])
-
-    def answered(texts: list[str]) -> str:
-        return "".join(writer.written(classify(model, positive, threshold, texts, look.explained), look))
-
-    return writer.header(look), answered
+    return model, *predictor.decision(directory, model.settings.labels)
 
 
-def answered_by(directory: Path, look: Look, texts: list[str]) -> str:
-    """Return what is written of the texts, in a process which loads the model when the first of them come."""
-    _, answered = answerer(directory, look)
-    return answered(texts)
+def answered(directory: Path, look: Look, texts: list[str]) -> str:
+    """Return the answers to the texts, as they are written. A worker process loads the model for its first texts."""
+    return "".join(writer.written(classify(*loaded(directory), texts, look.explained), look))
 
 
 def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[str, None, None]:
-    """Yield what is written of the messages of a file or of standard input."""
+    """Yield the answers to the messages of a file or of standard input, as they are written."""
     count, times = 0, TOKENS if look.explained else 1
     failures: list[Exception] = []
-    with reader.opened(source) as raw:
+    with reader.opened(source.path) as raw:
         lists = reader.until_failure(reader.messages(raw, source, READ // times), failures)
         for texts in lists:
             if texts:
-                yield answered_by(directory, look, texts)
+                yield answered(directory, look, texts)
                 count += len(texts)
             if count >= ALONE // times and process_pool.processors() > 1:
-                yield from process_pool.mapped(partial(answered_by, directory, look), lists, raw)
+                yield from process_pool.mapped(partial(answered, directory, look), lists, raw)
     if failures:
         raise failures[0]
 
@@ -134,31 +129,35 @@ def arguments() -> argparse.Namespace:
     )
     add("--format", choices=get_args(writer.Format), help="of the output; default: table on a terminal, else tsv")
     add("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
-    add("--explain", action="store_true", help=f"tell what the tokens did; takes some {TOKENS} times as long")
+    add("--explain", action="store_true", help=f"show the effect of each token; takes about {TOKENS} times as long")
     given = parser.parse_args()
     given.text = [os.fsencode(text).decode("utf-8", errors="replace") for text in given.text]
     if bool(given.text) == bool(given.input):
         parser.error('expected messages or --input, one of the two: python predict.py "Call now to win"')
     if given.text and (given.kind or given.column is not None):
-        parser.error("expected --kind and --column beside --input only: they say how a file is read")
+        parser.error("--kind and --column go with --input: they say how a file is read")
     given.kind = given.kind or reader.kind_of(given.input or "")
     if given.kind == "lines" and given.column is not None:
-        parser.error("expected --column beside --kind tsv, csv or jsonl, found it beside lines, which have none")
+        parser.error("--column goes with --kind tsv, csv or jsonl: lines have no columns")
     return given
 
 
 def main() -> None:
-    """Classify what the command line names."""
+    """Classify the messages of the command line, or of the file that it names."""
     given = arguments()
-    style: writer.Format = given.format or ("table" if sys.stdout.isatty() else "tsv")
-    look = Look(style, given.explain, terminal.is_coloured(sys.stdout), terminal.width())
-    header, answered = answerer(given.model, look)
+    model, positive, _ = loaded(given.model)
+    labels, is_terminal = model.settings.labels, sys.stdout.isatty()
+    style: writer.Format = given.format or ("table" if is_terminal else "tsv")
+    coloured = is_terminal and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
+    width = shutil.get_terminal_size().columns
+    look = Look(style, given.explain, coloured, width, tuple(labels), labels[positive])
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
     source = reader.Source(given.input, given.kind, given.column)
-    found = closing(streamed(given.model, look, source)) if given.input else nullcontext([answered(given.text)])
+    stream = streamed(given.model, look, source) if given.input else None
+    header = writer.header(look)
     try:
-        with found as said:
-            for lines in said:
+        with closing(stream) if stream else nullcontext([answered(given.model, look, given.text)]) as answers:
+            for lines in answers:
                 sys.stdout.write(header + lines)
                 sys.stdout.flush()
                 header = ""

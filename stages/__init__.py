@@ -2,7 +2,7 @@
 
 import sys
 
-from textrnn.core import interrupt
+from textrnn.core.errors import end_at_ctrl_c
 
-if sys.argv[:1] == ["-m"]:  # what Python has there while it looks for the module to run as a script
-    interrupt.ends_at_once()
+if sys.argv[:1] == ["-m"]:  # so Python has it while it looks for the module to run as a script
+    end_at_ctrl_c()

@@ -158,9 +158,9 @@ def test_a_mistake_comes_with_its_tokens_and_with_the_most_similar_training_row(
         assert (int(line["nearest_row"]), line["similarity"]) == (known[place], f"{alike:.3f}")
         assert (line["nearest_label"], line["nearest_text"]) == (label, field(text))
         text, answer = messages[int(line["row"])][1], names.index(line["predicted"])
-        strongest = max(explain.parts(model, text, answer), key=lambda part: part.weight)
-        if strongest.weight > 0:
-            assert line["tokens"].split()[0] == f"{text[strongest.start : strongest.end]}={strongest.weight:.2f}"
+        token, weight = max(explain.strongest(explain.pieces(model, text, answer)), key=lambda one: one[1])
+        if weight > 0:
+            assert line["tokens"].split()[0] == f"{token}={weight:.2f}"
     assert sum(bool(line["tokens"]) for line in lines) > 3
 
 

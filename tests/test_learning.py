@@ -17,7 +17,7 @@ from textrnn.model.config import TrainConfig
 from textrnn.model.export import export
 from textrnn.model.probabilities import softmax
 from textrnn.text import subwords
-from textrnn.text.ngrams import indexed, ngrams, size
+from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import checkpoint, loop, machine, trainer
 from textrnn.training import learn as learning
@@ -110,7 +110,7 @@ def answers(model: bytes, config: TrainConfig, found: TrainedModel, texts: list[
     rows = part_of(texts, [0] * len(texts), tokens).rows
     inputs: dict[str, Any] = dict(collator.batch(rows, np.arange(len(texts)), collator.lengths(rows)))
     if config.linear:
-        inputs |= linear_inputs(indexed(found.ngrams), texts)
+        inputs |= linear_inputs(found.ngrams, texts)
     return np.asarray(probabilities_of(model, inputs), np.float64)
 
 

@@ -1,17 +1,18 @@
-"""Label names and the numbers that stand for them."""
+"""The labels of a corpus, and their numbers."""
 
 from collections.abc import Iterable
 
 from pydantic import Field
 
 from textrnn.core.errors import UserError
+from textrnn.core.escape import listed
 from textrnn.core.params import Section
 
 MOST_CLASSES = 127  # labels.npy is int8
 
 
 class Positive(Section):
-    """The key of section `evaluate` that says which label is looked for."""
+    """The key of section `evaluate` that names the positive label."""
 
     positive_label: str = Field(min_length=1)
 
@@ -19,21 +20,17 @@ class Positive(Section):
 def class_names(labels: Iterable[str], positive: Positive) -> list[str]:
     """Return the distinct labels in alphabetical order: a label's number is its place among them.
 
-    Raises UserError when there are fewer than two or too many, or none is the positive one.
+    Raises UserError when there are fewer than two labels, or too many, or the positive one is missing.
     """
     names = sorted(set(labels))
     if not 2 <= len(names) <= MOST_CLASSES:
         raise UserError(
-            f"expected 2 to {MOST_CLASSES} labels in data/raw/corpus, found {len(names)} ({_some(names)}): "
+            f"expected 2 to {MOST_CLASSES} labels in data/raw/corpus, found {len(names)} ({listed(names)}): "
             "check clean.format, clean.label_column and clean.text_column"
         )
     if positive.positive_label not in names:
         raise UserError(
-            f"params.yaml: expected evaluate.positive_label to be one of {_some(names)}, "
+            f"params.yaml: expected evaluate.positive_label to be one of {listed(names)}, "
             f"found {positive.positive_label!r}"
         )
     return names
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names[:8]) + (", …" if len(names) > 8 else "")

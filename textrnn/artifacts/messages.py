@@ -1,4 +1,4 @@
-"""data/clean/messages.tsv: a message a line, its label, a tab, and its text as it is."""
+"""data/clean/messages.tsv: a line for each message, with its label, a tab, and its text as it is."""
 
 from pathlib import Path
 

@@ -1,11 +1,10 @@
-"""What a model was made of, and the checksums of its parts: model/model.json, and whether parts belong together."""
+"""model/model.json: what a model was made from, and the checksums of its files, which show if they belong together."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,8 +13,7 @@ from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, write_json
 from textrnn.core.params import Section
 
-# Those whose arithmetic is in a model's bytes.
-PACKAGES = ("keras", "numpy", "onnx", "scikit-learn", "scipy", "tensorflow")
+PACKAGES = ("keras", "numpy", "onnx", "scikit-learn", "scipy", "tensorflow")  # their arithmetic is in a model's bytes
 RECORD = "model.json"
 CODE = Path(__file__).parents[2]
 # The code of the stage train, as `python -m tools.deps` writes it into dvc.yaml.
@@ -37,10 +35,9 @@ def checksum(path: Path) -> str:
 
 def code(places: Sequence[str] = TRAIN) -> str:
     """Return a hash of the project's modules at `places`, files and folders: of their names and bytes."""
-    files = {file for place in places for file in (CODE / place).rglob("*.py")} | {
-        CODE / place for place in places if place.endswith(".py")
-    }
-    lines = [f"{file.relative_to(CODE).as_posix()} {checksum(file)}\n" for file in sorted(files)]
+    found = (file for place in places for pattern in (place, f"{place}/**/*.py") for file in CODE.glob(pattern))
+    files = sorted(file for file in found if file.suffix == ".py")
+    lines = [f"{file.relative_to(CODE).as_posix()} {checksum(file)}\n" for file in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -68,25 +65,20 @@ def write(
 
 def check_parts(directory: Path, parts: tuple[str, ...]) -> None:
     """Raise UserError when one of these files is not the one that the model in `directory` was made with."""
-    record = _checksums(directory)
+    with whole(directory / RECORD) as path:
+        record = read_json(path)
+        checksums = record.get("parts") if isinstance(record, dict) else None
     for name in parts:
-        if record.get(name) != checksum(directory / name):
+        if not isinstance(checksums, dict) or checksums.get(name) != checksum(directory / name):
             raise UserError(
                 f"expected the files of one model in {directory}, found {name} of another one ({RECORD} has the "
                 "checksum of each): run `dvc repro`, or copy the whole directory"
             )
 
 
-def _checksums(directory: Path) -> dict[str, Any]:
-    with whole(directory / RECORD) as path:
-        found = read_json(path)
-    record = found.get("parts") if isinstance(found, dict) else None
-    return record if isinstance(record, dict) else {}
-
-
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Raise UserError when the block finds in `path` something else than the stages write."""
+    """Raise UserError when the block finds that `path` is not as a stage wrote it: ValueError, wrong settings."""
     try:
         yield path
     except ValidationError as error:

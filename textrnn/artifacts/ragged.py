@@ -11,7 +11,7 @@ from textrnn.core.files import read_array, replacing, write_array, write_header
 
 N = TypeVar("N", bound=np.generic)
 
-FEW = 50_000  # rows
+FEW = 50_000  # rows whose tokens are in memory at a time
 
 
 class Rows(NamedTuple):
@@ -30,13 +30,13 @@ def save(directory: Path, rows: Rows) -> None:
 
 
 def save_chosen(directory: Path, source: Path, chosen: NDArray[np.int64]) -> None:
-    """Write those of the rows in `source` which are chosen, in rising order, with the tokens of a few in memory."""
+    """Write the `chosen` rows of `source`, in rising order, with the tokens of only FEW rows in memory."""
     rows = load(source)
     offsets = offsets_of(rows.offsets[chosen + 1] - rows.offsets[chosen])
     with replacing(directory / "tokens.npy") as file:
         write_header(file, np.int32, int(offsets[-1]))
         for start in range(0, len(chosen), FEW):
-            tokens = load(source).tokens  # mapped anew: what has been read is let go
+            tokens = load(source).tokens  # mapped anew, so that the pages read so far are freed
             file.write(gathered(tokens, rows.offsets, chosen[start : start + FEW])[0].tobytes())
     write_array(directory / "offsets.npy", offsets)
     write_array(directory / "labels.npy", rows.labels[chosen])
@@ -57,7 +57,7 @@ def take(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
 def gathered(
     flat: NDArray[N], offsets: NDArray[np.int64], chosen: NDArray[np.int64]
 ) -> tuple[NDArray[N], NDArray[np.int64]]:
-    """Return the chosen ones of rows that lie in `flat`, and where each begins now."""
+    """Return the chosen rows of those in `flat`, one after another, and where each begins."""
     lengths = offsets[chosen + 1] - offsets[chosen]
     starts = offsets_of(lengths)
     return flat[np.repeat(offsets[chosen] - starts[:-1], lengths) + np.arange(starts[-1])], starts

@@ -1,4 +1,4 @@
-"""Where the message stands in a row of a file: on a line, or in a column of TSV, of CSV or of JSON lines."""
+"""Read the message out of a row of a file: a line, a column of TSV or of CSV, or a key of a JSON object."""
 
 import csv
 import json
@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal
 
 from textrnn.core.errors import UserError
+from textrnn.core.escape import listed
 from textrnn.corpus.rows import is_unicode
 
 Kind = Literal["lines", "tsv", "csv", "jsonl"]
@@ -19,7 +20,7 @@ NAMES = {dict: "an object", list: "a list", str: "a string", float: "a number", 
 
 
 def reader(kind: Kind, column: str | None) -> Reader:
-    """Return a function of a row to its message; None for a header and for what holds no row."""
+    """Return a function that takes a row and returns its message, or None for a header line and a blank one."""
     if kind == "lines":
         return lambda row: row.rstrip("\r\n")
     if kind == "tsv":
@@ -43,7 +44,7 @@ def tsv_fields(row: str) -> list[str]:
 
 
 def text_of_fields(fields_of: Callable[[str], list[str]], column: str | None) -> Reader:
-    """Return a reader of a column: by name, which the first row has, by position, or the last one."""
+    """Return a reader of one column: by its name in the first row, by its position, or the last column for None."""
     place = -1 if column is None else int(column) if POSITION.fullmatch(column) else None
 
     def read(row: str) -> str | None:
@@ -67,7 +68,7 @@ def position(header: list[str], column: str) -> int:
     """Return where `column` stands in `header`. Raises UserError unless it stands there once."""
     if column not in header:
         raise UserError(
-            f"expected a header line with the column {column!r}, found {shown(header)}: "
+            f"expected a header line with the column {column!r}, found {listed(header)}: "
             "say --column NAME, or --column N, from 0, if there is no header line"
         )
     if header.count(column) > 1:
@@ -84,22 +85,15 @@ def text_of_json(key: str, row: str) -> str | None:
     except RecursionError:
         raise UserError("expected JSON, found brackets nested too deeply: mend the line") from None
     except json.JSONDecodeError as error:
-        raise UserError(
-            f"expected a JSON object, found none ({error.msg}, column {error.colno}): write an object a line"
-        ) from None
+        why = f"{error.msg}, column {error.colno}"
+        raise UserError(f"expected a JSON object, found none ({why}): write an object a line") from None
     if isinstance(value, dict):
         if key not in value:
-            raise UserError(f"expected the key {key!r}, found {shown(list(value))}: say --column KEY")
+            raise UserError(f"expected the key {key!r}, found {listed(list(value))}: say --column KEY")
         value = value[key]
         if not isinstance(value, str):
             raise UserError(f"expected a string under {key!r}, found {NAMES[type(value)]}: say another --column KEY")
     elif not isinstance(value, str):
         raise UserError(f"expected a JSON object or a string, found {NAMES[type(value)]}: write an object a line")
-    # Half a surrogate pair is no character, as a byte that is not UTF-8 is none.
+    # Half a surrogate pair becomes U+FFFD, as a byte that is not UTF-8 does.
     return value if is_unicode(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def shown(names: list[str]) -> str:
-    """Return some names, cut short."""
-    few = ", ".join(repr(name if len(name) <= 20 else f"{name[:19]}…") for name in names[:6])
-    return (few or "none") + (", …" if len(names) > 6 else "")

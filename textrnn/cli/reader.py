@@ -1,6 +1,6 @@
-"""Read the messages of a file or a stream in lists: those that a read completes. columns.py reads their rows.
+"""Read the messages of a file or a stream in lists, one list for each read. columns.py reads their rows.
 
-Only what one read has brought is in memory, and what is begun of a row.
+In memory are only the rows that one read has brought, and the beginning of the next row.
 """
 
 import codecs
@@ -8,7 +8,6 @@ import io
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
@@ -27,14 +26,14 @@ OPEN = re.compile(r'(?:[^,"][^,]*+,|,|"(?:[^"]++|"")*+",)*+"(?:[^"]++|"")*+')
 
 
 class Source(NamedTuple):
-    """What messages are read from, and how."""
+    """Where messages come from, and how they are read."""
 
     path: str  # - for standard input
     kind: Kind
     column: str | None  # a name or a position; None for the usual one
 
     def __str__(self) -> str:
-        """Return what it is called in a message."""
+        """Return the name for messages."""
         return "standard input" if self.path == "-" else self.path
 
 
@@ -50,30 +49,24 @@ def kind_of(path: str) -> Kind:
     return SUFFIXES.get(Path(path).suffix.lower(), "lines")
 
 
-@contextmanager
-def opened(source: Source) -> Iterator[BinaryIO]:
-    """Open a source without a buffer: what has been read is in no other place than here."""
-    path = source.path
-    try:
-        with open(sys.stdin.fileno(), "rb", 0, closefd=False) if path == "-" else Path(path).open("rb", 0) as raw:
-            yield raw
-    except IsADirectoryError:
-        raise UserError(f"expected a file of messages at {path}, found a directory") from None
+def opened(path: str) -> BinaryIO:
+    """Open a file, or standard input for -, without a buffer, which would keep rows from a reader that waits."""
+    return open(sys.stdin.fileno(), "rb", 0, closefd=False) if path == "-" else Path(path).open("rb", 0)
 
 
 def messages(raw: BinaryIO, source: Source, size: int) -> Iterator[list[str] | None]:
-    """Yield the messages that each read of `size` bytes has completed, or None: of a pipe those that are waiting.
+    """Yield, for each read of `size` bytes, the messages it completed, or None. A pipe gives what is there, at once.
 
-    Raises UserError at a row that has no message, once those before it have been yielded.
+    Raises UserError at a row without a message, once the messages before it have been yielded.
     """
-    read = reader(source.kind, source.column)
-    found = lines(raw, size, "" if source.kind == "csv" else "\n")
-    for rows in records(found) if source.kind == "csv" else found:
+    read, is_csv = reader(source.kind, source.column), source.kind == "csv"
+    found = lines(raw, size, "" if is_csv else "\n")
+    for rows in records(found) if is_csv else found:
         texts: list[str] = []
         for row in rows:
             try:
                 if len(row.raw) > LONGEST:
-                    raise UserError(TOO_LONG + (" (is a quote never closed?)" if source.kind == "csv" else ""))
+                    raise UserError(TOO_LONG + (" (is a quote never closed?)" if is_csv else ""))
                 text = read(row.raw)
             except UserError as error:
                 yield texts or None
@@ -84,7 +77,7 @@ def messages(raw: BinaryIO, source: Source, size: int) -> Iterator[list[str] | N
 
 
 def until_failure(items: Iterator[T], failures: list[Exception]) -> Iterator[T]:
-    """Yield the items up to an error, and put that into `failures`: what came before it is to be answered first."""
+    """Yield the items up to an error, and put that into `failures`, so that the items before it are answered first."""
     try:
         yield from items
     except (UserError, OSError) as error:
@@ -92,7 +85,7 @@ def until_failure(items: Iterator[T], failures: list[Exception]) -> Iterator[T]:
 
 
 def lines(raw: BinaryIO, size: int, newline: str) -> Iterator[list[Row]]:
-    """Yield the lines that each read has completed; `newline` as in `open`. One that is too long comes in pieces."""
+    """Yield, for each read, the lines it completed; `newline` as in `open`. A line that is too long comes in pieces."""
     ends = newline or ("\n", "\r")
     number, begun = 1, io.StringIO(newline="")
     for part in decoded(raw, size):
@@ -108,7 +101,7 @@ def lines(raw: BinaryIO, size: int, newline: str) -> Iterator[list[Row]]:
 
 
 def decoded(raw: BinaryIO, size: int) -> Iterator[str]:
-    """Yield the text of each read, none of which ends between the two characters of a line's end."""
+    """Yield the text of each read. The two characters of a Windows line end come together."""
     decoder = None
     while part := raw.read(size):
         if decoder is None:
@@ -120,7 +113,7 @@ def decoded(raw: BinaryIO, size: int) -> Iterator[str]:
 
 
 def records(found: Iterator[list[Row]]) -> Iterator[list[Row]]:
-    """Yield the rows of CSV that each list of lines has completed. One that is too long comes in pieces."""
+    """Yield, for each list of lines, the rows of CSV it completed. A row that is too long comes in pieces."""
     first, begun, is_open = 0, io.StringIO(newline=""), False
     for rows in found:
         whole = []

@@ -1,20 +1,31 @@
-"""How a mistake that a user can mend ends: one message on stderr and exit code 1, no traceback."""
+"""How a mistake that a user can mend, and Ctrl-C, end a program: one line on stderr and an exit code, no traceback."""
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 
-from textrnn.core import interrupt
 from textrnn.core.escape import printable
+
+INTERRUPTED = 128 + signal.SIGINT  # the exit code that shells use
+
+_STDERR = os.dup(2)  # textrnn/model/runtime.py turns 2 away while TensorFlow loads
 
 
 class UserError(Exception):
     """Something the user can mend. Its text says what was expected, what was found, and what to do."""
 
 
+def end_at_ctrl_c() -> None:
+    """Let Ctrl-C end this process with one line, even while modules load. Where it is ignored (nohup) it stays so."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+
+
 def run(main: Callable[[], None], description: str | None = None) -> int:
     """Call `main` and return the exit code: 0, 1 after a user's error, 130 when interrupted.
 
-    With the description of a module which takes no arguments, --help prints it, and any other argument is refused.
+    With the description of a module that takes no arguments, --help prints it, and any other argument is refused.
 
     An OSError (full disk, missing file, no permission) is a user's error too: its own text names
     the file and the reason. So is a lack of memory. Any other exception is a bug and keeps its traceback.
@@ -22,16 +33,15 @@ def run(main: Callable[[], None], description: str | None = None) -> int:
     if description and sys.argv[1:]:
         _refuse(description)
     try:
-        with interrupt.raised():
-            main()
+        _clearing_up(main)
     except UserError as error:
         return _fail(str(error), 1)
     except OSError as error:
         return _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 1)
     except MemoryError as error:
-        return _fail(f"expected enough memory, found too little: {error or 'none is left'}", 1)
+        return _fail(f"out of memory: {error}" if str(error) else "out of memory", 1)
     except KeyboardInterrupt:
-        return _fail("interrupted", interrupt.CODE)
+        return _fail("interrupted", INTERRUPTED)
     return 0
 
 
@@ -40,8 +50,25 @@ def one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
+def _clearing_up(main: Callable[[], None]) -> None:
+    """Call `main`. In it Ctrl-C raises KeyboardInterrupt, so that temporary files and processes are cleared away."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is _end:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        main()
+    finally:
+        if before is _end:
+            signal.signal(signal.SIGINT, _end)
+
+
+def _end(*_: object) -> None:
+    os.write(_STDERR, b"error: interrupted\n")
+    os._exit(INTERRUPTED)
+
+
 def _refuse(description: str) -> None:
-    """Print the description if that is what the command line asks for, else say that there are no arguments; exit."""
+    """Print the description if the command line asks for help, else say that there are no arguments; exit."""
     import argparse  # noqa: PLC0415  # DVC gives none
 
     name = getattr(sys.modules["__main__"].__spec__, "name", None)

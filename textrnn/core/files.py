@@ -4,8 +4,9 @@ import glob
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,25 +15,23 @@ from numpy.typing import NDArray
 
 from textrnn.core.errors import UserError
 
-NPY = b"\x93NUMPY\x01\x00"  # how a .npy file begins
-DIGITS = (
-    6  # of fractions in metrics and of probabilities: processors differ in later ones, and they are noise in a diff
-)
-BLOCK = 1 << 20  # bytes of a large file of lines that are in memory at a time
+NPY = b"\x93NUMPY\x01\x00"  # the first bytes of a .npy file
 HEADER = 128  # bytes before the numbers in the .npy file of an array of one dimension, whatever its length
+# Of fractions in metrics and of probabilities: processors differ in later ones, and they are noise in a diff.
+DIGITS = 6
+BLOCK = 1 << 20  # bytes of a large file of lines that are in memory at a time
+PROCESS = re.compile("[1-9][0-9]{0,9}")  # the number of a process
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path`, and move it there once the block has ended well.
+    """Open a temporary file in the directory of `path`, and move it to `path` once the block has ended well.
 
-    A block that raises, or a killed process, leaves whatever stood at `path` as it was. The temporary file of a
-    killed process is removed by the next one that writes to `path`.
+    A block that raises, or a killed process, leaves the old file at `path` as it was. The temporary file of a
+    killed process is removed by the next process that writes to `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        if not _alive(int(left.suffixes[-2][1:])):
-            left.unlink(missing_ok=True)
+    _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w+b") as file:
@@ -47,14 +46,23 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary files for `path` that killed processes have left. Files of other names are not ours."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        process = left.name.removeprefix(f".{path.name}.").removesuffix(".tmp")
+        if PROCESS.fullmatch(process) and not _alive(int(process)):
+            with suppress(OSError):  # a directory, another user's file, or already gone
+                left.unlink()
+
+
 def _alive(process: int) -> bool:
-    """Return whether a process will do anything more: one that was killed may be listed for a while."""
+    """Return whether another process may still be writing. One that was killed may be listed as a zombie."""
     import psutil  # noqa: PLC0415  # seldom needed, and every stage would wait for it
 
     try:
-        return bool(psutil.Process(process).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
-    except psutil.NoSuchProcess:
-        return False
+        return process != os.getpid() and psutil.Process(process).status() not in ("zombie", "dead")
+    except psutil.Error as error:
+        return isinstance(error, psutil.AccessDenied)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -103,7 +111,7 @@ def read_text(path: Path) -> str:
 
 
 def read_array(path: Path) -> Any:
-    """Return the array in the `.npy` file at `path`, mapped: no memory is taken for what a header claims.
+    """Return the array in the `.npy` file at `path`, mapped: a header that claims a huge array takes no memory.
 
     Raises UserError when it is missing, ValueError when it is damaged.
     """
@@ -115,7 +123,7 @@ def read_array(path: Path) -> Any:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (UserError, OSError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001  # NumPy evaluates the header, and lets through whatever that raises
+    except Exception as error:  # noqa: BLE001  # NumPy evaluates the header, and raises many kinds
         raise ValueError(str(error)) from None
 
 
@@ -126,7 +134,7 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
 
 
 def write_header(file: IO[bytes], kind: type[np.generic], count: int) -> None:
-    """Write what stands before the numbers in the `.npy` file of an array of one dimension: HEADER bytes."""
+    """Write the HEADER bytes with which the `.npy` file of an array of one dimension begins."""
     shape = {"descr": np.dtype(kind).newbyteorder("<").str, "fortran_order": False, "shape": (count,)}
     np.lib.format.write_array_header_1_0(file, shape)
 
@@ -137,6 +145,6 @@ def read_table(path: Path) -> list[list[str]]:
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield what is left of `file` in pieces of BLOCK bytes or somewhat more, each of which ends where a line ends."""
+    """Yield the rest of `file` in pieces of BLOCK bytes or somewhat more, each of which ends where a line ends."""
     while block := file.read(BLOCK):
         yield block + file.readline()

@@ -1,7 +1,6 @@
 """Settings read from one section of params.yaml: unknown keys, wrong types and bounds are errors."""
 
 import reprlib
-from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import groupby
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 
-FOUND = reprlib.Repr()  # of a value in a message: an alias of aliases of aliases would print for ever
+FOUND = reprlib.Repr()  # of a value in a message: YAML's aliases of aliases could make it endless
 FOUND.maxlevel, FOUND.maxlist, FOUND.maxdict = 2, 3, 3
 FOUND.maxstring = FOUND.maxother = FOUND.maxlong = 80
 PLAINER = {  # than pydantic's words
@@ -32,7 +31,7 @@ PLAINER = {  # than pydantic's words
 
 
 class Section(BaseModel):
-    """A section of params.yaml, or the part of one that a stage reads."""
+    """A section of params.yaml, or the keys of one that a stage reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -43,7 +42,7 @@ S = TypeVar("S", bound=Section)
 def load(name: str, kind: type[S], part: bool = False, path: Path | None = None) -> S:
     """Return section `name` of params.yaml as a `kind`; with `part`, only the keys that `kind` has.
 
-    Raises UserError which names each wrong key, what was expected and what was found.
+    Raises UserError, which names each wrong key, what was expected and what was found.
     """
     path = path or paths.PARAMS
     section = _read(path).get(name)
@@ -55,7 +54,7 @@ def load(name: str, kind: type[S], part: bool = False, path: Path | None = None)
         return kind.model_validate(section)
     except ValidationError as error:
         by_key = groupby(error.errors(), key=lambda problem: problem["loc"][:1])
-        lines = [_explained(".".join([name, *map(str, key)]), list(problems), kind) for key, problems in by_key]
+        lines = [f"{'.'.join([name, *map(str, key)])}: {_explained(list(problems), kind)}" for key, problems in by_key]
         raise UserError(f"{paths.shown(path)}: " + "; ".join(lines)) from None
 
 
@@ -67,38 +66,37 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"expected the parameters in {path}, found no file: restore it from Git") from None
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001  # the parser lets through many kinds, of odd numbers and deep nesting
+    except Exception as error:  # noqa: BLE001  # the parser raises many kinds, for odd numbers and deep nesting
         raise UserError(f"{paths.shown(path)} is not valid YAML: {' '.join(str(error).split())}") from None
     return value if isinstance(value, dict) else {}
 
 
 @lru_cache(maxsize=1)
 def _parsed(text: str) -> Any:
-    """Parse a text once, however many of its sections a stage reads. Nobody may change what is returned."""
+    """Parse a text once, however many of its sections a stage reads. Nobody may change the result."""
     from ruamel.yaml import YAML  # noqa: PLC0415  # predict.py has sections too, and reads no YAML
 
     return YAML(typ="safe", pure=True).load(text)
 
 
-def _explained(key: str, problems: Sequence[Any], kind: type[Section]) -> str:
-    """Return what is wrong with one key. A key that may be of several types has a problem for each."""
+def _explained(problems: list[Any], kind: type[Section]) -> str:
+    """Say what is wrong with one key. A key that may be of several types has a problem for each."""
     problem = problems[0]
     if problem["type"] == "extra_forbidden":
         near = get_close_matches(str(problem["loc"][0]), kind.model_fields, n=1)
-        meant = f"did you mean {near[0]}? E" if near else "e"
-        return f"{key}: no such setting, {meant}xpected one of {', '.join(kind.model_fields)}"
+        told = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(kind.model_fields)}"
+        return f"no such setting, {told}"
     if problem["type"] == "missing":
-        return f"{key}: expected this setting, found none: add it"
+        return "expected this setting, found none: add it"
     wanted = " or ".join(problem["msg"].removeprefix("Value error, ") for problem in problems)
     for words, plainer in PLAINER.items():
         wanted = wanted.replace(words, plainer)
-    if not problem["loc"]:  # of several keys together
-        return f"{key}: expected {wanted}"
-    return f"{key}: expected {wanted}, found {_shown(problem['input'])}"
+    found = f", found {_shown(problem['input'])}" if problem["loc"] else ""  # else several keys do not fit together
+    return f"expected {wanted}{found}"
 
 
 def _shown(value: Any) -> str:
-    """Return a value as params.yaml has it, cut short."""
+    """Return a value as YAML writes it, cut short."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     try:

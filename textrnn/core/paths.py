@@ -7,7 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARAMS = ROOT / "params.yaml"
 REQUIREMENTS = ROOT / "requirements.txt"
 CHECKPOINTS = ROOT / ".checkpoints"
-MACHINE = ROOT / ".machine.json"  # where train ran last: not in Git, and no output of a stage
+MACHINE = ROOT / ".machine.json"  # the machine that train ran on last: not in Git, and no output of a stage
 
 CORPUS = ROOT / "data/raw/corpus"
 MESSAGES = ROOT / "data/clean/messages.tsv"

@@ -11,10 +11,10 @@ LOOK: dict[str, Any] = {"unit_scale": True, "delay": 2, "disable": None, "leave"
 
 
 def progress(items: Iterable[T], what: str, unit: str) -> "tqdm[T]":
-    """Return `items`, counted as they are used."""
+    """Return `items`, and count in a bar how many have been used."""
     return tqdm(items, desc=what, unit=unit, **LOOK)
 
 
 def counter(what: str, unit: str) -> "tqdm[Any]":
-    """Return a bar that the caller updates by how much has been done."""
+    """Return a bar that the caller updates."""
     return tqdm(desc=what, unit=unit, **LOOK)

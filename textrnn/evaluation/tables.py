@@ -79,8 +79,8 @@ def mistakes(
 
 def misleading(model: predictor.Model, text: str, label: int) -> str:
     """Return the tokens that speak most for a label, with their nats of log-odds, as `free=2.31 call=1.20`."""
-    found = [part for part in explain.parts(model, text, label) if part.weight > 0]
-    return " ".join(f"{token}={weight:.2f}" for token, weight in explain.strongest(text, found, MISLEADING))
+    found = [one for one in explain.strongest(explain.pieces(model, text, label)) if one[1] > 0]
+    return " ".join(f"{token}={weight:.2f}" for token, weight in found[:MISLEADING])
 
 
 def mislabelled(

@@ -15,26 +15,28 @@ from pydantic import Field
 from textrnn.artifacts import provenance
 from textrnn.artifacts.labels import MOST_CLASSES
 from textrnn.artifacts.ragged import by_length
-from textrnn.core.errors import UserError
-from textrnn.core.files import DIGITS, read_array, read_json
+from textrnn.core.errors import UserError, one_line
+from textrnn.core.escape import listed
+from textrnn.core.files import DIGITS, opened, read_array, read_json
 from textrnn.core.params import Section
-from textrnn.text import ngrams
-from textrnn.text.ngrams import Known, bags, indexed, size
-from textrnn.text.normalise import Normalisation, normalise
+from textrnn.text.ngrams import Hashes, bags, places, size
+from textrnn.text.normalise import Normalisation
 from textrnn.text.subwords import features
 from textrnn.text.tokenizers import Tokenizer, tokenize
 from textrnn.text.vocabulary import UNKNOWN, read_tokens
 
 BATCH = 128
-# Widths to whose multiples an input is padded: the runtime adds up in an order which depends on the width else.
-SUMMED = {"ngrams": 64, "subwords": 8}
+# An input is padded to a multiple of this width: the order in which the runtime adds up depends on the width.
+WIDTHS = {"ngrams": 64, "subwords": 8}
 PADDING = ""
-CACHED = 20_000  # pieces of text, and tokens, of which is kept what was made of them
-EXTERNAL = b"location"  # the key under which an ONNX graph names a file of its weights; the stages write none
+CACHED = 20_000  # pieces of text whose tokens are kept, and tokens whose vectors are kept
+EXTERNAL = b"location"  # the key under which an ONNX graph names a file of its weights; train writes none
+
+Inputs = dict[str, NDArray[Any]]
 
 
 class Settings(Section):
-    """model/settings.json: what training knew beside weights and words."""
+    """model/settings.json: what the model needs to know besides weights and words."""
 
     labels: list[str] = Field(min_length=2, max_length=MOST_CLASSES)
     tokenizer: Tokenizer
@@ -50,7 +52,7 @@ class Decision(Section):
 
     positive_label: str
     threshold: float = Field(ge=0, le=1)
-    model: str  # the SHA-256 of the model.json of the model whose threshold it is
+    model: str  # the SHA-256 of the model.json of the model that the threshold was chosen for
 
 
 class Model(NamedTuple):
@@ -58,14 +60,14 @@ class Model(NamedTuple):
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
-    ngrams: Known  # those of the linear branch
+    ngrams: Hashes  # the hashes that the linear branch knows, in order
     settings: Settings
     width: int  # of a token's vectors in all members
     seen: dict[str, NDArray[np.float32]]  # the vectors of tokens that have been read before
 
 
 def load(directory: Path) -> Model:
-    """Return the model in `directory`. Raises UserError when a file is missing, is no model, or of another model."""
+    """Return the model in `directory`. Raises UserError when a file is missing, damaged, or from another model."""
     with provenance.whole(directory / "settings.json") as path:
         settings = Settings.model_validate(read_json(path))
     with provenance.whole(directory / "vocabulary.tsv") as path:
@@ -74,30 +76,26 @@ def load(directory: Path) -> Model:
         known = np.asarray(read_array(path))
         if known.dtype != np.uint32 or known.ndim != 1:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
+    with opened(directory / "model.onnx") as file:
+        graph = file.read()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # several processes answer a long stream, and another thread takes time to start
     try:
-        graph = (directory / "model.onnx").read_bytes()
         if EXTERNAL in graph:
-            raise ValueError("a graph which would read other files")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # processes share a stream out, and a thread more takes time to start
+            raise ValueError("a graph that would read other files")
         model = of(onnxruntime.InferenceSession(graph, options), ids, known, settings)
-    except FileNotFoundError:
-        raise UserError(f"expected the model in {directory}/model.onnx, found no file: run `dvc repro`") from None
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
-        why = " ".join(str(error).split())
-        raise UserError(f"expected a model in {directory}/model.onnx, found another file: {why}") from None
+        raise UserError(f"expected a model in {directory}/model.onnx, found another file: {one_line(error)}") from None
     provenance.check_parts(directory, ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv"))
     return model
 
 
-def of(
-    session: onnxruntime.InferenceSession, ids: dict[str, int], known: NDArray[np.uint32], settings: Settings
-) -> Model:
-    """Return a model that has read nothing yet. Raises ValueError when the graph is not of textrnn/model/export.py."""
+def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Hashes, settings: Settings) -> Model:
+    """Return a model that has read nothing yet. Raises ValueError unless textrnn/model/export.py made the graph."""
     shapes = {one.name: one.shape for one in session.get_inputs()}
     if "seen" not in shapes:
         raise ValueError(f"a graph whose inputs are {', '.join(shapes)}")
-    return Model(session, ids, indexed(known), settings, shapes["seen"][1], {})
+    return Model(session, ids, known, settings, shapes["seen"][1], {})
 
 
 def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
@@ -105,38 +103,25 @@ def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
     with provenance.whole(directory / "threshold.json") as path:
         found = Decision.model_validate(read_json(path))
     if found.positive_label not in labels:
-        raise UserError(
-            f"expected one of the model's labels ({', '.join(labels)}) in {path}, found {found.positive_label!r}: "
-            "run `dvc repro`"
-        )
+        raise UserError(f"expected one of {listed(labels)} in {path}, found {found.positive_label!r}: run `dvc repro`")
     if found.model != provenance.checksum(directory / provenance.RECORD):
         raise UserError(f"expected the threshold of this model in {path}, found that of another one: run `dvc repro`")
     return labels.index(found.positive_label), found.threshold
 
 
-def clean(model: Model, text: str) -> str:
-    """Return `text` as the stage clean would have left it."""
-    return normalise(text, model.settings.normalisation)
-
-
-Batches = list[NDArray[np.int64]]
-Inputs = dict[str, NDArray[Any]]
-
-
 def probabilities(
-    model: Model, texts: list[str], counted: Callable[[Batches], Iterable[NDArray[np.int64]]] = iter
+    model: Model, texts: list[str], progress: Callable[[list[NDArray[np.int64]]], Iterable[NDArray[np.int64]]] = iter
 ) -> NDArray[np.float64]:
     """Return (texts, labels) probabilities of cleaned texts, rounded to DIGITS digits, in order.
 
-    They are the same for a text whichever others it comes with. `counted` gives back the batches one by one, and may
-    tell how many are done. Raises UserError when the graph cannot read what the settings and the vocabulary make of
-    a text.
+    A text has the same probabilities whichever texts come with it. `progress` gives back the batches one by one, and
+    may show how many are done. Raises UserError when graph, settings and vocabulary do not fit together.
     """
     longest = model.settings.max_sequence_length
     tokens = [tokens_of(text, model.settings.tokenizer)[:longest] for text in texts]
     lengths = np.array([max(1, len(row)) if model.settings.masking else longest for row in tokens], np.int64)
     result = np.zeros((len(texts), len(model.settings.labels)))
-    for chosen in counted(list(by_length(lengths, BATCH))):
+    for chosen in progress(list(by_length(lengths, BATCH))):
         # A row alone is multiplied by another kernel, which adds up in another order.
         rows = np.resize(chosen, max(2, len(chosen)))
         inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows])
@@ -146,9 +131,12 @@ def probabilities(
             found, vectors = model.session.run(["probabilities", "vectors"], inputs)
             result[chosen] = found[: len(chosen)]
         except Exception as error:  # noqa: BLE001  # as in load
-            why = " ".join(str(error).split())
-            raise UserError(f"expected the files of one model, found some that do not fit together: {why}") from None
-        remember(model.seen, new[1:], vectors[1:])
+            raise UserError(
+                f"expected the files of one model, found some that do not fit together: {one_line(error)}"
+            ) from None
+        if len(model.seen) + len(new) > CACHED:
+            model.seen.clear()  # the frequent ones soon come again
+        model.seen.update(zip(new[1:], vectors[1:], strict=True))
     return np.round(result, DIGITS)
 
 
@@ -163,8 +151,11 @@ def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> ND
     return likeliest.astype(np.int8)
 
 
+_cached_tokens = lru_cache(maxsize=CACHED)(tokenize)
+
+
 def tokens_of(text: str, tokenizer: Tokenizer) -> list[str]:
-    """Return the tokens of `text`, as `tokenize` does: none holds white space, and what lies between is seen often."""
+    """Return the tokens of `text`, as `tokenize` does: no token holds white space, and most words come again."""
     return [token for piece in text.split() for token in _cached_tokens(piece, tokenizer)]
 
 
@@ -185,29 +176,22 @@ def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) ->
         "lengths": lengths.astype(np.int32),
     }
     if buckets := model.settings.subword_buckets:
-        parts = [features(token, buckets) for token in new[1:]]
-        counts = np.fromiter(chain([0], map(len, parts)), np.int64)
-        inputs["subwords"] = padded(np.fromiter(chain(*parts), np.int32), counts, SUMMED["subwords"])
+        parts = [[], *(features(token, buckets) for token in new[1:])]
+        flat = np.fromiter(chain(*parts), np.int32)
+        inputs["subwords"] = padded(flat, np.fromiter(map(len, parts), np.int64), WIDTHS["subwords"])
     return inputs, new
 
 
-def remember(seen: dict[str, NDArray[np.float32]], tokens: list[str], vectors: NDArray[np.float32]) -> None:
-    """Keep the tokens' vectors. When too many are kept they are all forgotten: the frequent ones soon come again."""
-    if len(seen) + len(tokens) > CACHED:
-        seen.clear()
-    seen.update(zip(tokens, vectors, strict=True))
-
-
-def linear_inputs(known: Known, texts: list[str]) -> Inputs:
-    """Return the inputs of the graph's linear branch: ngrams and size."""
+def linear_inputs(known: Hashes, texts: list[str]) -> Inputs:
+    """Return the inputs of the graph's linear branch: places of known n-grams, counted from 1, and sizes."""
     found = bags(texts)
-    places = 1 + ngrams.places(known, found.hashes)
-    lengths = np.bincount(found.owners[places > 0], minlength=len(texts))
+    numbers = places(known, found.hashes) + 1
+    lengths = np.bincount(found.owners[numbers > 0], minlength=len(texts))
     sizes = np.array([[size(text)] for text in texts], np.float32)
-    return {"ngrams": padded(places[places > 0], lengths, SUMMED["ngrams"]), "size": sizes}
+    return {"ngrams": padded(numbers[numbers > 0], lengths, WIDTHS["ngrams"]), "size": sizes}
 
 
-def padded(flat: NDArray[np.int32], lengths: NDArray[np.int64], multiple: int) -> NDArray[np.int32]:
+def padded(flat: NDArray[Any], lengths: NDArray[np.int64], multiple: int) -> NDArray[np.int32]:
     """Return rows, which lie in `flat` one after another, as one array (rows, width), padded with 0.
 
     The width is the least multiple that holds the longest row, and not 0.
@@ -216,6 +200,3 @@ def padded(flat: NDArray[np.int32], lengths: NDArray[np.int64], multiple: int) -
     array = np.zeros((len(lengths), width), np.int32)
     array[np.arange(width) < lengths[:, None]] = flat
     return array
-
-
-_cached_tokens = lru_cache(maxsize=CACHED)(tokenize)

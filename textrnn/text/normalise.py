@@ -1,4 +1,4 @@
-"""What is done to a message's text before it is cut into tokens: in clean, and again in predict.py."""
+"""How a message's text is changed before it is cut into tokens: by the stage clean, and again by predict.py."""
 
 import math
 import re
@@ -9,13 +9,13 @@ from textrnn.core.errors import UserError
 from textrnn.core.params import Section
 
 LONGEST = 1000  # characters of a pattern
-MOST_REPETITIONS = 100_000  # ((a{999}){999}){999} takes gigabytes when it is compiled
+MOST_REPETITIONS = 100_000  # ((a{999}){999}){999} takes gigabytes to compile
 COUNT = re.compile(r"(?<=[{,])[0-9]+(?=[,}])")  # a number of repetitions
 DEADLINE = 1.0  # seconds for a message: a pattern such as (a+)+$ may else backtrack for ever
 
 
 class Normalisation(Section):
-    """The keys of section `clean` which change a text."""
+    """The keys of section `clean` that change a text."""
 
     lowercase: bool
     ascii_only: bool
@@ -38,9 +38,9 @@ class Normalisation(Section):
 
 
 def normalise(text: str, settings: Normalisation) -> str:
-    """Return `text` on one line, without what the settings remove. Nothing else is changed.
+    """Return `text` on one line, without the characters that the settings remove. Nothing else is changed.
 
-    Raises UserError when the pattern is not done with the text by DEADLINE.
+    Raises UserError when the pattern takes longer than DEADLINE.
     """
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
     if settings.ascii_only:

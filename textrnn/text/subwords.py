@@ -1,4 +1,4 @@
-"""What a token is made of, as numbers: so that a word never seen in training still says something."""
+"""Subwords of a token, as hashed numbers: a word never seen in training still shares some with known words."""
 
 import re
 from zlib import crc32
@@ -15,8 +15,8 @@ _SHAPES = ((re.compile(r"[^\W\d_]+"), "a"), (re.compile(r"\d+"), "0"))
 def features(token: str, buckets: int) -> list[int]:
     """Return the hashed features of `token` as at most MOST numbers in 1 … buckets.
 
-    They are the whole token, its shape (in capitals, capitalised, or neither; which kinds of
-    characters follow each other), and the character n-grams of `<token>` in one case.
+    They are the whole token, its case (in capitals, capitalised, or neither), its shape (which kinds of
+    characters follow each other), and the character n-grams of `<token>` in lower case.
     """
     word = f"<{token.casefold()}>"
     names = [f"word {token}", f"case {case(token)}", f"shape {shape(token)}", word]
@@ -26,7 +26,7 @@ def features(token: str, buckets: int) -> list[int]:
 
 
 def case(token: str) -> str:
-    """Return how `token` is written: its capitals are half of what an advertisement shouts."""
+    """Return how `token` is written: advertisements like capitals."""
     if token.isupper():
         return "upper" if len(token) > 1 else "letter"
     return "title" if token[:1].isupper() else "lower"

@@ -1,7 +1,7 @@
 r"""Text to tokens. No token is empty or holds white space.
 
 `word` is the regular expression of TensorFlow's old VocabularyProcessor: runs of word characters,
-apostrophes and hyphens. Whatever else stands in a message is lost.
+apostrophes and hyphens. All other characters of a message are lost.
 
 `rich` loses nothing but white space: links, currency signs, runs of one punctuation mark and
 emoticons are tokens too, and words keep their capitals. A number becomes its shape, the digits

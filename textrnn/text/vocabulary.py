@@ -1,4 +1,4 @@
-"""Which tokens are known, and by which number."""
+"""The vocabulary: the known tokens, and the number of each."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,0 +1,219 @@
+"""Files written whole or not at all, fields that steer nothing, and how a program ends."""
+
+import errno
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textrnn.core import files
+from textrnn.core.errors import UserError, run
+from textrnn.core.escape import field, unescaped
+
+OLD, NEW = b"old", b"new \r\n\xff\x00"
+DEAD = 2**31 - 1  # no process has this number
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return the path of a file to be, in a directory that exists."""
+    (tmp_path / "of").mkdir()
+    return tmp_path / "of" / "file.bin"
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(entry.name for entry in directory.iterdir())
+
+
+def fail(path: Path, failure: BaseException) -> None:
+    """Raise `failure` when the new file is half-written."""
+    with files.replacing(path) as file:
+        file.write(NEW)
+        file.flush()
+        raise failure
+
+
+# Replacing a file
+
+
+def test_a_file_is_written_with_its_directories_and_no_other_file(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file.bin"
+    with files.replacing(path) as file:
+        file.write(NEW)
+    assert path.read_bytes() == NEW
+    assert names(path.parent) == ["file.bin"]
+
+
+def test_the_old_file_stands_until_the_new_one_is_whole(path: Path) -> None:
+    files.write_text(path, OLD.decode())
+    with files.replacing(path) as file:
+        file.write(NEW)
+        file.flush()
+        assert path.read_bytes() == OLD
+    assert path.read_bytes() == NEW
+
+
+@pytest.mark.parametrize("failure", [ValueError("bug"), UserError("mistake"), OSError("full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("old", [OLD, None])
+def test_a_block_that_raises_leaves_what_was_there(path: Path, old: bytes | None, failure: BaseException) -> None:
+    if old:
+        path.write_bytes(old)
+    with pytest.raises(type(failure)) as caught:
+        fail(path, failure)
+    assert caught.value is failure
+    assert {found.read_bytes() for found in path.parent.iterdir()} == ({old} if old else set())
+
+
+def test_a_file_takes_the_place_of_a_link_and_leaves_its_target(path: Path, tmp_path: Path) -> None:
+    """DVC may link a stage's outputs to its cache, which must not change."""
+    cached = tmp_path / "cached"
+    cached.write_bytes(OLD)
+    path.symlink_to(cached)
+    files.write_text(path, "new")
+    assert (cached.read_bytes(), path.read_text("utf-8"), path.is_symlink()) == (OLD, "new", False)
+
+
+def test_the_temporary_file_of_a_killed_process_is_removed_by_the_next_writer(path: Path) -> None:
+    numbers = DEAD, os.getpid(), os.getppid()  # numbers are used again: this process' own may be that of a dead one
+    for number in numbers:
+        (path.parent / f".file.bin.{number}.tmp").write_bytes(NEW)
+    files.write_text(path, "new")
+    assert names(path.parent) == [f".file.bin.{os.getppid()}.tmp", "file.bin"], "the parent is alive and may write"
+
+
+@pytest.mark.parametrize("name", ["x", "", "-1", "0", "1_0", " 1", "٣", "7.8", "x.8", "9" * 30, "\n", "\udce9"])
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
+def test_a_stray_file_or_directory_with_a_similar_name_is_left_alone(
+    path: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    stray = path.parent / f".file.bin.{name}.tmp"
+    make(stray)
+    files.write_text(path, "new")
+    assert set(path.parent.iterdir()) == {stray, path}
+
+
+def test_a_directory_or_an_unreadable_file_or_a_dangling_link_in_the_way_stops_nobody(path: Path) -> None:
+    (path.parent / f".file.bin.{DEAD}.tmp").mkdir()
+    (path.parent / f".file.bin.{DEAD - 1}.tmp").touch(mode=0)
+    (path.parent / f".file.bin.{DEAD - 2}.tmp").symlink_to("nowhere")
+    files.write_text(path, "new")
+    assert names(path.parent) == [f".file.bin.{DEAD}.tmp", "file.bin"]
+
+
+# Text, tables and JSON
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_text_is_read_as_it_was_written(tmp_path: Path, text: str) -> None:
+    files.write_text(tmp_path / "text", text)
+    assert (tmp_path / "text").read_bytes() == text.encode("utf-8")
+    assert files.read_text(tmp_path / "text") == text
+
+
+def test_a_missing_file_is_a_users_error_that_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        files.read_text(tmp_path / "nothing")
+    assert str(error.value) == f"expected the file {tmp_path / 'nothing'}, found none: run `dvc repro`, which makes it"
+
+
+FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n"))
+
+
+@given(st.lists(st.lists(FIELD, min_size=1)))
+def test_only_tabs_and_line_feeds_divide_a_table(tmp_path: Path, rows: list[list[str]]) -> None:
+    files.write_text(tmp_path / "table", "".join("\t".join(row) + "\n" for row in rows))
+    assert files.read_table(tmp_path / "table") == rows
+
+
+def test_json_has_sorted_keys_line_feeds_and_letters_as_they_are(tmp_path: Path) -> None:
+    value = {"é": 1, "b": {"z": None, "a": "\u2028"}, "a": 1 / 3}
+    files.write_json(tmp_path / "a.json", value)
+    assert (tmp_path / "a.json").read_bytes() == (
+        '{\n  "a": 0.3333333333333333,\n  "b": {\n    "a": "\u2028",\n    "z": null\n  },\n  "é": 1\n}\n'.encode()
+    )
+    assert files.read_json(tmp_path / "a.json") == value
+
+
+@pytest.mark.parametrize("number", [math.nan, -math.inf])
+def test_a_number_that_is_not_finite_is_not_written(tmp_path: Path, number: float) -> None:
+    files.write_metrics(tmp_path / "a.json", {"loss": 1.0})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_metrics(tmp_path / "a.json", {"train": {"loss": number}})
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"loss": 1.0}
+
+
+def test_fractions_in_metrics_are_rounded_to_six_digits_at_any_depth(tmp_path: Path) -> None:
+    given = [0.1234564999, 1e-7, 1234567.1234567, 1.0, 12345678901, True, "0.123456789", None]
+    written = [0.123456, 0.0, 1234567.123457, 1.0, 12345678901, True, "0.123456789", None]
+    for before, after in zip(given, written, strict=True):
+        files.write_metrics(tmp_path / "a.json", {"one": before, "two": {"three": {"four": before}}})
+        read = files.read_json(tmp_path / "a.json")
+        assert read == {"one": after, "two": {"three": {"four": after}}}
+        assert type(read["one"]) is type(after)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see you", "see you"),
+        ("=1+1", "'=1+1"),
+        ("+44", "'+44"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("a\tb\x1b[31m\r\n", "a\\tb\\x1b[31m\\r\\n"),
+        (-1, "-1"),
+    ],
+)
+def test_a_field_neither_steers_a_terminal_nor_is_computed(text: object, expected: str) -> None:
+    assert field(text) == expected
+    assert unescaped(expected) == expected.removeprefix("'")
+
+
+# How a program ends
+
+
+def raising(failure: BaseException) -> Any:
+    def main() -> None:
+        raise failure
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "said"),
+    [
+        (UserError("expected this, found \x1b that"), 1, r"expected this, found \x1b that"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", Path("a")), 1, "No such file or directory: a"),
+        (PermissionError(errno.EACCES, "Permission denied", "a", None, "b"), 1, "Permission denied: a"),
+        (OSError(errno.EIO, "Input/output error"), 1, "[Errno 5] Input/output error"),
+        (ConnectionError("the line is dead"), 1, "the line is dead"),
+        (MemoryError(), 1, "out of memory"),
+        (MemoryError("Unable to allocate 8 GiB"), 1, "out of memory: Unable to allocate 8 GiB"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+    ids=repr,
+)
+def test_a_failure_that_a_user_can_mend_ends_in_one_line_and_a_code(
+    capsys: pytest.CaptureFixture[str], failure: BaseException, code: int, said: str
+) -> None:
+    assert run(raising(failure)) == code
+    assert capsys.readouterr() == ("", f"error: {said}\n")
+
+
+def test_a_run_without_failure_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(lambda: None) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("bug", [ValueError("bug"), AssertionError("bug"), SystemExit(2)], ids=repr)
+def test_a_bug_keeps_its_traceback(capsys: pytest.CaptureFixture[str], bug: BaseException) -> None:
+    with pytest.raises(type(bug)) as caught:
+        run(raising(bug))
+    assert caught.value is bug
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,243 @@
+"""From a text to tokens, to the subwords of a token, and to a bag of n-grams."""
+
+import math
+import re
+from collections import Counter
+from itertools import groupby
+from typing import get_args
+from zlib import crc32
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from textrnn.text import subwords
+from textrnn.text.ngrams import LONG, MOST, bags, counted, lookup, ngrams, places, size
+from textrnn.text.tokenizers import Tokenizer, spans, tokenize
+
+TOKENIZERS: tuple[Tokenizer, ...] = get_args(Tokenizer)
+REGEX = r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|[\'\w\-]+"  # of TensorFlow's VocabularyProcessor
+
+# What the tokenizers tell apart, mixed: random characters would seldom make a link or a camelCase word.
+PIECES = st.sampled_from(
+    [
+        *" \t\n\r\x0b\x1c\x1f\x85\xa0\u2028\u3000\x00\u200b\u200d\ufeff\u0301\u00ad\U0001f600\U0001f1ec",
+        *"²½٣Ⅷª_'’-!?.,£€$%:;=8()[]dDpP/\\|*#@&",
+        *("http://", "HTTPS://", "www.", "camelCase", "WIN", "Now", "don't", "İ", "ß", "中文", "12345", "0", "--"),
+    ]
+)
+TEXTS = st.one_of(st.text(), st.lists(PIECES).map("".join))
+
+
+# Tokens
+
+
+def without_space(text: str) -> str:
+    """Return `text` without white space and with every digit masked."""
+    return re.sub(r"\d", "0", re.sub(r"\s", "", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", []),
+        ("  \t\n?", []),
+        ("Don't-stop 'til it's 8", ["Don't-stop", "'til", "it's", "8"]),
+        ("camelCase CamelCase HTMLParser WINNow", ["camelCase", "Camel", "Case", "HTML", "Parser", "WIN", "Now"]),
+        ("U R A Star, OK-go WIN2024", ["U", "R", "A", "Star", "OK", "-go", "WIN", "2024"]),
+        ("won £1,000.50!!! 07911123456", ["won", "1", "000", "50", "07911123456"]),
+        ("snake_case www.example.com/a?b=1", ["snake_case", "www", "example", "com", "a", "b", "1"]),
+        ("naïve ÉCOLE 中文 שלום cafe\u0301", ["naïve", "ÉCOLE", "中文", "שלום", "cafe"]),
+        ("one\u2028two\x85three", ["one", "two", "three"]),
+    ],
+)
+def test_word_cuts_as_the_tutorials_tokenizer_does(text: str, tokens: list[str]) -> None:
+    assert tokenize(text, "word") == tokens
+
+
+@given(TEXTS)
+def test_word_is_the_regular_expression_of_the_vocabulary_processor(text: str) -> None:
+    assert tokenize(text, "word") == re.findall(REGEX, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", []),
+        ("  \t\n?", ["?"]),
+        ("Call NOW, camelCase", ["Call", "NOW", ",", "camelCase"]),
+        ("don't don\u2019t rock'n'roll 'til", ["don't", "don\u2019t", "rock'n'roll", "'", "til"]),
+        ("well-known snake_case __init__", ["well", "-", "known", "snake", "_", "case", "__", "init", "__"]),
+        ("hm... what?!?! no!!!", ["hm", "...", "what", "?", "!", "?", "!", "no", "!!!"]),
+        ("£5 €5 5p 5%", ["£", "5", "€", "5", "5", "p", "5", "%"]),
+        ("1 12 123 1234 12345 07911123456", ["1", "00", "000", "0000", "12000", "07000000000"]),
+        ("£1,000.50", ["£", "1", ",", "000", ".", "00"]),
+        ("12/05/2024 at 10:30", ["00", "/", "00", "/", "0000", "at", "00", ":", "00"]),
+        ("b4 2nite 150ppm", ["b", "4", "2", "nite", "000", "ppm"]),
+        ("٣٤ ٣٤٥٦٧ x² ½ Ⅷ", ["00", "٣٤000", "x²", "½", "Ⅷ"]),
+        ("see http://a.example/b?c=12345, or", ["see", "http://a.example/b?c=12345,", "or"]),
+        ("WWW.EXAMPLE.COM HTTPS://X", ["WWW.EXAMPLE.COM", "HTTPS://X"]),
+        ("http:// www. www", ["http", ":/", "/", "www", ".", "www"]),
+        ("you@example.com #win", ["you", "@", "example", ".", "com", "#", "win"]),
+        (":) :-( ;o) =D :'( 8) :/ :p", [":)", ":-(", ";o)", "=D", ":'(", "8)", ":/", ":p"]),
+        ("18) a:drive :pm", ["00", ")", "a", ":", "drive", ":", "pm"]),
+        ("naïve ÉCOLE 中文 שלום cafe\u0301", ["naïve", "ÉCOLE", "中文", "שלום", "cafe", "\u0301"]),
+        ("\U0001f600\U0001f600\U0001f601", ["\U0001f600\U0001f600", "\U0001f601"]),
+        ("a\u200bb \ufeff \x00\x00", ["a", "\u200b", "b", "\ufeff", "\x00\x00"]),
+        ("one\u2028two\x85three\x1cfour", ["one", "two", "three", "four"]),
+    ],
+)
+def test_rich_sees_capitals_marks_links_and_the_shapes_of_numbers(text: str, tokens: list[str]) -> None:
+    assert tokenize(text, "rich") == tokens
+
+
+@given(TEXTS)
+@example("a\u200b\u0301\x1c\x00b")
+def test_rich_loses_nothing_but_white_space_and_digits(text: str) -> None:
+    assert without_space("".join(tokenize(text, "rich"))) == without_space(text)
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+@given(text=TEXTS, other=TEXTS)
+def test_tokens_hold_no_white_space_lie_where_their_spans_are_and_end_at_a_space(
+    tokenizer: Tokenizer, text: str, other: str
+) -> None:
+    tokens = tokenize(text, tokenizer)
+    for token, (start, end) in zip(tokens, spans(text, tokenizer), strict=True):
+        assert token.split() == token.splitlines() == [token]
+        piece = text[start:end]
+        assert piece == token or (piece.isdecimal() and len(piece) == len(token))
+    assert tokenize(f"{text} {other}", tokenizer) == tokens + tokenize(other, tokenizer)
+
+
+# Subwords
+
+TOKENS = ["", "?", "a", "Hi", "FREE", "don't", "07000000000", "中文", "\U0001f600", "http://a.example/" + "x" * 300]
+BUCKETS = 20_000
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 10_000_000))
+def test_features_are_at_most_forty_numbers_from_1_to_the_number_of_buckets(token: str, buckets: int) -> None:
+    numbers = subwords.features(token, buckets)
+    assert 4 <= len(numbers) <= 40
+    assert all(1 <= number <= buckets for number in numbers)
+
+
+def test_the_features_of_a_token_are_its_word_case_shape_and_3_to_5_of_its_characters() -> None:
+    names = ["word Hi!!", "case title", "shape a!!", "<hi!!>"]
+    names += ["<hi", "hi!", "i!!", "!!>", "<hi!", "hi!!", "i!!>", "<hi!!", "hi!!>"]
+    assert subwords.features("Hi!!", BUCKETS) == [1 + crc32(name.encode()) % BUCKETS for name in names]
+
+
+@pytest.mark.parametrize(
+    ("token", "case", "shape"),
+    [
+        ("", "lower", ""),
+        ("free", "lower", "a"),
+        ("Free", "title", "a"),
+        ("FREE", "upper", "a"),
+        ("U", "letter", "a"),
+        ("fReE", "lower", "a"),
+        ("中文", "lower", "a"),
+        ("B4", "upper", "a0"),
+        ("don't", "lower", "a'a"),
+        ("!!!!!!!!!!!!", "lower", "!!!!!!!!"),
+        ("http://a.example/b", "lower", "a://a.a/"),
+    ],
+)
+def test_a_token_has_a_case_and_a_shape(token: str, case: str, shape: str) -> None:
+    assert (subwords.case(token), subwords.shape(token)) == (case, shape)
+
+
+def test_a_table_has_a_row_for_each_token_padded_with_0() -> None:
+    table = subwords.table(TOKENS, BUCKETS)
+    assert table.dtype == np.int32
+    rows = [subwords.features(token, BUCKETS) for token in TOKENS]
+    assert table.tolist() == [row + [0] * (40 - len(row)) for row in rows]
+    assert len(subwords.table([], BUCKETS)) == 0
+
+
+# N-grams
+
+
+def hashed(grams: set[str]) -> list[int]:
+    return sorted({crc32(gram.encode("utf-8")) for gram in grams})
+
+
+def every_gram(text: str) -> set[str]:
+    """Return the n-grams of a text one by one, without a regular expression."""
+    spaced = "".join(
+        " " if space else "".join(run) for space, run in groupby(text[:5000].lower(), key=lambda sign: sign.isspace())
+    )
+    runs = ["".join(run) for letters, run in groupby(spaced, key=lambda one: one.isalnum() or one == "_") if letters]
+    words = [run for run in runs if len(run) > 1]
+    grams = {spaced[start : start + length] for start in range(len(spaced)) for length in range(1, 6)}
+    grams |= {f"1\t{word}" for word in words}
+    return grams | {f"2\t{words[place]} {words[place + 1]}" for place in range(len(words) - 1)}
+
+
+WORDS = st.lists(st.sampled_from(["soup", "WIN", "a", "Bé", "x_1", "£9", "\t", "\n ", " ", "ß", "!"]), max_size=12)
+MESSAGES = st.one_of(st.text(max_size=40), WORDS.map("".join), WORDS.map(" ".join))
+
+
+@given(st.lists(MESSAGES, max_size=6))
+def test_a_bag_holds_each_gram_of_its_text_once_in_order_and_no_other(texts: list[str]) -> None:
+    found = bags(texts)
+    assert found.owners.tolist() == sorted(found.owners.tolist())
+    for number, text in enumerate(texts):
+        own = found.hashes[found.owners == number]
+        assert own.tolist() == ngrams(text).tolist() == hashed(every_gram(text))
+        assert own.dtype == np.uint32
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30), max_size=5))
+def test_n_grams_of_characters_are_counted_as_they_stand(texts: list[str]) -> None:
+    found, counts = counted(texts)
+    for number, text in enumerate(texts):
+        grams = [text[start : start + size] for size in range(1, 6) for start in range(len(text) - size + 1)]
+        own = found.owners == number
+        expected = Counter(crc32(gram.encode("utf-8")) for gram in grams)
+        assert dict(zip(found.hashes[own].tolist(), counts[own].tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "grams"),
+    [
+        ("", set()),
+        ("a-b", {"a", "-", "b", "a-", "-b", "a-b"}),
+        ("é7 x é7", {*"é7x ", "é7", "7 ", " x", "x ", " é", "é7 ", "7 x", " x ", "x é", " é7", "é7 x", "7 x ",
+                     " x é", "x é7", "é7 x ", "7 x é", " x é7", "1\té7", "2\té7 é7"}),
+    ],
+)  # fmt: skip
+def test_the_grams_are_of_one_to_five_characters_and_of_one_or_two_words(text: str, grams: set[str]) -> None:
+    assert ngrams(text).tolist() == hashed(grams)
+
+
+def test_capitals_and_the_kind_and_length_of_white_space_make_no_difference() -> None:
+    for other in ("WIN soup", "win\tsoup", "wIn \n\r\u00a0\u3000 SOUP"):
+        assert ngrams(other).tolist() == ngrams("win soup").tolist()
+    assert ngrams(" soup").tolist() != ngrams("soup").tolist(), "but there is white space or none"
+
+
+def test_a_message_is_read_to_a_longest_length_and_no_further() -> None:
+    full = "x" * (MOST - 1) + "y"
+    assert ngrams(full + "z and more").tolist() == ngrams(full).tolist()
+    assert crc32(b"y") in ngrams(full)
+
+
+HASHES = st.one_of(st.integers(0, 9), st.integers(0, 2**32 - 1))
+
+
+@given(st.sets(HASHES, max_size=12), st.lists(HASHES, max_size=12))
+def test_the_place_of_every_known_gram_is_found_and_no_other(known: set[int], wanted: list[int]) -> None:
+    order = sorted(known)
+    found = places(np.array(order, np.uint32), np.array([*wanted, *order], np.uint32))
+    assert found.tolist() == [order.index(gram) if gram in known else -1 for gram in [*wanted, *order]]
+    found = lookup(np.array(order, np.uint32), np.array(wanted, np.uint32))
+    assert found.tolist() == [order.index(gram) for gram in wanted if gram in known]
+
+
+def test_the_size_of_a_message_is_the_logarithm_of_its_characters_up_to_the_length_of_an_sms() -> None:
+    for text, length in (("", 0), ("٣ is 3", 6), ("7" * 159, 159), ("7" * LONG, LONG), ("7" * 9000, LONG)):
+        assert size(text) == pytest.approx(math.log(1 + length))
