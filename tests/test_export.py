@@ -24,7 +24,7 @@ from textrnn.model.config import TrainConfig
 from textrnn.model.export import Weights, export
 from textrnn.model.linear import Linear
 from textrnn.model.network import Network, build
-from textrnn.model.probabilities import softmax
+from textrnn.model.stacking import softmax
 from textrnn.model.runtime import deterministic
 from textrnn.model.stacking import Blend, apply
 from textrnn.text.ngrams import lookup, ngrams, size

@@ -15,7 +15,7 @@ from textrnn.inference.predictor import linear_inputs
 from textrnn.model import linear
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import export
-from textrnn.model.probabilities import softmax
+from textrnn.model.stacking import softmax
 from textrnn.text import subwords
 from textrnn.text.ngrams import indexed, ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize

@@ -11,7 +11,7 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from textrnn.metrics import scores
-from textrnn.model.probabilities import softmax
+from textrnn.model.stacking import softmax
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]

@@ -21,7 +21,7 @@ from textrnn.artifacts.ragged import Rows
 from textrnn.core import paths
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import export
-from textrnn.model.probabilities import log_loss, softmax
+from textrnn.model.stacking import log_loss, softmax
 from textrnn.model.runtime import deterministic, keras, tf
 from textrnn.text.vocabulary import UNKNOWN
 from textrnn.training import checkpoint, loop, machine, trainer

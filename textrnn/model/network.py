@@ -22,7 +22,7 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         self.words = embedding(vocabulary_size, config)
         self.subwords: Any = embedding(config.subword_buckets + 1, config) if config.subword_buckets else None
         # Of rate 0 it is left out: it would take a seed, and the layers after it other ones.
-        self.thinned: Any = (
+        self.embedding_dropout: Any = (
             keras.layers.SpatialDropout1D(config.embedding_dropout) if config.embedding_dropout else None
         )
         self.cells = [recurrent(config, number) for number in range(config.layers)]
@@ -40,14 +40,14 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         values = self.words(batch["words"])
         if self.subwords is not None:
             values += tf.gather(self.sum_of_subwords(batch["subwords"]), batch["places"])
-        if self.thinned is not None:
-            values = thinned(self.thinned, values, batch) if training else values
+        if self.embedding_dropout is not None:
+            values = dropped_out(self.embedding_dropout, values, batch) if training else values
         mask = tf.sequence_mask(batch["lengths"], tf.shape(batch["words"])[1])
         for cell, dropout in zip(self.cells, self.dropouts, strict=True):
             values = self.read(cell, values, mask)
             if cell is self.cells[-1] and self.config.pooling == "mean_max":
                 values = mean_max(values, mask)
-            values = thinned(dropout, values, batch) if training else values
+            values = dropped_out(dropout, values, batch) if training else values
         return self.logits(values)
 
     def read(self, layer: Any, values: Any, mask: Any) -> Any:
@@ -72,7 +72,7 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         return tf.reduce_sum(self.subwords(subwords) * present[..., None], axis=-2) / tf.sqrt(count)
 
 
-def thinned(layer: Any, values: Any, batch: dict[str, Any]) -> Any:
+def dropped_out(layer: Any, values: Any, batch: dict[str, Any]) -> Any:
     """Return `values` after a layer of dropout: of a part, with its rows of what is drawn for the whole batch."""
     if "whole" not in batch or not layer.rate:
         return layer(values, training=True)
@@ -156,7 +156,7 @@ def directions(layer: Any) -> dict[str, Any]:
     return {"forward": layer}
 
 
-def trained(network: Network) -> dict[str, Any]:
+def trained_variables(network: Network) -> dict[str, Any]:
     """Return the trained variables by name: words, subwords, `layer0.forward.kernel` and so on, output.kernel."""
     named = {"words": network.words.embeddings}
     if network.subwords is not None:
