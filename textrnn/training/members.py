@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, wait
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
-from textrnn.core.process_pool import processors, started
+from textrnn.core import process_pool
 from textrnn.training import machine
 from textrnn.training.checkpoint import Arrays
 from textrnn.training.distributed.cluster import ALONE, Cluster
@@ -54,7 +54,9 @@ def side_by_side(ensemble: Ensemble, done: int, states: list[Arrays] | None) -> 
     # Forked processes share the rows in memory; but a fork breaks threads such as TensorFlow's.
     forks = sys.platform == "linux" and "tensorflow" not in sys.modules
     numbers, prepare = range(len(ensemble.members)), partial(_keep, ensemble)
-    with started(min(processors(), len(numbers)), "fork" if forks else "spawn", prepare) as submit:
+    with process_pool.started(
+        min(process_pool.processors(), len(numbers)), "fork" if forks else "spawn", prepare
+    ) as submit:
         gpus = submit(_gpus)
         running = {submit(_train_epoch, done + 1, one, states and states[one]): (done + 1, one) for one in numbers}
         machine.report(gpus.result())
