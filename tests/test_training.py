@@ -117,7 +117,7 @@ def trained(config: TrainConfig, file: Path, stop_before: int = sys.maxsize, row
 
 
 SINGLE = small(
-    cell="lstm", optimizer="rmsprop", dropout=0.3, patience=2, learning_rate=0.05, epochs=6, layers=2,
+    cell="lstm", optimizer="rmsprop", dropout=0.3, patience=2, learning_rate=0.05, epochs=6
 )  # fmt: skip
 ENSEMBLE = small(
     dropout=0.3, ensemble=3, subword_buckets=BUCKETS, token_dropout=0.2, word_dropout=0.2, subword_dropout=0.2,
@@ -214,9 +214,8 @@ def test_the_held_out_rows_are_written_with_a_probability_for_each_label() -> No
     assert held_out_table(np.zeros(0, np.int64), np.zeros((0, 2)), ["ham", "spam"]) == "row\tham\tspam\n"
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_each_cell_learns_a_simple_task(cell: str, tmp_path: Path) -> None:
-    config = small(cell=cell, units=8, embedding_size=8, epochs=8, learning_rate=0.03)
+def test_a_network_learns_a_simple_task(tmp_path: Path) -> None:
+    config = small(units=8, embedding_size=8, epochs=8, learning_rate=0.03)
     history = trained(config, tmp_path / "file", rows=toy(150, seed=2)).fitted.history
     columns = dict(zip(COLUMNS, history.T, strict=True))
     for side in ("train", "held_out"):
@@ -234,10 +233,8 @@ def test_the_seed_decides_where_each_member_begins() -> None:
     trainer.fit_rows(TRAIN, collator_of(ENSEMBLE), 1, (0, 1, 0))
     assert [in_bytes(trainer.initial_state(number)) for number in (2, 0)] == [in_bytes(states[n]) for n in (2, 0)]
     assert in_bytes(new_trainer(ENSEMBLE).state()) == in_bytes(trainer_of(ENSEMBLE).state())
-    seeds = {
-        new_trainer(ENSEMBLE.model_copy(update={"seed": seed})).state()["weights/words"].tobytes() for seed in (0, 1)
-    }
-    assert len(seeds) == 2
+    other = new_trainer(ENSEMBLE.model_copy(update={"seed": 1})).state()
+    assert (other["weights/words"] != states[0]["weights/words"]).any()
 
 
 def test_an_ensemble_is_measured_on_each_members_held_out_rows(uninterrupted: Callable[[str], Trained]) -> None:
@@ -314,7 +311,7 @@ def test_two_steps_of_adamw_are_those_of_keras() -> None:
         for gradient in gradients:
             optimizer.apply([gradient], [variable])
         ends.append(variable.numpy())
-    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-6)
+    np.testing.assert_allclose(ends[1], ends[0], atol=2e-6)  # other roundings of the same formula
 
 
 @pytest.mark.usefixtures("descent")
