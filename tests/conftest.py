@@ -33,8 +33,7 @@ SLOWEST = (
     "test_pipeline.py",
     "test_crashes.py",
     "test_training.py",
-    "test_resume.py",
-    "test_learning.py",
+    "test_learn.py",
     "test_presets.py",
 )
 
