@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, wait
 from functools import cache, partial
-from typing import Any, Literal
+from typing import Any
 
 from textrnn.core import process_pool
 from textrnn.training import machine

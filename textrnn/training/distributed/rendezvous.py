@@ -55,9 +55,8 @@ async def _receive(cluster: Cluster, digest: str) -> None:
             all_here.set()
 
     async with await asyncio.start_server(greet, sock=_listening(cluster), limit=LONGEST):
-        notice = asyncio.get_running_loop().call_later(
-            NOTICE_TIMEOUT, lambda: _notice(cluster, _missing(cluster, came))
-        )
+        loop = asyncio.get_running_loop()
+        notice = loop.call_later(NOTICE_TIMEOUT, lambda: _notice(cluster, _missing(cluster, came)))
         with suppress(TimeoutError):
             await asyncio.wait_for(all_here.wait(), ARRIVAL_TIMEOUT)
         notice.cancel()
