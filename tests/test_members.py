@@ -47,3 +47,27 @@ def test_a_training_stopped_by_ctrl_c_and_resumed_in_another_process_ends_in_the
         monkeypatch.setattr(owner, name, None)  # `learned` sets them: put them back afterwards
     epochs = len(stopped.history) + 2
     assert learned(one_by_one, file, epochs) == learned(one_by_one, tmp_path / "other.npz", epochs)
+
+
+CHILD = """
+import time
+from textrnn.training.loop import stop_with_dvc
+stop_with_dvc()
+print("ready", flush=True)
+time.sleep(9999)
+"""
+PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+
+
+def test_a_training_ends_with_the_dvc_that_started_it() -> None:
+    dvc = subprocess.Popen(
+        [sys.executable, "-c", PARENT], cwd=paths.ROOT, env=os.environ | {"DVC_STAGE": "train"}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert dvc.stdout is not None
+    assert dvc.stdout.readline() == "ready\n"
+    (training,) = psutil.Process(dvc.pid).children()
+    dvc.kill()
+    _, stderr = dvc.communicate()  # until the training has closed them too
+    assert stderr == "error: dvc has ended, so training stopped; run `dvc repro` to resume\n"
+    psutil.wait_procs([training])
