@@ -46,18 +46,6 @@ def test_of_rows_alone_each_label_is_shared_out_evenly(labels: list[int], count:
         assert max(held) - min(held) <= 1
 
 
-@given(st.lists(st.tuples(st.integers(1, 8), st.integers(0, 1)), min_size=1, max_size=20), counts, seeds)
-def test_no_label_is_further_apart_between_folds_than_its_largest_group(
-    groups: list[tuple[int, int]], count: int, seed: int
-) -> None:
-    names = [name for name, (size, _) in enumerate(groups) for _ in range(size)]
-    labels = [label for size, label in groups for _ in range(size)]
-    found = dealt(names, labels, count, seed)
-    for label in set(labels):
-        held = counted(found, labels, label, count)
-        assert max(held) - min(held) <= max(size for size, one in groups if one == label)
-
-
 @given(rows, counts, seeds, st.data())
 def test_only_the_order_of_the_groups_numbers_matters(
     rows: list[tuple[int, int]], count: int, seed: int, data: st.DataObject

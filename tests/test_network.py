@@ -227,11 +227,3 @@ def test_truncated_normal_values_lie_within_two_deviations() -> None:
     assert 1.99 * deviation < np.abs(values).max() <= 2 * deviation
     assert abs(values.mean()) < 0.02 * deviation
     assert values.std() == pytest.approx(0.8796 * deviation, rel=0.02)  # of a normal cut at two deviations
-
-
-@pytest.mark.parametrize("draw", [lambda random: orthogonal((4, 8), random),
-                                  lambda random: truncated_normal((4, 8), 0.1, random)])  # fmt: skip
-def test_first_weights_are_those_of_their_seed(draw: Any) -> None:
-    first, again, other = (draw(np.random.default_rng(seed)) for seed in (3, 3, 4))
-    assert (first == again).all()
-    assert (first != other).any()

@@ -74,7 +74,7 @@ def test_a_worker_that_is_killed_ends_the_stage_in_one_line_that_says_so(place: 
         started[0].kill()
         _, said = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert said.startswith("error: expected the worker processes to live until all is done, found one ended with")
+    assert said.startswith("error: a worker process was killed, perhaps because memory ran out: run it again")
     assert said.count("\n") == 1
     assert psutil.wait_procs(started, timeout=10)[1] == []
     assert files(place) == before

@@ -161,22 +161,6 @@ def test_a_training_stopped_amid_each_epoch_resumes_exactly(
     assert_same(again.fitted, whole.fitted)
 
 
-def test_a_damaged_checkpoint_is_one_line_and_training_begins_anew(
-    uninterrupted: Callable[[str], Trained], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole, file = uninterrupted("single"), tmp_path / "file"
-    with pytest.raises(KeyboardInterrupt):
-        trained(SINGLE, file, whole.steps // len(whole.fitted.history) + 1)
-    file.write_bytes(file.read_bytes()[:-1])
-    capsys.readouterr()
-    again = trained(SINGLE, file)
-    assert again.steps == whole.steps
-    assert_same(again.fitted, whole.fitted)
-    assert capsys.readouterr().err.count("checkpoint not used: it is damaged") == 1
-    assert checkpoint.load(file, repr(SINGLE)) is not None, "a whole one has replaced it"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
 def test_patience_keeps_the_weights_of_the_best_epoch(uninterrupted: Callable[[str], Trained], tmp_path: Path) -> None:
     fitted = uninterrupted("single").fitted
     losses = fitted.history[:, COLUMNS.index("held_out_loss")]
