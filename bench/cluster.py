@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -24,17 +25,18 @@ from typing import Any
 import numpy as np
 
 from bench.networks import networks
-from stages.train import parts
+from stages.train import training_set
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import write_json
 from textrnn.model.config import TrainConfig
 from textrnn.text import subwords, vocabulary
 from textrnn.text.vocabulary import Vectorize
-from textrnn.training import loop, members
+from textrnn.training import loop
 from textrnn.training.batches import Collator
 from textrnn.training.distributed import cluster
 from textrnn.training.learn import known_words
+from textrnn.training.members import one_by_one
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/cluster.json"
@@ -44,32 +46,33 @@ REDUCTIONS = 50
 
 def worker(folder: Path, epochs: int) -> None:
     """Train as TF_CONFIG has it; the chief leaves weights and figures in `folder`."""
-    here = cluster.named(os.environ)
+    here = cluster.from_environment(os.environ)
     loop.CHECKPOINT, paths.MACHINE = folder / "checkpoint.npz", folder / "machine.json"
     config, vectorize = params.load("train", TrainConfig), params.load("vectorize", Vectorize)
     config = config.model_copy(update={"ensemble": 1, "linear": False, "epochs": epochs})
-    part, held_out, _ = parts(config)
+    training, held_out, _ = training_set(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
-    words, kept = known_words(part.rows, tokens, vectorize.min_word_frequency)
-    pieces = subwords.table(tokens, config.subword_buckets)
-    member = loop.Member(part.rows, held_out, Collator(words, pieces, vectorize.max_sequence_length, config.masking))
-    trains, seconds = members.one_by_one(config, len(kept) + 1, 2, [member], here), list[float]()
+    words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
+    features = subwords.table(tokens, config.subword_buckets)
+    collator = Collator(words, features, vectorize.max_sequence_length, config.masking)
+    member = loop.Member(training.rows, held_out, collator)
+    train, seconds = partial(one_by_one, cluster=here), list[float]()
 
     def timed(*given: Any) -> Generator[list[loop.EpochResult], None, None]:
         begun = time.perf_counter()
-        for ended in trains(*given):
+        for results in train(*given):
             seconds.append(time.perf_counter() - begun)
-            yield ended
+            yield results
             begun = time.perf_counter()
 
-    fitted = loop.fit(timed, [member], config, "bench", here)
+    fitted = loop.fit(timed, loop.Ensemble(config, len(kept) + 1, 2, [member]), "bench", here)
     size = sum(array.size for array in fitted.weights[0].values())
     found = {
         "losses": fitted.history[:, loop.COLUMNS.index("train_loss")].tolist(),
         "held_out_losses": fitted.history[:, loop.COLUMNS.index("held_out_loss")].tolist(),
         "seconds": median(seconds[1:]),  # the first epoch compiles
         "tokens": int(member.collator.lengths(member.train).sum()),
-        "steps": -(-len(part.rows.rows) // config.batch_size),
+        "steps": -(-len(training.rows.rows) // config.batch_size),
         "parameters": size,
         "seconds_of_a_sum": seconds_of_a_sum(size),
     }
@@ -84,7 +87,9 @@ def seconds_of_a_sum(size: int) -> float:
     from textrnn.training.distributed import replicas  # noqa: PLC0415  # the parent process has no use for TensorFlow
 
     values, strategy = tf.ones(size), tf.distribute.get_strategy()
-    summed = tf.function(lambda: replicas.one_of(strategy.run(lambda: replicas.summed([values])[0])), autograph=False)
+    summed = tf.function(
+        lambda: replicas.first_result(strategy.run(lambda: replicas.summed([values])[0])), autograph=False
+    )
     took = []
     for _ in range(REDUCTIONS):
         begun = time.perf_counter()

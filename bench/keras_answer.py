@@ -12,7 +12,7 @@ import numpy as np
 from textrnn.core import params, paths
 from textrnn.core.files import read_json
 from textrnn.model.config import TrainConfig
-from textrnn.model.network import build, trained
+from textrnn.model.network import build, trained_variables
 from textrnn.model.runtime import tf
 from textrnn.text.subwords import table
 from textrnn.text.tokenizers import tokenize
@@ -35,7 +35,7 @@ def main() -> None:
         for member in range(config.ensemble):
             arrays = {name.partition("/")[2]: weights[name] for name in weights if name.startswith(f"{member}/")}
             network = build(config, len(ids) + 1, len(settings["labels"]))
-            for name, variable in trained(network).items():
+            for name, variable in trained_variables(network).items():
                 variable.assign(arrays[name])
             logits.append(network(batch))
     print(settings["labels"], tf.nn.softmax(tf.reduce_mean(logits, axis=0)).numpy())

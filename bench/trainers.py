@@ -1,7 +1,7 @@
 """The default network trained for an epoch at a time, by textrnn and by its peers, on the same rows.
 
 Each contender is run in a process of its own, which prints the seconds of each epoch after the first. All have the
-same network, batches of 64 rows, noise, clipping and AdamW; a token is a time step that is no padding.
+same network, batches of 64 rows, dropout, clipping and AdamW; a token is a time step that is no padding.
 
 Run     python -m bench.trainers CONTENDER --epochs N   (python -m bench.training runs all of them)
 """
@@ -20,11 +20,11 @@ from textrnn.core import params, paths, process_pool
 from textrnn.model.config import TrainConfig
 from textrnn.text import subwords, vocabulary
 from textrnn.text.vocabulary import Vectorize
-from textrnn.training import members
 from textrnn.training.batches import Batch, Collator, InputDropout, shuffled
 from textrnn.training.folds import folds
 from textrnn.training.learn import known_words, leaving_out
-from textrnn.training.loop import Member
+from textrnn.training.loop import Ensemble, Member
+from textrnn.training.members import side_by_side
 
 CLASSES = 2
 
@@ -46,29 +46,27 @@ class Task(NamedTuple):
 
 def default_task() -> Task:
     """Return the default training, as stages/train.py has it, from data/split/."""
-    from stages.train import parts  # noqa: PLC0415  # loads what the peers have no use for
+    from stages.train import training_set  # noqa: PLC0415  # loads what the peers have no use for
 
     config, vectorize = params.load("train", TrainConfig), params.load("vectorize", Vectorize)
-    part, _, _ = parts(config)
+    training, _, _ = training_set(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
-    words, kept = known_words(part.rows, tokens, vectorize.min_word_frequency)
-    pieces = subwords.table(tokens, config.subword_buckets)
-    collator = Collator(words, pieces, vectorize.max_sequence_length, config.masking)
-    fold = folds(part.groups, part.rows.labels, config.ensemble, config.seed)
-    members = [leaving_out(number, fold, part.rows, collator, vectorize) for number in range(config.ensemble)]
+    words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
+    features = subwords.table(tokens, config.subword_buckets)
+    collator = Collator(words, features, vectorize.max_sequence_length, config.masking)
+    fold = folds(training.groups, training.rows.labels, config.ensemble, config.seed)
+    members = [leaving_out(number, fold, training.rows, collator, vectorize) for number in range(config.ensemble)]
     return Task(config, len(kept) + 1, members, vectorize.max_sequence_length)
 
 
 def batches(task: Task, rows: Rows, epoch: int) -> Iterator[Batch]:
-    """Yield the batches of an epoch of the first member, rows of like length together, with noise."""
+    """Yield the batches of an epoch of the first member, rows of like length together, with dropout."""
     collator, config = task.members[0].collator, task.config
-    noise, random = (
-        InputDropout(config.token_dropout, config.word_dropout, config.subword_dropout),
-        np.random.default_rng(epoch),
-    )
+    dropout = InputDropout(config.token_dropout, config.word_dropout, config.subword_dropout)
+    random = np.random.default_rng(epoch)
     lengths = collator.lengths(rows)
     for chosen in shuffled(lengths, config.batch_size, (0, epoch)):
-        yield collator.batch(rows, chosen, lengths, noise, random)
+        yield collator.batch(rows, chosen, lengths, dropout, random)
 
 
 def timed(epochs: int, epoch: Callable[[int], object]) -> list[float]:
@@ -90,18 +88,18 @@ def textrnn_alone(task: Task, epochs: int) -> list[float]:
     runtime.deterministic(task.config.seed)
     trainer = Trainer(task.config, task.vocabulary_size, CLASSES)
     member = task.members[0]
-    return timed(epochs, lambda n: trainer.epoch(member.train, member.collator, n + 1, (0, n + 1, 0), lambda: None))
+    return timed(epochs, lambda n: trainer.fit_rows(member.train, member.collator, n + 1, (0, n + 1, 0)))
 
 
 def textrnn_side_by_side(task: Task, epochs: int) -> list[float]:
     """Train all members in a process for each processor; an epoch's seconds are divided by their number.
 
-    With what stages/train.py does beside: predictions of held-out rows, and states handed to and fro.
+    As in stages/train.py, they include the predictions of held-out rows, and states handed to and fro.
     """
     config = task.config.model_copy(update={"epochs": 10_000})
-    ended = members.side_by_side(config, task.vocabulary_size, CLASSES, task.members)(0, None, lambda: None)
-    seconds = timed(epochs + 1, lambda _: next(ended))[1:]  # the first two begin before all are warm
-    ended.close()
+    results = side_by_side(Ensemble(config, task.vocabulary_size, CLASSES, task.members), 0, None)
+    seconds = timed(epochs + 1, lambda _: next(results))[1:]  # the first two begin before all are warm
+    results.close()
     return [one / len(task.members) for one in seconds]
 
 

@@ -31,7 +31,7 @@ from textrnn.inference import predictor
 from textrnn.metrics.threshold import best_threshold
 from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
-from textrnn.model.probabilities import softmax
+from textrnn.model.stacking import softmax
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.normalise import Normalisation, normalise
 from textrnn.text.tokenizers import Tokenizer
@@ -133,7 +133,7 @@ def linear_branch(task: Task) -> Answers:
     """Use the default without its networks: its linear branch and the size of the message."""
     fold = folds(task.groups, task.labels, INNER, 0)
     rows = ragged.Rows(np.zeros(0, np.int32), np.zeros(len(fold) + 1, np.int64), task.labels, np.arange(len(fold)))
-    branch, beside = learn.linear_branch(learn.Part(rows, task.groups, task.texts), fold)
+    branch, beside = learn.linear_branch(learn.TrainingSet(rows, task.groups, task.texts), fold)
     nothing = np.zeros((len(fold), len(LABELS)))  # in place of the networks' logits
     mixed = stacking.fit(nothing, beside, task.labels)
     cut = best_threshold(task.labels == 1, softmax(stacking.apply(mixed, nothing, beside))[:, 1])
@@ -187,7 +187,7 @@ def network(*overrides: str) -> Model:
             tenth = folds(task.groups, task.labels, 10, config.seed) == 0
             held_out = np.flatnonzero(tenth)
             train = np.flatnonzero(~tenth) if given is None else train
-        part = learn.Part(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
+        part = learn.TrainingSet(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
         inputs = (config, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
         mark = checkpoint.fingerprint(repr(inputs), [])
         learnt = learn.learn(config, words, tokens, 2, part, ragged.take(rows, held_out), mark)

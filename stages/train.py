@@ -1,9 +1,9 @@
 """train: recurrent networks learn the training rows, epoch by epoch, and are exported as one model.
 
-Of a single network, the validation part says which epoch was best; without one, the test part's curve is
-shown, and nothing is chosen by it. An ensemble learns from training and validation rows together: each member
-leaves out its fold. What the members say of the rows they left out weighs them against the linear branch, makes
-their logits probabilities, and later chooses the threshold.
+A single network learns the training part, and the validation part chooses the best epoch; without one, the test part's
+curve is shown, and chooses nothing. An ensemble learns training and validation rows together, and each member leaves
+out its fold. These out-of-fold logits fit the weights of networks and linear branch and the calibration, and later the
+threshold.
 
 Where TF_CONFIG names several workers they train each network together, and the first of them writes
 (docs/cluster.md).
@@ -34,16 +34,16 @@ from textrnn.text import vocabulary
 from textrnn.text.normalise import Normalisation
 from textrnn.text.vocabulary import Vectorize
 from textrnn.training import checkpoint
-from textrnn.training.distributed.cluster import named
-from textrnn.training.learn import Part, learn
-from textrnn.training.loop import CHECKPOINT, COLUMNS, Fitted, best_epoch
+from textrnn.training.distributed.cluster import from_environment
+from textrnn.training.learn import TrainingSet, learn
+from textrnn.training.loop import CHECKPOINT, COLUMNS, Fitted
 
 DIGITS = 6  # of the held-out probabilities
-PARTS = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv", "weights.npz")
+FILES = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv", "weights.npz")
 
 
-def parts(config: TrainConfig) -> tuple[Part, ragged.Rows, str]:
-    """Return the rows to learn from, those which are held out from a single network, and the name of their part."""
+def training_set(config: TrainConfig) -> tuple[TrainingSet, ragged.Rows, str]:
+    """Return the rows to learn from, the rows that a single network is measured on, and the name of their part."""
     train, held_out, side = ragged.load(paths.TRAIN), ragged.load(paths.VALIDATION), "validation"
     groups = read_array(paths.TRAIN / "groups.npy")
     if config.ensemble > 1:
@@ -61,15 +61,15 @@ def parts(config: TrainConfig) -> tuple[Part, ragged.Rows, str]:
             "or change clean.remove_pattern"
         )
     messages = read_messages(paths.MESSAGES)
-    return Part(train, groups, [messages[row][1] for row in train.rows]), held_out, side
+    return TrainingSet(train, groups, [messages[row][1] for row in train.rows]), held_out, side
 
 
-def summary(fitted: Fitted, chosen: int, side: str) -> dict[str, object]:
-    """Return the metrics of epoch `chosen`, whose weights are kept. `side` is the part that was held out."""
-    row = dict(zip(COLUMNS, fitted.history[chosen - 1].tolist(), strict=True))
+def summary(fitted: Fitted, side: str) -> dict[str, object]:
+    """Return the metrics of the epoch whose weights are kept. `side` is the part that was held out."""
+    row = dict(zip(COLUMNS, fitted.history[fitted.kept_epoch - 1].tolist(), strict=True))
     return {
         "epochs": len(fitted.history),
-        "kept_epoch": chosen,
+        "kept_epoch": fitted.kept_epoch,
         "parameters": sum(array.size for arrays in fitted.weights for array in arrays.values()),
         "loss": {"train": row["train_loss"], side: row["held_out_loss"]},
         "accuracy": {"train": row["train_accuracy"], side: row["held_out_accuracy"]},
@@ -91,58 +91,59 @@ def write_weights(fitted: Fitted) -> None:
 
 def held_out_table(rows: NDArray[np.int64], probabilities: NDArray[np.float64], labels: list[str]) -> str:
     """Return a line for each held-out row: its number and the probability of each label."""
-    lines = ["\t".join(["row", *labels])]
+    lines = [["row", *labels]]
     lines += [
-        "\t".join([str(row), *(f"{value:.{DIGITS}f}" for value in values)])
+        [str(row), *(f"{value:.{DIGITS}f}" for value in values)]
         for row, values in zip(rows, probabilities, strict=True)
     ]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join("\t".join(fields) + "\n" for fields in lines)
+
+
+def history_table(history: NDArray[np.float64]) -> str:
+    """Return a line for each epoch."""
+    lines = [COLUMNS, *([f"{value:.10g}" for value in row] for row in history)]
+    return "".join("\t".join(fields) + "\n" for fields in lines)
 
 
 def main() -> None:
     """Run the stage."""
-    cluster = named(os.environ)
+    cluster = from_environment(os.environ)
     config, vectorize = params.load("train", TrainConfig), params.load("vectorize", Vectorize)
     normalisation = params.load("clean", Normalisation, part=True)
-    part, held_out, side = parts(config)
+    training, held_out, side = training_set(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     labels = vocabulary.read_tokens(paths.VECTORS / "classes.tsv")
     inputs = [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv", paths.MESSAGES]
-    parts_of_split = (paths.TRAIN, paths.VALIDATION, paths.TEST)
-    inputs += [path for directory in parts_of_split for path in sorted(directory.glob("*.npy"))]
-    mark = checkpoint.fingerprint(f"{config!r} {vectorize!r} {normalisation!r}", inputs)
+    for directory in (paths.TRAIN, paths.VALIDATION, paths.TEST):
+        inputs += sorted(directory.glob("*.npy"))
+    fingerprint = checkpoint.fingerprint(f"{config!r} {vectorize!r} {normalisation!r}", inputs)
 
-    learnt = learn(config, vectorize, tokens, len(labels), part, held_out, mark, cluster)
+    trained = learn(config, vectorize, tokens, len(labels), training, held_out, fingerprint, cluster)
     if not cluster.chief:
         return
 
-    history = learnt.fitted.history
     with replacing(paths.MODEL / "model.onnx") as file:
-        file.write(learnt.model)
-    write_weights(learnt.fitted)
-    vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", learnt.words)
-    write_array(paths.MODEL / "ngrams.npy", learnt.ngrams)
-    write_json(
-        paths.MODEL / "settings.json",
-        {
-            "labels": labels,
-            "linear": config.linear,
-            "masking": config.masking,
-            "max_sequence_length": vectorize.max_sequence_length,
-            "normalisation": normalisation.model_dump(),
-            "subword_buckets": config.subword_buckets,
-            "tokenizer": vectorize.tokenizer,
-        },
-    )
-    # Rows of the test part, where there is no other, must choose nothing.
+        file.write(trained.model)
+    write_weights(trained.fitted)
+    vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", trained.words)
+    write_array(paths.MODEL / "ngrams.npy", trained.ngrams)
+    settings = {
+        "labels": labels,
+        "linear": config.linear,
+        "masking": config.masking,
+        "max_sequence_length": vectorize.max_sequence_length,
+        "normalisation": normalisation.model_dump(),
+        "subword_buckets": config.subword_buckets,
+        "tokenizer": vectorize.tokenizer,
+    }
+    write_json(paths.MODEL / "settings.json", settings)
+    write_text(paths.MODEL / "history.tsv", history_table(trained.fitted.history))
+    # Test rows, which stand in for a missing validation part, must choose nothing later.
     told = slice(None) if side == "validation" else slice(0)
-    write_text(paths.HELD_OUT, held_out_table(held_out.rows[told], learnt.held_out[told], labels))
-    lines = ["\t".join(COLUMNS), *("\t".join(f"{value:.10g}" for value in row) for row in history)]
-    write_text(paths.MODEL / "history.tsv", "".join(f"{line}\n" for line in lines))
+    write_text(paths.HELD_OUT, held_out_table(held_out.rows[told], trained.held_out[told], labels))
     parameters = {"clean": normalisation, "train": config, "vectorize": vectorize}
-    provenance.write(paths.MODEL, paths.CORPUS, parameters, inputs, PARTS)
-    chosen = best_epoch(history) if config.patience else len(history)
-    write_metrics(paths.METRICS / "train.json", summary(learnt.fitted, chosen, side))
+    provenance.write(paths.MODEL, paths.CORPUS, parameters, inputs, FILES)
+    write_metrics(paths.METRICS / "train.json", summary(trained.fitted, side))
     CHECKPOINT.unlink(missing_ok=True)
 
 

@@ -35,6 +35,7 @@ SLOWEST = (
     "test_documented.py",
     "test_remotes.py",
     "test_compare.py",
+    "test_learn.py",
     "test_presets.py",
     "test_export.py",
     "test_network.py",

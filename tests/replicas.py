@@ -1,7 +1,7 @@
-"""A network trained on three replicas in one process, beside the same network alone.
+"""A network trained on three replicas in one process, and the same network on one.
 
-Batches have two rows, so that each leaves a replica without any. Prints how far the two are apart, and how far clipping
-has changed what one has learnt.
+Batches have two rows, so that each leaves a replica without any. Prints the largest difference between the two, and
+between one trained with clipping and one without.
 
 Run     python -m tests.replicas
 """
@@ -26,7 +26,7 @@ EVERYTHING: dict[str, Any] = {
 CLIPPED = small(**EVERYTHING, optimizer="rmsprop", clip_norm=0.01, learning_rate=0.1)
 
 
-def learnt(config: TrainConfig, strategy: Any = None) -> dict[str, Any]:
+def learned(config: TrainConfig, strategy: Any = None) -> dict[str, Any]:
     """Return a network's variables and predictions after an epoch."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 13).tolist()  # the last batch has one row
@@ -35,8 +35,8 @@ def learnt(config: TrainConfig, strategy: Any = None) -> dict[str, Any]:
     deterministic(0)
     with strategy.scope() if strategy else nullcontext():
         trainer = Trainer(config, len(WORDS), 2)
-        told = trainer.epoch(rows, collator, 1, (0, 1, 0), lambda: None)
-        return trainer.state() | {"told": np.array(told), "logits": trainer.predict(rows, collator)}
+        means = trainer.fit_rows(rows, collator, 1, (0, 1, 0))
+        return trainer.state() | {"means": np.array(means), "logits": trainer.predict(rows, collator)}
 
 
 def apart(one: dict[str, Any], other: dict[str, Any]) -> float:
@@ -49,8 +49,8 @@ def main() -> None:
     (processor,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 3)
     strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(3)], tf.distribute.ReductionToOneDevice())
-    alone, unclipped = learnt(CLIPPED), learnt(CLIPPED.model_copy(update={"clip_norm": 0.0}))
-    print(apart(alone, learnt(CLIPPED, strategy)), apart(alone, unclipped))
+    alone, unclipped = learned(CLIPPED), learned(CLIPPED.model_copy(update={"clip_norm": 0.0}))
+    print(apart(alone, learned(CLIPPED, strategy)), apart(alone, unclipped))
 
 
 if __name__ == "__main__":

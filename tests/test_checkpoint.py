@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.workspace import Workspace
 from textrnn.artifacts import provenance
 from textrnn.core import paths
 from textrnn.training import checkpoint
 from textrnn.training.checkpoint import Checkpoint
 
-MARK = "one training"
+FINGERPRINT = "one training"
 SAVED = Checkpoint(
     np.array([[1, 0.25], [2, 0.125]]),
     {
@@ -28,7 +27,7 @@ SAVED = Checkpoint(
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "not" / "yet" / "there.npz"
-    checkpoint.save(path, MARK, SAVED)
+    checkpoint.save(path, FINGERPRINT, SAVED)
     return path
 
 
@@ -42,86 +41,33 @@ def assert_same(found: Checkpoint | None, expected: Checkpoint) -> None:
 
 
 def test_a_checkpoint_comes_back_as_it_was_saved(file: Path) -> None:
-    assert_same(checkpoint.load(file, MARK), SAVED)
-
-
-def test_a_checkpoint_without_a_best_epoch_comes_back(file: Path) -> None:
-    first = SAVED._replace(best={}, history=SAVED.history[:1])
-    checkpoint.save(file, MARK, first)
-    assert_same(checkpoint.load(file, MARK), first)
+    assert_same(checkpoint.load(file, FINGERPRINT), SAVED)
 
 
 def test_the_last_checkpoint_takes_the_place_of_those_before(file: Path) -> None:
     later = SAVED._replace(history=np.zeros((3, 2)), now={"0/0": np.ones(1, np.float32)})
-    checkpoint.save(file, MARK, later)
-    assert_same(checkpoint.load(file, MARK), later)
+    checkpoint.save(file, FINGERPRINT, later)
+    assert_same(checkpoint.load(file, FINGERPRINT), later)
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def test_the_same_checkpoint_is_the_same_bytes(file: Path, tmp_path: Path) -> None:
-    checkpoint.save(tmp_path / "again", MARK, SAVED)
-    assert (tmp_path / "again").read_bytes() == file.read_bytes()
-
-
-def test_a_checkpoint_that_cannot_be_written_whole_leaves_the_last_one(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def torn(_: Path, target: Path) -> None:
-        raise OSError(28, "No space left on device", str(target))
-
-    monkeypatch.setattr(Path, "replace", torn)
-    with pytest.raises(OSError, match="No space"):
-        checkpoint.save(file, MARK, SAVED._replace(history=np.zeros((3, 2))))
-    assert_same(checkpoint.load(file, MARK), SAVED)
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
-
-
-def test_no_file_is_no_checkpoint(tmp_path: Path) -> None:
-    assert checkpoint.load(tmp_path / "none.npz", MARK) is None
-
-
-@pytest.mark.parametrize("mark", ["", "another training", MARK.upper(), MARK + " ", MARK[:-1]])
-def test_the_checkpoint_of_another_training_is_none(file: Path, mark: str) -> None:
-    assert checkpoint.load(file, mark) is None
-
-
-def test_a_directory_is_no_checkpoint(tmp_path: Path) -> None:
-    assert checkpoint.load(tmp_path, MARK) is None
-
-
-def zeros(raw: bytes) -> bytes:
-    return bytes(len(raw))
-
-
-GARBAGE: dict[str, Callable[[bytes], bytes]] = {
-    "an empty file": lambda _: b"",
-    "zeros, as a crash may leave": zeros,
-    "text": lambda _: b"no checkpoint\n",
-    "one array": lambda _: b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (0,), }\n",
-    "an archive without its seal": lambda raw: raw[32:],
-    "more than was written": lambda raw: raw + b"\0",
-    "itself twice": lambda raw: raw + raw,
-}
-
-
-@pytest.mark.parametrize("kind", GARBAGE)
-def test_what_is_no_checkpoint_is_taken_for_none(file: Path, kind: str) -> None:
-    file.write_bytes(GARBAGE[kind](file.read_bytes()))
-    assert checkpoint.load(file, MARK) is None
+@pytest.mark.parametrize("fingerprint", ["", "another training", FINGERPRINT + " "])
+def test_the_checkpoint_of_another_training_is_none(file: Path, fingerprint: str) -> None:
+    assert checkpoint.load(file, fingerprint) is None
 
 
 def test_a_checkpoint_torn_off_anywhere_is_none(file: Path) -> None:
     whole = file.read_bytes()
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
-        assert checkpoint.load(file, MARK) is None, length
+        assert checkpoint.load(file, FINGERPRINT) is None, length
 
 
 def test_a_checkpoint_with_any_byte_changed_is_none(file: Path) -> None:
     whole = file.read_bytes()
     for place in range(len(whole)):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x21]) + whole[place + 1 :])
-        assert checkpoint.load(file, MARK) is None, place
+        assert checkpoint.load(file, FINGERPRINT) is None, place
 
 
 def test_a_part_is_what_stands_under_a_prefix() -> None:
@@ -132,6 +78,31 @@ def test_a_part_is_what_stands_under_a_prefix() -> None:
     }
 
 
+GARBAGE: dict[str, Callable[[bytes], bytes]] = {
+    "an empty file": lambda _: b"",
+    "zeros, as a crash may leave": lambda raw: bytes(len(raw)),
+    "shorter than its seal": lambda raw: raw[:10],
+    "cut short": lambda raw: raw[:-1],
+    "torn in the middle": lambda raw: raw[: len(raw) // 2] + bytes(len(raw) - len(raw) // 2),
+    "with a bit turned": lambda raw: raw[:-100] + bytes([raw[-100] ^ 1]) + raw[-99:],
+    "more than was written": lambda raw: raw + b"\0",
+}
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_a_damaged_checkpoint_is_none_and_one_line(file: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_bytes(GARBAGE[kind](file.read_bytes()))
+    assert checkpoint.load(file, FINGERPRINT) is None
+    assert capsys.readouterr().err == f"checkpoint not used: it is damaged ({paths.shown(file)})\n"
+
+
+def test_no_file_is_no_checkpoint_and_nothing_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert checkpoint.load(tmp_path / "none.npz", FINGERPRINT) is None
+    assert capsys.readouterr().err == ""
+    assert checkpoint.load(tmp_path, FINGERPRINT) is None
+    assert capsys.readouterr().err.startswith("checkpoint not used: ")
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     first, second = tmp_path / "tokens.npy", tmp_path / "labels.npy"
@@ -140,65 +111,38 @@ def files(tmp_path: Path) -> list[Path]:
     return [first, second]
 
 
-def test_the_same_training_has_the_same_fingerprint(files: list[Path]) -> None:
-    assert checkpoint.fingerprint("units=4", files) == checkpoint.fingerprint("units=4", files)
-
-
-def test_other_settings_have_another_fingerprint(files: list[Path]) -> None:
-    assert checkpoint.fingerprint("units=4", files) != checkpoint.fingerprint("units=8", files)
-
-
-@pytest.mark.parametrize(("place", "content"), [(0, b"One"), (1, b"two\n"), (1, b"")])
-def test_another_byte_of_the_data_gives_another_fingerprint(files: list[Path], place: int, content: bytes) -> None:
-    before = checkpoint.fingerprint("units=4", files)
-    files[place].write_bytes(content)
-    assert checkpoint.fingerprint("units=4", files) != before
-
-
-def test_bytes_that_move_from_one_file_to_the_next_give_another_fingerprint(files: list[Path]) -> None:
-    before = checkpoint.fingerprint("units=4", files)
-    files[0].write_bytes(b"onet")
-    files[1].write_bytes(b"wo")
-    assert checkpoint.fingerprint("units=4", files) != before
-
-
-def test_where_the_data_lies_and_how_old_it_is_does_not_matter(files: list[Path], tmp_path: Path) -> None:
-    before = checkpoint.fingerprint("units=4", files)
+def test_the_fingerprint_changes_with_settings_data_and_where_a_file_ends(files: list[Path], tmp_path: Path) -> None:
+    found = [checkpoint.fingerprint("units=4", files), checkpoint.fingerprint("units=8", files)]
+    for contents in ((b"One", b"two"), (b"one", b"two\n"), (b"onet", b"wo")):
+        for path, content in zip(files, contents, strict=True):
+            path.write_bytes(content)
+        found.append(checkpoint.fingerprint("units=4", files))
+    assert len(set(found)) == 5
+    files[0].write_bytes(b"one")
+    files[1].write_bytes(b"two")
     (tmp_path / "elsewhere").mkdir()
     moved = [path.rename(tmp_path / "elsewhere" / path.name) for path in files]
-    for path in moved:
-        path.touch()
-    assert checkpoint.fingerprint("units=4", moved) == before
+    assert checkpoint.fingerprint("units=4", moved) == found[0]
 
 
-@pytest.mark.parametrize("package", ["textrnn", "stages"])
-def test_another_line_of_a_module_that_train_imports_gives_another_fingerprint(
-    files: list[Path], workspace: Workspace, monkeypatch: pytest.MonkeyPatch, package: str
+def test_the_fingerprint_changes_with_the_code_of_the_stage_and_its_packages(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = workspace.root / "project"
-    for name in ("stages", "textrnn"):
-        (project / name).mkdir(parents=True)
-        (project / name / "__init__.py").touch()
-    code = project / package / "cells.py"
-    code.write_text("units = 4\n")
-    train = project / "stages/train.py"
-    train.touch()
-    monkeypatch.setattr(provenance, "CODE", project)
+    for place in provenance.TRAIN:
+        module = tmp_path / place if place.endswith(".py") else tmp_path / place / "module.py"
+        module.parent.mkdir(parents=True, exist_ok=True)
+        module.write_text("units = 4\n")
+    monkeypatch.setattr(provenance, "CODE", tmp_path)
     found = [checkpoint.fingerprint("", files)]
-    train.write_text(f"def main():\n    from {package} import cells\n")
-    found.append(checkpoint.fingerprint("", files))
-    code.write_text("units = 8\n")
-    found.append(checkpoint.fingerprint("", files))
-    assert len(set(found)) == 3
-
-
-@pytest.mark.parametrize("package", provenance.PACKAGES)
-def test_another_version_of_a_package_gives_another_fingerprint(
-    files: list[Path], monkeypatch: pytest.MonkeyPatch, package: str
-) -> None:
-    before = checkpoint.fingerprint("", files)
-    monkeypatch.setattr(provenance, "version", lambda name: "0.0" if name == package else version(name))
-    assert checkpoint.fingerprint("", files) != before
+    for module in sorted(tmp_path.rglob("*.py")):
+        module.write_text("units = 8\n")
+        found.append(checkpoint.fingerprint("", files))
+    for package in provenance.PACKAGES:
+        monkeypatch.setattr(
+            provenance, "version", lambda name, other=package: "0.0" if name == other else version(name)
+        )
+        found.append(checkpoint.fingerprint("", files))
+    assert len(set(found)) == len(found) == 1 + len(provenance.TRAIN) + len(provenance.PACKAGES)
 
 
 def test_checkpoints_lie_where_git_and_dvc_do_not_look() -> None:

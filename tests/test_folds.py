@@ -1,7 +1,6 @@
 """Rows dealt into folds: what stays together, how alike the folds are, and what decides."""
 
 from collections import Counter
-from random import Random
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from textrnn.training.folds import commonest, folds
 
-SEEDS = range(5)
+SEEDS = range(3)
 
 
 def dealt(groups: list[int], labels: list[int], count: int, seed: int = 0) -> list[int]:
@@ -47,18 +46,6 @@ def test_of_rows_alone_each_label_is_shared_out_evenly(labels: list[int], count:
         assert max(held) - min(held) <= 1
 
 
-@given(st.lists(st.tuples(st.integers(1, 8), st.integers(0, 1)), min_size=1, max_size=20), counts, seeds)
-def test_no_label_is_further_apart_between_folds_than_its_largest_group(
-    groups: list[tuple[int, int]], count: int, seed: int
-) -> None:
-    names = [name for name, (size, _) in enumerate(groups) for _ in range(size)]
-    labels = [label for size, label in groups for _ in range(size)]
-    found = dealt(names, labels, count, seed)
-    for label in set(labels):
-        held = counted(found, labels, label, count)
-        assert max(held) - min(held) <= max(size for size, one in groups if one == label)
-
-
 @given(rows, counts, seeds, st.data())
 def test_only_the_order_of_the_groups_numbers_matters(
     rows: list[tuple[int, int]], count: int, seed: int, data: st.DataObject
@@ -70,28 +57,10 @@ def test_only_the_order_of_the_groups_numbers_matters(
     assert dealt([renamed[group] for group in groups], labels, count, seed) == dealt(groups, labels, count, seed)
 
 
-@given(rows, counts, seeds, st.randoms(use_true_random=False))
-def test_rows_in_another_order_have_the_same_folds(
-    rows: list[tuple[int, int]], count: int, seed: int, random: Random
-) -> None:
-    order = list(range(len(rows)))
-    random.shuffle(order)
-    groups, labels = (list(column) for column in zip(*rows, strict=True))
-    found = dealt(groups, labels, count, seed)
-    moved = dealt([groups[row] for row in order], [labels[row] for row in order], count, seed)
-    assert moved == [found[row] for row in order]
-
-
 def test_the_same_seed_gives_the_same_folds_and_another_seed_others() -> None:
     groups, labels = list(range(40)), [row % 2 for row in range(40)]
     assert dealt(groups, labels, 4, seed=3) == dealt(groups, labels, 4, seed=3)
     assert len({tuple(dealt(groups, labels, 4, seed)) for seed in SEEDS}) == len(SEEDS)
-
-
-def test_groups_which_follow_each_other_are_mixed() -> None:
-    found = dealt(list(range(40)), [0] * 40, 4)
-    assert found != [row % 4 for row in range(40)]
-    assert found != sorted(found)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -119,7 +88,3 @@ def test_a_mixed_group_counts_for_its_commonest_label(seed: int) -> None:
 def test_of_labels_as_common_as_each_other_the_smallest_is_the_commonest(labels: list[int], expected: int) -> None:
     array: NDArray[np.int8] = np.array(labels, np.int8)
     assert commonest(array) == expected
-
-
-def test_folds_are_whole_numbers_of_64_bits() -> None:
-    assert folds(np.array([5, 5, 9]), np.array([0, 1, 0], np.int8), 2, 0).dtype == np.int64

@@ -43,15 +43,6 @@ def test_the_branch_decides_as_scikit_learn_does(classes: int, wrong: bool) -> N
         np.testing.assert_allclose(linear.decisions(branch, asked), expected, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-def test_the_messages_it_is_fitted_to_are_learnt(classes: int) -> None:
-    bags, labels = invented(classes)
-    found = linear.decisions(linear.fit(bags, labels), bags)
-    assert found.shape == (len(bags), 1 if classes == 2 else classes)
-    answers = (found[:, 0] > 0) if classes == 2 else found.argmax(axis=1)
-    assert answers.tolist() == labels.tolist()
-
-
 def test_what_is_known_are_the_grams_of_all_messages_once_and_in_order() -> None:
     bags, labels = invented(2)
     branch = linear.fit(bags, labels)
@@ -91,22 +82,10 @@ def test_of_no_messages_there_are_no_decisions() -> None:
     assert linear.decisions(linear.fit(*invented(3)), []).shape == (0, 3)
 
 
-def test_a_message_is_decided_on_alone_as_among_others() -> None:
-    bags, labels = invented(3)
-    branch = linear.fit(bags, labels)
-    alone = np.vstack([linear.decisions(branch, [bag]) for bag in bags])
-    np.testing.assert_allclose(linear.decisions(branch, bags), alone, rtol=0, atol=1e-12)
-
-
 def test_a_training_message_without_grams_is_no_obstacle() -> None:
     bags, labels = invented(2)
     branch = linear.fit([*bags, np.zeros(0, np.uint32)], np.append(labels, np.int8(1)))
     assert ((linear.decisions(branch, bags)[:, 0] > 0) == labels).all()
-
-
-def test_the_same_messages_give_the_same_bytes() -> None:
-    first, second = (linear.fit(*invented(3, wrong=True)) for _ in range(2))
-    assert [array.tobytes() for array in first] == [array.tobytes() for array in second]
 
 
 def test_what_is_fitted_is_rounded() -> None:

@@ -12,7 +12,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 
 from textrnn.metrics import curves, intervals, scores, threshold
-from textrnn.model.probabilities import softmax
+from textrnn.model.stacking import softmax
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.configs import rows_of, small
+from tests.configs import small
+from textrnn.model import gru
 from textrnn.model.config import TrainConfig
-from textrnn.model.network import Network, build, mean_max, trained
+from textrnn.model.network import Network, build, directions, orthogonal, trained_variables, truncated_normal
 from textrnn.model.runtime import deterministic, tf
-from textrnn.training.batches import Collator
 from textrnn.training.trainer import values
 
 VOCABULARY, CLASSES = 9, 3
@@ -31,7 +31,7 @@ def scrambled(config: TrainConfig, classes: int = CLASSES) -> Network:
 
 def weights(network: Network) -> dict[str, Floats]:
     """Return the trained arrays by name."""
-    return values(trained(network))
+    return values(trained_variables(network))
 
 
 def batch_of(words: list[list[int]], lengths: list[int], subwords: Any = None, places: Any = None) -> dict[str, Any]:
@@ -54,9 +54,10 @@ def simple_rnn(arrays: dict[str, Floats], name: str, steps: Floats) -> Floats:
     return np.stack(states[1:])
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean_max"])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_masked_padding_does_not_change_the_logits(cell: str, pooling: str) -> None:
+@pytest.mark.parametrize(
+    ("cell", "pooling"), [("rnn", "last"), ("lstm", "mean_max"), ("gru", "last"), ("gru", "mean_max")]
+)
+def test_padding_does_not_change_the_logits(cell: str, pooling: str) -> None:
     network = scrambled(small(cell=cell, pooling=pooling, bidirectional=True, layers=2))
     alone = logits(network, [[3, 1, 4]], [3])
     padded = logits(network, [[3, 1, 4, 0, 0, 0, 0], [2, 7, 1, 8, 2, 8, 1], [3, 1, 4, 5, 6, 7, 8]], [3, 7, 3])
@@ -64,31 +65,30 @@ def test_masked_padding_does_not_change_the_logits(cell: str, pooling: str) -> N
     assert np.abs(padded[1] - alone).max() > 0.1
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean_max"])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_padding_changes_the_logits_without_masking(cell: str, pooling: str) -> None:
-    network = scrambled(small(cell=cell, pooling=pooling, masking=False))
-    rows = rows_of([[3, 1, 4]])
-    results = []
-    for longest in (3, 7):
-        collator = Collator(WORDS, None, longest, masking=False)
-        batch = collator.batch(rows, np.array([0]), collator.lengths(rows))
-        results.append(network({name: tf.constant(array) for name, array in batch.items()}).numpy())
-    assert np.abs(results[0] - results[1]).max() > 0.01
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_without_masking_padding_is_read(cell: str) -> None:
+    network = scrambled(small(cell=cell, masking=False))
+    short, long = logits(network, [[3, 1, 4]], [3]), logits(network, [[3, 1, 4, 0, 0, 0, 0]], [7])
+    assert np.abs(short - long).max() > 0.01
 
 
-@pytest.mark.parametrize("words", [[[3, 1, 4, 0, 0], [5, 2, 6, 5, 3]]])
-def test_the_last_state_of_a_bidirectional_layer_comes_from_both_ends_of_the_row(words: list[list[int]]) -> None:
-    network = scrambled(small(cell="rnn", bidirectional=True, pooling="last"))
-    arrays = weights(network)
-    expected = []
-    for row, length in zip(words, (3, 5), strict=True):
-        steps = arrays["words"][row[:length]]
-        after_the_last = simple_rnn(arrays, "layer0.forward", steps)[-1]
-        after_the_first = simple_rnn(arrays, "layer0.backward", steps[::-1])[-1]
-        state = np.concatenate([after_the_last, after_the_first])
-        expected.append(state @ arrays["output.kernel"] + arrays["output.bias"])
-    np.testing.assert_allclose(logits(network, words, [3, 5]), expected, atol=1e-5)
+@pytest.mark.parametrize("both", [False, True])
+def test_the_written_out_gradient_of_the_gru_is_that_of_keras(both: bool) -> None:
+    network = scrambled(small(bidirectional=both, pooling="mean_max"))
+    layer = network.cells[0]
+    values = tf.constant(np.random.default_rng(0).normal(size=(3, 5, 3)), tf.float32)
+    mask, weigh = tf.sequence_mask([5, 2, 3], 5), np.random.default_rng(1).normal(size=(3, 5, 8 if both else 4))
+    found = []
+    for ours in (True, False):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            states = gru.outputs(list(directions(layer).values()), values, mask) if ours else layer(values, mask=mask)
+            states *= tf.cast(mask, tf.float32)[..., None]  # what follows a row's last step differs
+            loss = tf.reduce_sum(states * tf.constant(weigh, tf.float32))
+        found.append([states, *tape.gradient(loss, [values, *layer.trainable_variables])])
+    for own, of_keras in zip(*found, strict=True):
+        np.testing.assert_allclose(own.numpy(), of_keras.numpy(), atol=1e-5)
+    assert all(np.abs(one.numpy()).max() > 0.01 for one in found[0])
 
 
 def test_layers_stand_on_each_other_and_mean_and_maximum_on_the_last() -> None:
@@ -107,28 +107,6 @@ def test_layers_stand_on_each_other_and_mean_and_maximum_on_the_last() -> None:
     np.testing.assert_allclose(logits(network, words, [3, 5]), expected, atol=1e-5)
 
 
-def test_mean_and_maximum_are_taken_over_the_steps_of_each_row_alone() -> None:
-    values = np.random.default_rng(0).normal(-3, 1, (4, 6, 5)).astype(np.float32)  # below the zeros of padding
-    lengths = np.array([6, 1, 3, 5])
-    pooled = mean_max(tf.constant(values), tf.sequence_mask(lengths, 6)).numpy()
-    for row, one, length in zip(values, pooled, lengths, strict=True):
-        steps = row[:length]
-        np.testing.assert_allclose(one, np.concatenate([steps.mean(axis=0), steps.max(axis=0)]), atol=1e-6)
-
-
-def test_the_subwords_of_a_token_are_summed_over_the_root_of_their_number() -> None:
-    network = scrambled(small(subword_buckets=6))
-    subwords = [[1, 2, 3], [6, 0, 0], [4, 4, 0], [0, 0, 0], [5, 6, 0]]
-    vectors = weights(network)["subwords"]
-    expected = np.zeros((len(subwords), vectors.shape[1]), np.float32)
-    for place, token in enumerate(subwords):
-        features = [feature for feature in token if feature]
-        if features:
-            expected[place] = vectors[features].sum(axis=0) / np.sqrt(len(features))
-    np.testing.assert_allclose(network.sum_of_subwords(tf.constant(subwords)).numpy(), expected, atol=1e-6)
-    assert np.abs(vectors[0]).max() > 0.1  # padding's vector is not zero: it is left out
-
-
 def test_the_vectors_of_a_word_and_of_its_subwords_are_added_wherever_it_stands() -> None:
     network = scrambled(small(cell="rnn", subword_buckets=6))
     arrays = weights(network)
@@ -142,20 +120,8 @@ def test_the_vectors_of_a_word_and_of_its_subwords_are_added_wherever_it_stands(
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 2, 0, 3, 1]])
-def test_in_which_order_and_width_the_subwords_are_given_does_not_matter(order: list[int]) -> None:
-    network = scrambled(small(subword_buckets=6))
-    parts = np.array([[0, 0, 0], [1, 2, 0], [3, 0, 0], [4, 5, 6], [2, 2, 0]])
-    places = np.array([[1, 2, 3], [4, 1, 0]])
-    expected = network(batch_of([[1, 2, 3], [4, 5, 0]], [3, 2], parts, places)).numpy()
-    moved = np.pad(parts[order], ((0, 0), (0, 4)))
-    found = network(batch_of([[1, 2, 3], [4, 5, 0]], [3, 2], moved, np.argsort(order)[places])).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert np.abs(expected[0] - expected[1]).max() > 0.1
-
-
-@pytest.mark.parametrize("reach", [0.01, 0.5])
-def test_embeddings_begin_uniform_within_their_range(reach: float) -> None:
+def test_embeddings_begin_uniform_within_their_range() -> None:
+    reach = 0.5
     deterministic(0)
     network = build(small(embedding_range=reach, embedding_size=20, subword_buckets=100), 101, CLASSES)
     for name in ("words", "subwords"):
@@ -167,12 +133,10 @@ def test_embeddings_begin_uniform_within_their_range(reach: float) -> None:
         assert quarters.min() > 0.2 * vectors.size
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean_max"])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_dropout_falls_after_the_last_layer_and_never_between_time_steps(cell: str, pooling: str) -> None:
-    network = scrambled(small(cell=cell, pooling=pooling, dropout=0.25), classes=4 if pooling == "last" else 8)
-    network.logits.kernel.assign(np.eye(network.logits.units))  # what is pooled, and dropped, is seen as it is
-    network.logits.bias.assign(np.zeros(network.logits.units))
+def test_dropout_falls_after_the_last_layer() -> None:
+    network = scrambled(small(pooling="mean_max", dropout=0.25), classes=8)
+    network.logits.kernel.assign(np.eye(8))  # so that the logits are what is pooled and dropped
+    network.logits.bias.assign(np.zeros(8))
     words, lengths = [[3, 1, 4, 2, 5]] * 300, [5] * 300
     kept = logits(network, words, lengths)
     dropped = logits(network, words, lengths, training=True)
@@ -196,12 +160,6 @@ def test_dropout_falls_between_layers_and_never_between_time_steps() -> None:
     assert 0.7 < zero.mean() < 0.8  # dropped after the first layer, after the second, or after both
     once = np.broadcast_to(np.tanh(steps[-1] / 0.5) / 0.5, dropped.shape)
     np.testing.assert_allclose(dropped[~zero], once[~zero], rtol=1e-4)
-
-
-def test_each_time_step_between_layers_has_a_dropout_of_its_own() -> None:
-    network = scrambled(small(cell="rnn", layers=2, dropout=0.5))
-    dropped = network.dropouts[0](tf.ones((1, 50, 4)), training=True).numpy()
-    assert len({tuple(step) for step in dropped[0].tolist()}) > 8  # of 16 that four units can show
 
 
 def transparent(config: TrainConfig) -> Network:
@@ -235,11 +193,6 @@ def test_dropout_of_the_embedding_drops_a_dimension_in_all_steps_of_a_row(bucket
     np.testing.assert_allclose(dropped[there], kept[there], rtol=1e-4)
 
 
-def test_without_dropout_of_the_embedding_there_is_no_layer_for_it() -> None:
-    assert scrambled(small()).thinned is None
-    assert len(scrambled(small(embedding_dropout=0.1)).variables) == len(scrambled(small()).variables) + 1
-
-
 @pytest.mark.parametrize("changes", [{"layers": 2, "dropout": 0.5}, {"embedding_dropout": 0.5}], ids=str)
 def test_nothing_is_dropped_outside_training(changes: dict[str, Any]) -> None:
     network = scrambled(small(**changes))
@@ -248,7 +201,7 @@ def test_nothing_is_dropped_outside_training(changes: dict[str, Any]) -> None:
     assert (first != logits(network, [[3, 1, 4]] * 9, [3] * 9, training=True)).any()
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_the_weights_are_all_that_is_trained_each_under_a_name_of_its_own(cell: str) -> None:
     network = scrambled(small(cell=cell, bidirectional=True, layers=2, subword_buckets=5))
     arrays = weights(network)
@@ -256,3 +209,21 @@ def test_the_weights_are_all_that_is_trained_each_under_a_name_of_its_own(cell: 
     found = sorted(float(array.sum()) for array in arrays.values())
     assert found == sorted(float(variable.numpy().sum()) for variable in network.trainable_variables)
     assert sum(array.size for array in arrays.values()) == network.count_params()
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (64, 192), (5, 3)], ids=str)
+def test_a_recurrent_kernel_begins_with_orthonormal_rows_or_columns(shape: tuple[int, int]) -> None:
+    matrix = orthogonal(shape, np.random.default_rng(0))
+    assert matrix.shape == shape
+    gram = matrix @ matrix.T if shape[0] <= shape[1] else matrix.T @ matrix
+    np.testing.assert_allclose(gram, np.eye(min(shape)), atol=1e-5)
+    assert (matrix == np.round(matrix, 6)).all(), "no bit of LAPACK's last ones is left"
+
+
+def test_truncated_normal_values_lie_within_two_deviations() -> None:
+    deviation = 0.1
+    values = truncated_normal((200, 100), deviation, np.random.default_rng(0))
+    assert values.shape == (200, 100)
+    assert 1.99 * deviation < np.abs(values).max() <= 2 * deviation
+    assert abs(values.mean()) < 0.02 * deviation
+    assert values.std() == pytest.approx(0.8796 * deviation, rel=0.02)  # of a normal cut at two deviations

@@ -70,7 +70,7 @@ def test_a_processor_without_avx2_a_gpu_and_another_package_are_told(
 ) -> None:
     paths.REQUIREMENTS.write_text("tensorflow==1.0 \\\n    --hash=sha256:00\nnumpy==1.0\n")
     monkeypatch.setattr(machine, "has_avx2", lambda: False)
-    machine.tell(gpus=2)
+    machine.report(gpus=2)
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     for words in ("has no AVX2", "on 2 GPUs", "tensorflow is 2", "requirements.txt has 1.0", "numpy is "):
@@ -85,7 +85,7 @@ def test_on_a_machine_like_the_others_nothing_is_said(
     shutil.copy(Workspace.ORIGINAL / "requirements.txt", paths.REQUIREMENTS)
     monkeypatch.setattr(machine, "has_avx2", lambda: True)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    machine.tell(gpus=0)
+    machine.report(gpus=0)
     assert capsys.readouterr().err == ""
     assert json.loads(paths.MACHINE.read_text("utf-8"))["differences"] == []
 

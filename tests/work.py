@@ -1,4 +1,4 @@
-"""What tests/test_workers.py has done in other processes: a module of its own, which those load quickly."""
+"""Work for other processes in tests/test_process_pool.py and tests/test_partitions.py: a module that loads quickly."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def dies_at_nine(number: int) -> int:
 
 
 def slow(number: int) -> int:
-    """Tell which process is at work, and work half a second."""
+    """Leave a file that names this process, and work half a second."""
     Path(f"working-{os.getpid()}").touch()
     time.sleep(0.5)
     return number

@@ -1,20 +1,22 @@
-"""The same work on each of many items, in as many processes as there are processors.
+"""The same work on each of many items, by as many processes as there are processors.
 
-A worker has no files open and shares nothing: it is sent an item and the function's result is sent back, so it may be
-killed at any time. When the process that started it is gone, it ends too.
+A worker has no files open and shares nothing, so it may be killed at any time. It ends when the process that started
+it has ended, even by SIGKILL.
 """
 
 import gc
 import os
 import signal
 import time
-import traceback
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import chain, islice
-from multiprocessing import get_context, resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Any, BinaryIO, Literal, TypeVar
 
 from textrnn.core.errors import UserError
@@ -22,10 +24,9 @@ from textrnn.core.errors import UserError
 T = TypeVar("T")
 R = TypeVar("R")
 
-LONG = 0.5  # seconds of work, after which it is worth what starting processes takes
-AHEAD = 4  # items for each worker that may be under way: results whose turn has not come wait in memory
-
-Workers = dict[Connection, BaseProcess]  # each by the pipe which leads to it
+LONG = 0.5  # seconds of work, after which starting processes pays
+AHEAD = 4  # items per process that may be under way: results wait in memory for their turn
+POLL_INTERVAL = 0.01  # seconds between two looks for a result while the source is silent
 
 
 def processors() -> int:
@@ -34,131 +35,92 @@ def processors() -> int:
 
 
 def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield `function(item)` for each item, in their order, whatever the number of processes.
+    """Yield `function(item)` for each item, in order, whatever the number of processes.
 
-    The function and all that goes in and out must be picklable. What is done soon is done here; when it has taken LONG,
-    the rest is given to workers, as `mapped` says.
+    This process does the first LONG seconds of work itself, and leaves what remains to `mapped`.
     """
-    items, count = iter(items), processors()
-    start = time.monotonic()
+    items, start = iter(items), time.monotonic()
     for item in items:
         yield function(item)
-        if count > 1 and time.monotonic() - start >= LONG:
+        if processors() > 1 and time.monotonic() - start >= LONG:
             break
     some = list(islice(items, 2))
-    if len(some) < 2:
-        yield from map(function, some)
-    else:
-        yield from mapped(function, chain(some, items))
+    yield from mapped(function, chain(some, items)) if len(some) > 1 else map(function, some)
 
 
 def mapped(function: Callable[[T], R], items: Iterator[T | None], source: BinaryIO | None = None) -> Iterator[R]:
-    """Yield `function(item)` for each item that is not None, in order, each as soon as it is there, by workers.
+    """Yield `function(item)` for each item that is not None, in order, each as soon as it is there, by processes.
 
-    When the items are read from `source`, they are asked for only when it has something to read: a slow one holds no
-    result back. An exception in a worker is raised here, when its item's turn has come. Raises UserError when a worker
-    has died.
+    The function, the items and the results must be picklable. Where the items are read from `source`, the next item is
+    asked for only when there is something to read, so a slow source holds no result back. An exception in a worker is
+    raised here in its item's turn. Raises UserError when a worker was killed.
     """
-    count = processors()
-    with started(_serve, (function,), count) as workers:
-        free, busy = list(workers), dict[Connection, int]()
-        done: dict[int, tuple[Any, BaseException | None]] = {}
-        given = told = 0
-        more = True
-        while more or busy:
-            room = more and bool(free) and given - told < AHEAD * count
-            here = [source.fileno()] if room and source else []
-            ready = wait([*busy, *here], timeout=0 if room and not source else None)
-            for pipe in [pipe for pipe in busy if pipe in ready]:
-                done[busy.pop(pipe)] = received(pipe, workers[pipe])
-                free.append(pipe)
-            if room and (not source or here[0] in ready):
-                item = next(items, _END)
-                more = item is not _END
-                if more and item is not None:
-                    pipe = free.pop()
-                    with _alive(workers[pipe]):
-                        pipe.send(item)
-                    busy[pipe] = given
-                    given += 1
-            while told in done:
-                result, error = done.pop(told)
-                if error:
-                    raise error
-                told += 1
-                yield result
+    count, pending = processors(), deque[Future[R]]()
+    with started(count) as submit:
+        while True:
+            while pending and (len(pending) >= AHEAD * count or not _readable_before(source, pending[0])):
+                yield pending.popleft().result()
+            item = next(items, _END)
+            if item is _END:
+                break
+            if item is not None:
+                pending.append(submit(function, item))
+        while pending:
+            yield pending.popleft().result()
 
 
 _END = object()
 
 
+def _readable_before(source: BinaryIO | None, future: Future[Any]) -> bool:
+    """Wait until there is something to read from the source, or the future is done; return whether it was the former.
+
+    Without a source there always is.
+    """
+    while not future.done():
+        if not source or wait([source.fileno()], POLL_INTERVAL):
+            return True
+    return False
+
+
 @contextmanager
 def started(
-    target: Callable[..., None], given: tuple[Any, ...], count: int, how: Literal["spawn", "fork"] = "spawn"
-) -> Iterator[Workers]:
-    """Give so many processes that run `target(pipe, *given)`, and end them when the block ends, however it does.
+    count: int, method: Literal["spawn", "fork"] = "spawn", prepare: Callable[[], object] = gc.disable
+) -> Iterator[Callable[..., Future[Any]]]:
+    """Start up to `count` processes, give `submit(function, *arguments)`, and kill them when the block ends.
 
-    A forked copy of a process with threads, as NumPy has them, may hang: what is forked must not use them.
+    Each process calls `prepare` first. Garbage collection is off by default: it would look through every one of a
+    hundred thousand strings, and find nothing to free. Raises UserError when a process was killed by somebody else.
     """
-    context: Any = get_context(how)
-    workers: Workers = {}
-    if how == "spawn":  # needs this process, which would let Ctrl-C in again once it has started
-        resource_tracker.ensure_running()
+    others = set(active_children())
+    executor = ProcessPoolExecutor(count, get_context(method), _begin, (prepare,))
+
+    def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        # A process that starts here inherits the mask, and never hears Ctrl-C: this one kills it instead.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return executor.submit(function, *arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
     try:
-        for _ in range(count):
-            here, there = context.Pipe()
-            process = context.Process(target=target, args=(there, *given), daemon=True)
-            with _deaf():
-                process.start()
-            there.close()
-            workers[here] = process
-        yield workers
-    finally:
-        for process in workers.values():
-            process.kill()
-        for pipe, process in workers.items():
-            process.join()
-            pipe.close()
-
-
-def received(pipe: Connection, process: BaseProcess) -> Any:
-    """Return what a worker has sent. Raises UserError when it has died instead."""
-    with _alive(process):
-        return pipe.recv()
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Keep Ctrl-C from what is started in the block, for good. This process hears of it when the block ends."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _alive(process: BaseProcess) -> Iterator[None]:
-    """Raise UserError when the process proves to be dead."""
-    try:
-        yield
-    except (EOFError, ConnectionError):
-        process.join()
+        yield submit
+    except BrokenProcessPool as error:
         raise UserError(
-            f"expected the worker processes to live until all is done, found one ended with exit code "
-            f"{process.exitcode} (-9: killed, for want of memory perhaps): run it again, with more memory free"
-        ) from None
+            "a worker process was killed, perhaps because memory ran out: run it again, with more memory free"
+        ) from error
+    finally:
+        for process in set(active_children()) - others:
+            process.kill()
+        executor.shutdown()
 
 
-def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
-    """Answer each item with the function's result or exception, until the other side is gone."""
-    gc.disable()  # it would look through every one of a hundred thousand strings, and find nothing to free
-    with suppress(EOFError, ConnectionError):
-        while True:
-            item = pipe.recv()
-            try:
-                answer: tuple[Any, BaseException | None] = (function(item), None)
-            except Exception as error:  # noqa: BLE001  # it is raised again, where the result is wanted
-                error.add_note(f"in a worker process:\n{traceback.format_exc()}")
-                answer = (None, error)
-            pipe.send(answer)
+def _begin(prepare: Callable[[], object]) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
+    prepare()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+    os._exit(1)

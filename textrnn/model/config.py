@@ -10,7 +10,7 @@ MOST_NUMBERS = 500_000_000  # of the table of subwords: 2 GB, and thrice that fo
 
 
 class TrainConfig(Section):
-    """Section `train` of params.yaml, where each key's unit, range and meaning stand."""
+    """Section `train` of params.yaml, which documents each key's unit, range and meaning."""
 
     seed: int = Field(ge=0, lt=2**31)
     cell: Literal["rnn", "lstm", "gru"]
@@ -39,16 +39,12 @@ class TrainConfig(Section):
     linear: bool
 
     @model_validator(mode="after")
-    def _fits_in_memory(self) -> Self:
-        if self.subword_buckets * self.embedding_size > MOST_NUMBERS:
+    def _check_together(self) -> Self:
+        numbers = self.subword_buckets * self.embedding_size
+        if numbers > MOST_NUMBERS:
             raise ValueError(
-                f"expected subword_buckets x embedding_size to be at most {MOST_NUMBERS:,}, "
-                f"found {self.subword_buckets * self.embedding_size:,}"
+                f"expected subword_buckets x embedding_size to be at most {MOST_NUMBERS:,}, found {numbers:,}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _linear_needs_folds(self) -> Self:
         if self.linear and self.ensemble == 1:
             raise ValueError(
                 "expected an ensemble of at least 2 beside the linear branch, as its folds weigh the two: "

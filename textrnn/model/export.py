@@ -1,8 +1,8 @@
-"""The trained network as an ONNX graph with native recurrent nodes.
+"""The trained networks as an ONNX graph with native recurrent nodes.
 
-Written node by node: converters unroll the recurrence to loops, are slower to run, and give other
-bytes in each process. Layouts of weights: https://onnx.ai/onnx/operators/onnx__LSTM.html and its
-siblings RNN and GRU; Keras keeps the gates of an LSTM as input, forget, cell, output.
+Written node by node: converters turn the recurrence into loops, which run slower, and give other bytes in each
+process. Layouts of weights: https://onnx.ai/onnx/operators/onnx__LSTM.html and its siblings RNN and GRU; Keras keeps
+the gates of an LSTM as input, forget, cell, output.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from textrnn.model.config import TrainConfig
 from textrnn.model.linear import Linear
 from textrnn.model.stacking import Blend
 
-INT32 = TensorProto.INT32
+INT32, FLOAT = TensorProto.INT32, TensorProto.FLOAT
 OPSET, IR_VERSION = 17, 8  # the oldest with all that is used here, so that old runtimes load it too
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 GATES = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # Keras' place of each gate in ONNX' order
@@ -25,7 +25,7 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 class Graph:
-    """An ONNX graph which grows node by node."""
+    """An ONNX graph that grows node by node."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -52,12 +52,12 @@ def export(
 ) -> bytes:
     """Return a serialised ONNX model: the members' mean logits, blended with the linear branch if there is one.
 
-    Inputs: of each distinct token int32 words (tokens), its word id, and if the recipe has subword buckets int32
-    subwords (tokens, features), padded with 0; float32 seen (seen, width), the vectors of further tokens, as an earlier
-    run has given them; int32 places (batch, time), which token stands where, those seen counted after the others;
-    and int32 lengths (batch). With a linear branch, int32 ngrams (batch, most), the places of a row's n-grams among
-    the known ones counted from 1 and padded with 0, and float32 size (batch, 1).
-    Outputs: float32 probabilities (batch, classes), and vectors (tokens, width), those of the tokens for all members.
+    Inputs: int32 words (tokens), the word id of each distinct token; with subword buckets, int32 subwords (tokens,
+    features), padded with 0; float32 seen (seen, width), the vectors of further tokens from an earlier run; int32
+    places (batch, time), which token stands where, counting those seen after the others; int32 lengths (batch). With a
+    linear branch, int32 ngrams (batch, most), each row's n-grams by their place from 1 among the known ones, padded
+    with 0, and float32 size (batch, 1).
+    Outputs: float32 probabilities (batch, classes), and vectors (tokens, width), the tokens' vectors for all members.
     """
     graph = Graph()
     embeddings = embedded(graph, members)
@@ -73,32 +73,25 @@ def export(
         kernel = graph.constant("blend.kernel", blend.kernel.astype(np.float32))
         (logits,) = graph.add("Gemm", joined, kernel, graph.constant("blend.bias", blend.bias.astype(np.float32)))
     graph.nodes.append(helper.make_node("Softmax", [logits], ["probabilities"], axis=-1))
-    inputs: dict[str, tuple[int, list[str | int]]]
-    inputs = {"words": (INT32, ["tokens"])}
-    if config.subword_buckets:
-        inputs |= {"subwords": (INT32, ["tokens", "features"])}
     width = len(members) * config.embedding_size
-    inputs |= {"seen": (TensorProto.FLOAT, ["seen", width]), "places": (INT32, ["batch", "time"])}
-    inputs |= {"lengths": (INT32, ["batch"])}
-    if linear:
-        inputs |= {"ngrams": (INT32, ["batch", "most"]), "size": (TensorProto.FLOAT, ["batch", 1])}
+    subwords = [tensor(INT32, "subwords", "tokens", "features")] if config.subword_buckets else []
+    of_linear = [tensor(INT32, "ngrams", "batch", "most"), tensor(FLOAT, "size", "batch", 1)] if linear else []
+    inputs = [tensor(INT32, "words", "tokens"), *subwords, tensor(FLOAT, "seen", "seen", width)]
+    inputs += [tensor(INT32, "places", "batch", "time"), tensor(INT32, "lengths", "batch"), *of_linear]
+    results = [tensor(FLOAT, "probabilities", "batch", classes), tensor(FLOAT, "vectors", "tokens", width)]
     model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "textrnn",
-            [helper.make_tensor_value_info(name, *kind) for name, kind in inputs.items()],
-            [
-                helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes]),
-                helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["tokens", width]),
-            ],
-            list(graph.constants.values()),
-        ),
+        helper.make_graph(graph.nodes, "textrnn", inputs, results, list(graph.constants.values())),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="textrnn",
     )
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def tensor(kind: int, name: str, *shape: str | int) -> onnx.ValueInfoProto:
+    """Return the description of an input or output."""
+    return helper.make_tensor_value_info(name, kind, shape)
 
 
 def decisions(graph: Graph, linear: Linear) -> str:
@@ -115,7 +108,7 @@ def decisions(graph: Graph, linear: Linear) -> str:
 
 
 def member(graph: Graph, weights: Weights, config: TrainConfig, prefix: str, vectors: str) -> str:
-    """Add one network, which reads the vectors (time, batch, embedding size), and return the name of its logits."""
+    """Add one network that reads the vectors (time, batch, embedding size), and return the name of its logits."""
     steps = "lengths" if config.masking else ""
     sequence, state = recurrent(graph, weights, config, "layer0", prefix, vectors, steps)
     for number in range(1, config.layers):
@@ -131,9 +124,9 @@ def member(graph: Graph, weights: Weights, config: TrainConfig, prefix: str, vec
 
 
 def embedded(graph: Graph, members: list[Weights]) -> list[str]:
-    """Add the embeddings of each distinct token, and return the names of each member's, (time, batch, embedding size).
+    """Add the embeddings, and return the name of each member's vectors, (time, batch, embedding size).
 
-    They are summed up once for each token, not where it stands, and not at all for one that was seen before.
+    A token's vector is summed up once, wherever it stands, and not at all if the token was seen before.
     """
     totals = []
     for number, weights in enumerate(members):
@@ -150,12 +143,12 @@ def embedded(graph: Graph, members: list[Weights]) -> list[str]:
 
 
 def of_subwords(graph: Graph, vectors: NDArray[np.float32], number: int) -> str:
-    """Add the sum of the vectors of a token's subwords over the root of their number, (tokens, embedding size)."""
+    """Add the sum of a token's subword vectors over the root of their number, (tokens, embedding size)."""
     vectors = vectors.copy()
     vectors[0] = 0  # padding adds nothing to the sum
     (parts,) = graph.add("Gather", graph.constant(f"member{number}.subwords", vectors), "subwords")
     (total,) = graph.add("ReduceSum", parts, graph.ints(1), keepdims=0)
-    (present,) = graph.add("Cast", graph.add("Sign", "subwords")[0], to=TensorProto.FLOAT)
+    (present,) = graph.add("Cast", graph.add("Sign", "subwords")[0], to=FLOAT)
     (count,) = graph.add("ReduceSum", present, graph.ints(1), keepdims=1)
     (count,) = graph.add("Max", count, graph.constant("one", np.array(1, np.float32)))
     return graph.add("Div", total, graph.add("Sqrt", count)[0])[0]
@@ -195,8 +188,7 @@ def parameters(weights: Weights, cell: str, name: str) -> list[NDArray[np.float3
 def mean_max(graph: Graph, values: str) -> str:
     """Add the mean and the maximum over the steps of each row, (2·directions, batch, units).
 
-    The recurrent nodes write zeros after a row's last step, which a mean may sum up but a maximum
-    must not see.
+    The recurrent nodes write zeros after a row's last step. They change no sum, but a maximum must not see them.
     """
     (time,) = graph.add("Gather", graph.add("Shape", values)[0], graph.constant("zero", np.array(0, np.int64)))
     step = graph.constant("step", np.array(1, np.int64))
@@ -206,7 +198,7 @@ def mean_max(graph: Graph, values: str) -> str:
     (present,) = graph.add("Less", steps, lengths)  # (time, batch)
     (present,) = graph.add("Unsqueeze", present, graph.ints(1, 3))
     (total,) = graph.add("ReduceSum", values, graph.ints(0), keepdims=0)
-    (count,) = graph.add("Cast", lengths, to=TensorProto.FLOAT)
+    (count,) = graph.add("Cast", lengths, to=FLOAT)
     (mean,) = graph.add("Div", total, graph.add("Unsqueeze", count, graph.ints(1))[0])
     lowest = graph.constant("lowest", np.array(np.finfo(np.float32).min, np.float32))
     (most,) = graph.add("ReduceMax", graph.add("Where", present, values, lowest)[0], axes=[0], keepdims=0)

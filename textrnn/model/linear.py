@@ -1,7 +1,7 @@
-"""The linear branch: a support vector machine on a message's n-grams, beside the network.
+"""The linear branch: a support vector machine on a message's n-grams.
 
-On short texts it is the baseline to beat, and it errs on other messages than a recurrent network does. It
-knows n-grams by their hashes, so a model holds no text.
+On short texts it is the baseline to beat, and its errors differ from a recurrent network's. It knows n-grams by their
+hashes, so a model holds no text.
 """
 
 from typing import NamedTuple
@@ -42,7 +42,7 @@ def fit(bags: list[NDArray[np.uint32]], labels: NDArray[np.int8]) -> Linear:
 
 
 def decisions(linear: Linear, bags: list[NDArray[np.uint32]]) -> Floats:
-    """Return (messages, decisions). N-grams which are not known are left out."""
+    """Return (messages, decisions). Unknown n-grams are left out."""
     places = [lookup(linear.known, bag) for bag in bags]
     rows = scaled(np.concatenate([*places, np.zeros(0, np.int64)]), lengths(places), linear.idf)
     result: Floats = rows @ linear.weights + linear.intercept

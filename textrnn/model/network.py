@@ -13,7 +13,7 @@ CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.
 
 
 class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
-    """A network as `config` has it. textrnn/model/export.py writes the same computation as an ONNX graph."""
+    """The configured network. textrnn/model/export.py writes the same computation as an ONNX graph."""
 
     def __init__(self, config: TrainConfig, vocabulary_size: int, classes: int) -> None:
         """Make the layers. Word id 0 is the unknown word and the padding."""
@@ -21,8 +21,8 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         self.config = config
         self.words = embedding(vocabulary_size, config)
         self.subwords: Any = embedding(config.subword_buckets + 1, config) if config.subword_buckets else None
-        # Of rate 0 it is left out: it would take a seed, and the layers after it other ones.
-        self.thinned: Any = (
+        # Left out at rate 0: it would take a seed, and change those of the layers after it.
+        self.embedding_dropout: Any = (
             keras.layers.SpatialDropout1D(config.embedding_dropout) if config.embedding_dropout else None
         )
         self.cells = [recurrent(config, number) for number in range(config.layers)]
@@ -32,26 +32,26 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
     def call(self, batch: dict[str, Any], training: bool = False) -> Any:
         """Return logits, float32 (batch, classes).
 
-        `batch` holds int32 words (batch, time), lengths (batch) and, where the recipe has subword
-        buckets, the subwords (tokens, features), padded with 0, of the tokens that occur, and places
-        (batch, time), which say where each of them stands. With whole and first it is a part: of so many
-        rows, those from the first on (textrnn/training/distributed/replicas.py).
+        `batch` holds int32 words (batch, time), lengths (batch) and, with subword buckets, the subwords
+        (tokens, features) of the batch's tokens, padded with 0, and places (batch, time): which token stands
+        where. A replica's share of a batch (textrnn/training/distributed/replicas.py) also holds the number of
+        its first row and the size of the whole batch.
         """
         values = self.words(batch["words"])
         if self.subwords is not None:
             values += tf.gather(self.sum_of_subwords(batch["subwords"]), batch["places"])
-        if self.thinned is not None:
-            values = thinned(self.thinned, values, batch) if training else values
+        if self.embedding_dropout is not None:
+            values = dropped_out(self.embedding_dropout, values, batch) if training else values
         mask = tf.sequence_mask(batch["lengths"], tf.shape(batch["words"])[1])
         for cell, dropout in zip(self.cells, self.dropouts, strict=True):
             values = self.read(cell, values, mask)
             if cell is self.cells[-1] and self.config.pooling == "mean_max":
                 values = mean_max(values, mask)
-            values = thinned(dropout, values, batch) if training else values
+            values = dropped_out(dropout, values, batch) if training else values
         return self.logits(values)
 
     def read(self, layer: Any, values: Any, mask: Any) -> Any:
-        """Return what a layer says at each time step, (batch, time, …), or of the last layer what is pooled of it."""
+        """Return a layer's states at each time step, (batch, time, …), or the last layer's final state for `last`."""
         if self.config.cell != "gru":
             return layer(values, mask=mask if self.config.masking else None)
         if not self.config.masking:
@@ -72,8 +72,8 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         return tf.reduce_sum(self.subwords(subwords) * present[..., None], axis=-2) / tf.sqrt(count)
 
 
-def thinned(layer: Any, values: Any, batch: dict[str, Any]) -> Any:
-    """Return `values` after a layer of dropout: of a part, with its rows of what is drawn for the whole batch."""
+def dropped_out(layer: Any, values: Any, batch: dict[str, Any]) -> Any:
+    """Apply dropout. A replica draws the whole batch's mask and uses its own rows of it."""
     if "whole" not in batch or not layer.rate:
         return layer(values, training=True)
     drawn = layer(tf.ones(tf.concat([[batch["whole"]], tf.shape(values)[1:]], 0)), training=True)
@@ -87,7 +87,7 @@ def embedding(rows: int, config: TrainConfig) -> keras.layers.Embedding:
 
 
 def recurrent(config: TrainConfig, number: int) -> keras.layers.Layer:
-    """Return that recurrent layer. The last one gives its final state alone if that is what is pooled."""
+    """Return the recurrent layer of that number. The last one returns only its final state if pooling is `last`."""
     sequences = number < config.layers - 1 or config.pooling == "mean_max"
     layer = CELLS[config.cell](config.units, return_sequences=sequences)
     layer = keras.layers.Bidirectional(layer) if config.bidirectional else layer
@@ -117,10 +117,10 @@ def build(config: TrainConfig, vocabulary_size: int, classes: int, member: int =
 
 
 def start(network: Network, random: np.random.Generator) -> None:
-    """Draw the weights which Keras would draw in other last bits on another processor or with another libm.
+    """Draw the weights whose last bits Keras would draw differently on another processor or with another libm.
 
-    The recurrent kernels are orthogonal, as Keras has them, unless the recipe gives a range. The output
-    is small: a first answer near even odds, as in the tutorial (presets/tutorial.txt).
+    The recurrent kernels are orthogonal, as in Keras, unless recurrent_range is set. The output's weights are small,
+    so that the first answers are near even odds, as in the tutorial (presets/tutorial.txt).
     """
     reach = network.config.recurrent_range
     for layer in network.cells:
@@ -133,7 +133,7 @@ def start(network: Network, random: np.random.Generator) -> None:
 def orthogonal(shape: tuple[int, int], random: np.random.Generator) -> NDArray[np.float64]:
     """Return a matrix with orthonormal rows or columns, whichever are fewer (Mezzadri 2007).
 
-    Rounded, to hide the last bits of LAPACK, which has other kernels on other processors.
+    It is rounded, as LAPACK's last bits differ between processors.
     """
     q, r = np.linalg.qr(random.normal(size=(max(shape), min(shape))))
     q *= np.sign(np.diag(r))
@@ -142,7 +142,7 @@ def orthogonal(shape: tuple[int, int], random: np.random.Generator) -> NDArray[n
 
 
 def truncated_normal(shape: tuple[int, ...], deviation: float, random: np.random.Generator) -> NDArray[np.float64]:
-    """Return normal values, those beyond two standard deviations drawn again."""
+    """Return normal values; those beyond two standard deviations are drawn again."""
     values = random.normal(0, deviation, shape)
     while (far := np.abs(values) > 2 * deviation).any():
         values[far] = random.normal(0, deviation, far.sum())
@@ -156,7 +156,7 @@ def directions(layer: Any) -> dict[str, Any]:
     return {"forward": layer}
 
 
-def trained(network: Network) -> dict[str, Any]:
+def trained_variables(network: Network) -> dict[str, Any]:
     """Return the trained variables by name: words, subwords, `layer0.forward.kernel` and so on, output.kernel."""
     named = {"words": network.words.embeddings}
     if network.subwords is not None:

@@ -1,4 +1,4 @@
-"""Rows of unequal length to padded batches, rows of like length together."""
+"""Padded batches of rows of unequal length, rows of like length together."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import Rows, cut
 
-POOL = 16  # batches' worth of rows which are sorted by length together: more saves padding, less mixes better
+POOL = 16  # batches' worth of rows that are sorted by length together: more saves padding, less mixes better
 
 PADDING = -1  # stands for no token among a batch's corpus ids
 
@@ -17,7 +17,7 @@ Batch = Mapping[str, NDArray[np.int32]]
 
 
 class InputDropout(NamedTuple):
-    """What is left out of training rows at random: shares of tokens, of known words, and of subwords."""
+    """The shares of tokens, of known words and of subwords that training leaves out of rows at random."""
 
     token: float = 0
     word: float = 0
@@ -25,7 +25,7 @@ class InputDropout(NamedTuple):
 
 
 class Collator:
-    """Turns rows of corpus ids into what the network reads."""
+    """Turns rows of corpus ids into the batches that the network reads."""
 
     def __init__(
         self, words: NDArray[np.int32], subwords: NDArray[np.int32] | None, longest: int, masking: bool
@@ -36,7 +36,7 @@ class Collator:
         self.subwords = None if subwords is None else np.vstack([np.zeros_like(subwords[:1]), subwords])
 
     def knowing(self, words: NDArray[np.int32]) -> "Collator":
-        """Return the same encoder with other word ids."""
+        """Return the same collator with other word ids."""
         other = copy(self)
         other.words = words
         return other
@@ -52,13 +52,13 @@ class Collator:
         rows: Rows,
         chosen: NDArray[np.int64],
         lengths: NDArray[np.int64],
-        noise: InputDropout | None = None,
+        dropout: InputDropout | None = None,
         random: np.random.Generator | None = None,
     ) -> Batch:
         """Return the chosen rows: words and places (batch, time), lengths, labels, and subwords (tokens, features).
 
         The subwords are those of the batch's distinct tokens; `places` says which token stands where. With
-        `noise`, `random` decides what is left out.
+        `dropout`, `random` decides what is left out.
         """
         time = int(lengths[chosen].max())
         ids = np.full((len(chosen), time), PADDING, np.int64)
@@ -66,33 +66,30 @@ class Collator:
             tokens = rows.tokens[rows.offsets[row] : rows.offsets[row + 1]][:time]
             place[: len(tokens)] = tokens
         steps = lengths[chosen]
-        if noise and random and noise.token:
-            ids = without_some(ids, noise.token, random)
+        if dropout and random and dropout.token:
+            ids = without_some(ids, dropout.token, random)
             steps = np.maximum(1, (ids != PADDING).sum(axis=1)) if self.masking else steps
         words = np.where(ids == PADDING, 0, self.words[ids])
-        if noise and random and noise.word:
-            words[random.random(words.shape) < noise.word] = 0
-        batch = {
-            "words": words,
-            "lengths": steps.astype(np.int32),
-            "labels": rows.labels[chosen].astype(np.int32),
-        }
+        if dropout and random and dropout.word:
+            words[random.random(words.shape) < dropout.word] = 0
+        labels = rows.labels[chosen].astype(np.int32)
+        batch = {"words": words, "lengths": steps.astype(np.int32), "labels": labels}
         if self.subwords is not None:
             # In the order in which they first stand in the batch, and no wider than they need: another numbering or a
-            # longer token elsewhere in the corpus must change neither the noise nor the order of any sum.
+            # longer token elsewhere in the corpus must change neither the dropout nor the order of any sum.
             distinct, first, places = np.unique(ids, return_index=True, return_inverse=True)
             order = np.argsort(first)
             places = np.argsort(order)[places]
             subwords = self.subwords[distinct[order] + 1]
             subwords = subwords[:, : max(1, int((subwords > 0).sum(axis=1).max()))]
-            if noise and random and noise.subword:
-                subwords[random.random(subwords.shape) < noise.subword] = 0
+            if dropout and random and dropout.subword:
+                subwords[random.random(subwords.shape) < dropout.subword] = 0
             batch |= {"subwords": subwords, "places": places.reshape(ids.shape).astype(np.int32)}
         return batch
 
 
 def without_some(ids: NDArray[np.int64], share: float, random: np.random.Generator) -> NDArray[np.int64]:
-    """Return the rows of `ids` (batch, time) without a share of their tokens; a row of which none were left stays."""
+    """Return the rows of `ids` (batch, time) without a share of their tokens; a row that would lose all keeps all."""
     kept = (random.random(ids.shape) >= share) & (ids != PADDING)
     kept |= ~kept.any(axis=1, keepdims=True) & (ids != PADDING)
     order = np.argsort(~kept, axis=1, kind="stable")
@@ -101,7 +98,7 @@ def without_some(ids: NDArray[np.int64], share: float, random: np.random.Generat
 
 
 def shuffled(lengths: NDArray[np.int64], size: int, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
-    """Return the rows of each batch of one epoch, in an order which `seed` alone decides."""
+    """Return the rows of each batch of one epoch, in an order that `seed` alone decides."""
     random = np.random.default_rng(seed)
     order = random.permutation(len(lengths))
     batches = []

@@ -1,8 +1,8 @@
-"""What a killed training needs to go on as if nothing had happened.
+"""The checkpoint from which a killed training resumes as if nothing had happened.
 
 DVC deletes a stage's outputs before it runs the stage, so the checkpoint lies outside them, in a
 directory that Git ignores. Its fingerprint ties it to one set of parameters, data, code and
-package versions: another training never takes it up.
+package versions: another training never uses it.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from textrnn.artifacts import provenance
 from textrnn.core import paths
 from textrnn.core.files import replacing
 
-SEAL = hashlib.sha256().digest_size  # bytes: whose checkpoint it is, then the checksum of all
+SEAL = hashlib.sha256().digest_size  # bytes of each hash before the content: of the fingerprint, then of all
 
 Arrays = dict[str, NDArray[Any]]
 
 
 class Checkpoint(NamedTuple):
-    """The state after some epochs: a history row for each, and every variable, now and when it was best."""
+    """The state after some epochs: a history row for each, and every variable, now and at the best epoch."""
 
     history: NDArray[np.float64]
     now: Arrays
@@ -33,7 +33,7 @@ class Checkpoint(NamedTuple):
 
 
 def fingerprint(settings: str, files: list[Path]) -> str:
-    """Return a hash of the settings, the bytes of `files`, the project's loaded modules and its packages."""
+    """Return a hash of the settings, the bytes of `files`, the code of the stage train and its packages."""
     digest = hashlib.sha256(settings.encode())
     for path in files:
         digest.update(bytes.fromhex(provenance.checksum(path)))
@@ -41,36 +41,33 @@ def fingerprint(settings: str, files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def save(path: Path, mark: str, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint, sealed with the fingerprint `mark`, in place of the last one."""
-    content = packed(checkpoint)
+def save(path: Path, fingerprint: str, checkpoint: Checkpoint) -> None:
+    """Replace the checkpoint at `path`, sealed with the fingerprint."""
+    owner, content = hashlib.sha256(fingerprint.encode()).digest(), packed(checkpoint)
     with replacing(path) as file:
-        owner = hashlib.sha256(mark.encode()).digest()
         # A ZIP has no checksum of its directory.
         file.write(owner + hashlib.sha256(owner + content).digest() + content)
 
 
-def load(path: Path, mark: str) -> Checkpoint | None:
-    """Return the checkpoint at `path`; None when there is none, or it cannot be used, which is told."""
-
-    def refuse(why: str) -> None:
-        print(f"checkpoint not used: {why} ({paths.shown(path)})", file=sys.stderr, flush=True)
-
+def load(path: Path, fingerprint: str) -> Checkpoint | None:
+    """Return the checkpoint at `path`. Return None if there is none, or, with a line on stderr, if it is unusable."""
     try:
         stored = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        refuse(str(error))
-        return None
+        return _refused(path, str(error))
     owner, seal, content = stored[:SEAL], stored[SEAL : 2 * SEAL], stored[2 * SEAL :]
     if seal != hashlib.sha256(owner + content).digest():
-        refuse("it is damaged")
-        return None
-    if owner != hashlib.sha256(mark.encode()).digest():
-        refuse("it is of another training: other parameters, data, code or packages")
-        return None
+        return _refused(path, "it is damaged")
+    if owner != hashlib.sha256(fingerprint.encode()).digest():
+        return _refused(path, "it is of another training: other parameters, data, code or packages")
     return unpacked(content)
+
+
+def _refused(path: Path, why: str) -> Checkpoint | None:
+    print(f"checkpoint not used: {why} ({paths.shown(path)})", file=sys.stderr, flush=True)
+    return None
 
 
 def packed(checkpoint: Checkpoint) -> bytes:
@@ -84,7 +81,7 @@ def packed(checkpoint: Checkpoint) -> bytes:
 
 
 def unpacked(content: bytes) -> Checkpoint:
-    """Return what `packed` made bytes of."""
+    """Return the checkpoint that `packed` made bytes of."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return Checkpoint(arrays["history"], part(arrays, "now/"), part(arrays, "best/"))
 

@@ -1,18 +1,14 @@
 """Rows dealt into folds: groups whole, each label in like shares."""
 
-from collections import Counter
-from collections.abc import Iterable
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 def folds(groups: NDArray[np.int64], labels: NDArray[np.int8], count: int, seed: int) -> NDArray[np.int64]:
     """Return the fold, 0 … count - 1, of each row.
 
-    A group goes whole to the fold which has the fewest rows of the group's commonest label; the largest groups
-    first, those of one size in an order that the seed decides. Which numbers the groups bear does not
-    matter, only how the numbers are ordered.
+    The largest groups are dealt first, those of one size in an order that the seed decides. Each group goes whole to
+    the fold with the fewest rows dealt for the group's commonest label. Only the order of the groups' numbers matters.
     """
     names, members = np.unique(groups, return_inverse=True)
     sizes = np.bincount(members, minlength=len(names))
@@ -29,7 +25,6 @@ def folds(groups: NDArray[np.int64], labels: NDArray[np.int8], count: int, seed:
     return result
 
 
-def commonest(labels: Iterable[np.int8]) -> int:
-    """Return the commonest label, the smallest of those which tie."""
-    counts = Counter(int(label) for label in labels)
-    return min(counts, key=lambda label: (-counts[label], label))
+def commonest(labels: ArrayLike) -> int:
+    """Return the commonest label, the smallest of those that tie."""
+    return int(np.bincount(labels).argmax())

@@ -1,4 +1,4 @@
-"""From training rows to a model: the networks, the linear branch beside them, and how the two are blended."""
+"""From training rows to a model: the networks, the linear branch, and the blend of the two."""
 
 from collections import Counter
 from functools import partial
@@ -12,7 +12,7 @@ from textrnn.core.errors import UserError
 from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import export
-from textrnn.model.probabilities import softmax
+from textrnn.model.stacking import softmax
 from textrnn.text import subwords, vocabulary
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
@@ -20,14 +20,14 @@ from textrnn.training import loop
 from textrnn.training.batches import Collator
 from textrnn.training.distributed.cluster import ALONE, Cluster
 from textrnn.training.folds import folds
-from textrnn.training.loop import Fitted, Member
+from textrnn.training.loop import Ensemble, Fitted, Member
 from textrnn.training.members import one_by_one, side_by_side
 
 Floats = NDArray[np.float64]
 
 
-class Part(NamedTuple):
-    """Rows to learn from."""
+class TrainingSet(NamedTuple):
+    """The rows to learn from."""
 
     rows: ragged.Rows
     groups: NDArray[np.int64]  # rows of one group are never parted
@@ -35,13 +35,13 @@ class Part(NamedTuple):
 
 
 class TrainedModel(NamedTuple):
-    """All that was learnt."""
+    """The networks, the vocabulary, and all that the model's files hold."""
 
     fitted: Fitted
     words: list[tuple[str, int]]  # the known ones, with their counts
     ngrams: NDArray[np.uint32]  # hashes of the known ones; none without the linear branch
     model: bytes  # the ONNX graph
-    held_out: Floats  # (rows, classes) probabilities: of an ensemble for every row of the part
+    held_out: Floats  # (rows, classes) probabilities, with an ensemble of every training row
 
 
 def learn(
@@ -49,34 +49,33 @@ def learn(
     vectorize: Vectorize,
     tokens: list[str],
     classes: int,
-    part: Part,
+    training: TrainingSet,
     held_out: ragged.Rows,
-    mark: str,
+    fingerprint: str,
     cluster: Cluster = ALONE,
 ) -> TrainedModel:
-    """Train on the rows of `part`, a single network beside `held_out`, an ensemble in folds. Uses nothing else.
+    """Train a single network, measured on the rows `held_out`, or an ensemble, each member measured on its fold.
 
-    `tokens` are those of the corpus ids, and `mark` is the checkpoint's fingerprint. Every worker of a cluster learns
-    the same, each member over all of them. Raises UserError when a label
-    is in one fold alone.
+    `tokens` are those of the corpus ids, and `fingerprint` is the checkpoint's. All workers of a cluster learn the
+    same. Raises UserError when all rows of a label are in one fold.
     """
-    words, kept = known_words(part.rows, tokens, vectorize.min_word_frequency)
-    pieces = subwords.table(tokens, config.subword_buckets) if config.subword_buckets else None
-    collator = Collator(words, pieces, vectorize.max_sequence_length, config.masking)
-    fold = folds(part.groups, part.rows.labels, config.ensemble, config.seed)
-    members = [Member(part.rows, held_out, collator)]
+    words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
+    features = subwords.table(tokens, config.subword_buckets) if config.subword_buckets else None
+    collator = Collator(words, features, vectorize.max_sequence_length, config.masking)
+    fold = folds(training.groups, training.rows.labels, config.ensemble, config.seed)
+    members = [Member(training.rows, held_out, collator)]
     if config.ensemble > 1:
-        members = [leaving_out(number, fold, part.rows, collator, vectorize) for number in range(config.ensemble)]
+        members = [leaving_out(one, fold, training.rows, collator, vectorize) for one in range(config.ensemble)]
         if any(len(np.unique(member.train.labels)) < classes for member in members):
             raise UserError(
                 f"expected every label in more than one of the {config.ensemble} folds of train.ensemble, found all of "
                 "one label in one: give more rows of that label, or set train.ensemble to 1 and train.linear to false"
             )
 
-    how = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
-    fitted = loop.fit(how(config, len(kept) + 1, classes, members), members, config, mark, cluster)
+    run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
+    fitted = loop.fit(run, Ensemble(config, len(kept) + 1, classes, members), fingerprint, cluster)
     for arrays, member in zip(fitted.weights, members, strict=True):
-        # What a member does not know has the unknown word's vector, so that one vocabulary serves all.
+        # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
     if config.ensemble == 1:
         model = export(fitted.weights, config, classes)
@@ -85,50 +84,47 @@ def learn(
     logits = np.zeros((len(fold), classes))
     for number, of_member in enumerate(fitted.logits):
         logits[fold == number] = of_member
-    branch, beside = linear_branch(part, fold) if config.linear else (None, np.zeros((len(fold), 0)))
-    mixed = stacking.fit(logits, beside, part.rows.labels)
+    branch, others = linear_branch(training, fold) if config.linear else (None, np.zeros((len(fold), 0)))
+    blend = stacking.fit(logits, others, training.rows.labels)
+    model = export(fitted.weights, config, classes, branch, blend)
     known = branch.known if branch else np.zeros(0, np.uint32)
-    model = export(fitted.weights, config, classes, branch, mixed)
-    return TrainedModel(fitted, kept, known, model, softmax(stacking.apply(mixed, logits, beside)))
+    return TrainedModel(fitted, kept, known, model, softmax(stacking.apply(blend, logits, others)))
 
 
 def leaving_out(
     number: int, fold: NDArray[np.int64], rows: ragged.Rows, collator: Collator, vectorize: Vectorize
 ) -> Member:
-    """Return the member which is held out on that fold, and knows the words of the other folds alone."""
-    train, left_out = (
-        ragged.take(rows, np.flatnonzero(fold != number)),
-        ragged.take(rows, np.flatnonzero(fold == number)),
-    )
+    """Return the member that is held out on that fold, and knows the words of the other folds alone."""
+    train, held_out = (ragged.take(rows, np.flatnonzero(here)) for here in (fold != number, fold == number))
     counts = np.bincount(train.tokens, minlength=len(collator.words))
     words = np.where(counts > vectorize.min_word_frequency, collator.words, UNKNOWN).astype(np.int32)
-    return Member(train, left_out, collator.knowing(words))
+    return Member(train, held_out, collator.knowing(words))
 
 
 def known_words(train: ragged.Rows, tokens: list[str], least: int) -> tuple[NDArray[np.int32], list[tuple[str, int]]]:
     """Return the word id of each of the corpus' tokens (UNKNOWN if it is not kept), and the kept words' counts.
 
-    A word is kept when it occurs more than `least` times in the training rows. Of words as frequent, the
-    first by the alphabet comes first: their order in the corpus would tell of the other rows.
+    A word is kept when it occurs more than `least` times in the training rows. Equally frequent words are ordered
+    by the alphabet: their order in the corpus would depend on other rows.
     """
     counts = np.bincount(train.tokens, minlength=len(tokens))
-    numbers = {tokens[number]: number for number in np.flatnonzero(counts > least).tolist()}
-    kept = vocabulary.ranked(Counter({token: int(counts[number]) for token, number in numbers.items()}))
+    ids = {tokens[number]: number for number in np.flatnonzero(counts > least).tolist()}
+    kept = vocabulary.ranked(Counter({token: int(counts[number]) for token, number in ids.items()}))
     words = np.full(len(tokens), UNKNOWN, np.int32)
-    words[[numbers[token] for token, _ in kept]] = np.arange(UNKNOWN + 1, UNKNOWN + 1 + len(kept))
+    words[[ids[token] for token, _ in kept]] = np.arange(UNKNOWN + 1, UNKNOWN + 1 + len(kept))
     return words, kept
 
 
-def linear_branch(part: Part, fold: NDArray[np.int64]) -> tuple[linear.Linear, Floats]:
-    """Return the branch fitted to all rows, and for each row what stands beside the networks in the blend.
+def linear_branch(training: TrainingSet, fold: NDArray[np.int64]) -> tuple[linear.Linear, Floats]:
+    """Return the branch fitted to all rows, and for each row the features that the blend adds to the network's logits.
 
-    That is the decision of a branch which was not fitted to the row's fold, and the text's size.
+    They are the decisions of a branch fitted without the row's fold, and the text's size.
     """
-    bags = [ngrams(text) for text in part.texts]
-    branch = linear.fit(bags, part.rows.labels)
+    bags, labels = [ngrams(text) for text in training.texts], training.rows.labels
+    branch = linear.fit(bags, labels)
     decisions = np.zeros((len(fold), len(branch.intercept)))
     for number in range(int(fold.max()) + 1):
         others, left_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        of_others = linear.fit([bags[row] for row in others], part.rows.labels[others])
+        of_others = linear.fit([bags[row] for row in others], labels[others])
         decisions[left_out] = linear.decisions(of_others, [bags[row] for row in left_out])
-    return branch, np.hstack([decisions, [[size(text)] for text in part.texts]])
+    return branch, np.hstack([decisions, [[size(text)] for text in training.texts]])

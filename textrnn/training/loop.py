@@ -1,27 +1,28 @@
-"""The members of a model, trained epoch by epoch: one network, or one for each fold.
+"""The loop over epochs: histories, checkpoints, patience, and which epoch's weights are kept."""
 
-A member of an ensemble leaves out its fold of the rows, so together the members say of every row what a
-network says of it which has not seen it.
-"""
-
+import os
+import sys
+import time
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import cache
+from threading import Thread
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import Rows
 from textrnn.core import paths
 from textrnn.core.progress import progress
 from textrnn.model.config import TrainConfig
-from textrnn.model.probabilities import log_loss, softmax
+from textrnn.model.stacking import log_loss, softmax
 from textrnn.training import checkpoint
 from textrnn.training.batches import Collator
 from textrnn.training.checkpoint import Arrays, Checkpoint
 from textrnn.training.distributed.cluster import ALONE, Cluster
-from textrnn.training.distributed.rendezvous import meet
-from textrnn.training.parent import parent_watch
+from textrnn.training.distributed.rendezvous import wait_for_all
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
 CHECKPOINT = paths.CHECKPOINTS / "train.npz"
@@ -31,11 +32,20 @@ Floats = NDArray[np.float64]
 
 
 class Member(NamedTuple):
-    """What one network learns from, and what it is held out on."""
+    """The rows that one network learns from, and the rows that it is measured on."""
 
     train: Rows
     held_out: Rows
-    collator: Collator  # which knows the words of its own training rows
+    collator: Collator  # knows the words of the member's own training rows
+
+
+class Ensemble(NamedTuple):
+    """The networks of a model: a single one, or one for each fold, which it leaves out."""
+
+    config: TrainConfig
+    vocabulary_size: int
+    classes: int
+    members: list[Member]
 
 
 class EpochResult(NamedTuple):
@@ -47,67 +57,75 @@ class EpochResult(NamedTuple):
 
 
 # Trains the members from the epoch after those done, from their states or (None) from the beginning, and yields all
-# members' turns for each epoch, without end; calls its third argument now and then, which may raise.
-Run = Callable[[int, list[Arrays] | None, Callable[[], None]], Generator[list[EpochResult], None, None]]
+# members' results for each epoch, without end: one_by_one or side_by_side of textrnn/training/members.py.
+Run = Callable[[Ensemble, int, list[Arrays] | None], Generator[list[EpochResult], None, None]]
 
 
 class Fitted(NamedTuple):
-    """What has become of the members."""
+    """The trained members."""
 
     history: Floats  # a row for each epoch, of COLUMNS
+    kept_epoch: int  # whose weights these are
     weights: list[dict[str, NDArray[np.float32]]]  # of each member, by name
     logits: list[Floats]  # of each member, on its held-out rows
 
 
-def fit(run: Run, members: list[Member], config: TrainConfig, mark: str, cluster: Cluster = ALONE) -> Fitted:
-    """Train all members to the last epoch, or to where patience ends.
+def fit(run: Run, ensemble: Ensemble, fingerprint: str, cluster: Cluster = ALONE) -> Fitted:
+    """Train all members to the last epoch, or until patience ends.
 
     Every epoch trains each member once; held-out loss and accuracy are those of all members' held-out rows. With
-    patience, the weights are those of the best epoch. In a cluster all workers do the same, and the chief alone
-    keeps a checkpoint, and tells of it.
+    patience, the weights of the epoch with the lowest held-out loss are kept, else those of the last epoch. In a
+    cluster all workers do the same, and only the chief keeps a checkpoint and prints.
     """
-    alive = parent_watch()
-    labels = np.concatenate([member.held_out.labels for member in members])
-    saved = kept(mark, config.seed, cluster)
+    stop_with_dvc()
+    config, count = ensemble.config, len(ensemble.members)
+    labels = np.concatenate([member.held_out.labels for member in ensemble.members])
+    saved = resumed(fingerprint, config.seed, cluster)
     history, now, best = saved or Checkpoint(np.zeros((0, len(COLUMNS))), {}, {})
     if saved and cluster.chief:
         print(f"resuming after epoch {len(history)}", flush=True)
-    states = parted(now, len(members)) if saved else None
-    with closing(run(len(history), states, alive)) as turns:
+    states = split_by_member(now, count) if saved else None
+    with closing(run(ensemble, len(history), states)) as epochs:
         bar = progress(range(len(history) + 1, config.epochs + 1), "train", "epoch")
         for epoch in bar:
             if config.patience and epoch > best_epoch(history) + config.patience:
                 break
-            ended = next(turns)
-            probabilities = softmax(np.vstack([turn.state[LOGITS] for turn in ended]))
-            accuracy = float(np.mean(probabilities.argmax(axis=1) == labels))
-            trained = np.mean([(turn.loss, turn.accuracy) for turn in ended], axis=0)
-            history = np.vstack([history, np.round([epoch, *trained, log_loss(probabilities, labels), accuracy], 6)])
+            results = next(epochs)
+            history = np.vstack([history, [epoch, *measured(results, labels)]])
             if cluster.chief:
                 bar.write(", ".join(f"{name} {value:.6g}" for name, value in zip(COLUMNS, history[-1], strict=True)))
-            now = {f"{number}/{name}": array for number, turn in enumerate(ended) for name, array in turn.state.items()}
+            now = {f"{number}/{name}": array for number, one in enumerate(results) for name, array in one.state.items()}
             if config.patience and best_epoch(history) == epoch:
                 best = now
-            alive()
             if cluster.chief:
-                checkpoint.save(CHECKPOINT, mark, Checkpoint(history, now, best))
-    chosen = parted(best or now, len(members))
-    return Fitted(history, [checkpoint.part(one, WEIGHTS) for one in chosen], [one[LOGITS] for one in chosen])
+                checkpoint.save(CHECKPOINT, fingerprint, Checkpoint(history, now, best))
+    kept = split_by_member(best or now, count)
+    kept_epoch = best_epoch(history) if config.patience else len(history)
+    return Fitted(history, kept_epoch, [checkpoint.part(one, WEIGHTS) for one in kept], [one[LOGITS] for one in kept])
 
 
-def kept(mark: str, seed: int, cluster: Cluster) -> Checkpoint | None:
-    """Return the checkpoint from which training goes on, if any: in a cluster, which is joined, the chief's."""
-    saved = checkpoint.load(CHECKPOINT, mark) if cluster.chief else None
+def measured(results: list[EpochResult], labels: NDArray[np.int8]) -> Floats:
+    """Return loss and accuracy on the training rows and on the held-out rows, rounded to six digits."""
+    probabilities = softmax(np.vstack([result.state[LOGITS] for result in results]))
+    accuracy = float(np.mean(probabilities.argmax(axis=1) == labels))
+    trained = np.mean([(result.loss, result.accuracy) for result in results], axis=0)
+    rounded: Floats = np.round([*trained, log_loss(probabilities, labels), accuracy], 6)
+    return rounded
+
+
+def resumed(fingerprint: str, seed: int, cluster: Cluster) -> Checkpoint | None:
+    """Return the checkpoint to resume from, if any. In a cluster, join it and return the chief's."""
+    saved = checkpoint.load(CHECKPOINT, fingerprint) if cluster.chief else None
     if not cluster.several:
         return saved
-    meet(cluster, mark)
-    from textrnn.training.distributed import collective  # noqa: PLC0415  # loads TensorFlow, which is torn by the forks of side_by_side
+    wait_for_all(cluster, fingerprint)
+    from textrnn.training.distributed import collective  # noqa: PLC0415  # side_by_side must fork before TensorFlow loads
 
     collective.join(cluster, seed)
     return collective.shared(cluster, saved)
 
 
-def parted(arrays: Arrays, count: int) -> list[Arrays]:
+def split_by_member(arrays: Arrays, count: int) -> list[Arrays]:
     """Return the state of each member from those of all."""
     return [checkpoint.part(arrays, f"{number}/") for number in range(count)]
 
@@ -115,3 +133,26 @@ def parted(arrays: Arrays, count: int) -> list[Arrays]:
 def best_epoch(history: Floats) -> int:
     """Return the first epoch with the lowest held-out loss, 0 before any."""
     return 1 + int(history[:, COLUMNS.index("held_out_loss")].argmin()) if len(history) else 0
+
+
+@cache
+def stop_with_dvc() -> None:
+    """End this process as soon as the `dvc repro` that started it, if one did, has ended.
+
+    A killed `dvc repro` leaves its stage running, and the next one would start a second training. A shell may stand
+    between the two; its command line names the stage. Without DVC, the shell may end: `nohup python -m stages.train &`.
+    """
+    parent = psutil.Process().parent() if "DVC_STAGE" in os.environ else None
+    if parent is None:
+        return
+    grandparent = parent.ppid() if any("stages." in word for word in parent.cmdline()) else None
+
+    def watch() -> None:
+        with suppress(psutil.NoSuchProcess):
+            while os.getppid() == parent.pid and grandparent in (None, parent.ppid()):
+                time.sleep(0.5)
+        with suppress(OSError):
+            print("error: dvc has ended, so training stopped; run `dvc repro` to resume", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()

@@ -12,7 +12,7 @@ from textrnn.core.files import write_json
 
 
 def differences(gpus: int, workers: int = 1) -> list[str]:
-    """Return what is other here than on the machines whose bits agree, in words.
+    """Return how this machine differs from those whose bits agree, in words.
 
     `gpus` is how many TensorFlow sees, and `workers` how many train together.
     """
@@ -33,7 +33,7 @@ def differences(gpus: int, workers: int = 1) -> list[str]:
 
 
 def has_avx2(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Return whether the processor has AVX2. Where no file tells, as on macOS, it is taken to have it."""
+    """Return whether the processor has AVX2. Where no file lists its features, as on macOS, assume that it has."""
     try:
         return "avx2" in cpuinfo.read_text("utf-8").split()
     except OSError:
@@ -44,25 +44,22 @@ def locked_versions() -> dict[str, set[str]]:
     """Return the versions of each package in requirements.txt, which may differ by Python's version."""
     locked: dict[str, set[str]] = {}
     if paths.REQUIREMENTS.exists():
-        for name, version in re.findall(
-            r"^([\w.-]+)==([\w.+!-]+)", paths.REQUIREMENTS.read_text("utf-8"), re.MULTILINE
-        ):
+        lines = paths.REQUIREMENTS.read_text("utf-8")
+        for name, version in re.findall(r"^([\w.-]+)==([\w.+!-]+)", lines, re.MULTILINE):
             locked.setdefault(name, set()).add(version)
     return locked
 
 
-def tell(gpus: int, workers: int = 1) -> None:
-    """Say on stderr in one line what makes the bits differ here, if anything, and record it outside the outputs."""
+def report(gpus: int, workers: int = 1) -> None:
+    """Print one line on stderr if the bits will differ here, and record why outside the outputs."""
     found = differences(gpus, workers)
     if found:
         print(f"note: the bits will differ from those in dvc.lock: {'; '.join(found)}", file=sys.stderr, flush=True)
-    write_json(
-        paths.MACHINE,
-        {
-            "differences": found,
-            "packages": provenance.packages(),
-            "processors": os.cpu_count(),
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.machine()}",
-        },
-    )
+    machine = {
+        "differences": found,
+        "packages": provenance.packages(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    write_json(paths.MACHINE, machine)

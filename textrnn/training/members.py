@@ -4,134 +4,101 @@ TensorFlow gains little from a second thread in networks of this size, and nothi
 ensemble has a process for each processor instead. Which process trains a member changes no bit.
 """
 
-import os
 import sys
-from collections.abc import Callable, Generator
-from multiprocessing.connection import Connection, wait
+from collections import defaultdict
+from collections.abc import Generator
+from concurrent.futures import FIRST_COMPLETED, wait
+from functools import cache, partial
+from typing import Any
 
 from textrnn.core import process_pool
-from textrnn.core.errors import UserError
-from textrnn.core.process_pool import Workers, received, started
-from textrnn.model.config import TrainConfig
 from textrnn.training import machine
 from textrnn.training.checkpoint import Arrays
 from textrnn.training.distributed.cluster import ALONE, Cluster
-from textrnn.training.loop import EpochResult, Member, Run
+from textrnn.training.loop import Ensemble, EpochResult
 
-PATIENCE = 0.5  # seconds between two looks at whether to go on
-
-Alive = Callable[[], None]
+Epochs = Generator[list[EpochResult], None, None]
 
 
-def one_by_one(
-    config: TrainConfig, vocabulary_size: int, classes: int, members: list[Member], cluster: Cluster = ALONE
-) -> Run:
-    """Return what trains the members in this process, or in all of the cluster, which has been joined, together."""
+def one_by_one(ensemble: Ensemble, done: int, states: list[Arrays] | None, cluster: Cluster = ALONE) -> Epochs:
+    """Yield the members' results of each epoch after the `done` ones, trained in this process, one after another.
 
-    def run(done: int, states: list[Arrays] | None, alive: Alive) -> Generator[list[EpochResult], None, None]:
-        from textrnn.model import runtime  # noqa: PLC0415  # six seconds, and no use the other way
-        from textrnn.training.distributed import collective  # noqa: PLC0415  # six seconds, and no use the other way
-        from textrnn.training.trainer import Trainer  # noqa: PLC0415  # six seconds, and no use the other way
-
-        if cluster.chief:
-            machine.tell(runtime.gpus(), len(cluster.workers))
-        runtime.deterministic(config.seed)
-        if not cluster.several:
-            collective.spread()
-        with collective.together(cluster):
-            trainer = Trainer(config, vocabulary_size, classes)
-            states = states or [trainer.beginning(number) for number in range(len(members))]
-            while True:
-                done += 1
-                turns = [trainer.turn(one, number, done, states[number], alive) for number, one in enumerate(members)]
-                states = [turn.state for turn in turns]
-                yield turns
-
-    return run
-
-
-def side_by_side(config: TrainConfig, vocabulary_size: int, classes: int, members: list[Member]) -> Run:
-    """Return what trains the members in a process for each processor."""
-
-    def run(done: int, states: list[Arrays] | None, alive: Alive) -> Generator[list[EpochResult], None, None]:
-        # Forked ones share the rows in memory; but threads, such as TensorFlow's, are torn by a fork.
-        forks = sys.platform == "linux" and "tensorflow" not in sys.modules
-        task = os.getpid(), config, vocabulary_size, classes, members
-        with started(work, task, min(process_pool.processors(), len(members)), "fork" if forks else "spawn") as crew:
-            yield from turns_of(crew, len(members), config.epochs, done, states, alive)
-
-    return run
-
-
-def turns_of(
-    crew: Workers,
-    members: int,
-    epochs: int,
-    done: int,
-    states: list[Arrays] | None,
-    alive: Alive,
-) -> Generator[list[EpochResult], None, None]:
-    """Hand out epochs of members, the earliest first, and yield the turns of each epoch once all have ended.
-
-    A member may begin its next epoch before the others have ended theirs: no processor waits.
+    The members begin with their `states`, or (None) with their first weights. The workers of a cluster, which this
+    process has joined, train each member together.
     """
-    ready = [(done + 1, number, states[number] if states else None) for number in range(members)]
-    ended: dict[int, dict[int, EpochResult]] = {}
-    idle, told = [], False
-    while True:
-        for connection in listen(crew, alive):
-            came = received(connection, crew[connection])
-            if isinstance(came, Exception):
-                raise came
-            if isinstance(came, int):  # of GPUs: it is ready
-                if not told:
-                    machine.tell(came)
-                told = True
-            else:
-                epoch, number, turn = came
-                ended.setdefault(epoch, {})[number] = turn
-                if epoch < epochs:
-                    ready.append((epoch + 1, number, turn.state))
-            idle.append(connection)
-        ready.sort(key=lambda task: task[:2])
-        while ready and idle:
-            idle.pop().send(ready.pop(0))
-        if len(ended.get(done + 1, {})) == members:
-            done += 1
-            turns = ended.pop(done)
-            yield [turns[number] for number in range(members)]
+    from textrnn.model import runtime  # noqa: PLC0415  # side_by_side must fork before TensorFlow loads
+    from textrnn.training.distributed import collective  # noqa: PLC0415
+    from textrnn.training.trainer import Trainer  # noqa: PLC0415
 
-
-def listen(crew: Workers, alive: Alive) -> list[Connection]:
-    """Return the connections to the processes which have something to say."""
-    while True:
-        alive()
-        if ready := [one for one in wait(list(crew), PATIENCE) if isinstance(one, Connection)]:
-            return ready
-
-
-def work(
-    connection: Connection, parent: int, config: TrainConfig, size: int, classes: int, members: list[Member]
-) -> None:
-    """Train epochs of members as they are asked for, until this process is ended."""
-
-    def alive() -> None:
-        if os.getppid() != parent:
-            sys.exit(1)
-
-    try:
-        from textrnn.model import runtime  # noqa: PLC0415  # here alone
-        from textrnn.training.trainer import Trainer  # noqa: PLC0415  # here alone
-
-        runtime.one_thread()
-        connection.send(runtime.gpus())
-        runtime.deterministic(config.seed)
-        trainer = Trainer(config, size, classes)
+    if cluster.chief:
+        machine.report(runtime.gpus(), len(cluster.workers))
+    runtime.deterministic(ensemble.config.seed)
+    if not cluster.several:
+        collective.use_all_gpus()
+    with collective.together(cluster):
+        trainer = Trainer(ensemble.config, ensemble.vocabulary_size, ensemble.classes)
+        states = states or [trainer.initial_state(number) for number in range(len(ensemble.members))]
         while True:
-            while not connection.poll(PATIENCE):
-                alive()
-            epoch, number, state = connection.recv()
-            turn = trainer.turn(members[number], number, epoch, state or trainer.beginning(number), alive)
-            connection.send((epoch, number, turn))
-    except (UserError, MemoryError, OSError) as error:
-        connection.send(error)
+            done += 1
+            numbered = enumerate(zip(ensemble.members, states, strict=True))
+            results = [trainer.train_epoch(member, number, done, state) for number, (member, state) in numbered]
+            states = [result.state for result in results]
+            yield results
+
+
+def side_by_side(ensemble: Ensemble, done: int, states: list[Arrays] | None) -> Epochs:
+    """Yield what `one_by_one` does, from a process for each processor.
+
+    A member begins its next epoch before the others have ended theirs, so no processor waits.
+    """
+    # Forked processes share the rows in memory; but a fork breaks threads such as TensorFlow's.
+    forks = sys.platform == "linux" and "tensorflow" not in sys.modules
+    numbers, prepare = range(len(ensemble.members)), partial(_keep, ensemble)
+    with process_pool.started(
+        min(process_pool.processors(), len(numbers)), "fork" if forks else "spawn", prepare
+    ) as submit:
+        gpus = submit(_gpus)
+        running = {submit(_train_epoch, done + 1, one, states and states[one]): (done + 1, one) for one in numbers}
+        machine.report(gpus.result())
+        results = defaultdict[int, dict[int, EpochResult]](dict)
+        while True:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                epoch, number = running.pop(future)
+                result = results[epoch][number] = future.result()
+                if epoch < ensemble.config.epochs:
+                    running[submit(_train_epoch, epoch + 1, number, result.state)] = epoch + 1, number
+            while len(results[done + 1]) == len(numbers):
+                done += 1
+                yield [results[done][number] for number in numbers]
+                del results[done]
+
+
+_given: list[Ensemble] = []  # in a worker process alone
+
+
+def _keep(ensemble: Ensemble) -> None:
+    _given[:] = [ensemble]
+
+
+@cache
+def _trainer() -> Any:
+    """Return the trainer of this worker process."""
+    from textrnn.model import runtime  # noqa: PLC0415  # the process that starts the workers has no use for TensorFlow
+    from textrnn.training.trainer import Trainer  # noqa: PLC0415
+
+    (ensemble,) = _given
+    runtime.one_thread()
+    runtime.deterministic(ensemble.config.seed)
+    return Trainer(ensemble.config, ensemble.vocabulary_size, ensemble.classes)
+
+
+def _gpus() -> int:
+    from textrnn.model import runtime  # noqa: PLC0415
+
+    _trainer()
+    return runtime.gpus()
+
+
+def _train_epoch(epoch: int, number: int, state: Arrays | None) -> Any:
+    trainer, member = _trainer(), _given[0].members[number]
+    return trainer.train_epoch(member, number, epoch, state or trainer.initial_state(number))

@@ -1,4 +1,4 @@
-"""Which worker of a cluster this process is, as TF_CONFIG says. collective.py joins the cluster."""
+"""The cluster in TF_CONFIG, and which of its workers this process is. collective.py joins the cluster."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
@@ -8,18 +8,18 @@ from pydantic import BaseModel, Field, ValidationError
 from textrnn.core.errors import UserError
 
 VARIABLE = "TF_CONFIG"
-SHOWN = "set it as docs/cluster.md shows, or unset it to train alone"
+Address = Annotated[str, Field(pattern=r"^\S+:\d+$")]
 
 
 class Cluster(NamedTuple):
-    """The workers that train together, by their addresses, and which of them this one is."""
+    """The addresses of the workers that train together, and the number of this one."""
 
     workers: tuple[str, ...] = ()
     number: int = 0
 
     @property
     def several(self) -> bool:
-        """Whether there is anybody to train with."""
+        """Whether there are other workers."""
         return len(self.workers) > 1
 
     @property
@@ -32,17 +32,17 @@ ALONE = Cluster()
 
 
 class Task(BaseModel):
-    """Which one this process is."""
+    """Which worker this process is."""
 
     type: Literal["chief", "worker"]
     index: Annotated[int, Field(ge=0)]
 
 
 class Addresses(BaseModel, extra="forbid"):
-    """Where they are. Some launchers call the first worker the chief."""
+    """The workers' addresses. Some launchers call the first worker the chief."""
 
-    chief: Annotated[list[Annotated[str, Field(pattern=r"^\S+:\d+$")]], Field(max_length=1)] = []
-    worker: list[Annotated[str, Field(pattern=r"^\S+:\d+$")]] = []
+    chief: Annotated[list[Address], Field(max_length=1)] = []
+    worker: list[Address] = []
 
 
 class Config(BaseModel):
@@ -52,31 +52,28 @@ class Config(BaseModel):
     task: Task
 
 
-def named(environment: Mapping[str, str]) -> Cluster:
-    """Return the cluster that TF_CONFIG names, and which worker this is; ALONE without it.
-
-    Raises UserError when it names none, or none such.
-    """
+def from_environment(environment: Mapping[str, str]) -> Cluster:
+    """Return the cluster in TF_CONFIG, with this worker's number, or ALONE. Raises UserError if it is invalid."""
     text = environment.get(VARIABLE, "")
     if not text.strip():
         return ALONE
     try:
-        found = Config.model_validate_json(text)
+        config = Config.model_validate_json(text)
     except ValidationError as error:
         wrong = error.errors()[0]
-        place = ".".join(map(str, wrong["loc"]))
-        raise _refused(f"{place}: {wrong['msg']}" if place else wrong["msg"]) from None
-    workers = (*found.cluster.chief, *found.cluster.worker)
+        raise _invalid(": ".join(filter(None, (".".join(map(str, wrong["loc"])), wrong["msg"])))) from None
+    chiefs, task = config.cluster.chief, config.task
+    workers = (*chiefs, *config.cluster.worker)
     if twice := sorted({one for one in workers if workers.count(one) > 1}):
-        raise _refused(f"{twice[0]} twice")
-    of_type = getattr(found.cluster, found.task.type)
-    if found.task.index >= len(of_type):
-        raise _refused(f"{found.task.type} {found.task.index} of {len(of_type)} (they are counted from 0)")
-    before = len(found.cluster.chief) if found.task.type == "worker" else 0
-    return Cluster(workers, before + found.task.index)
+        raise _invalid(f"{twice[0]} twice")
+    count = len(getattr(config.cluster, task.type))
+    if task.index >= count:
+        raise _invalid(f"{task.type} {task.index} of {count} (they are counted from 0)")
+    return Cluster(workers, task.index + (len(chiefs) if task.type == "worker" else 0))
 
 
-def _refused(found: str) -> UserError:
+def _invalid(found: str) -> UserError:
     return UserError(
-        f"expected {VARIABLE} to hold the address of each worker and which one this is, found {found}: {SHOWN}"
+        f"expected {VARIABLE} to hold the address of each worker and which one this is, found {found}: set it as "
+        "docs/cluster.md shows, or unset it to train alone"
     )

@@ -1,6 +1,6 @@
-"""What the workers of a cluster do together beside their steps: begin in one state, and notice a loss.
+"""The workers of a cluster as one: they join, share the chief's checkpoint, and notice the loss of a worker.
 
-TensorFlow's MultiWorkerMirroredStrategy computes the steps (replicas.py), once the workers have met (rendezvous.py).
+TensorFlow's MultiWorkerMirroredStrategy computes the steps (replicas.py), once all workers are there (rendezvous.py).
 """
 
 import signal
@@ -18,8 +18,8 @@ from textrnn.training.checkpoint import Checkpoint
 from textrnn.training.distributed.cluster import Cluster
 from textrnn.training.distributed.rendezvous import answers, listed
 
-START = 120_000  # milliseconds for all workers to load TensorFlow, once they have met; else TensorFlow waits an hour
-HEARTBEAT = 10_000  # milliseconds without a sign of life, after which a worker is lost
+LOAD_TIMEOUT = 300_000  # milliseconds for all workers to load TensorFlow, by default an hour
+HEARTBEAT_TIMEOUT = 10_000  # milliseconds without a sign of life, after which a worker is lost
 LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -31,7 +31,7 @@ LOST = (
 
 
 def join(cluster: Cluster, seed: int) -> None:
-    """Let this process, which has computed nothing yet, compute with the cluster from here on."""
+    """Join the cluster: from here on, this process, which must not have computed yet, computes with the others."""
     from tensorflow.python.eager import context  # noqa: PLC0415  # not before textrnn.model.runtime
 
     runtime.deterministic(seed)
@@ -39,8 +39,8 @@ def join(cluster: Cluster, seed: int) -> None:
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader="/job:worker/replica:0/task:0",
-        cluster_register_timeout_in_ms=START,
-        heartbeat_timeout_in_ms=HEARTBEAT,
+        cluster_register_timeout_in_ms=LOAD_TIMEOUT,
+        heartbeat_timeout_in_ms=HEARTBEAT_TIMEOUT,
         coordinated_jobs=[
             context.coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(cluster.workers))
         ],
@@ -61,14 +61,14 @@ def join(cluster: Cluster, seed: int) -> None:
     tf.distribute.experimental_set_strategy(strategy)
 
 
-def spread() -> None:
-    """Let this process compute on all of its GPUs, if it has several."""
+def use_all_gpus() -> None:
+    """Compute on all GPUs of this machine, if it has several."""
     if runtime.gpus() > 1:
         tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy())
 
 
 def shared(cluster: Cluster, saved: Checkpoint | None) -> Checkpoint | None:
-    """Return the chief's checkpoint, which is sent to the others: nothing says that they share a disk."""
+    """Send the chief's checkpoint to all workers and return it: they need not share a disk."""
     with together(cluster):
         content = checkpoint.packed(saved) if cluster.chief and saved else b""
         size = int(summed(np.array([len(content)], np.int32))[0])
@@ -80,10 +80,10 @@ def shared(cluster: Cluster, saved: Checkpoint | None) -> Checkpoint | None:
 
 
 def summed(values: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the sum of the workers' arrays: with zeros from all others, what one of them has."""
-    whole = tf.constant(values, tf.int32)
-    found: NDArray[np.int32] = tf.distribute.get_strategy().reduce(tf.distribute.ReduceOp.SUM, whole, axis=None).numpy()
-    return found
+    """Return the sum of the workers' arrays. Where all others are zeros, it is the one worker's array."""
+    strategy, whole = tf.distribute.get_strategy(), tf.constant(values, tf.int32)
+    total: NDArray[np.int32] = strategy.reduce(tf.distribute.ReduceOp.SUM, whole, axis=None).numpy()
+    return total
 
 
 @contextmanager
@@ -95,8 +95,7 @@ def together(cluster: Cluster) -> Iterator[None]:
         if not cluster.several:
             raise
         silent = [number for number, address in enumerate(cluster.workers) if not answers(address)]
-        who = listed(cluster, silent) or "one that does not answer"
         raise UserError(
-            f"expected all {len(cluster.workers)} workers to live until all is done, found {who} gone "
-            f"({type(error).__name__}): start all of them again, and they go on from the chief's checkpoint"
+            f"lost {listed(cluster, silent) or 'a worker'} ({type(error).__name__}): start all workers again, and they "
+            "resume from the chief's checkpoint"
         ) from None

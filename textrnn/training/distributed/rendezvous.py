@@ -1,132 +1,147 @@
-"""How the workers of a cluster meet before they load TensorFlow, which would wait an hour, deaf to Ctrl-C.
+"""The workers of a cluster wait for each other before they load TensorFlow, which would wait an hour, deaf to Ctrl-C.
 
-Each tells the first, the chief, who it is and what it means to train; when all are there and mean the same, the chief
-lets them go on. The port is the one that TensorFlow will use.
+Each worker tells the first one, the chief, its number and the fingerprint of its training. Once all have come with the
+same fingerprint, the chief lets them go on. The port is the one that TensorFlow will use; whatever else connects to it
+is ignored.
 """
 
+import asyncio
 import hashlib
+import re
 import socket
 import sys
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Container
+from contextlib import suppress
 
 from textrnn.core.errors import UserError
 from textrnn.training.distributed.cluster import Cluster
 
-WAIT = 600.0  # seconds in which all must have come
-SILENCE = 5.0  # seconds, after which it is told who is missing
-LOOK = 1.0  # seconds for a connection, and between two looks at the clock
+ARRIVAL_TIMEOUT = 600.0  # seconds in which all must have come
+NOTICE_TIMEOUT = 5.0  # seconds, after which the missing workers are named
+GREETING_TIMEOUT = 5.0  # seconds in which a connection must say who it is
+CONNECT_TIMEOUT = 1.0  # seconds
+RETRY_INTERVAL = 0.2  # seconds between two tries to reach the chief
 GO = "go"
-LONGEST = 4096  # bytes of what they say
+LONGEST = 4096  # bytes of a line
+GREETING = re.compile(rb"(\d{1,9}) ([0-9a-f]{64})\n")
 
 
-def meet(cluster: Cluster, mark: str) -> None:
-    """Return once all workers are there. Raises UserError when one is missing, or has another fingerprint `mark`."""
-    said = hashlib.sha256(repr((mark, cluster.workers)).encode()).hexdigest()
-    (_receive if cluster.chief else _report)(cluster, said)
+def wait_for_all(cluster: Cluster, fingerprint: str) -> None:
+    """Return once all workers are there. Raises UserError when one is missing, or has another fingerprint."""
+    digest = hashlib.sha256(repr((fingerprint, cluster.workers)).encode()).hexdigest()
+    if cluster.chief:
+        asyncio.run(_receive(cluster, digest))
+    else:
+        _report(cluster, digest)
 
 
-def _receive(cluster: Cluster, said: str) -> None:
+async def _receive(cluster: Cluster, digest: str) -> None:
     """Wait for the others, and tell all of them to go on, or why not."""
-    begun, told = time.monotonic(), False
-    came: dict[int, tuple[socket.socket, str]] = {}
-    with ExitStack() as stack:
-        server = stack.enter_context(_listening(cluster))
-        while missing := [number for number in range(1, len(cluster.workers)) if number not in came]:
-            waited = time.monotonic() - begun
-            if waited > WAIT:
-                _end(came, absent(cluster, missing))
-            if waited > SILENCE and not told:
-                print(f"waiting for {listed(cluster, missing)}", file=sys.stderr, flush=True)
-                told = True
-            try:
-                guest = stack.enter_context(server.accept()[0])
-                guest.settimeout(LOOK)
-                number, words = _line(guest).split()
-                found = int(number)
-            except (OSError, ValueError):  # nobody has come, or one who is no worker
-                continue
-            if found in came:  # started again, or two have one number
-                _answer(came[found][0], f"expected one worker {found}, found another one that has come later: end it")
-            came[found] = guest, words
-        if others := [number for number, (_, words) in sorted(came.items()) if words != said]:
-            _end(
-                came,
-                "expected the parameters, data, code, packages and addresses of worker 0 on all workers, found others "
-                f"on {listed(cluster, others)}: make the checkouts the same, and start all workers again",
-            )
-        for guest, _ in came.values():
-            _answer(guest, GO)
+    came: dict[int, tuple[asyncio.StreamWriter, str]] = {}
+    all_here = asyncio.Event()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeting = None
+        with suppress(OSError, ValueError, TimeoutError):  # it says nothing, or a line without end
+            greeting = GREETING.fullmatch(await asyncio.wait_for(reader.readline(), GREETING_TIMEOUT))
+        if not greeting or not 0 < (number := int(greeting[1])) < len(cluster.workers):
+            writer.close()
+            return
+        if number in came:
+            _answer(came[number][0], f"another worker {number} has come later, so this one ends")
+        came[number] = writer, greeting[2].decode()
+        if not _missing(cluster, came):
+            all_here.set()
+
+    async with await asyncio.start_server(greet, sock=_listening(cluster), limit=LONGEST):
+        loop = asyncio.get_running_loop()
+        notice = loop.call_later(NOTICE_TIMEOUT, lambda: _notice(cluster, _missing(cluster, came)))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(all_here.wait(), ARRIVAL_TIMEOUT)
+        notice.cancel()
+        wrong = _wrong(cluster, {number: said for number, (_, said) in came.items()}, digest)
+        for writer, _ in came.values():
+            _answer(writer, wrong or GO)
+    if wrong:
+        raise UserError(wrong)
 
 
-def _report(cluster: Cluster, said: str) -> None:
+def _answer(writer: asyncio.StreamWriter, text: str) -> None:
+    writer.write(f"{text}\n".encode())
+    writer.close()
+
+
+def _missing(cluster: Cluster, came: Container[int]) -> list[int]:
+    return [number for number in range(1, len(cluster.workers)) if number not in came]
+
+
+def _wrong(cluster: Cluster, came: dict[int, str], digest: str) -> str:
+    """Return why the workers cannot train together, "" if they can."""
+    if missing := _missing(cluster, came):
+        return absent(cluster, missing)
+    others = [number for number, said in sorted(came.items()) if said != digest]
+    if not others:
+        return ""
+    return (
+        "expected the parameters, data, code, packages and addresses of worker 0 on all workers, found others "
+        f"on {listed(cluster, others)}: make the checkouts the same, and start all workers again"
+    )
+
+
+def _report(cluster: Cluster, digest: str) -> None:
     """Tell the chief that this worker is there, as soon as the chief is, and wait for the answer."""
     _listening(cluster).close()
-    begun, told = time.monotonic(), False
-    while (waited := time.monotonic() - begun) < WAIT:
-        try:
-            with socket.create_connection(place(cluster.workers[0]), LOOK) as chief:
-                chief.sendall(f"{cluster.number} {said}\n".encode())
-                chief.settimeout(WAIT + 2 * LOOK)  # it is the chief who waits, and says for whom
-                answer = _line(chief)
-        except OSError:
-            answer = ""
+    begun, noticed = time.monotonic(), False
+    while (waited := time.monotonic() - begun) < ARRIVAL_TIMEOUT:
+        answer = ""
+        with suppress(OSError), socket.create_connection(host_and_port(cluster.workers[0]), CONNECT_TIMEOUT) as chief:
+            chief.sendall(f"{cluster.number} {digest}\n".encode())
+            chief.settimeout(ARRIVAL_TIMEOUT + GREETING_TIMEOUT)  # the chief waits, and says for whom
+            with chief.makefile("rb") as file:
+                answer = file.readline(LONGEST).decode("utf-8", "replace").strip()
         if answer == GO:
             return
         if answer:
             raise UserError(answer)
-        if waited > SILENCE and not told:
-            print(f"waiting for {listed(cluster, [0])}", file=sys.stderr, flush=True)
-            told = True
-        time.sleep(LOOK / 5)
+        if waited > NOTICE_TIMEOUT and not noticed:
+            _notice(cluster, [0])
+            noticed = True
+        time.sleep(RETRY_INTERVAL)
     raise UserError(absent(cluster, [0]))
 
 
 def _listening(cluster: Cluster) -> socket.socket:
     """Return a socket at this worker's port. Raises UserError when it is taken: TensorFlow would share it."""
     address = cluster.workers[cluster.number]
-    host, port = place(address)
-    one = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    host, port = host_and_port(address)
+    server = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.bind(("", port))
-        one.listen(len(cluster.workers))
-        one.settimeout(LOOK)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("", port))
+        server.listen(len(cluster.workers))
     except (OSError, OverflowError) as error:
-        one.close()
+        server.close()
         raise UserError(
             f"expected the port of worker {cluster.number} ({address}) to be free here, found it is not ({error}): "
             "end what listens there, such as a worker of the same number, or choose another port for all workers"
         ) from None
-    return one
+    return server
 
 
-def _line(one: socket.socket) -> str:
-    with one.makefile("rb") as file:
-        return file.readline(LONGEST).decode("utf-8", "replace").strip()
-
-
-def _answer(guest: socket.socket, text: str) -> None:
-    with suppress(OSError):  # it is gone, and will be missed soon
-        guest.sendall(f"{text}\n".encode())
-
-
-def _end(came: dict[int, tuple[socket.socket, str]], text: str) -> None:
-    """Tell all why it ends, and end."""
-    for guest, _ in came.values():
-        _answer(guest, text)
-    raise UserError(text)
+def _notice(cluster: Cluster, missing: list[int]) -> None:
+    print(f"waiting for {listed(cluster, missing)}", file=sys.stderr, flush=True)
 
 
 def absent(cluster: Cluster, missing: list[int]) -> str:
-    """Return what is said when workers have not come."""
+    """Return the message that workers have not come."""
     return (
-        f"expected all {len(cluster.workers)} workers to start within {WAIT:g} seconds, found "
+        f"expected all {len(cluster.workers)} workers to start within {ARRIVAL_TIMEOUT:g} seconds, found "
         f"{listed(cluster, missing)} missing: start all of them, each with its own task in TF_CONFIG"
     )
 
 
-def place(address: str) -> tuple[str, int]:
+def host_and_port(address: str) -> tuple[str, int]:
     """Return host and port of an address."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
@@ -135,7 +150,7 @@ def place(address: str) -> tuple[str, int]:
 def answers(address: str) -> bool:
     """Return whether anybody listens at the address."""
     try:
-        socket.create_connection(place(address), LOOK).close()
+        socket.create_connection(host_and_port(address), CONNECT_TIMEOUT).close()
     except OSError:
         return False
     return True

@@ -1,8 +1,7 @@
-"""A batch on several replicas: each computes its rows of it, and what they find is summed once.
+"""A batch on several replicas: each computes its own rows, and their sums are added once.
 
-A replica is a worker's processor, or one of its GPUs. All are given the same batch, and the same seeds: which rows
-are a replica's follows from its number, and the dropout is drawn for the whole batch. With one replica, as
-everywhere else by default, nothing of this changes a bit.
+A replica is a worker's processor, or one of its GPUs. All are given the same batch and the same seeds: a replica's
+number decides its rows, and dropout is drawn for the whole batch. With one replica, the default, no bit changes.
 """
 
 from typing import Any
@@ -15,10 +14,10 @@ def count() -> int:
     return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
 
-def part(batch: dict[str, Any]) -> dict[str, Any]:
-    """Return this replica's rows, some following each other and perhaps none, with their place in the batch.
+def share(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return this replica's consecutive rows of the batch, perhaps none, the first row's number, and the batch's size.
 
-    Subwords are those of its own tokens alone.
+    Only the subwords of its own tokens are kept.
     """
     if count() == 1:
         return batch
@@ -35,8 +34,7 @@ def part(batch: dict[str, Any]) -> dict[str, Any]:
 def summed(values: list[Any]) -> list[Any]:
     """Return the sum of each of these float32 tensors over all replicas: the same bits on each.
 
-    All together in one tensor, whose sums are taken in the order of the replicas: more than one reduction under way
-    might end in either order.
+    They are summed as one tensor, in the order of the replicas: two reductions at a time might end in either order.
     """
     if count() == 1:
         return values
@@ -46,15 +44,15 @@ def summed(values: list[Any]) -> list[Any]:
     return [tf.reshape(one, tf.shape(value)) for one, value in zip(parts, values, strict=True)]
 
 
-def joined(values: Any, of: dict[str, Any]) -> Any:
-    """Return the rows (rows, …) of all replicas, each of which has those of its part `of` a batch."""
+def gathered(values: Any, batch: dict[str, Any]) -> Any:
+    """Gather every replica's rows (rows, …) into one tensor, in batch order. `batch` is this replica's share."""
     if count() == 1:
         return values
-    after = of["whole"] - of["first"] - tf.shape(values)[0]
-    (rows,) = summed([tf.pad(values, [[of["first"], after], [0, 0]])])
+    after = batch["whole"] - batch["first"] - tf.shape(values)[0]
+    (rows,) = summed([tf.pad(values, [[batch["first"], after], [0, 0]])])
     return rows
 
 
-def one_of(value: Any) -> Any:
-    """Return what strategy.run found, where all replicas have found the same."""
+def first_result(value: Any) -> Any:
+    """Return the first replica's result of strategy.run, where all have the same."""
     return tf.distribute.get_strategy().experimental_local_results(value)[0]

@@ -1,4 +1,4 @@
-"""From training rows to a model: what the members and the linear branch have seen, and what they have not."""
+"""From training rows to a model: which rows the members and the linear branch learn from, and which not."""
 
 from functools import cache
 from pathlib import Path
@@ -14,8 +14,6 @@ from textrnn.core.errors import UserError
 from textrnn.inference.predictor import linear_inputs
 from textrnn.model import linear
 from textrnn.model.config import TrainConfig
-from textrnn.model.export import export
-from textrnn.model.probabilities import softmax
 from textrnn.text import subwords
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
@@ -23,7 +21,7 @@ from textrnn.training import checkpoint, loop, machine, trainer
 from textrnn.training import learn as learning
 from textrnn.training.batches import Collator
 from textrnn.training.folds import folds
-from textrnn.training.learn import Part, TrainedModel, known_words, learn, linear_branch
+from textrnn.training.learn import TrainedModel, TrainingSet, known_words, learn, linear_branch
 from textrnn.training.members import one_by_one
 from textrnn.training.trainer import Trainer
 
@@ -43,15 +41,10 @@ TOKENS = sorted({word for text in TEXTS for word in text.split()})
 STRANGE = ["a-word-which-is-much-longer-than-all-the-others", "zeppelin", "aardvark"]
 
 RECIPES = {
-    "alone": small(cell="rnn", units=6, embedding_size=6, epochs=2),
-    "alone, noise": small(cell="rnn", epochs=2, token_dropout=0.2, word_dropout=0.2, dropout=0.2),
-    "alone, subwords": small(cell="rnn", epochs=2, subword_buckets=BUCKETS),
-    "alone, subwords, noise": small(cell="rnn", epochs=2, subword_buckets=BUCKETS, subword_dropout=0.3),
+    "single": small(cell="rnn", units=6, embedding_size=6, epochs=2),
     "ensemble": small(cell="rnn", epochs=2, ensemble=3),
-    "ensemble, linear, subwords": small(
-        pooling="mean_max", epochs=2, ensemble=3, linear=True, subword_buckets=BUCKETS, word_dropout=0.1
-    ),
-}  # fmt: skip
+    "linear": small(epochs=2, ensemble=3, linear=True, subword_buckets=BUCKETS, word_dropout=0.1),
+}
 
 
 @cache
@@ -72,28 +65,30 @@ def trainers_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Use a trainer for all tests, and no checkpoint for two of them."""
     monkeypatch.setattr(trainer, "Trainer", trainer_of)
     monkeypatch.setattr(learning, "side_by_side", one_by_one)
-    monkeypatch.setattr(machine, "tell", lambda *_: None)
+    monkeypatch.setattr(machine, "report", lambda *_: None)
     monkeypatch.setattr(loop, "CHECKPOINT", tmp_path / "checkpoint")
 
 
-def part_of(texts: list[str], labels: list[int], tokens: list[str], groups: NDArray[np.int64] = GROUPS) -> Part:
-    return Part(rows_of([[tokens.index(word) for word in text.split()] for text in texts], labels), groups, texts)
+def part_of(texts: list[str], labels: list[int], tokens: list[str], groups: NDArray[np.int64] = GROUPS) -> TrainingSet:
+    return TrainingSet(
+        rows_of([[tokens.index(word) for word in text.split()] for text in texts], labels), groups, texts
+    )
 
 
-def learnt_from(
+def learned_from(
     config: TrainConfig, texts: list[str] = TEXTS, labels: list[int] = LABELS, tokens: list[str] = TOKENS,
     held_out: tuple[str, ...] = (),
 ) -> TrainedModel:  # fmt: skip
-    """Return what is learnt; a single network is held out on the messages `held_out`, or on those it learns."""
+    """Return what is learned; a single network is held out on the messages `held_out`, or on those it learns."""
     loop.CHECKPOINT.unlink(missing_ok=True)
     part = part_of(texts, labels, tokens)
     beside = part_of(list(held_out), [0] * len(held_out), tokens).rows if held_out else part.rows
-    return learn(config, VECTORIZE, tokens, 1 + max(labels), part, beside, "mark")
+    return learn(config, VECTORIZE, tokens, 1 + max(labels), part, beside, "fingerprint")
 
 
 @cache
-def learnt(name: str) -> TrainedModel:
-    return learnt_from(RECIPES[name])
+def learned(name: str) -> TrainedModel:
+    return learned_from(RECIPES[name])
 
 
 def fold_of(config: TrainConfig, labels: list[int] = LABELS) -> NDArray[np.int64]:
@@ -101,7 +96,7 @@ def fold_of(config: TrainConfig, labels: list[int] = LABELS) -> NDArray[np.int64
 
 
 def answers(model: bytes, config: TrainConfig, found: TrainedModel, texts: list[str]) -> Floats:
-    """Return the graph's probabilities, for messages read with the vocabulary that was learnt."""
+    """Return the graph's probabilities, for messages read with the vocabulary that was learned."""
     tokens = sorted({word for text in texts for word in text.split()})
     ids = {word: number for number, (word, _) in enumerate(found.words, UNKNOWN + 1)}
     words = np.array([ids.get(token, UNKNOWN) for token in tokens], np.int32)
@@ -114,7 +109,7 @@ def answers(model: bytes, config: TrainConfig, found: TrainedModel, texts: list[
     return np.asarray(probabilities_of(model, inputs), np.float64)
 
 
-ENSEMBLES = pytest.mark.parametrize("name", ["ensemble", "ensemble, linear, subwords"])
+ENSEMBLES = pytest.mark.parametrize("name", ["ensemble", "linear"])
 
 
 @pytest.mark.parametrize(
@@ -144,55 +139,36 @@ def test_words_as_frequent_as_each_other_stand_by_the_alphabet_whatever_other_ro
         assert [counts[number - 1][0] for number in found] == tokens
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_how_the_corpus_numbers_its_tokens_changes_nothing(name: str) -> None:
-    turned = [TOKENS[number] for number in np.random.default_rng(3).permutation(len(TOKENS))]
-    assert turned != TOKENS
-    again = learnt_from(RECIPES[name], tokens=turned)
-    assert again.model == learnt(name).model
-    assert again.held_out.tobytes() == learnt(name).held_out.tobytes()
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_tokens_of_which_no_row_of_the_part_holds_any_change_nothing(name: str) -> None:
-    more = sorted([*TOKENS, *STRANGE])
-    again = learnt_from(RECIPES[name], tokens=more)
-    assert again.words == learnt(name).words
-    assert again.model == learnt(name).model
+@pytest.mark.parametrize("name", ["single", "linear"])
+def test_neither_the_numbering_of_tokens_nor_tokens_of_other_rows_change_a_bit(name: str) -> None:
+    tokens = [*TOKENS, *STRANGE]
+    again = learned_from(RECIPES[name], tokens=[tokens[n] for n in np.random.default_rng(3).permutation(len(tokens))])
+    assert again.words == learned(name).words
+    assert again.model == learned(name).model
+    assert again.held_out.tobytes() == learned(name).held_out.tobytes()
 
 
 def test_a_word_which_only_held_out_rows_hold_is_unknown() -> None:
     tokens = sorted([*TOKENS, *STRANGE])
     held_out = ("see zeppelin soup", "see aardvark soup", "see bike soup")
-    found = learnt_from(RECIPES["alone"], tokens=tokens, held_out=held_out)
+    found = learned_from(RECIPES["single"], tokens=tokens, held_out=held_out)
     assert {word for word, _ in found.words} == set(TOKENS)
-    assert found.model == learnt("alone").model
+    assert found.model == learned("single").model
     assert found.held_out[0].tolist() == found.held_out[1].tolist() != found.held_out[2].tolist()
 
 
-def test_a_single_network_says_of_the_held_out_rows_what_its_graph_says() -> None:
+def test_a_single_network_and_its_graph_answer_the_held_out_rows_alike() -> None:
     held_out = ("win a bike", "mum left soup", "lamp", "bring boat and cup")
-    found = learnt_from(RECIPES["alone"], tokens=sorted([*TOKENS, "and"]), held_out=held_out)
-    expected = answers(found.model, RECIPES["alone"], found, list(held_out))
+    found = learned_from(RECIPES["single"], tokens=sorted([*TOKENS, "and"]), held_out=held_out)
+    expected = answers(found.model, RECIPES["single"], found, list(held_out))
     np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=1e-6)
     assert np.ptp(found.held_out[:, 0]) > 1e-3
     assert len(found.ngrams) == 0
 
 
 @ENSEMBLES
-def test_a_member_and_its_graph_say_the_same_of_the_rows_it_left_out(name: str) -> None:
-    config, found = RECIPES[name], learnt(name)
-    alone = config.model_copy(update={"linear": False})
-    fold = fold_of(config)
-    for number, (arrays, logits) in enumerate(zip(found.fitted.weights, found.fitted.logits, strict=True)):
-        texts = [TEXTS[row] for row in np.flatnonzero(fold == number)]  # their last words are unknown to the member
-        model = export([arrays], alone, 2)
-        np.testing.assert_allclose(softmax(logits), answers(model, alone, found, texts), rtol=0, atol=1e-6)
-
-
-@ENSEMBLES
 def test_a_word_that_a_member_does_not_know_has_its_vector_of_unknown_words(name: str) -> None:
-    config, found = RECIPES[name], learnt(name)
+    config, found = RECIPES[name], learned(name)
     fold = fold_of(config)
     for number, arrays in enumerate(found.fitted.weights):
         seen = {word for text, one in zip(TEXTS, fold, strict=True) if one != number for word in text.split()}
@@ -210,7 +186,7 @@ def test_a_word_rare_among_a_members_rows_is_unknown_to_it_though_all_rows_hold_
     texts = [f"{text} and" if row in (*outside, inside) else text for row, text in enumerate(TEXTS)]
     part, tokens = part_of(texts, LABELS, sorted([*TOKENS, "and"])), sorted([*TOKENS, "and"])
     frequent = VECTORIZE.model_copy(update={"min_word_frequency": 1})
-    found = learn(config, frequent, tokens, 2, part, part.rows, "mark")
+    found = learn(config, frequent, tokens, 2, part, part.rows, "fingerprint")
     place = 1 + [word for word, _ in found.words].index("and")
     unknown = [(arrays["words"][place] == arrays["words"][0]).all() for arrays in found.fitted.weights]
     assert unknown == [True, False, False]  # once, twice and three times
@@ -218,7 +194,7 @@ def test_a_word_rare_among_a_members_rows_is_unknown_to_it_though_all_rows_hold_
 
 @ENSEMBLES
 def test_the_held_out_rows_of_the_members_are_blended_in_the_order_of_all_rows(name: str) -> None:
-    config, found = RECIPES[name], learnt(name)
+    config, found = RECIPES[name], learned(name)
     fold = fold_of(config)
     features = np.zeros((len(TEXTS), 1))
     for number, logits in enumerate(found.fitted.logits):
@@ -234,27 +210,23 @@ def test_the_held_out_rows_of_the_members_are_blended_in_the_order_of_all_rows(n
     np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=5e-4)
 
 
-def test_what_is_easy_is_said_rightly_of_every_held_out_row() -> None:
-    assert learnt("ensemble, linear, subwords").held_out.argmax(axis=1).tolist() == LABELS
-
-
-def test_what_a_member_says_of_a_row_does_not_depend_on_the_rows_label() -> None:
+def test_a_members_logits_of_a_held_out_row_do_not_depend_on_its_label() -> None:
     config = RECIPES["ensemble"]
     first = LABELS.copy()
     first[4] = 1 - first[4]  # one of three in its group: the group's commonest label stays, and so do the folds
     fold = fold_of(config)
     assert fold_of(config, first).tolist() == fold.tolist()
-    changed = learnt_from(config, labels=first)
-    for number, (one, other) in enumerate(zip(changed.fitted.logits, learnt("ensemble").fitted.logits, strict=True)):
+    changed = learned_from(config, labels=first)
+    for number, (one, other) in enumerate(zip(changed.fitted.logits, learned("ensemble").fitted.logits, strict=True)):
         assert (one.tobytes() == other.tobytes()) == (number == fold[4])
 
 
-def test_what_a_member_says_of_its_other_rows_does_not_depend_on_a_rows_text() -> None:
+def test_a_members_logits_of_other_held_out_rows_do_not_depend_on_a_rows_text() -> None:
     config = RECIPES["ensemble"]
     texts = TEXTS.copy()
     texts[4] = " ".join(reversed(texts[4].split()))  # as many words: which are how frequent decides their numbers
     fold = fold_of(config)
-    changed, before = learnt_from(config, texts=texts), learnt("ensemble")
+    changed, before = learned_from(config, texts=texts), learned("ensemble")
     rows = np.flatnonzero(fold == fold[4])
     one, other = (found.fitted.logits[fold[4]] for found in (changed, before))
     np.testing.assert_allclose(one[rows != 4], other[rows != 4], rtol=0, atol=1e-6)
@@ -264,7 +236,7 @@ def test_what_a_member_says_of_its_other_rows_does_not_depend_on_a_rows_text() -
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_the_linear_branch_says_of_a_row_what_it_says_without_the_rows_fold(classes: int) -> None:
+def test_the_linear_branch_decides_on_a_row_without_its_fold(classes: int) -> None:
     labels = [row // 3 % classes for row in range(len(TEXTS))]
     fold = np.arange(len(TEXTS)) // 3 % 4
     part, bags = part_of(TEXTS, labels, TOKENS), [ngrams(text) for text in TEXTS]
@@ -282,49 +254,20 @@ def test_the_linear_branch_says_of_a_row_what_it_says_without_the_rows_fold(clas
 
 
 def test_the_graph_of_an_ensemble_blends_the_mean_of_its_members_with_the_branch_fitted_to_all_rows() -> None:
-    config, found = RECIPES["ensemble, linear, subwords"], learnt("ensemble, linear, subwords")
+    config, found = RECIPES["linear"], learned("linear")
     assert found.ngrams.tolist() == sorted({gram for text in TEXTS for gram in ngrams(text).tolist()})
     said = answers(found.model, config, found, TEXTS)
     assert said.argmax(axis=1).tolist() == LABELS
     assert answers(found.model, config, found, ["win a free boat", "mum left cup"]).argmax(axis=1).tolist() == [1, 0]
 
 
-def test_without_the_linear_branch_no_n_gram_is_known() -> None:
-    assert learnt("ensemble").ngrams.tolist() == []
-    assert learnt("ensemble").ngrams.dtype == np.uint32
-
-
-def test_an_ensemble_uses_no_other_rows_than_those_of_the_part() -> None:
-    tokens = sorted([*TOKENS, *STRANGE])
-    found = learnt_from(RECIPES["ensemble"], tokens=tokens, held_out=("zeppelin aardvark", "claim soup"))
-    assert found.model == learnt("ensemble").model
-    assert found.held_out.tobytes() == learnt("ensemble").held_out.tobytes()
-
-
-def test_three_labels_are_learnt_as_two_are() -> None:
-    labels = [row // 3 % 3 for row in range(len(TEXTS))]
-    config = RECIPES["ensemble, linear, subwords"]
-    found = learnt_from(config, labels=labels)
-    assert found.held_out.shape == (len(TEXTS), 3)
-    np.testing.assert_allclose(found.held_out.sum(axis=1), 1)
-    assert answers(found.model, config, found, TEXTS).shape == (len(TEXTS), 3)
-
-
-@pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize(
     "labels",
     [[2 if row // 3 == 4 else one for row, one in enumerate(LABELS)], [int(row // 3 == 4) for row in range(27)]],
     ids=["three", "two"],
 )
-def test_a_label_whose_rows_are_all_in_one_fold_is_told_in_one_line(labels: list[int], linear: bool) -> None:
+def test_a_label_in_a_single_fold_is_one_clear_line(labels: list[int]) -> None:
     with pytest.raises(UserError) as caught:
-        learnt_from(small(ensemble=3, linear=linear), labels=labels)
+        learned_from(small(ensemble=3), labels=labels)
     assert str(caught.value).startswith("expected every label in more than one of the 3 folds of train.ensemble, found")
     assert len(str(caught.value).splitlines()) == 1
-
-
-def test_a_new_trainer_learns_as_one_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "ensemble, linear, subwords"
-    before = learnt(name).model
-    monkeypatch.setattr(trainer, "Trainer", Trainer)
-    assert learnt_from(RECIPES[name]).model == before

@@ -1,0 +1,133 @@
+"""Work in several processes: results in order, workers that fail or are killed, Ctrl-C, and no orphans."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.work import dies_at_nine, fails_at_seven, slower_at_first
+from textrnn.core import process_pool
+from textrnn.core.errors import UserError
+from textrnn.core.paths import ROOT
+
+ITEMS = range(40)
+
+
+@pytest.fixture(autouse=True)
+def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start two processes after the first item."""
+    monkeypatch.setattr(process_pool, "LONG", 0)
+    monkeypatch.setattr(process_pool, "processors", lambda: 2)
+
+
+def workers_left() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(process_pool, "processors", lambda: count)
+    results = list(process_pool.ordered(slower_at_first, ITEMS))
+    assert [square for square, _ in results] == [number * number for number in ITEMS]
+    processes = {process for _, process in results}
+    assert os.getpid() in processes, "the first item was done here"
+    assert len(processes) == 1 if count == 1 else 1 < len(processes) <= count + 1
+    assert workers_left() == []
+
+
+def test_short_work_and_a_single_last_item_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_pool, "started", None)
+    assert list(process_pool.ordered(abs, range(2))) == [0, 1]
+    assert list(process_pool.ordered(abs, [])) == []
+    monkeypatch.setattr(process_pool, "LONG", 3600)
+    assert list(process_pool.ordered(abs, range(1000))) == list(range(1000))
+
+
+def test_items_are_taken_as_results_are_needed() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in ITEMS:
+            taken.append(number)
+            yield number
+
+    results = process_pool.ordered(slower_at_first, items())
+    for _ in range(5):
+        next(results)
+    assert len(taken) <= 5 + 2 * process_pool.AHEAD
+    results.close()  # type: ignore[attr-defined]
+    assert workers_left() == []
+
+
+def test_an_exception_in_a_worker_is_raised_when_its_item_is_due() -> None:
+    results = process_pool.ordered(fails_at_seven, ITEMS)
+    assert [next(results) for _ in range(7)] == list(range(7))
+    with pytest.raises(UserError, match="expected less than 7, found 7"):
+        next(results)
+    assert workers_left() == []
+
+
+def test_a_killed_worker_is_one_clear_line_and_the_others_end() -> None:
+    with pytest.raises(UserError, match=r"^a worker process was killed, perhaps because memory ran out: run it again"):
+        list(process_pool.ordered(dies_at_nine, ITEMS))
+    assert workers_left() == []
+
+
+def test_items_that_are_none_are_left_out() -> None:
+    assert list(process_pool.mapped(abs, iter([None, -1, None, None, -2, None]))) == [1, 2]
+    assert list(process_pool.mapped(abs, iter([]))) == []
+
+
+def test_a_slow_source_delays_no_result() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", 0) as raw, os.fdopen(writing, "wb", 0) as end:
+        end.write(b"\1\2")
+        results = process_pool.mapped(abs, (byte[0] for byte in iter(partial(raw.read, 1), b"")), raw)
+        assert next(results) == 1
+        assert next(results) == 2, "though nothing more can be read"
+        end.write(b"\3")
+        assert next(results) == 3
+        end.close()
+        assert list(results) == []
+
+
+PROGRAM = """
+import sys
+from tests.work import slow
+from textrnn.core.errors import run
+from textrnn.core.process_pool import started
+
+def main():
+    with started(2, sys.argv[1]) as submit:
+        for future in [submit(slow, number) for number in range(4000)]:
+            future.result()
+
+if __name__ == "__main__":
+    sys.exit(run(main))
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, sent: signal.Signals, method: str) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    process = subprocess.Popen(
+        [sys.executable, "program.py", method], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+        stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    while len(files := list(tmp_path.glob("working-*"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    workers = [psutil.Process(int(file.name.split("-")[1])) for file in files]
+    os.killpg(process.pid, sent) if sent == signal.SIGINT else process.kill()  # a terminal sends Ctrl-C to all
+    _, stderr = process.communicate()
+    if sent == signal.SIGINT:
+        assert (process.returncode, stderr) == (130, "error: interrupted\n")
+    psutil.wait_procs(workers)
