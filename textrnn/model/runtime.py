@@ -1,20 +1,20 @@
-"""TensorFlow and Keras, told before they start to compute the same bits on every machine.
+"""TensorFlow and Keras, set up to compute the same bits on every machine.
 
-The one module with a side effect at import: what chooses kernels is read once, when TensorFlow loads.
-Only train imports it, since that takes six seconds. Where TensorFlow would choose by processor, each
-setting below was found by comparing bits between an AVX-512 processor and an emulated AVX2 one.
+This is the one module with a side effect at import: TensorFlow chooses its kernels once, when it loads. That takes
+six seconds, so train alone imports this module. Where TensorFlow would choose by processor, we found each setting
+below by comparing bits between an AVX-512 processor and an emulated AVX2 one.
 """
 
 import os
 import sys
 
-# Whatever the user's environment says, for it would change the bits.
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # else on where a processor has AVX512_VNNI, off elsewhere
-os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # Eigen's matrix products are oneDNN's all the same
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions too
+# These override the user's environment, which would change the bits.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # by default on where a processor has AVX512_VNNI, off elsewhere
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # oneDNN still multiplies Eigen's matrices
 os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions too
 
-# While it loads, TensorFlow writes to stderr about absent GPUs, and heeds no log level yet.
+# While TensorFlow loads, it reports absent GPUs on stderr whatever its log level is.
 _stderr, _nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
 sys.stderr.flush()
 os.dup2(_nowhere, 2)
@@ -26,20 +26,20 @@ finally:
     os.close(_stderr)
     os.close(_nowhere)
 
-# Else as many as there are processors: four share out a sum in another way than two, and round it otherwise.
+__all__ = ["deterministic", "gpus", "keras", "one_thread", "tf"]
+
+# By default as many as there are processors. Four share out a sum otherwise than two, and round it otherwise.
 tf.config.threading.set_intra_op_parallelism_threads(2)
 tf.config.threading.set_inter_op_parallelism_threads(2)
 
-# Whatever the user's keras.json says, too.
+# These override the user's keras.json.
 keras.config.set_floatx("float32")
 keras.config.set_epsilon(1e-7)
 keras.config.set_image_data_format("channels_last")
 
-__all__ = ["deterministic", "gpus", "keras", "one_thread", "tf"]
-
 
 def one_thread() -> None:
-    """Compute on one thread in this process, which has computed nothing yet."""
+    """Let this process, which has computed nothing yet, compute on one thread."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
