@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 LAYOUTS: list[dict[str, Any]] = [
     {"bidirectional": True, "layers": 2, "pooling": "mean_max", "subword_buckets": BUCKETS},
     {"bidirectional": True, "pooling": "last"},
-    {"layers": 3, "pooling": "last", "masking": False, "subword_buckets": BUCKETS},
+    {"layers": 2, "pooling": "last", "masking": False, "subword_buckets": BUCKETS},
     {"bidirectional": True, "pooling": "mean_max", "masking": False},
 ]
 CONFIGS = {

@@ -30,7 +30,8 @@ def tensors(batch: dict[str, NDArray[np.int32]]) -> dict[str, Any]:
     return {name: tf.constant(array) for name, array in batch.items()}
 
 
-@pytest.mark.parametrize("name", reference.CONFIGS)
+# SimpleRNN and LSTM are Keras' own layers and share every line of ours; the GRU's loop is written out in gru.py.
+@pytest.mark.parametrize("name", ["gru 0", "gru 1", "gru 2", "gru 3", "lstm 0", "lstm 1", "rnn 2", "rnn 3"])
 def test_the_network_computes_what_numpy_computes(name: str) -> None:
     config = reference.CONFIGS[name]
     weights = reference.random_weights(config)
@@ -61,8 +62,7 @@ def shown(config: TrainConfig) -> Shown:
     return Shown(weights, kept, dropped)
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean_max"])
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize(("cell", "pooling"), [("lstm", "last"), ("gru", "mean_max")])
 def test_dropout_falls_on_the_pooled_states_and_not_between_time_steps(cell: str, pooling: str) -> None:
     _, kept, dropped = shown(small(cell=cell, pooling=pooling, dropout=0.25))
     zero = dropped == 0
@@ -130,15 +130,10 @@ def test_truncated_normal_values_lie_within_two_deviations() -> None:
     assert values.std() == pytest.approx(0.08796, rel=0.02)  # of a normal distribution cut at two deviations
 
 
-def test_the_seed_and_the_members_number_decide_the_first_weights() -> None:
-    def first(seed: int, member: int) -> list[float]:
-        variables = trained_variables(build(small(seed=seed), 9, 2, member))
-        found: list[float] = variables["layer0.forward.recurrent_kernel"].numpy().ravel().tolist()
-        return found
-
-    (drawn, other_member, other_seed), again = (first(*one) for one in ((3, 0), (3, 1), (4, 0))), first(3, 0)
-    assert drawn == again
-    assert drawn not in (other_member, other_seed)
+def test_every_seed_and_every_member_begins_with_weights_of_its_own() -> None:
+    networks = [build(small(seed=seed), 9, 2, member) for seed, member in ((3, 0), (3, 1), (4, 0))]
+    kernels = [trained_variables(one)["layer0.forward.recurrent_kernel"].numpy() for one in networks]
+    assert len(np.unique(np.stack(kernels), axis=0)) == 3
 
 
 def test_the_seed_decides_what_keras_tensorflow_and_numpy_draw() -> None:

@@ -1,0 +1,103 @@
+"""The stage train: test rows teach it nothing, and weights.npz is the same file on every machine."""
+
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from stages import evaluate, train, vectorize
+from tests.models import RECIPE, TWO, copied, place, trained
+from tests.workspace import Workspace
+from textrnn.artifacts import ragged
+from textrnn.artifacts.messages import read_messages
+from textrnn.core import paths
+from textrnn.core.files import read_array, read_json
+from textrnn.text.ngrams import ngrams
+from textrnn.text.tokenizers import tokenize
+from textrnn.text.vocabulary import read_tokens
+
+STRANGE = "Quaxolotl"  # in no message of the invented corpus
+DROPOUT = dict.fromkeys(("word_dropout", "token_dropout", "subword_dropout", "embedding_dropout", "dropout"), 0.2)
+
+
+class Runs(NamedTuple):
+    """Two directories with the same training rows. The second has other test rows."""
+
+    first: Path
+    second: Path
+
+    def changed(self, *names: str) -> list[str]:
+        """Return the files whose bytes differ."""
+        return [name for name in names if (self.first / name).read_bytes() != (self.second / name).read_bytes()]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Train and evaluate an ensemble with every kind of dropout, subwords and the linear branch, twice."""
+    begun, base = trained(tmp_path_factory.getbasetemp(), TWO), tmp_path_factory.mktemp("twice")
+    found = Runs(base / "first", base / "second")
+    for root in found:
+        with pytest.MonkeyPatch.context() as patch:
+            place(patch, root)
+            workspace = Workspace(root)
+            copied(workspace, begun)
+            if root == found.second:
+                replace_test_rows(workspace)
+            config = {f"train__{key}": value for key, value in (RECIPE | DROPOUT | {"epochs": 2}).items()}
+            workspace.settings(**config, evaluate__threshold="held_out", evaluate__bootstrap_samples=100)
+            for output in (*paths.MODEL.iterdir(), paths.HELD_OUT):
+                output.unlink()
+            for stage in (train, evaluate):
+                workspace.run(stage.main)
+    return found
+
+
+def replace_test_rows(workspace: Workspace) -> None:
+    """Give every test row another text and another label, in all that train reads."""
+    messages = read_messages(paths.MESSAGES)
+    parts = {path: np.array(ragged.load(path).rows) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST)}
+    for row in parts[paths.TEST].tolist():
+        label, text = messages[row]
+        messages[row] = (TWO[1 - TWO.index(label)], f"{STRANGE} {text[::-1]} {row} {STRANGE}")
+    workspace.messages(messages)
+    workspace.run(vectorize.main)
+    for path, rows in parts.items():
+        ragged.save(path, ragged.take(ragged.load(paths.VECTORS), rows))
+
+
+def test_other_test_rows_change_no_byte_of_what_was_learnt_and_not_the_threshold(runs: Runs) -> None:
+    read = ["data/clean/messages.tsv", "data/split/test/labels.npy", "data/split/train/tokens.npy"]
+    assert runs.changed(*read, "data/scored/predictions.tsv") == [*read, "data/scored/predictions.tsv"]
+    learnt = sorted(path.relative_to(runs.first).as_posix() for path in (runs.first / "model").iterdir())
+    assert {"model/model.onnx", "model/ngrams.npy", "model/vocabulary.tsv", "model/weights.npz"} <= set(learnt)
+    # The record names the files that train read, and threshold.json names the record.
+    assert runs.changed(*learnt) == ["model/model.json", "model/threshold.json"]
+    assert runs.changed("data/scored/held_out.tsv", "metrics/train.json") == []
+    for file, key in (("threshold.json", "threshold"), ("model.json", "parts")):
+        first, second = (read_json(root / "model" / file)[key] for root in runs)
+        assert first == second
+
+
+def test_a_word_that_only_test_rows_hold_is_unknown(runs: Runs) -> None:
+    root = runs.second
+    messages, test = read_messages(root / "data/clean/messages.tsv"), ragged.load(root / "data/split/test").rows
+    others = [text for row, (_, text) in enumerate(messages) if row not in test]
+    assert STRANGE in read_tokens(root / "data/vectors/vocabulary.tsv")
+    assert set(read_tokens(root / "model/vocabulary.tsv")) <= {one for text in others for one in tokenize(text, "rich")}
+    grams = read_array(root / "model/ngrams.npy")
+    assert grams.tolist() == np.unique(np.concatenate([ngrams(text) for text in others])).tolist()
+    assert len(np.setdiff1d(ngrams(STRANGE), grams)) > 20
+
+
+def test_weights_npz_has_no_date_and_no_system_in_its_headers_and_numpy_reads_it(trained_model: Path) -> None:
+    with zipfile.ZipFile(trained_model / "weights.npz") as archive:
+        for member in archive.infolist():
+            assert member.date_time == (1980, 1, 1, 0, 0, 0)
+            assert member.compress_type == zipfile.ZIP_STORED
+            # np.savez writes ZIP64 sizes or not, depending on Python's version.
+            assert (member.extra, member.extract_version, member.flag_bits) == (b"", 20, 0)
+    with np.load(trained_model / "weights.npz", allow_pickle=False) as arrays:
+        assert {name.partition("/")[0] for name in arrays} == {"0", "1"}
+        assert all(arrays[name].dtype == np.float32 for name in arrays)
