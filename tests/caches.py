@@ -2,7 +2,7 @@
 
 A sum cut elsewhere is rounded differently. Trained weights must not depend on where Eigen cuts.
 
-Run     python -m tests.caches CELL     prints the hashes of a long product, then those of the trained variables
+Run     python -m tests.caches CELL     prints hashes of a long product, and of a trained network's variables
 """
 
 import ctypes
@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tests.configs import rows_of, small
 from textrnn.model.runtime import deterministic, one_thread, tf
@@ -56,44 +55,33 @@ def caches(*sizes: int) -> Iterator[None]:
             ctypes.memmove(place, before, SIZES.size)
 
 
-def digest(*arrays: NDArray[np.generic]) -> str:
-    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
-
-
 def product() -> str:
     """Return a hash of a product whose sums are long."""
     random = np.random.default_rng(0)
     left, right = (tf.constant(random.normal(size=(1300, size)), tf.float32) for size in (64, 192))
-    return digest(tf.matmul(left, right, transpose_a=True).numpy())
+    return hashlib.sha256(tf.matmul(left, right, transpose_a=True).numpy().tobytes()).hexdigest()
 
 
-def hashes(cell: str) -> list[str]:
-    """Return a hash of the variables after two steps on long rows at the default's size, for each of PROCESSORS."""
+def main(cell: str) -> None:
+    """Multiply, and take two steps on long rows at the default's size, on one thread as an ensemble's members do."""
+    one_thread()
+    deterministic(0)
     config = small(cell=cell, units=64, embedding_size=64, bidirectional=True, pooling="mean_max", batch_size=64)
     random = np.random.default_rng(0)
     rows = rows_of([random.integers(1, 50, 30).tolist() for _ in range(128)], [0, 1] * 64)
     collator = Collator(np.arange(50, dtype=np.int32), None, 30, masking=True)
     trainer = Trainer(config, 50, 2)
-    first, found = trainer.state(), []
+    first, products, networks = trainer.state(), [product()], []
     for sizes in PROCESSORS:
         with caches(*sizes):
             trainer.restore(first)
             trainer.fit_rows(rows, collator, 1, (0,))
-        found.append(digest(*trainer.state().values()))
-    return found
-
-
-def main() -> None:
-    """Multiply and train on one thread, as a member of an ensemble is trained."""
-    one_thread()
-    deterministic(0)
-    products = [product()]
-    for sizes in PROCESSORS:
-        with caches(*sizes):
             products.append(product())
+        state = b"".join(array.tobytes() for array in trainer.state().values())
+        networks.append(hashlib.sha256(state).hexdigest())
     print(*products)
-    print(*hashes(sys.argv[1]))
+    print(*networks)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

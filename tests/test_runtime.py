@@ -4,13 +4,13 @@ import os
 import platform
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from textrnn.core import paths
 
 USERS = {"ONEDNN_MAX_CPU_ISA": "SSE41", "TF_ENABLE_ONEDNN_OPTS": "1", "KERAS_BACKEND": "jax"}
+LINUX = (sys.platform, platform.machine()) == ("linux", "x86_64")
 # A module finder sees the environment as it is when TensorFlow's first module is looked for.
 PROGRAM = f"""
 import os, sys
@@ -20,33 +20,34 @@ class Watch:
 sys.meta_path.insert(0, Watch())
 from textrnn.model.runtime import keras
 print(keras.backend.backend(), keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format())
+if {LINUX}:
+    from tests import caches
+    caches.main("gru")
 """
 
 
-def run(*command: str, **environment: str) -> list[str]:
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return what a process prints whose user has set everything otherwise. It loads TensorFlow for all tests here."""
+    home = tmp_path_factory.mktemp("keras")
+    (home / "keras.json").write_text(
+        '{"floatx": "float64", "epsilon": 0.001, "backend": "jax", "image_data_format": "channels_first"}'
+    )
+    environment = os.environ | USERS | {"KERAS_HOME": str(home)}
     done = subprocess.run(
-        [sys.executable, *command], cwd=paths.ROOT, env=os.environ | environment, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", PROGRAM], cwd=paths.ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stderr == ""
     return done.stdout.splitlines()
 
 
-def test_kernels_are_chosen_before_tensorflow_loads_whatever_the_user_has_set(tmp_path: Path) -> None:
-    (tmp_path / "keras.json").write_text(
-        '{"floatx": "float64", "epsilon": 0.001, "backend": "jax", "image_data_format": "channels_first"}'
-    )
-    assert run("-c", PROGRAM, **USERS, KERAS_HOME=str(tmp_path)) == [
-        "AVX2 0 tensorflow",
-        "tensorflow float32 1e-07 channels_last",
-    ]
+def test_kernels_are_chosen_before_tensorflow_loads_whatever_the_user_has_set(lines: list[str]) -> None:
+    assert lines[:2] == ["AVX2 0 tensorflow", "tensorflow float32 1e-07 channels_last"]
 
 
-@pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="reads the memory of x86-64 processes on Linux"
-)
-def test_a_network_learns_the_same_bits_whatever_the_processors_caches_are() -> None:
-    of_product, of_network = (line.split() for line in run("-m", "tests.caches", "gru"))
+@pytest.mark.skipif(not LINUX, reason="finds the sizes in the memory of x86-64 processes on Linux alone")
+def test_a_network_learns_the_same_bits_whatever_the_processors_caches_are(lines: list[str]) -> None:
+    of_product, of_network = (line.split() for line in lines[2:])
     assert len(set(of_product)) > 1, "a long product shows that Eigen reads these sizes"
     assert len(of_network) == 3
     assert len(set(of_network)) == 1

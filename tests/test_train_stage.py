@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stages import evaluate, train, vectorize
-from tests.models import RECIPE, TWO, copied, place, trained
+from tests.models import TWO, copied, place, trained
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import read_messages
@@ -19,7 +19,6 @@ from textrnn.text.tokenizers import tokenize
 from textrnn.text.vocabulary import read_tokens
 
 STRANGE = "Quaxolotl"  # in no message of the invented corpus
-DROPOUT = dict.fromkeys(("word_dropout", "token_dropout", "subword_dropout", "embedding_dropout", "dropout"), 0.2)
 
 
 class Runs(NamedTuple):
@@ -35,22 +34,17 @@ class Runs(NamedTuple):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Train and evaluate an ensemble with every kind of dropout, subwords and the linear branch, twice."""
-    begun, base = trained(tmp_path_factory.getbasetemp(), TWO), tmp_path_factory.mktemp("twice")
-    found = Runs(base / "first", base / "second")
-    for root in found:
-        with pytest.MonkeyPatch.context() as patch:
-            place(patch, root)
-            workspace = Workspace(root)
-            copied(workspace, begun)
-            if root == found.second:
-                replace_test_rows(workspace)
-            config = {f"train__{key}": value for key, value in (RECIPE | DROPOUT | {"epochs": 2}).items()}
-            workspace.settings(**config, evaluate__threshold="held_out", evaluate__bootstrap_samples=100)
-            for output in (*paths.MODEL.iterdir(), paths.HELD_OUT):
-                output.unlink()
-            for stage in (train, evaluate):
-                workspace.run(stage.main)
+    """Train and evaluate the shared model (an ensemble with subwords and the linear branch) on other test rows."""
+    found = Runs(trained(tmp_path_factory.getbasetemp(), TWO), tmp_path_factory.mktemp("other") / "second")
+    with pytest.MonkeyPatch.context() as patch:
+        place(patch, found.second)
+        workspace = Workspace(found.second)
+        copied(workspace, found.first)
+        replace_test_rows(workspace)
+        for output in (*paths.MODEL.iterdir(), paths.HELD_OUT):
+            output.unlink()
+        for stage in (train, evaluate):
+            workspace.run(stage.main)
     return found
 
 
