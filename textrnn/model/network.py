@@ -50,10 +50,12 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         return self.logits(values)
 
     def states(self, layer: Any, values: Any, mask: Any) -> Any:
-        """Return a layer's states (batch, time, …), or the last state of each direction where the layer returns it."""
+        """Return a layer's states (batch, time, …), or the last state of each direction where the layer returns it.
+
+        Without masking, every row of a batch is as long as the batch is wide, and `mask` holds every step.
+        """
         if self.config.cell != "gru":
             return layer(values, mask=mask if self.config.masking else None)
-        mask = mask if self.config.masking else tf.ones_like(mask)
         states = gru.outputs(list(directions(layer).values()), values, mask)
         if layer.return_sequences:
             return states
