@@ -107,7 +107,7 @@ def decisions(graph: Graph, linear: Linear) -> str:
     weighted = np.vstack([np.zeros_like(linear.weights[:1]), linear.weights * linear.idf[:, None]]).astype(np.float32)
     values = graph.add("Gather", graph.constant("linear.idf", idf), "ngrams")
     norm = graph.add("ReduceL2", values, axes=[1], keepdims=1)
-    norm = graph.add("Max", norm, graph.constant("linear.least", np.float32(1e-6)))  # no n-gram may be known
+    norm = graph.add("Max", norm, graph.constant("linear.least", np.float32(1e-6)))  # where a row has no known n-gram
     terms = graph.add("Gather", graph.constant("linear.weights", weighted), "ngrams")
     total = graph.add("ReduceSum", terms, graph.ints(1), keepdims=0)
     scaled = graph.add("Div", total, norm)

@@ -28,7 +28,7 @@ finally:
 
 __all__ = ["deterministic", "gpus", "keras", "one_thread", "tf"]
 
-# By default as many as there are processors. Four share out a sum otherwise than two, and round it otherwise.
+# By default one for each processor. Four threads split a sum in other places than two, and round it differently.
 tf.config.threading.set_intra_op_parallelism_threads(2)
 tf.config.threading.set_inter_op_parallelism_threads(2)
 
