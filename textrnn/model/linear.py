@@ -34,9 +34,9 @@ class Linear(NamedTuple):
 
 def fit(bags: list[NDArray[np.uint32]], labels: NDArray[np.int8]) -> Linear:
     """Fit the branch to the messages' distinct n-grams."""
-    known = np.unique(np.concatenate(bags))
-    columns = [lookup(known, bag) for bag in bags]
-    frequency = np.bincount(np.concatenate(columns), minlength=len(known))
+    known, flat = np.unique(np.concatenate(bags), return_inverse=True)
+    columns = np.split(flat, np.cumsum([len(bag) for bag in bags])[:-1])
+    frequency = np.bincount(flat, minlength=len(known))
     idf = np.round(np.log((1 + len(bags)) / (1 + frequency)) + 1, DIGITS)  # scikit-learn's smoothed IDF
     machine = LinearSVC(C=C, random_state=0).fit(scaled(columns, idf), labels)
     return Linear(known, idf, np.round(machine.coef_.T, DIGITS), np.round(machine.intercept_, DIGITS))
