@@ -1,8 +1,8 @@
-"""Another processor's caches: Eigen cuts matrix products by the sizes that the processor tells, as TensorFlow starts.
+"""Train as on processors with other caches: TensorFlow's Eigen cuts matrix products by the sizes of the caches.
 
-A sum that is cut elsewhere is rounded otherwise, so that bits that hang on a cut hang on the processor.
+A sum cut elsewhere is rounded differently. Trained weights must not depend on where Eigen cuts.
 
-Run     python -m tests.caches     prints the hashes of a long product, and of a network's variables
+Run     python -m tests.caches CELL     prints hashes of a long product, and of a trained network's variables
 """
 
 import ctypes
@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,40 +22,37 @@ from textrnn.model.runtime import deterministic, one_thread, tf
 from textrnn.training.batches import Collator
 from textrnn.training.trainer import Trainer
 
-SIZES = struct.Struct("<3q")  # of the first, second and third cache, in bytes: Eigen's CacheSizes
-KILO = 1024
-# Of an Intel server and of a small old processor: kB of the first, second and third cache.
-PROCESSORS = [(48, 2048, 266240), (32, 256, 3072)]
-FIRST, SECOND = 188, 191  # _SC_LEVEL1_DCACHE_SIZE and _SC_LEVEL2_CACHE_SIZE of glibc, which Python has no names for
+SIZES = struct.Struct("<3q")  # bytes of the first, second and third cache, as Eigen's CacheSizes holds them
+# kB of the three caches of an Intel server, an AMD server, and a small old processor.
+PROCESSORS = [(48, 2048, 266240), (32, 512, 32768), (32, 256, 3072)]
+FIRST, SECOND = 188, 191  # glibc's _SC_LEVEL1_DCACHE_SIZE and _SC_LEVEL2_CACHE_SIZE, which Python does not name
 
 
 def places() -> list[int]:
-    """Return where in memory TensorFlow keeps the sizes, once it has multiplied: there are several copies."""
-    first, second = (os.sysconf(name) for name in (FIRST, SECOND))
+    """Return the addresses where TensorFlow keeps the sizes once it has multiplied. There are several copies."""
+    wanted = struct.pack("<2q", os.sysconf(FIRST), os.sysconf(SECOND))
     found, name = [], ""
     for line in Path("/proc/self/maps").read_text("utf-8").splitlines():
         start, end, access, mapped = re.match(r"(\w+)-(\w+) (\S+) \S+ \S+ \S+ *(.*)", line).groups()  # type: ignore[union-attr]
-        name = mapped or name  # what is not mapped from a file follows what belongs to it
-        if access != "rw-p" or "libtensorflow" not in name:
-            continue
-        memory, place = ctypes.string_at(int(start, 16), int(end, 16) - int(start, 16)), -1
-        while (place := memory.find(struct.pack("<2q", first, second), place + 1)) >= 0:
-            found.append(int(start, 16) + place)
+        name = mapped or name  # a library's anonymous memory follows its mapped file
+        if access == "rw-p" and "libtensorflow" in name:
+            memory = ctypes.string_at(int(start, 16), int(end, 16) - int(start, 16))
+            found += [int(start, 16) + one.start() for one in re.finditer(re.escape(wanted), memory)]
     return found
 
 
 @contextmanager
-def caches(first: int, second: int, third: int) -> Iterator[None]:
+def caches(*sizes: int) -> Iterator[None]:
     """Let TensorFlow multiply as on a processor with caches of these sizes, in kB."""
     known = {place: ctypes.string_at(place, SIZES.size) for place in places()}
-    assert known, "expected the sizes of the caches in TensorFlow's memory, found them nowhere"
+    assert known, "the sizes of the caches are nowhere in TensorFlow's memory"
     for place in known:
-        ctypes.memmove(place, SIZES.pack(first * KILO, second * KILO, third * KILO), SIZES.size)
+        ctypes.memmove(place, SIZES.pack(*(1024 * size for size in sizes)), SIZES.size)
     try:
         yield
     finally:
-        for place, sizes in known.items():
-            ctypes.memmove(place, sizes, SIZES.size)
+        for place, before in known.items():
+            ctypes.memmove(place, before, SIZES.size)
 
 
 def product() -> str:
@@ -64,27 +62,26 @@ def product() -> str:
     return hashlib.sha256(tf.matmul(left, right, transpose_a=True).numpy().tobytes()).hexdigest()
 
 
-def main() -> None:
-    """Multiply, and train for two steps on long rows of the default's size, with the caches of each of PROCESSORS."""
-    one_thread()  # as an ensemble's member is trained
+def main(cell: str) -> None:
+    """Multiply, and take two steps on long rows at the default's size, on one thread as an ensemble's members do."""
+    one_thread()
     deterministic(0)
-    config = small(units=64, embedding_size=64, bidirectional=True, pooling="mean_max", batch_size=64)
+    config = small(cell=cell, units=64, embedding_size=64, bidirectional=True, pooling="mean_max", batch_size=64)
     random = np.random.default_rng(0)
     rows = rows_of([random.integers(1, 50, 30).tolist() for _ in range(128)], [0, 1] * 64)
     collator = Collator(np.arange(50, dtype=np.int32), None, 30, masking=True)
     trainer = Trainer(config, 50, 2)
-    product()  # TensorFlow looks for the sizes when it first multiplies
-    first, products, networks = trainer.state(), [], []
+    first, products, networks = trainer.state(), [product()], []
     for sizes in PROCESSORS:
         with caches(*sizes):
             trainer.restore(first)
             trainer.fit_rows(rows, collator, 1, (0,))
             products.append(product())
-        state = b"".join(values.tobytes() for values in trainer.state().values())
+        state = b"".join(array.tobytes() for array in trainer.state().values())
         networks.append(hashlib.sha256(state).hexdigest())
     print(*products)
     print(*networks)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

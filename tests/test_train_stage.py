@@ -1,4 +1,4 @@
-"""The stage train: nothing is learned from test rows, and weights.npz has the same bytes everywhere."""
+"""The stage train: test rows teach it nothing, and weights.npz is the same file on every machine."""
 
 import zipfile
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from stages import evaluate, train, vectorize
 from tests.models import TWO, copied, place, trained
@@ -23,16 +22,20 @@ STRANGE = "Quaxolotl"  # in no message of the invented corpus
 
 
 class Runs(NamedTuple):
-    """Two directories with the same rows to learn from and other test rows."""
+    """Two directories with the same training rows. The second has other test rows."""
 
     first: Path
     second: Path
 
+    def changed(self, *names: str) -> list[str]:
+        """Return the files whose bytes differ."""
+        return [name for name in names if (self.first / name).read_bytes() != (self.second / name).read_bytes()]
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Train and evaluate the tiny ensemble with subwords and the linear branch again, with other test rows."""
-    found = Runs(trained(tmp_path_factory.getbasetemp(), TWO), tmp_path_factory.mktemp("second"))
+    """Train and evaluate the shared model (an ensemble with subwords and the linear branch) on other test rows."""
+    found = Runs(trained(tmp_path_factory.getbasetemp(), TWO), tmp_path_factory.mktemp("other") / "second")
     with pytest.MonkeyPatch.context() as patch:
         place(patch, found.second)
         workspace = Workspace(found.second)
@@ -58,51 +61,36 @@ def replace_test_rows(workspace: Workspace) -> None:
         ragged.save(path, ragged.take(ragged.load(paths.VECTORS), rows))
 
 
-def differing(runs: Runs, names: list[str]) -> list[str]:
-    return [name for name in names if (runs.first / name).read_bytes() != (runs.second / name).read_bytes()]
+def test_other_test_rows_change_no_byte_of_what_was_learnt_and_not_the_threshold(runs: Runs) -> None:
+    read = ["data/clean/messages.tsv", "data/split/test/labels.npy", "data/split/train/tokens.npy"]
+    assert runs.changed(*read, "data/scored/predictions.tsv") == [*read, "data/scored/predictions.tsv"]
+    learnt = sorted(path.relative_to(runs.first).as_posix() for path in (runs.first / "model").iterdir())
+    assert {"model/model.onnx", "model/ngrams.npy", "model/vocabulary.tsv", "model/weights.npz"} <= set(learnt)
+    # The record names the files that train read, and threshold.json names the record.
+    assert runs.changed(*learnt) == ["model/model.json", "model/threshold.json"]
+    assert runs.changed("data/scored/held_out.tsv", "metrics/train.json") == []
+    for file, key in (("threshold.json", "threshold"), ("model.json", "parts")):
+        first, second = (read_json(root / "model" / file)[key] for root in runs)
+        assert first == second
 
 
-def test_other_test_rows_leave_every_learned_byte_and_the_threshold(runs: Runs) -> None:
-    others = ["data/clean/messages.tsv", "data/split/test/labels.npy", "data/split/train/tokens.npy",
-              "data/scored/predictions.tsv"]  # fmt: skip
-    assert differing(runs, others) == others
-    learned = [f"model/{path.name}" for path in sorted((runs.first / "model").iterdir())]
-    assert learned == [
-        f"model/{name}"
-        for name in (
-            "history.tsv", "model.json", "model.onnx", "ngrams.npy", "settings.json", "threshold.json",
-            "vocabulary.tsv", "weights.npz",
-        )
-    ]  # fmt: skip
-    # What a model was made from is another thing now: its record says so, and the threshold names the record.
-    assert differing(runs, learned) == ["model/model.json", "model/threshold.json"]
-    thresholds = [read_json(root / "model/threshold.json")["threshold"] for root in (runs.first, runs.second)]
-    assert thresholds[0] == thresholds[1]
-    records = [read_json(root / "model/model.json") for root in (runs.first, runs.second)]
-    assert records[0]["parts"] == records[1]["parts"]
-    assert differing(runs, ["data/split/train/labels.npy", "data/split/train/rows.npy"]) == []
-    assert differing(runs, ["data/scored/held_out.tsv", "metrics/train.json"]) == []
-
-
-def test_a_word_that_occurs_in_test_rows_alone_is_unknown(runs: Runs) -> None:
+def test_a_word_that_only_test_rows_hold_is_unknown(runs: Runs) -> None:
     root = runs.second
     messages, test = read_messages(root / "data/clean/messages.tsv"), ragged.load(root / "data/split/test").rows
     others = [text for row, (_, text) in enumerate(messages) if row not in test]
     assert STRANGE in read_tokens(root / "data/vectors/vocabulary.tsv")
-    known = read_tokens(root / "model/vocabulary.tsv")
-    assert STRANGE not in known
-    assert set(known) <= {token for text in others for token in tokenize(text, "rich")}
-    grams: NDArray[np.uint32] = read_array(root / "model/ngrams.npy")
+    assert set(read_tokens(root / "model/vocabulary.tsv")) <= {one for text in others for one in tokenize(text, "rich")}
+    grams = read_array(root / "model/ngrams.npy")
     assert grams.tolist() == np.unique(np.concatenate([ngrams(text) for text in others])).tolist()
     assert len(np.setdiff1d(ngrams(STRANGE), grams)) > 20
 
 
-def test_an_archive_of_weights_has_neither_dates_nor_systems_in_its_headers(trained_model: Path) -> None:
+def test_weights_npz_has_no_date_and_no_system_in_its_headers_and_numpy_reads_it(trained_model: Path) -> None:
     with zipfile.ZipFile(trained_model / "weights.npz") as archive:
         for member in archive.infolist():
             assert member.date_time == (1980, 1, 1, 0, 0, 0)
             assert member.compress_type == zipfile.ZIP_STORED
-            # np.savez writes a size of the ZIP64 kind or not, depending on the version of Python.
+            # np.savez writes ZIP64 sizes or not, depending on Python's version.
             assert (member.extra, member.extract_version, member.flag_bits) == (b"", 20, 0)
     with np.load(trained_model / "weights.npz", allow_pickle=False) as arrays:
         assert {name.partition("/")[0] for name in arrays} == {"0", "1"}

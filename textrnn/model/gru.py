@@ -2,9 +2,9 @@
 
 Keras' layer takes half as long again: its loop multiplies the inputs step by step and each direction by itself,
 and TensorFlow differentiates it operation by operation. Here the inputs of all steps are one product, one loop
-runs both directions, and the backward loop computes what must be computed in order, and nothing else. The layers
-stay Keras' (their variables, and how they begin), and so does what they compute: Cho et al. 2014 with the reset
-gate after the product, as cuDNN and ONNX have it. python -m bench.training measures it.
+runs both directions, and the backward loop computes only what must be computed in order. The layers stay Keras'
+(their variables and first weights), and so does what they compute: Cho et al. 2014 with the reset gate after the
+product, as cuDNN and ONNX have it. `python -m bench.training` measures it.
 """
 
 from typing import Any
@@ -18,35 +18,31 @@ def outputs(layers: list[Any], values: Any, mask: Any) -> Any:
     `layers` are one keras.layers.GRU, or two: the second reads from the end. `values` are (batch, time, features).
     A step outside `mask`, bool (batch, time), leaves the state as it was.
     """
-    units = layers[0].units
+    units, numbers = layers[0].units, range(len(layers))
     values = tf.transpose(values, [1, 0, 2])
     present = tf.cast(tf.transpose(mask), values.dtype)[..., None]
-    gates, counts, kernels, biases = [], [], [], []
-    for layer in layers:
-        of_inputs, of_states = tf.unstack(tf.convert_to_tensor(layer.cell.bias))
-        update_and_reset, candidate = tf.split(of_states, [2 * units, units])
-        bias = of_inputs + tf.concat([update_and_reset, tf.zeros_like(candidate)], 0)
-        gates.append(tf.matmul(values, layer.cell.kernel) + bias)
-        counts.append(present)
+    gates, kernels, biases = [], [], []
+    for number, layer in enumerate(layers):
+        input_bias, recurrent_bias = tf.unstack(tf.convert_to_tensor(layer.cell.bias))
+        update_and_reset, candidate = tf.split(recurrent_bias, [2 * units, units])
+        bias = input_bias + tf.concat([update_and_reset, tf.zeros_like(candidate)], 0)
+        gates.append(_turned(tf.matmul(values, layer.cell.kernel) + bias, number))
         kernels.append(tf.convert_to_tensor(layer.cell.recurrent_kernel))
         biases.append(candidate)
-    states = _scan(_turned(gates), _turned(counts), tf.stack(kernels), tf.stack(biases))
-    return tf.transpose(tf.concat(_turned_back(states, len(layers)), -1), [1, 0, 2])
+    presence = tf.concat([_turned(present, number) for number in numbers], 1)
+    states = _scan(tf.concat(gates, 1), presence, tf.stack(kernels), tf.stack(biases))
+    of_layers = [_turned(one, number) for number, one in enumerate(tf.split(states, len(layers), 1))]
+    return tf.transpose(tf.concat(of_layers, -1), [1, 0, 2])
 
 
-def _turned(of_layers: list[Any]) -> Any:
-    """Return (time, rows of all layers, …) from one (time, batch, …) for each layer, the second in reversed time."""
-    return tf.concat([of_layers[0], *(tf.reverse(one, [0]) for one in of_layers[1:])], 1)
-
-
-def _turned_back(states: Any, layers: int) -> list[Any]:
-    first, *others = tf.split(states, layers, 1)
-    return [first, *(tf.reverse(one, [0]) for one in others)]
+def _turned(values: Any, number: int) -> Any:
+    """Reverse the time steps (time, …) of the second layer."""
+    return tf.reverse(values, [0]) if number else values
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
 def _scan(gates: Any, present: Any, kernels: Any, biases: Any) -> Any:
-    """Return the states (time, rows, units), and what gives the gradients.
+    """Return the states (time, rows, units), and the function that computes the gradients.
 
     `gates` (time, rows, 3 · units) are the inputs' part of update gate, reset gate and candidate; `present` (time,
     rows, 1) is 1, or 0 where the state stays; `kernels` (layers, units, 3 · units) are the recurrent ones, and

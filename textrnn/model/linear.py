@@ -1,7 +1,7 @@
-"""The linear branch: a support vector machine on a message's n-grams.
+"""The linear branch: a support vector machine on a message's n-grams, whose decisions the network's logits join.
 
-On short texts it is the baseline to beat, and its errors differ from a recurrent network's. It knows n-grams by their
-hashes, so a model holds no text.
+On short texts it is the baseline to beat, and it errs on other messages than a recurrent network does. It
+knows n-grams by their hashes, so a model holds no text.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from sklearn.svm import LinearSVC
 
 from textrnn.text.ngrams import lookup
 
-C = 10.0  # of the support vector machine: the rows are nearly separable, and from 1 to 100 nothing changes
+C = 10.0  # the penalty of LinearSVC: the rows are nearly separable, and from 1 to 100 nothing changes
 DIGITS = 6  # weights are rounded: a logarithm's last bit differs between processors
 
 Floats = NDArray[np.float64]
@@ -33,31 +33,27 @@ class Linear(NamedTuple):
 
 
 def fit(bags: list[NDArray[np.uint32]], labels: NDArray[np.int8]) -> Linear:
-    """Return the branch fitted to the messages' distinct n-grams."""
-    known, columns = np.unique(np.concatenate(bags), return_inverse=True)
-    frequency = np.bincount(columns, minlength=len(known))
+    """Fit the branch to the messages' distinct n-grams."""
+    known, flat = np.unique(np.concatenate(bags), return_inverse=True)
+    columns = np.split(flat, np.cumsum([len(bag) for bag in bags])[:-1])
+    frequency = np.bincount(flat, minlength=len(known))
     idf = np.round(np.log((1 + len(bags)) / (1 + frequency)) + 1, DIGITS)  # scikit-learn's smoothed IDF
-    machine = LinearSVC(C=C, random_state=0).fit(scaled(columns, lengths(bags), idf), labels)
+    machine = LinearSVC(C=C, random_state=0).fit(scaled(columns, idf), labels)
     return Linear(known, idf, np.round(machine.coef_.T, DIGITS), np.round(machine.intercept_, DIGITS))
 
 
 def decisions(linear: Linear, bags: list[NDArray[np.uint32]]) -> Floats:
-    """Return (messages, decisions). Unknown n-grams are left out."""
-    places = [lookup(linear.known, bag) for bag in bags]
-    rows = scaled(np.concatenate([*places, np.zeros(0, np.int64)]), lengths(places), linear.idf)
+    """Return the decisions (messages, decisions). Unknown n-grams are left out."""
+    rows = scaled([lookup(linear.known, bag) for bag in bags], linear.idf)
     result: Floats = rows @ linear.weights + linear.intercept
     return result
 
 
-def lengths(bags: list[NDArray[np.uint32]] | list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return the number of n-grams in each bag."""
-    return np.fromiter(map(len, bags), np.int64, len(bags))
-
-
-def scaled(columns: NDArray[np.int64], lengths: NDArray[np.int64], idf: Floats) -> sparse.csr_array:
-    """Return (messages, n-grams): inverse document frequencies, each message scaled to length 1."""
-    owners = np.repeat(np.arange(len(lengths)), lengths)
-    values = idf[columns]
-    norms = np.sqrt(np.bincount(owners, values**2, len(lengths)))
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)  # the machine takes no other integers
-    return sparse.csr_array((values / norms[owners], columns.astype(np.int32), starts), (len(lengths), len(idf)))
+def scaled(columns: list[NDArray[np.int64]], idf: Floats) -> sparse.csr_array:
+    """Return the (messages, n-grams) inverse document frequencies, each message scaled to length 1."""
+    lengths = np.array([len(row) for row in columns], np.int64)
+    flat = np.concatenate([*columns, np.zeros(0, np.int64)]).astype(np.int32)  # LinearSVC reads no wider integers
+    owners, values = np.repeat(np.arange(len(columns)), lengths), idf[flat]
+    norms = np.sqrt(np.bincount(owners, values**2, len(columns)))
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return sparse.csr_array((values / norms[owners], flat, starts), (len(columns), len(idf)))

@@ -1,20 +1,20 @@
-"""TensorFlow and Keras, configured before they load to compute the same bits on every machine.
+"""TensorFlow and Keras, set up to compute the same bits on every machine.
 
-The one module with a side effect at import: TensorFlow reads the variables that choose its kernels once, when it loads.
-Only train imports it, since that takes six seconds. Each setting below was found by comparing bits between an AVX-512
-processor and an emulated AVX2 one.
+This is the one module with a side effect at import: TensorFlow chooses its kernels once, when it loads. That takes
+six seconds, so train alone imports this module. Where TensorFlow would choose by processor, we found each setting
+below by comparing bits between an AVX-512 processor and an emulated AVX2 one.
 """
 
 import os
 import sys
 
-# Override the user's environment, which would change the bits.
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # else on where a processor has AVX512_VNNI, off elsewhere
-os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # Eigen's matrix products are oneDNN's all the same
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions too
+# These override the user's environment, which would change the bits.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # by default on where a processor has AVX512_VNNI, off elsewhere
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # oneDNN still multiplies Eigen's matrices
 os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors come as exceptions too
 
-# While it loads, TensorFlow complains on stderr about absent GPUs, and ignores the log level.
+# While TensorFlow loads, it reports absent GPUs on stderr whatever its log level is.
 _stderr, _nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
 sys.stderr.flush()
 os.dup2(_nowhere, 2)
@@ -26,20 +26,20 @@ finally:
     os.close(_stderr)
     os.close(_nowhere)
 
-# By default one a processor: four threads split a sum differently from two, and round it differently.
+__all__ = ["deterministic", "gpus", "keras", "one_thread", "tf"]
+
+# By default one for each processor. Four threads split a sum in other places than two, and round it differently.
 tf.config.threading.set_intra_op_parallelism_threads(2)
 tf.config.threading.set_inter_op_parallelism_threads(2)
 
-# Override the user's keras.json, too.
+# These override the user's keras.json.
 keras.config.set_floatx("float32")
 keras.config.set_epsilon(1e-7)
 keras.config.set_image_data_format("channels_last")
 
-__all__ = ["deterministic", "gpus", "keras", "one_thread", "tf"]
-
 
 def one_thread() -> None:
-    """Compute on one thread in this process, which has computed nothing yet."""
+    """Let this process, which has computed nothing yet, compute on one thread."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
 

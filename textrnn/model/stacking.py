@@ -1,30 +1,34 @@
-"""Logits to probabilities: softmax, and the blend of network and linear branch fitted on held-out rows.
+"""Logits to probabilities: softmax, and the blend of network and linear branch, fitted on held-out rows.
 
-Stacking (Wolpert 1992) by logistic regression; of the network alone, this is Platt's scaling (1999). In NumPy, as
-TensorFlow's own exponentials differ in the last bits by processor.
+Stacking (Wolpert 1992) by logistic regression; with the network alone, this is Platt scaling (1999). NumPy computes
+it, since the last bits of TensorFlow's exponentials differ between processors.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import scipy.special
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 C = 100.0  # a weak penalty: it keeps the weights finite where the rows are separable
-DIGITS = 4  # of the weights: the last bits of an exponential differ between processors
+DIGITS = 4  # weights are rounded: the last bits of an exponential differ between processors
 
 Floats = NDArray[np.float64]
 
+softmax = partial(scipy.special.softmax, axis=1)  # (rows, classes) logits to probabilities
+
 
 class Blend(NamedTuple):
-    """Blended logits are features · kernel + bias, where the features are the network's logits, then the others."""
+    """Blended logits are features · kernel + bias. The features are the network's logits, then the others."""
 
     kernel: Floats  # (features, classes)
     bias: Floats  # (classes)
 
 
 def fit(logits: Floats, others: Floats, labels: NDArray[np.int8]) -> Blend:
-    """Return the weights of (rows, classes) logits and of (rows, others) further features.
+    """Fit the weights of the (rows, classes) logits and of the (rows, others) further features.
 
     Only the differences between a row's logits matter, so the first class' logit is subtracted from the others.
     """
@@ -33,7 +37,7 @@ def fit(logits: Floats, others: Floats, labels: NDArray[np.int8]) -> Blend:
     regression = LogisticRegression(C=C, tol=1e-8, max_iter=10_000)
     regression.fit(np.hstack([logits @ difference, others]), labels)
     weights, bias = np.round(regression.coef_.T, DIGITS), np.round(regression.intercept_, DIGITS)
-    if classes == 2:  # one column, of the second class against the first
+    if classes == 2:  # scikit-learn has one column, for the second class against the first
         weights, bias = np.hstack([np.zeros_like(weights), weights]), np.array([0.0, bias[0]])
     return Blend(np.vstack([difference @ weights[: classes - 1], weights[classes - 1 :]]), bias)
 
@@ -42,13 +46,6 @@ def apply(blend: Blend, logits: Floats, others: Floats) -> Floats:
     """Return the blended logits, (rows, classes)."""
     result: Floats = np.hstack([logits, others]) @ blend.kernel + blend.bias
     return result
-
-
-def softmax(logits: Floats) -> Floats:
-    """Return the probabilities of (rows, classes) logits."""
-    odds: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Floats = odds / odds.sum(axis=1, keepdims=True)
-    return shares
 
 
 def log_loss(probabilities: Floats, labels: NDArray[np.int8]) -> float:
