@@ -1,7 +1,6 @@
 """The stage plot: the data that `dvc plots` draws, and the PNGs, in the same bytes on each run."""
 
 import csv
-import zlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
 from stages import plot
 from stages.plot import confusion
@@ -36,25 +36,6 @@ def plotted(root: Path, workspace: Workspace) -> Workspace:
     return workspace
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def chunks(png: bytes) -> dict[str, bytes]:
-    """Return the chunks of a PNG by their type, once their checksums are found right."""
-    assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    found: dict[str, bytes] = {}
-    place = 8
-    while place < len(png):
-        length = int.from_bytes(png[place : place + 4], "big")
-        kind, content = png[place + 4 : place + 8], png[place + 8 : place + 8 + length]
-        assert int.from_bytes(png[place + 8 + length : place + 12 + length], "big") == zlib.crc32(kind + content)
-        found[kind.decode()] = found.get(kind.decode(), b"") + content
-        place += 12 + length
-    return found
-
-
 def test_plots_holds_the_data_and_a_png_of_each_chart(root: Path) -> None:
     names = {path.relative_to(root / "plots").as_posix() for path in (root / "plots").rglob("*") if path.is_file()}
     assert names == {*DATA, *(f"images/{name}.png" for name in IMAGES)}
@@ -62,7 +43,9 @@ def test_plots_holds_the_data_and_a_png_of_each_chart(root: Path) -> None:
 
 
 def test_the_confusion_counts_every_test_row_once(root: Path) -> None:
-    table, rows = read_csv(root / "plots/confusion.csv"), read_table(root / "data/scored/predictions.tsv")[1:]
+    rows = read_table(root / "data/scored/predictions.tsv")[1:]
+    with (root / "plots/confusion.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
     labels = sorted({row[1] for row in rows})
     assert [(row["actual"], row["predicted"]) for row in table] == [(one, other) for one in labels for other in labels]
     for row in table:
@@ -84,9 +67,9 @@ def test_the_curves_have_the_areas_that_were_measured(root: Path) -> None:
 
 def test_a_png_holds_an_image_and_nothing_that_changes(root: Path) -> None:
     for name in IMAGES:
-        found = chunks((root / f"plots/images/{name}.png").read_bytes())
-        assert set(found) == {"IHDR", "pHYs", "IDAT", "IEND"}  # no text, so no date and no version
-        assert len(set(zlib.decompress(found["IDAT"]))) > 20, "something is drawn"
+        with Image.open(root / f"plots/images/{name}.png") as image:
+            assert set(image.info) == {"dpi"}  # no text, so no date and no version
+            assert len(image.convert("L").getcolors() or []) > 20, "something is drawn"
 
 
 def test_a_second_run_writes_the_same_bytes(plotted: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +117,6 @@ def test_a_label_is_drawn_as_it_is_and_never_as_a_formula(tmp_path: Path) -> Non
     figures = charts.draw(**example(label))
     for name, figure in figures.items():
         charts.save(tmp_path / f"{name}.png", figure)
-        assert "IDAT" in chunks((tmp_path / f"{name}.png").read_bytes())
     (axis, _) = figures["confusion"].axes
     place = sorted(["ham", label]).index(label)
     for tick in (axis.get_xticklabels()[place], axis.get_yticklabels()[place]):
