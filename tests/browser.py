@@ -69,15 +69,11 @@ def seen(browser: Browser, path: Path, width: int = 1440, height: int = 900, **o
 CONTRAST = """() => {
   document.querySelectorAll("details").forEach((one) => { one.open = true; });
   const pencil = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const seen = new Map();
   const rgba = (colour) => {
-    if (!seen.has(colour)) {
-      pencil.clearRect(0, 0, 1, 1);
-      pencil.fillStyle = colour;
-      pencil.fillRect(0, 0, 1, 1);
-      seen.set(colour, [...pencil.getImageData(0, 0, 1, 1).data]);
-    }
-    return seen.get(colour);
+    pencil.clearRect(0, 0, 1, 1);
+    pencil.fillStyle = colour;
+    pencil.fillRect(0, 0, 1, 1);
+    return [...pencil.getImageData(0, 0, 1, 1).data];
   };
   const light = ([red, green, blue]) => [[red, .2126], [green, .7152], [blue, .0722]].reduce((sum, [value, weight]) => {
     const share = value / 255;

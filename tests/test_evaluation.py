@@ -65,13 +65,9 @@ def test_the_nearest_text_shares_the_most_letters_whatever_their_case_and_the_sp
     assert nearest(["café \t at  8PM"], KNOWN)[1] == pytest.approx([1])
 
 
-def test_a_text_that_shares_no_letter_is_like_none() -> None:
-    numbers, similarity = nearest(["жжж"], KNOWN)
-    assert (numbers.tolist(), similarity.tolist()) == ([0], [0.0])
-
-
-def test_of_equally_near_texts_the_first_one_is_taken() -> None:
-    assert nearest(["soup"], ["tea", "soup", "soup"])[0].tolist() == [1]
+def test_a_text_that_shares_no_letter_is_like_none_and_of_equally_near_ones_the_first_is_taken() -> None:
+    numbers, similarity = nearest(["жжж", "soup"], ["tea", "soup", "soup"])
+    assert (numbers.tolist(), similarity.tolist()) == ([0, 1], [0.0, pytest.approx(1)])
 
 
 @pytest.mark.parametrize("together", [1, 4])

@@ -127,19 +127,18 @@ def test_no_threshold_has_a_higher_expected_correlation_and_no_single_row_decide
 # Intervals
 
 
-def answered(rows: int, classes: int) -> tuple[Labels, Labels, Floats]:
-    """Return labels, answers of which some are wrong, and their probabilities, many of them tied."""
-    random = np.random.default_rng(0)
-    labels = random.choice(classes, rows, p=[0.6] + [0.4 / (classes - 1)] * (classes - 1))
-    evidence = random.normal(0, 1, (rows, classes))
-    evidence[np.arange(rows), labels] += 1.5
-    probabilities = np.round(softmax(evidence), 2)
+def simulated(rows: int, classes: int, random: np.random.Generator) -> tuple[Labels, Labels, Floats]:
+    """Return labels (a seventh of the rows have 1, and so on), the likeliest labels, and the probabilities."""
+    labels = np.where(np.arange(rows) % 7 < classes, np.arange(rows) % 7, 0)
+    logits = random.normal(0, 1.5, (rows, classes))
+    logits[np.arange(rows), labels] += 3
+    probabilities = softmax(logits)
     return labels.astype(np.int8), probabilities.argmax(axis=1).astype(np.int8), probabilities
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_every_interval_holds_the_score_measured(classes: int) -> None:
-    rows = answered(200, classes)
+    rows = simulated(200, classes, np.random.default_rng(0))
     found = intervals.intervals(*rows, 1, 1000, seed=0)
     assert set(found) == {"ci_low", "ci_high"}
     wanted = HEADLINE | (MACRO if classes > 2 else set())
@@ -150,9 +149,10 @@ def test_every_interval_holds_the_score_measured(classes: int) -> None:
 
 
 def test_a_seed_gives_the_same_interval_however_many_draws_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, other = (intervals.intervals(*answered(200, 3), 1, 200, seed) for seed in (0, 1))
+    rows = simulated(200, 3, np.random.default_rng(0))
+    first, other = (intervals.intervals(*rows, 1, 200, seed) for seed in (0, 1))
     monkeypatch.setattr(intervals, "TOGETHER", 7)  # tables at a time, and four in the last turn
-    assert intervals.intervals(*answered(200, 3), 1, 200, 0) == first
+    assert intervals.intervals(*rows, 1, 200, 0) == first
     for name in {"mcc"} | MACRO:
         assert first["ci_low"][name] != other["ci_low"][name] or first["ci_high"][name] != other["ci_high"][name]
 
@@ -171,16 +171,10 @@ def test_without_a_mistake_no_score_is_certain(kinds: list[int]) -> None:
 
 def test_the_intervals_hold_the_true_scores_in_nineteen_of_twenty_tests_or_nearly() -> None:
     random = np.random.default_rng(0)
-
-    def test_rows(rows: int) -> tuple[Labels, Labels, Floats]:
-        labels = (np.arange(rows) % 7 == 0).astype(np.int8)
-        probability = 1 / (1 + np.exp(-random.normal(np.where(labels, 4, -4), 2)))
-        return labels, (probability >= 0.5).astype(np.int8), np.stack([1 - probability, probability], axis=1)
-
-    true = scores.scores(*test_rows(300_000), 1)
+    true = scores.scores(*simulated(300_000, 2, random), 1)
     held = dict.fromkeys(HEADLINE, 0)
     for _ in range(100):
-        found = intervals.intervals(*test_rows(140), 1, 200, seed=0)
+        found = intervals.intervals(*simulated(140, 2, random), 1, 200, seed=0)
         for name in HEADLINE:
             held[name] += found["ci_low"][name] <= true[name] <= found["ci_high"][name]
     assert min(held.values()) >= 88, held  # a bootstrap holds the true mcc in 46 to 93 of 100 such tests

@@ -1,4 +1,4 @@
-"""How well the probabilities rank the rows: the curves over all thresholds."""
+"""The curves over all thresholds, as scikit-learn computes them."""
 
 import numpy as np
 from numpy.typing import NDArray

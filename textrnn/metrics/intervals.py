@@ -29,10 +29,10 @@ def intervals(
 ) -> dict[str, dict[str, float]]:
     """Return the bounds of each score as `ci_low` and `ci_high`, by the scores' names.
 
-    A mean of values in 0 … 1 varies at most as much as a share of the same size, so Wilson's interval of the share
-    holds it at least as often: the Brier score is such a mean over the rows, average precision over the positive rows
-    (Boyd, Eng and Page 2013). The variance of the area under the ROC curve is at most that of a share of the rows of
-    the rarer kind (Birnbaum and Klose 1957).
+    Wilson's interval is that of a share. The Brier score is a mean of values in 0 … 1, whose variance is at most that
+    of a share of the same size. Average precision counts as a share of the positive rows (Boyd, Eng and Page 2013).
+    The variance of the area under the ROC curve is at most that of a share of as many rows as the rarer kind has
+    (Birnbaum and Klose 1957).
     """
     measured = scores(labels, predicted, probabilities, positive)
     found, false = int(measured["true_positives"]), int(measured["false_positives"])

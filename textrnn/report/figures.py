@@ -113,7 +113,7 @@ def unit_squares(found: dict[str, list[dict[str, float]]], positive: str, others
 
 
 def by_threshold(found: Arrays, positive: str, others: str) -> Chart:
-    """Return the scores at each threshold where the slider stops. The x-axis has a step a stop."""
+    """Return the scores at each threshold where the slider stops. All stops are equally far apart."""
     values = found["value"].tolist()
     marked = [float(values.index(value)) for value in (0.001, 0.1, 0.5, 0.9, 0.999)]
     x = Axis("threshold", marked, lambda place: SHOWN["value"](values[int(place)]), (0, len(values) - 1))

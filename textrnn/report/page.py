@@ -28,10 +28,10 @@ def page(
 ) -> str:  # fmt: skip
     """Return the page as HTML that loads nothing and runs no script but its own. Equal arguments give equal bytes.
 
-    `params` holds the sections of params.yaml that `record`, model.json, has not; `names` the labels' names by their
-    numbers; `labels` the numbers of the messages kept, and of those in train, validation and test; `lengths` the
-    tokens of each message kept; `probability` that of the positive label for each test row. Only the template reads
-    what is in `shown`: metrics, confusion, warnings, rejected.
+    `record` is model.json, and `params` holds the sections of params.yaml that it lacks. `names` are the labels' names,
+    in the order of their numbers; `labels` holds the label numbers of the messages kept, and of those in train,
+    validation and test; `lengths` counts the tokens of each message kept; `probability` is that of the positive label
+    for each test row. Only the template reads what is in `shown`: metrics, confusion, warnings, rejected.
     """
     style, script = ((TEMPLATES / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
     cut, positive = decision["threshold"], decision["positive_label"]
@@ -93,7 +93,7 @@ def allowed(text: str) -> str:
 
 
 def plain(rows: Rows) -> Rows:
-    """Return the rows of a table without what disarms them in a spreadsheet."""
+    """Return the rows without the apostrophes that keep a spreadsheet from computing a field."""
     return [{name: unescaped(field) for name, field in row.items()} for row in rows]
 
 

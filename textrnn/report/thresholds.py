@@ -1,4 +1,4 @@
-"""What each threshold of the report's slider leads to: scores, and their text."""
+"""The scores at each threshold of the report's slider, and how the page writes them."""
 
 from collections.abc import Callable
 from typing import Any
