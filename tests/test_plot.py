@@ -112,17 +112,17 @@ def example(label: str) -> dict[str, Any]:
 
 
 def test_a_label_is_drawn_as_it_is_and_never_as_a_formula(tmp_path: Path) -> None:
-    label = "\\$ or CA$_1"
+    label = "\\$ US$ or CA$_1"
     figures = charts.draw(**example(label))
     for name, figure in figures.items():
         charts.save(tmp_path / f"{name}.png", figure)
-    (axis, _) = figures["confusion"].axes
-    place = sorted(["ham", label]).index(label)
-    for tick in (axis.get_xticklabels()[place], axis.get_yticklabels()[place]):
-        assert (tick.get_text(), tick.get_parse_math()) == (label, False)
+    axis, place = figures["confusion"].axes[0], sorted(["ham", label]).index(label)
+    drawn = [axis.get_xticklabels()[place], axis.get_yticklabels()[place], figures["pr"].axes[0].xaxis.label]
+    assert [text.get_text() for text in drawn] == [label, label, f"recall of {label}"]
+    assert not any(text.get_parse_math() for text in drawn)
 
 
-@pytest.mark.parametrize("size", [12, 77])
+@pytest.mark.parametrize("size", [12, 30, 77])
 def test_the_confusion_fills_its_picture_and_its_names_and_numbers_have_room(size: int) -> None:
     names = [f"label {number:02}" for number in range(size)]
     table = confusion(names * 4, names * 3 + names[1:] + names[:1])  # one row in four is answered as the next label
