@@ -97,29 +97,29 @@ def main() -> None:
         charts.save(paths.PLOTS / "images" / f"{name}.png", image)
 
     parts = {"kept": paths.VECTORS, "train": paths.TRAIN, "validation": paths.VALIDATION, "test": paths.TEST}
-    facts = page.Facts(
-        metrics={name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
+    text = page.page(
+        decision=decision,
+        record=read_json(paths.MODEL / "model.json"),
         params={
             "download": params.load("download", OtherSection).model_dump(),
             "clean": params.load("clean", OtherSection).model_dump(),
             "split": params.load("split", OtherSection).model_dump(),
             "evaluate": params.load("evaluate", OtherSection).model_dump(),
         },
-        record=read_json(paths.MODEL / "model.json"),
-        decision=decision,
         names=[name for name, _ in read_table(paths.VECTORS / "classes.tsv")],
         labels={part: np.asarray(read_array(path / "labels.npy")) for part, path in parts.items()},
         lengths=np.diff(read_array(paths.VECTORS / "offsets.npy")),
         probability=probability,
         history=by_epoch,
-        confusion=table,
         curves=lines,
         mistakes=as_rows(read_table(paths.ERRORS)),
         label_errors=as_rows(read_table(paths.LABEL_ERRORS)),
+        metrics={name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
+        confusion=table,
         warnings=[row["warning"] for row in as_rows(read_table(paths.WARNINGS))],
         rejected=as_rows(read_table(paths.REJECTED)[: 1 + REASONS]),
     )
-    write_text(paths.REPORT, page.page(facts))
+    write_text(paths.REPORT, text)
 
 
 if __name__ == "__main__":

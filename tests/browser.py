@@ -16,18 +16,12 @@ QUIET = (
 )  # fmt: skip
 
 
-def chromium() -> str:
-    """Return where Chromium is. Without one the test is skipped."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if not found:
-        pytest.skip(f"none of {', '.join(NAMES)} is installed: apt-get install chromium")
-    return found
-
-
 @contextmanager
 def running() -> Iterator[Browser]:
-    """Run Chromium for the block."""
-    path = chromium()
+    """Run Chromium for the block. Without one the test is skipped."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if not path:
+        pytest.skip(f"none of {', '.join(NAMES)} is installed: apt-get install chromium")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=list(QUIET))
         try:
@@ -75,15 +69,11 @@ def seen(browser: Browser, path: Path, width: int = 1440, height: int = 900, **o
 CONTRAST = """() => {
   document.querySelectorAll("details").forEach((one) => { one.open = true; });
   const pencil = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const seen = new Map();
   const rgba = (colour) => {
-    if (!seen.has(colour)) {
-      pencil.clearRect(0, 0, 1, 1);
-      pencil.fillStyle = colour;
-      pencil.fillRect(0, 0, 1, 1);
-      seen.set(colour, [...pencil.getImageData(0, 0, 1, 1).data]);
-    }
-    return seen.get(colour);
+    pencil.clearRect(0, 0, 1, 1);
+    pencil.fillStyle = colour;
+    pencil.fillRect(0, 0, 1, 1);
+    return [...pencil.getImageData(0, 0, 1, 1).data];
   };
   const light = ([red, green, blue]) => [[red, .2126], [green, .7152], [blue, .0722]].reduce((sum, [value, weight]) => {
     const share = value / 255;
@@ -123,31 +113,19 @@ SIDEWAYS = """() => {
 
 # What the structure of a page lacks for those who hear it.
 STRUCTURE = """() => {
-  const found = [];
   const all = (selector) => [...document.querySelectorAll(selector)];
-  let level = 0;
-  for (const heading of all("h1, h2, h3, h4")) {
-    if (+heading.tagName[1] > level + 1) found.push("skips a level: " + heading.textContent);
-    level = +heading.tagName[1];
-  }
-  if (all("h1").length !== 1) found.push("not one h1");
   const ids = all("[id]").map((one) => one.id);
-  if (new Set(ids).size < ids.length) found.push("an id twice: " + ids);
-  for (const link of all("a[href^='#']")) {
-    if (!document.getElementById(link.hash.slice(1))) found.push("leads nowhere: " + link.hash);
-  }
-  for (const picture of all("svg, img")) {
-    const hidden = picture.getAttribute("aria-hidden") === "true";
-    if (!hidden && !picture.getAttribute("aria-label")) found.push("no name: " + picture.outerHTML.slice(0, 80));
-  }
-  for (const cell of all("th")) if (!cell.scope) found.push("no scope: " + cell.textContent);
-  for (const one of all("[aria-labelledby]")) {
-    if (!document.getElementById(one.getAttribute("aria-labelledby"))) found.push("named by nothing: " + one.tagName);
-  }
-  for (const input of all("input")) if (!input.labels.length) found.push("no label: " + input.id);
-  for (const one of all("[role=region]")) {
-    if (!one.getAttribute("aria-label") && !one.getAttribute("aria-labelledby")) found.push("a region without a name");
-  }
-  if (!document.documentElement.lang) found.push("no language");
-  return found;
+  const levels = all("h1, h2, h3, h4").map((one) => +one.tagName[1]);
+  const named = (one) => one.ariaLabel || ids.includes(one.getAttribute("aria-labelledby"));
+  const faults = {
+    "no language": all("html:not([lang])"),
+    "a second h1": all("h1").slice(1),
+    "skips a level": levels.filter((level, place) => level > (place ? levels[place - 1] : 0) + 1),
+    "an id twice": ids.filter((id, place) => ids.indexOf(id) < place),
+    "leads nowhere": all("a[href^='#']").filter((link) => !ids.includes(link.hash.slice(1))),
+    "no name": all("svg:not([aria-hidden=true]), img, [role=region], [aria-labelledby]").filter((one) => !named(one)),
+    "no scope": all("th:not([scope])"),
+    "no label": all("input").filter((one) => !one.labels.length),
+  };
+  return Object.entries(faults).flatMap(([fault, found]) => found.map((one) => `${fault}: ${one.outerHTML || one}`));
 }"""

@@ -1,7 +1,6 @@
 """The stage plot: the data that `dvc plots` draws, and the PNGs, in the same bytes on each run."""
 
 import csv
-import zlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
 from stages import plot
-from stages.plot import as_csv, as_json, confusion
+from stages.plot import confusion
 from tests.models import THREE, copied, trained
 from tests.workspace import Workspace
 from textrnn.core import paths
@@ -36,43 +36,22 @@ def plotted(root: Path, workspace: Workspace) -> Workspace:
     return workspace
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def chunks(png: bytes) -> dict[str, bytes]:
-    """Return the chunks of a PNG by their type, once their checksums are found right."""
-    assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    found: dict[str, bytes] = {}
-    place = 8
-    while place < len(png):
-        length = int.from_bytes(png[place : place + 4], "big")
-        kind, content = png[place + 4 : place + 8], png[place + 8 : place + 8 + length]
-        assert int.from_bytes(png[place + 8 + length : place + 12 + length], "big") == zlib.crc32(kind + content)
-        found[kind.decode()] = found.get(kind.decode(), b"") + content
-        place += 12 + length
-    return found
-
-
 def test_plots_holds_the_data_and_a_png_of_each_chart(root: Path) -> None:
     names = {path.relative_to(root / "plots").as_posix() for path in (root / "plots").rglob("*") if path.is_file()}
     assert names == {*DATA, *(f"images/{name}.png" for name in IMAGES)}
-
-
-def test_the_history_is_that_of_training(root: Path) -> None:
     assert (root / "plots/history.tsv").read_bytes() == (root / "model/history.tsv").read_bytes()
 
 
 def test_the_confusion_counts_every_test_row_once(root: Path) -> None:
-    table, rows = read_csv(root / "plots/confusion.csv"), read_table(root / "data/scored/predictions.tsv")[1:]
-    labels = sorted({row[1] for row in rows})
-    assert [(row["actual"], row["predicted"]) for row in table] == [(one, other) for one in labels for other in labels]
+    pairs = [tuple(row[1:3]) for row in read_table(root / "data/scored/predictions.tsv")[1:]]
+    with (root / "plots/confusion.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["actual"] for row in table] == sorted(row["actual"] for row in table)
+    assert len(table) == len(THREE) ** 2
     for row in table:
-        assert int(row["count"]) == sum(one[1:3] == [row["actual"], row["predicted"]] for one in rows)
-    for label in labels:
-        shares = [float(row["share"]) for row in table if row["actual"] == label]
-        assert sum(shares) == pytest.approx(1, abs=1e-5)
+        actual = sum(label == row["actual"] for label, _ in pairs)
+        assert int(row["count"]) == pairs.count((row["actual"], row["predicted"]))
+        assert float(row["share"]) == pytest.approx(int(row["count"]) / actual, abs=1e-6)
 
 
 def test_the_curves_have_the_areas_that_were_measured(root: Path) -> None:
@@ -87,9 +66,9 @@ def test_the_curves_have_the_areas_that_were_measured(root: Path) -> None:
 
 def test_a_png_holds_an_image_and_nothing_that_changes(root: Path) -> None:
     for name in IMAGES:
-        found = chunks((root / f"plots/images/{name}.png").read_bytes())
-        assert set(found) == {"IHDR", "pHYs", "IDAT", "IEND"}  # no text, so no date and no version
-        assert len(set(zlib.decompress(found["IDAT"]))) > 20, "something is drawn"
+        with Image.open(root / f"plots/images/{name}.png") as image:
+            assert set(image.info) == {"dpi"}  # no text, so no date and no version
+            assert len(image.convert("L").getcolors() or []) > 20, "something is drawn"
 
 
 def test_a_second_run_writes_the_same_bytes(plotted: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,10 +83,9 @@ def test_a_second_run_writes_the_same_bytes(plotted: Workspace, monkeypatch: pyt
     assert {path: path.read_bytes() for path in files} == before
 
 
-@pytest.mark.parametrize("path", ["data/scored/predictions.tsv", "metrics/split.json"])
-def test_a_missing_file_is_a_users_error(plotted: Workspace, path: str) -> None:
-    (plotted.root / path).unlink()
-    assert path in plotted.failure(plot.main)
+def test_a_missing_file_is_a_users_error(plotted: Workspace) -> None:
+    (plotted.root / "data/scored/predictions.tsv").unlink()
+    assert "data/scored/predictions.tsv" in plotted.failure(plot.main)
 
 
 def test_a_label_that_is_never_right_has_its_row_and_column() -> None:
@@ -117,18 +95,6 @@ def test_a_label_that_is_never_right_has_its_row_and_column() -> None:
         ("b", "a", 2, 1.0), ("b", "b", 0, 0.0), ("b", "c", 0, 0.0),
         ("c", "a", 0, 0.0), ("c", "b", 0, 0.0), ("c", "c", 0, 0.0),
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("label", ['win, "now"', "новости", "=1+1"])
-def test_a_row_of_csv_comes_back_as_it_was(label: str) -> None:
-    (row,) = csv.DictReader(as_csv([{"actual": label, "count": 1}]).splitlines(keepends=True))
-    assert row == {"actual": label, "count": "1"}
-
-
-def test_points_are_written_a_line_each() -> None:
-    assert (
-        as_json([{"x": 0.0, "y": 1.0}, {"x": 0.5, "y": 0.25}]) == '[\n{"x": 0.0, "y": 1.0},\n{"x": 0.5, "y": 0.25}\n]\n'
-    )
 
 
 def example(label: str) -> dict[str, Any]:
@@ -145,19 +111,18 @@ def example(label: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("label", ["US$ or CA$_1", "\\$"])
-def test_a_label_is_drawn_as_it_is_and_never_as_a_formula(label: str, tmp_path: Path) -> None:
+def test_a_label_is_drawn_as_it_is_and_never_as_a_formula(tmp_path: Path) -> None:
+    label = "\\$ US$ or CA$_1"
     figures = charts.draw(**example(label))
     for name, figure in figures.items():
         charts.save(tmp_path / f"{name}.png", figure)
-        assert "IDAT" in chunks((tmp_path / f"{name}.png").read_bytes())
-    (axis, _) = figures["confusion"].axes
-    place = sorted(["ham", label]).index(label)
-    for tick in (axis.get_xticklabels()[place], axis.get_yticklabels()[place]):
-        assert (tick.get_text(), tick.get_parse_math()) == (label, False)
+    axis, place = figures["confusion"].axes[0], sorted(["ham", label]).index(label)
+    drawn = [axis.get_xticklabels()[place], axis.get_yticklabels()[place], figures["pr"].axes[0].xaxis.label]
+    assert [text.get_text() for text in drawn] == [label, label, f"recall of {label}"]
+    assert not any(text.get_parse_math() for text in drawn)
 
 
-@pytest.mark.parametrize("size", [2, 12, 30, 77])
+@pytest.mark.parametrize("size", [12, 30, 77])
 def test_the_confusion_fills_its_picture_and_its_names_and_numbers_have_room(size: int) -> None:
     names = [f"label {number:02}" for number in range(size)]
     table = confusion(names * 4, names * 3 + names[1:] + names[:1])  # one row in four is answered as the next label
@@ -184,8 +149,7 @@ def test_the_confusion_fills_its_picture_and_its_names_and_numbers_have_room(siz
 
 
 def test_a_small_confusion_has_a_count_and_a_share_in_each_cell() -> None:
-    figure = charts.draw(**example("spam"))["confusion"]
-    (axis, _) = figure.axes
+    axis = charts.draw(**example("spam"))["confusion"].axes[0]
     cells = {text.get_position(): text.get_text() for text in axis.texts}
     assert cells == {(0, 0): "2\n100.0%", (1, 0): "0\n0.0%", (0, 1): "1\n50.0%", (1, 1): "1\n50.0%"}
     assert [text.get_text() for text in axis.get_xticklabels()] == ["ham", "spam"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 from sklearn import metrics
@@ -21,78 +21,67 @@ from tests.models import THREE, TWO, place, trained
 from tests.workspace import Workspace
 from textrnn.core.escape import field
 from textrnn.core.files import read_json, read_table, write_json, write_text
-from textrnn.report import figures, formatting, model_card, page, svg, thresholds
+from textrnn.report import figures, formatting, thresholds
 
 PAGE = "report/index.html"
 CELLS = "(rows) => [...document.querySelectorAll(rows)].map((row) => [...row.cells].map((one) => one.textContent))"
-ODD = {  # labels that try to be more than text
-    "ham": "</script>{{7*7}}",
-    "spam": "=\"'><img onerror=x>&",
-}
+ODD = {"ham": "</script>{{7*7}}", "spam": "=\"'><img onerror=x>&"}  # labels that try to be more than text
 ODD_TEXT = (
     "<b>win</b> </script><script>alert(3)</script> {{ 6 * 7 }} {% raw %} \u202eesrever\u2066 \"q\" 'a' &amp; \tend"
 )
+LONG_TEXT = ODD_TEXT + "x" * 1000
 WARNING = "only 4 rows are <i>spam</i>"
 
-Tables = dict[str, list[list[str]]]
 
-
-def tables(root: Path) -> Tables:
+def tables(root: Path) -> dict[str, list[list[str]]]:
     return {name: read_table(root / f"data/scored/{name}.tsv") for name in ("predictions", "errors", "label_errors")}
 
 
-def write_tables(root: Path, found: Tables) -> None:
-    for name, rows in found.items():
-        write_text(root / f"data/scored/{name}.tsv", "".join("\t".join(row) + "\n" for row in rows))
+def write_table(path: Path, rows: list[list[str]]) -> None:
+    write_text(path, "".join("\t".join(row) + "\n" for row in rows))
+
+
+def change(path: Path, **changes: Any) -> None:
+    write_json(path, read_json(path) | changes)
 
 
 def hostile(workspace: Workspace) -> None:
     """Give the labels names, and the first mistake a text, that would break a page built by hand."""
     root, found = workspace.root, tables(workspace.root)
-    for rows in found.values():
-        named = [
-            column for column, name in enumerate(rows[0]) if name in ("label", "predicted", "nearest_label", "likelier")
-        ]
-        for row in rows[1:]:
-            for column in named:
-                row[column] = field(ODD[row[column]])
     first, header = found["errors"][1], found["errors"][0]
-    first[header.index("text")] = first[header.index("nearest_text")] = field(ODD_TEXT)
+    first[header.index("text")], first[header.index("nearest_text")] = field(ODD_TEXT), field(LONG_TEXT)
     first[header.index("tokens")] = field("=<b>==1.25 </script>=0.50")
-    write_tables(root, found | {"warnings": [["warning"], [WARNING]]})
-    classes = read_table(root / "data/vectors/classes.tsv")
-    write_text(root / "data/vectors/classes.tsv", "".join(f"{ODD[name]}\t{count}\n" for name, count in classes))
-    decision = read_json(root / "model/threshold.json")
-    write_json(root / "model/threshold.json", decision | {"positive_label": ODD["spam"]})
-    rejected = "".join(f"{line}\tthe label is empty\n" for line in range(1, 8))
-    write_text(root / "data/clean/rejected.tsv", "line\treason\n" + rejected)
+    for name, rows in (found | {"warnings": [["warning"], [WARNING]]}).items():
+        renamed = [[field(ODD[one]) if one in ODD else one for one in row] for row in rows]
+        write_table(root / f"data/scored/{name}.tsv", renamed)
+    write_table(root / "data/vectors/classes.tsv", [[name, "0"] for name in ODD.values()])
+    rejected = [[str(line), "the label is empty"] for line in range(1, 8)]
+    write_table(root / "data/clean/rejected.tsv", [["line", "reason"], *rejected])
+    change(root / "model/threshold.json", positive_label=ODD["spam"])
     workspace.settings(download__source="https://anna:secret@corpus.example/mine.tsv?key=secret")
 
 
 def faultless(workspace: Workspace) -> None:
-    """Let every answer be right, no label look wrong, and the model be a single network of one epoch."""
+    """Let every answer be right, no label look wrong, and the model be one network of another kind, of one epoch."""
     root, found = workspace.root, tables(workspace.root)
     for row in found["predictions"][1:]:
         row[2] = row[1]
-    write_tables(root, found | {name: found[name][:1] for name in ("errors", "label_errors")})
-    record = read_json(root / "model/model.json")
-    record["params"]["train"] |= {"ensemble": 1, "linear": False}
-    write_json(root / "model/model.json", record)
-    history = (root / "model/history.tsv").read_text("utf-8").splitlines(keepends=True)
-    write_text(root / "model/history.tsv", "".join(history[:2]))
-    for stage, changes in {"split": {"validation": 0}, "train": {"epochs": 1, "kept_epoch": 1}}.items():
-        write_json(root / f"metrics/{stage}.json", read_json(root / f"metrics/{stage}.json") | changes)
+    for name, rows in found.items():
+        write_table(root / f"data/scored/{name}.tsv", rows if name == "predictions" else rows[:1])
+    write_table(root / "model/history.tsv", read_table(root / "model/history.tsv")[:2])
+    record = read_json(root / "model/model.json")["params"]
+    network = {"ensemble": 1, "linear": False, "cell": "lstm", "bidirectional": False, "layers": 2}
+    change(root / "model/model.json", params=record | {"train": record["train"] | network})
+    change(root / "metrics/split.json", validation=0)
+    change(root / "metrics/train.json", epochs=1, kept_epoch=1)
     workspace.settings(evaluate__threshold=0.5)
 
 
 CASES: dict[str, tuple[tuple[str, ...], Callable[[Workspace], None]]] = {
-    "two labels": (TWO, lambda _: None),
     "three labels": (THREE, lambda _: None),
     "hostile": (TWO, hostile),
     "faultless": (TWO, faultless),
 }
-each_case = pytest.mark.parametrize("case", CASES)
-each_model = pytest.mark.parametrize("case", ["two labels", "three labels"])
 
 
 def only(case: str) -> pytest.MarkDecorator:
@@ -102,12 +91,12 @@ def only(case: str) -> pytest.MarkDecorator:
 @cache
 def written(base: Path, case: str) -> Path:
     """Return a workspace in which plot has written the report of a case, once for all tests."""
-    labels, change = CASES[case]
+    labels, changed = CASES[case]
     root = Path(shutil.copytree(trained(base, labels), base / f"report of {case}"))
     with pytest.MonkeyPatch.context() as patch:
         place(patch, root)
         workspace = Workspace(root)
-        change(workspace)
+        changed(workspace)
         workspace.run(plot.main)
     return root
 
@@ -133,12 +122,9 @@ def sight(browser: Browser, root: Path) -> Iterator[Sight]:
         assert found.said == []
 
 
-# The smallest and the largest height of what a selector finds.
-SIZES = """(selector) => {
-  const heights = [...document.querySelectorAll(selector)].map((one) =>
-    one.checkVisibility({ contentVisibilityAuto: true }) ? one.getBoundingClientRect().height : 0);
-  return [Math.min(...heights), Math.max(...heights)];
-}"""
+# The heights of what a selector finds.
+HEIGHTS = """(selector) => [...document.querySelectorAll(selector)].map((one) =>
+    one.checkVisibility({ contentVisibilityAuto: true }) ? one.getBoundingClientRect().height : 0)"""
 
 INTRUDERS = """() => {
   window.stopped = [];
@@ -150,7 +136,7 @@ INTRUDERS = """() => {
 }"""
 
 
-@each_case
+@pytest.mark.parametrize("case", CASES)
 def test_everybody_can_read_the_page(sight: Sight) -> None:
     assert sight.run(STRUCTURE) == []
     for width in (320, 768, 1440):
@@ -166,18 +152,7 @@ def test_everybody_can_read_the_page(sight: Sight) -> None:
     assert len(papers) == 2
 
 
-def test_the_measure_of_contrast_finds_what_is_faint(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "faint.html").write_text(
-        "<body style='background: #fff'><p style='color: #999'>faint</p><p style='color: #666'>clear</p></body>",
-        "utf-8",
-    )
-    with seen(browser, tmp_path / "faint.html") as found:
-        looked, faint = found.run(CONTRAST)
-        assert looked == 2
-        assert [(round(ratio, 2), text) for ratio, text in faint] == [(2.85, "faint")]
-
-
-@only("two labels")
+@only("hostile")
 def test_the_page_runs_no_script_and_loads_no_picture_but_its_own(browser: Browser, root: Path) -> None:
     with seen(browser, root / PAGE) as found:
         found.run(INTRUDERS)
@@ -189,20 +164,20 @@ def test_the_page_runs_no_script_and_loads_no_picture_but_its_own(browser: Brows
 @only("hostile")
 def test_the_printed_page_has_everything_but_the_controls(sight: Sight) -> None:
     sight.page.emulate_media(media="print")
-    assert sight.run(SIZES, "main table, main svg[data-chart], main blockquote, main details > *:not(summary)")[0] > 10
-    assert sight.run(SIZES, "nav, .skip, .control, summary, .readout")[1] == 0
+    parts = "main table, main svg[data-chart], main blockquote, main details > *:not(summary)"
+    assert min(sight.run(HEIGHTS, parts)) > 10
+    assert max(sight.run(HEIGHTS, "nav, .skip, .control, summary, .readout")) == 0
     sight.page.emulate_media(media="screen")
-    assert sight.run(SIZES, "main details table")[1] == 0, "closed on the screen"
+    assert max(sight.run(HEIGHTS, "main details table")) == 0, "closed on the screen"
     assert sight.page.pdf(format="A4").startswith(b"%PDF")
-    assert sight.run(SIZES, "main details table")[0] > 10, "opened, for browsers that do not print closed details"
+    assert min(sight.run(HEIGHTS, "main details table")) > 10, "opened for browsers that do not print closed details"
 
 
-@only("two labels")
+@only("hostile")
 def test_without_scripts_the_page_has_everything_but_the_controls(browser: Browser, root: Path) -> None:
     with seen(browser, root / PAGE, java_script_enabled=False) as found:
         assert not found.page.locator("#slider").is_visible()
-        assert found.page.locator("table.now").is_visible()
-        assert found.page.locator("main svg[data-chart]").count() == 7
+        assert found.page.locator("main svg[data-chart]:visible").count() == 7
 
 
 # The threshold
@@ -212,10 +187,7 @@ def expected(root: Path, threshold: float) -> dict[str, str]:
     """Return scikit-learn's scores at a threshold, as the page shows them."""
     rows = read_table(root / "data/scored/predictions.tsv")[1:]
     positive = field(read_json(root / "model/threshold.json")["positive_label"])
-    truth, flagged = (
-        np.array([row[1] == positive for row in rows]),
-        np.array([float(row[3]) for row in rows]) >= threshold,
-    )
+    truth, flagged = [row[1] == positive for row in rows], [float(row[3]) >= threshold for row in rows]
     (passed, false), (missed, found) = metrics.confusion_matrix(truth, flagged, labels=[False, True]).tolist()
     precision = metrics.precision_score(truth, flagged, zero_division=np.nan)
     return {
@@ -229,7 +201,7 @@ def expected(root: Path, threshold: float) -> dict[str, str]:
     }
 
 
-@each_model
+@only("hostile")
 def test_keyboard_and_pointer_move_the_threshold_and_its_scores(sight: Sight, root: Path) -> None:
     own = read_json(root / "model/threshold.json")["threshold"]
 
@@ -261,26 +233,22 @@ def test_keyboard_and_pointer_move_the_threshold_and_its_scores(sight: Sight, ro
     assert 0.7 < threshold < 0.95
     assert shown == expected(root, threshold)
     rows = sight.run(CELLS, "#threshold ~ details tbody tr")
-    assert len(rows) in (9, 10)
-    for name, *cells in rows:
-        wanted = expected(root, float(name.split()[0]))
-        columns = ("recall", "false_positive_rate", "precision", "mcc", "flagged")
-        assert [text.replace("\u00a0", " ") for text in cells] == [wanted[key] for key in columns]
+    for text, recall, *_ in rows:
+        assert recall.replace("\u00a0", " ") == expected(root, float(text.split()[0]))["recall"]
+    assert len(rows) == len(thresholds.IN_TABLE) + 1
 
 
-@pytest.mark.parametrize("model", [0.0, 0.00005, 0.483995, 1.0])
-def test_the_slider_stops_at_round_thresholds_and_at_the_models_own(model: float) -> None:
-    found = thresholds.stops(model)
-    assert found == sorted(set(found))
-    assert (found[0], found[-1]) == (0, 1)
-    assert {0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, model} <= set(found)
-    assert all(round(stop, 4) == stop for stop in found if stop != model)
+def test_the_slider_stops_at_round_thresholds_and_at_the_models_own() -> None:
+    found = thresholds.stops(0.00005)
+    assert found == sorted(found)
+    assert {0, 0.00005, 0.0001, 0.9999, 1, *thresholds.IN_TABLE} <= set(found)
+    assert all(round(stop, 4) == stop for stop in found if stop != 0.00005)
 
 
 # The charts
 
 
-@pytest.mark.parametrize("case", ["three labels", "faultless"])
+@only("three labels")
 def test_every_chart_is_read_by_keyboard_and_by_pointer(sight: Sight, root: Path) -> None:
     charts = sight.page.locator("svg[data-chart]:not([data-chart=thresholds])").all()
     names = [chart.get_attribute("data-chart") for chart in charts]
@@ -294,44 +262,40 @@ def test_every_chart_is_read_by_keyboard_and_by_pointer(sight: Sight, root: Path
             read.append(readout.inner_text())
             assert chart.get_attribute("aria-valuetext") == read[-1]
         assert all(re.search(r"\d", text) for text in read)
-        stops = int(chart.get_attribute("aria-valuemax") or 0) + 1
-        assert len(set(read)) >= min(stops, 2)
+        assert len(set(read)) > 1
         sight.press("Home")
         chart.hover(position={"x": 200, "y": 60})
         assert chart.locator(".here").get_attribute("visibility") == "visible"
-        if stops > 1:
-            assert readout.inner_text() != read[0], "the pointer is elsewhere"
-    rows = [line.split("\t") for line in (root / "model/history.tsv").read_text("utf-8").splitlines()][1:]
+        assert readout.inner_text() != read[0], "the pointer is elsewhere"
+    epoch = read_table(root / "model/history.tsv")[1]
     sight.page.locator("svg[data-chart=loss]").focus()
     sight.press("Home")
-    for row in rows:
-        text = f"epoch {row[0]}: training {float(row[1]):.4f}, held out {float(row[3]):.4f}"
-        assert sight.text("svg[data-chart=loss] ~ p") == text
-        sight.press("ArrowRight")
+    text = f"epoch {epoch[0]}: training {float(epoch[1]):.4f}, held out {float(epoch[3]):.4f}"
+    assert sight.text("svg[data-chart=loss] ~ p") == text
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(*[st.floats(0, 9), st.floats(0, 1)] * 2), min_size=1, max_size=600))
 def test_every_epoch_lies_within_its_chart(rows: list[tuple[float, ...]]) -> None:
     columns = ("train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
     history = dict(zip(columns, np.array(rows).T, strict=True)) | {"epoch": np.arange(1.0, len(rows) + 1)}
     for chart in figures.epochs(history):
-        assert len(chart.stops()) == min(len(rows), svg.MOST)
-        for _, points in chart.lines():
-            for x, y in points:
-                assert svg.LEFT <= x <= svg.RIGHT
-                assert svg.TOP - 0.1 <= y <= svg.BOTTOM + 0.1
+        assert len(chart.stops()) == min(len(rows), figures.MOST)
+        for x, heights, _ in chart.stops():
+            assert figures.LEFT <= x <= figures.RIGHT
+            assert all(figures.TOP - 0.1 <= y <= figures.BOTTOM + 0.1 for y in heights)
         assert 1 <= len(chart.x.ticks) <= 7
         assert 2 <= len(chart.y.ticks) <= 7
         assert len({chart.y.shown(tick) for tick in chart.y.ticks}) == len(chart.y.ticks)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3000), st.booleans()), min_size=1, max_size=60))
 def test_every_message_counts_once_among_the_lengths(rows: list[tuple[int, bool]]) -> None:
     found, positive = np.array([length for length, _ in rows]), np.array([kind for _, kind in rows])
     chart = figures.lengths(found, positive, "spam", "ham")
-    counts = [text.split(": ")[1].split(", ") for text in chart.texts]
-    assert sum(int(other.split()[0].replace(",", "")) for other, _ in counts) == int((~positive).sum())
-    assert sum(int(own.split()[0].replace(",", "")) for _, own in counts) == int(positive.sum())
+    counts = [[int(part.split()[0]) for part in text.split(": ")[1].split(", ")] for text in chart.texts]
+    assert np.sum(counts, axis=0).tolist() == [(~positive).sum(), positive.sum()]
     assert len(chart.places) <= figures.BINS + 2
     assert chart.texts[-1].split(": ")[0].endswith(" tokens or more")
 
@@ -342,10 +306,13 @@ def test_every_message_counts_once_among_the_lengths(rows: list[tuple[int, bool]
 @only("hostile")
 def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(sight: Sight, root: Path) -> None:
     assert sight.text("h1") == f"Telling {ODD['spam']} from {ODD['ham']}"
+    assert sight.text(".lead").startswith("2 bidirectional GRU networks with 6 units each way, combined with a linear")
     assert sight.page.title().startswith(f"{ODD['spam']} or {ODD['ham']}")
     assert sight.page.locator("#errors ~ ol blockquote").first.inner_text() == field(ODD_TEXT)
     assert sorted(sight.page.locator("table.matrix tbody th").all_inner_texts()) == sorted(ODD.values())
     assert sight.page.locator(".tokens li").all_inner_texts()[:2] == ["=<b>= 1.25", "</script> 0.50"]
+    nearest = f"{field(LONG_TEXT)[:600]} … ({len(field(LONG_TEXT)):,} letters)"
+    assert sight.page.locator("#errors ~ ol dd span").first.inner_text() == nearest
     assert sight.text(".warnings li") == WARNING
     sight.page.locator("svg[data-chart=lengths]").focus()
     assert ODD["spam"] in sight.text("svg[data-chart=lengths] ~ p")
@@ -359,31 +326,34 @@ def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(sight: Sight
     assert read_json(root / "model/model.json")["corpus"] in text
 
 
-@each_model
+@only("three labels")
 def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight, root: Path) -> None:
     scores, record = read_json(root / "metrics/evaluate.json"), read_json(root / "model/model.json")
     shown = sight.text("table.scores")
-    for name in ("mcc", "average_precision", "roc_auc", "f1", "loss", "brier", "calibration_error"):
-        assert f"{scores[name]:.3f}" in shown
     for name in scores["ci_low"]:
         share = name in ("accuracy", "precision", "recall", "false_positive_rate", "macro_precision", "macro_recall")
-        written = formatting.percent if share else formatting.number
-        low, high = (written(scores[side][name]).replace("\u00a0", " ") for side in ("ci_low", "ci_high"))
-        assert f"{low} … {high}" in shown, name
+        written = formatting.percent if share else "{:.3f}".format
+        numbers = (
+            written(found[name]).replace("\u00a0", " ") for found in (scores, scores["ci_low"], scores["ci_high"])
+        )
+        assert "{} {} … {}".format(*numbers) in shown, name
     assert f"{scores['majority_accuracy']:.1%}".replace("%", " %") in shown
     counts = [int(text) for text in sight.page.locator("table.matrix td strong").all_inner_texts()]
     rows = (root / "plots/confusion.csv").read_text("utf-8").splitlines()[1:]
     assert counts == [int(row.rsplit(",", 2)[1]) for row in rows]
-    threshold = sight.text("section:has(#threshold)")
-    assert ("the likeliest one is what the model answers" in threshold) == (root.name == "report of three labels")
+    assert "the likeliest one is what the model answers" in sight.text("section:has(#threshold)")
     sight.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     items = sight.page.locator("section:has(#errors) li:has(blockquote)").all_inner_texts()
     header, *lines = read_table(root / "data/scored/errors.tsv")
     for text, line in zip(items, lines, strict=True):
         fields = dict(zip(header, line, strict=True))
-        tokens = [" ".join(token.rsplit("=", 1)) for token in fields["tokens"].split(" ") if token]
-        for part in (fields["text"], fields["nearest_text"], fields["row"], *tokens):
-            assert part in text.replace("\n", " ")
+        for part in (
+            fields["text"],
+            fields["nearest_text"],
+            fields["row"],
+            *fields["tokens"].replace("=", " ").split(),
+        ):
+            assert part in text
     card, repeat = sight.text("section:has(#card)"), sight.text("section:has(#repeat)")
     for words in ("5,574 messages", "Almeida", "CC BY 4.0", "10.1145/2034691.2034742", "10.24432/C5CC84"):
         assert words in card
@@ -401,33 +371,10 @@ def test_a_single_network_without_a_mistake_or_a_validation_part_is_described(si
     assert "None: every test row was answered correctly." in sight.text("section:has(#errors)")
     assert "None: no label looks wrong" in sight.text("section:has(#label_errors)")
     training = sight.text("section:has(#training)")
-    assert training.startswith("Training A bidirectional GRU network with 6 units each way: ")
+    assert training.startswith("Training An LSTM network with 2 layers of 6 units: ")
     assert "1 epoch." in training
     assert "There is no validation part: held out is the test part" in training
     assert "set by hand" in sight.text("section:has(#threshold)")
-
-
-# Its parts
-
-
-def test_a_token_ends_at_the_last_equals_sign() -> None:
-    assert page.tokens("") == []
-    assert page.tokens("a=b=2.00 ==0.10") == [("a=b", "2.00"), ("=", "0.10")]
-    assert page.tokens("'=now=0.33") == [("=now", "0.33")]
-
-
-def test_a_long_message_is_cut_and_its_length_is_shown() -> None:
-    assert page.short("x" * 600) == "x" * 600
-    assert page.short("x" * 1200) == "x" * 600 + " … (1,200 letters)"
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(None, "null"), (True, "true"), (0, "0"), (0.004, "0.004"), ("", '""'), ("held_out", "held_out"), ({}, "{}"),
-     ({"mcc": 0.9, "odd": False}, "{mcc: 0.9, odd: false}")],
-)  # fmt: skip
-def test_a_parameter_is_shown_as_params_yaml_has_it(value: Any, shown: str) -> None:
-    assert formatting.setting(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -436,25 +383,9 @@ def test_a_parameter_is_shown_as_params_yaml_has_it(value: Any, shown: str) -> N
         ("/home/anna/mine.tsv", "mine.tsv"),
         ("C:\\data\\mine.tsv", "mine.tsv"),
         ("https://corpus.example/a/mine.tsv", "https://corpus.example/a/mine.tsv"),
-        ("mail/*.csv.gz", "*.csv.gz"),
-        ("s3://[ab]/mail/*.csv", "s3://[ab]/mail/*.csv"),
         ("zip://mine.tsv::https://anna:word@corpus.example/a.zip", "zip://mine.tsv::https://corpus.example/a.zip"),
         ("https://anna:word@corpus.example:8080/mine.tsv?key=1#part", "https://corpus.example:8080/mine.tsv"),
     ],
 )
 def test_a_source_is_shown_without_folders_passwords_and_keys(source: str, shown: str) -> None:
-    assert model_card.address(source) == shown
-
-
-@pytest.mark.parametrize(
-    ("config", "words"),
-    [
-        ((5, "gru", True, 1, 64, True), "five bidirectional GRU networks with 64 units each way, "
-         "combined with a linear model of character and word n-grams"),
-        ((1, "lstm", False, 2, 8, False), "an LSTM network with two layers of 8 units"),
-        ((20, "rnn", False, 1, 8, False), "20 simple recurrent networks with 8 units"),
-    ],
-)  # fmt: skip
-def test_the_network_is_described_in_words(config: tuple[Any, ...], words: str) -> None:
-    names = ("ensemble", "cell", "bidirectional", "layers", "units", "linear")
-    assert model_card.network(dict(zip(names, config, strict=True))) == words
+    assert formatting.address(source) == shown

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections import Counter
 from itertools import groupby
 from typing import get_args
 from zlib import crc32
@@ -13,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from textrnn.text import subwords
-from textrnn.text.ngrams import LONG, MOST, bags, counted, lookup, ngrams, places, size
+from textrnn.text.ngrams import LONG, MOST, bags, lookup, ngrams, places, size
 from textrnn.text.tokenizers import Tokenizer, spans, tokenize
 
 TOKENIZERS: tuple[Tokenizer, ...] = get_args(Tokenizer)
@@ -189,16 +188,6 @@ def test_a_bag_holds_each_gram_of_its_text_once_in_order_and_no_other(texts: lis
         own = found.hashes[found.owners == number]
         assert own.tolist() == ngrams(text).tolist() == hashed(every_gram(text))
         assert own.dtype == np.uint32
-
-
-@given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30), max_size=5))
-def test_n_grams_of_characters_are_counted_as_they_stand(texts: list[str]) -> None:
-    found, counts = counted(texts)
-    for number, text in enumerate(texts):
-        grams = [text[start : start + size] for size in range(1, 6) for start in range(len(text) - size + 1)]
-        own = found.owners == number
-        expected = Counter(crc32(gram.encode("utf-8")) for gram in grams)
-        assert dict(zip(found.hashes[own].tolist(), counts[own].tolist(), strict=True)) == expected
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from textrnn.core.escape import field
-from textrnn.evaluation.neighbours import nearest
 from textrnn.inference import explain, predictor
 
 MISLEADING = 5  # tokens named for each mistake
+TOGETHER = 256  # mistakes compared with all training rows at once
 
 Messages = list[tuple[str, str]]
 Columns = dict[str, list[object]]  # of a table, by name
@@ -75,6 +76,18 @@ def mistakes(
         "tokens": [misleading(model, text, int(label)) for text, label in zip(texts, chosen.predicted, strict=True)],
         "text": texts,
     }
+
+
+def nearest(texts: list[str], known: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return for each text the place of the most similar known one, and the cosine of their character n-grams."""
+    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 5), sublinear_tf=True)
+    others = vectorizer.fit_transform(known).T.tocsc()
+    places, similarities = np.zeros(len(texts), np.int64), np.zeros(len(texts))
+    for start in range(0, len(texts), TOGETHER):
+        some = slice(start, start + TOGETHER)
+        similarity = (vectorizer.transform(texts[some]) @ others).toarray()
+        places[some], similarities[some] = similarity.argmax(axis=1), similarity.max(axis=1)
+    return places, similarities
 
 
 def misleading(model: predictor.Model, text: str, label: int) -> str:

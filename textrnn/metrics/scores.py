@@ -1,10 +1,10 @@
-"""How good the answers are: every score of metrics/evaluate.json. The tests compare each with scikit-learn's."""
+"""How good the answers are: every score of metrics/evaluate.json."""
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
 from textrnn.core.files import DIGITS
-from textrnn.metrics.curves import areas
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -20,14 +20,13 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
     of the positive label against the rest.
     """
     classes = probabilities.shape[1]
-    truth, answer, probability = labels == positive, predicted == positive, probabilities[:, positive]
-    table = confusion(labels, predicted, classes)
-    (passed, false), (missed, found) = confusion(truth, answer, 2).tolist()
-    average_precision, roc_auc = areas(truth, probability)
+    truth, probability = labels == positive, probabilities[:, positive]
+    table = confusion_matrix(labels, predicted, labels=range(classes))
+    (passed, false), (missed, found) = confusion_matrix(truth, predicted == positive, labels=[False, True]).tolist()
     over_labels = {name: float(value) for name, value in macro_averages(table).items()} if classes > 2 else {}
     return over_labels | {
-        "accuracy": float(np.trace(table) / len(labels)),
-        "average_precision": average_precision,
+        "accuracy": float((labels == predicted).mean()),
+        "average_precision": float(average_precision_score(truth, probability)),
         "brier": float(((probability - truth) ** 2).mean()),
         "calibration_error": calibration_error(truth, probability),
         "f1": 2 * found / max(1, 2 * found + false + missed),
@@ -37,18 +36,12 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
         "mcc": float(matthews(table)),
         "precision": found / max(1, found + false),
         "recall": found / (found + missed),
-        "roc_auc": roc_auc,
+        "roc_auc": float(roc_auc_score(truth, probability)),
         "true_positives": found,
         "false_positives": false,
         "false_negatives": missed,
         "true_negatives": passed,
     }
-
-
-def confusion(labels: Labels | Bools, predicted: Labels | Bools, classes: int) -> NDArray[np.int64]:
-    """Return how many rows of each label (first axis) were given each answer (second axis)."""
-    pairs = labels.astype(np.int64) * classes + predicted
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def matthews(table: NDArray[np.int64] | Floats) -> Floats:
@@ -72,10 +65,9 @@ def macro_averages(table: NDArray[np.int64] | Floats) -> dict[str, Floats]:
     """
     right = np.diagonal(table, axis1=-2, axis2=-1)
     actual, answered = table.sum(axis=-1), table.sum(axis=-2)
-    shares = {"macro_f1": (2 * right, actual + answered), "macro_precision": (right, answered)}
-    shares |= {"macro_recall": (right, actual)}
+    shares = {"f1": (2 * right, actual + answered), "precision": (right, answered), "recall": (right, actual)}
     return {
-        name: np.divide(part, whole, out=np.zeros(whole.shape), where=whole > 0).mean(axis=-1)
+        f"macro_{name}": np.divide(part, whole, out=np.zeros(whole.shape), where=whole > 0).mean(axis=-1)
         for name, (part, whole) in shares.items()
     }
 

@@ -35,12 +35,12 @@ def draw(
     history: dict[str, NDArray[np.float64]], confusion: Points, curves: dict[str, Points], positive: str, dpi: int
 ) -> dict[str, Figure]:
     """Return a figure for each chart, by name."""
+    titles = {"loss": "Loss by epoch", "accuracy": "Accuracy by epoch", "roc": "ROC, test rows"}
+    titles |= {"pr": "Precision and recall, test rows", "calibration": "Calibration, test rows"}
     mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
-    positive = plain(positive)
-    with mpl.rc_context(STYLE):
-        names = ("loss", "accuracy", *curves)
-        figures = {name: Figure(figsize=(5.2, 4.2), dpi=dpi, layout="constrained") for name in names}
-        axes = {name: figure.add_subplot() for name, figure in figures.items()}
+    with mpl.rc_context(STYLE | {"text.parse_math": False}):  # a label with dollar signs is no formula
+        figures = {name: Figure(figsize=(5.2, 4.2), dpi=dpi, layout="constrained") for name in titles}
+        axes = {name: figure.add_subplot(title=titles[name]) for name, figure in figures.items()}
         by_epoch(axes["loss"], history, "loss", "cross entropy (nats)")
         by_epoch(axes["accuracy"], history, "accuracy", "accuracy")
         axes["accuracy"].yaxis.set_major_formatter(PercentFormatter(1))
@@ -48,19 +48,10 @@ def draw(
         unit_square(axes["pr"], curves["pr"], "recall", "precision", (f"recall of {positive}", "precision"))
         words = (f"predicted probability of {positive}", f"observed share of {positive}")
         unit_square(axes["calibration"], curves["calibration"], "predicted", "observed", words)
-        titles = {"loss": "Loss by epoch", "accuracy": "Accuracy by epoch", "roc": "ROC, test rows"}
-        titles |= {"pr": "Precision and recall, test rows", "calibration": "Calibration, test rows"}
-        for name, axis in axes.items():
-            axis.set_title(titles[name])
         axes["calibration"].lines[0].set_marker("o")
         for name in ("roc", "calibration"):
             axes[name].plot([0, 1], [0, 1], color="0.6", linestyle=":", zorder=0)
         return figures | {"confusion": matrix(confusion, dpi)}
-
-
-def plain(text: str) -> str:
-    """Return `text` so that a label with dollar signs is drawn as it is, not as a formula."""
-    return text.replace("$", r"\$")
 
 
 def by_epoch(axis: Axes, history: dict[str, NDArray[np.float64]], what: str, unit: str) -> None:
@@ -80,7 +71,9 @@ def unit_square(axis: Axes, points: Points, x: str, y: str, labels: tuple[str, s
 
 def matrix(rows: Points, dpi: int) -> Figure:
     """Return the confusion matrix: counts, and shares of the actual label, where a cell has room for them."""
-    names = [shortened(name) for name in sorted({row["actual"] for row in rows})]
+    names = sorted({row["actual"] for row in rows})
+    half = LONGEST_NAME // 2
+    names = [name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}" for name in names]
     size = len(names)
     counts = np.array([row["count"] for row in rows]).reshape(size, size)
     shares = np.array([row["share"] for row in rows]).reshape(size, size)
@@ -99,17 +92,11 @@ def matrix(rows: Points, dpi: int) -> Figure:
             style: Any = {"color": "white" if share > 0.5 else "black", "ha": "center", "va": "center"}
             axis.text(column, row, text, size=min(11.0, 72 * side * (0.19 if two_lines else 0.27)), **style)
     axis.set(xlabel="predicted", ylabel="actual", title="Confusion, test rows")
-    axis.set_xticks(range(size), names, rotation=90 * (longest > side), size=font, parse_math=False)
-    axis.set_yticks(range(size), names, size=font, parse_math=False)
+    axis.set_xticks(range(size), names, rotation=90 * (longest > side), size=font)
+    axis.set_yticks(range(size), names, size=font)
     axis.grid(visible=False)
     figure.colorbar(image, label="share of the actual label", format=PercentFormatter(1), shrink=0.8)
     return figure
-
-
-def shortened(name: str) -> str:
-    """Return both ends of a long name."""
-    half = LONGEST_NAME // 2
-    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def save(path: Path, figure: Figure) -> None:

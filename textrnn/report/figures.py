@@ -1,28 +1,89 @@
-"""What each chart of the report shows, in which words, and what is read out at each point."""
+"""The charts of the report: plain numbers, from which textrnn/report/page.html draws SVG."""
 
-import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from textrnn.report.formatting import percent
-from textrnn.report.svg import Axis, Chart, round_numbers
+from textrnn.report.thresholds import SHOWN
 
+LEFT, RIGHT, TOP, BOTTOM = 44, 308, 10, 210  # the ends of the axes, in a drawing of 320 by 250 units
+MOST = 400  # points of a line: more cannot be told apart
 BINS = 24  # of lengths, at most, besides the bin of the longest messages
 
-Points = list[dict[str, float]]
+Arrays = dict[str, NDArray[Any]]
 
 
-def epochs(history: dict[str, NDArray[np.float64]]) -> list[Chart]:
-    """Return loss and accuracy by epoch, in training and held out."""
+class Axis(NamedTuple):
+    """An axis: what it measures, its ticks, how a tick is written, and its ends if they are not the outer ticks."""
+
+    title: str
+    ticks: Sequence[float]
+    shown: Callable[[float], str] = "{:g}".format
+    ends: tuple[float, float] | None = None
+
+    def at(self, value: float, start: float, end: float) -> float:
+        """Return where a value lies on an axis drawn from `start` to `end`."""
+        low, high = self.ends or (self.ticks[0], self.ticks[-1])
+        return round(start + (value - low) / (high - low) * (end - start), 1)
+
+
+class Chart(NamedTuple):
+    """Lines over `places` on the x-axis. `label` describes them to readers who do not see the drawing.
+
+    `series` has the values of each line by its name and its style, a class of page.css; `texts` are read out, one for
+    each place.
+    """
+
+    name: str
+    title: str
+    label: str
+    x: Axis
+    y: Axis
+    places: Sequence[float]
+    series: Mapping[tuple[str, str], Sequence[float]]
+    texts: Sequence[str]
+    diagonal: bool = False
+
+    def across(self, value: float) -> float:
+        """Return how far from the left a value lies."""
+        return self.x.at(value, LEFT, RIGHT)
+
+    def down(self, value: float) -> float:
+        """Return how far from the top a value lies."""
+        return self.y.at(value, BOTTOM, TOP)
+
+    def stops(self) -> list[tuple[float, list[float], str]]:
+        """Return the points of the lines, at most MOST of them: the place, each line's height, and what is read out."""
+        count = len(self.places)
+        points = np.linspace(0, count - 1, min(count, MOST)).round().astype(int).tolist()
+        heights = ([self.down(values[point]) for values in self.series.values()] for point in points)
+        places = (self.across(self.places[point]) for point in points)
+        return list(zip(places, heights, (self.texts[point] for point in points), strict=True))
+
+
+def round_numbers(low: float, high: float, count: int = 5) -> list[float]:
+    """Return about `count` evenly spaced round numbers, the first at most `low` and the last at least `high`."""
+    return [round(number, 10) for number in MaxNLocator(count, steps=[1, 2, 5, 10]).tick_values(low, high)]
+
+
+def epochs(history: Arrays) -> list[Chart]:
+    """Return loss and accuracy by epoch, in training and held out: losses from 0, accuracies up to 1."""
     numbers = history["epoch"].tolist()
-    first, last = (1, numbers[-1]) if len(numbers) > 1 else (0.5, 1.5)
-    x = Axis("epoch", first, last, [tick for tick in round_numbers(1, max(2, numbers[-1])) if tick in numbers])
+    ends = (1, numbers[-1]) if len(numbers) > 1 else (0.5, 1.5)
+    x = Axis("epoch", [tick for tick in round_numbers(1, max(2, numbers[-1])) if tick in numbers], ends=ends)
     made = []
-    for what in ("loss", "accuracy"):
+    for what, word in (("loss", "{:.4f}".format), ("accuracy", percent)):
         train, held_out = (history[f"{part}_{what}"].tolist() for part in ("train", "held_out"))
-        y = epoch_axis(what, train + held_out)
-        word = "{:.4f}".format if what == "loss" else percent
+        if what == "loss":
+            y = Axis("cross entropy (nats)", round_numbers(0, max(*train, *held_out, 1e-6)))
+        else:
+            ticks = round_numbers(min(*train, *held_out, 0.999), 1)
+            y = Axis(what, ticks, partial(PercentFormatter(1).format_pct, display_range=1 - ticks[0]))
         texts = [
             f"epoch {number:g}: training {word(one)}, held out {word(other)}"
             for number, one, other in zip(numbers, train, held_out, strict=True)
@@ -33,17 +94,7 @@ def epochs(history: dict[str, NDArray[np.float64]]) -> list[Chart]:
     return made
 
 
-def epoch_axis(what: str, values: list[float]) -> Axis:
-    """Return an axis of round numbers that holds the values: losses from 0, accuracies up to 1."""
-    if what == "loss":
-        ticks = round_numbers(0, max(*values, 1e-6))
-        return Axis("cross entropy (nats)", ticks[0], ticks[-1], ticks)
-    ticks = round_numbers(min(*values, 0.999), 1)
-    digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9) - 2)  # that tell one tick from the next
-    return Axis("accuracy", ticks[0], ticks[-1], ticks, lambda share: percent(share, digits))
-
-
-def unit_squares(found: dict[str, Points], positive: str, others: str) -> list[Chart]:
+def unit_squares(found: dict[str, list[dict[str, float]]], positive: str, others: str) -> list[Chart]:
     """Return ROC, precision-recall and calibration of the test rows, from the points that `dvc plots` draws."""
     recall, alarms = f"{positive} found (recall)", f"{others} flagged (false alarms)"
     made = []
@@ -54,30 +105,42 @@ def unit_squares(found: dict[str, Points], positive: str, others: str) -> list[C
     ):
         points = found[name][::-1] if name == "pr" else found[name]  # from left to right
         places, heights = [point[x] for point in points], [point[y] for point in points]
-        texts = [
-            f"{x_words} {percent(place)}: {y_words} {percent(height)}"
-            for place, height in zip(places, heights, strict=True)
-        ]
-        across, up = (Axis(words, 0, 1, round_numbers(0, 1), "{:.0%}".format) for words in (x_words, y_words))
+        texts = [f"{x_words} {percent(point[x])}: {y_words} {percent(point[y])}" for point in points]
+        across, up = (Axis(words, round_numbers(0, 1), "{:.0%}".format) for words in (x_words, y_words))
         label, lines = f"{title} on the test rows: {y_words} against {x_words}", {(title, "one"): heights}
         made.append(Chart(name, title, label, across, up, places, lines, texts, diagonal=name != "pr"))
     return made
 
 
+def by_threshold(found: Arrays, positive: str, others: str) -> Chart:
+    """Return the scores at each threshold where the slider stops. All stops are equally far apart."""
+    values = found["value"].tolist()
+    marked = [float(values.index(value)) for value in (0.001, 0.1, 0.5, 0.9, 0.999)]
+    x = Axis("threshold", marked, lambda place: SHOWN["value"](values[int(place)]), (0, len(values) - 1))
+    y = Axis("", round_numbers(min(0.0, found["mcc"].min()), 1))
+    series = {
+        (f"{positive} found (recall)", "one"): found["recall"].tolist(),
+        (f"{others} flagged (false alarms)", "two"): found["false_positive_rate"].tolist(),
+        ("precision", "three"): np.nan_to_num(found["precision"], nan=1.0).tolist(),
+        ("Matthews correlation", "four"): found["mcc"].tolist(),
+    }
+    label = "Recall, false alarms, precision and Matthews correlation by threshold"
+    return Chart("thresholds", "What each threshold does", label, x, y, range(len(values)), series, [""] * len(values))
+
+
 def lengths(found: NDArray[np.int64], positive: NDArray[np.bool_], name: str, others: str) -> Chart:
     """Return how many messages have which length, in bins of one width; the last bin holds all longer messages."""
     usual = max(1, int(np.percentile(found, 99)))
-    width = next(step * 10**power for power in range(8) for step in (1, 2, 5) if usual / (step * 10**power) <= BINS)
+    width = max(1, int(round_numbers(0, usual, BINS)[1]))
     last = usual // width + 1
     bins = np.minimum(found // width, last)
     own, rest = (np.bincount(bins[kind], minlength=last + 1).tolist() for kind in (positive, ~positive))
-    starts = [float(number * width) for number in range(last + 1)]
-    spans = [f"{start:g} tokens" if width == 1 else f"{start:g} to {start + width - 1:g} tokens" for start in starts]
-    spans[-1] = f"{starts[-1]:g} tokens or more"
+    starts = range(0, (last + 1) * width, width)
+    spans = [f"{start} tokens" if width == 1 else f"{start} to {start + width - 1} tokens" for start in starts]
+    spans[-1] = f"{starts[-1]} tokens or more"
     texts = [f"{span}: {two:,} {others}, {one:,} {name}" for span, one, two in zip(spans, own, rest, strict=True)]
-    x_ticks, y_ticks = round_numbers(0, starts[-1]), round_numbers(0, max(own + rest))
-    x = Axis("tokens in a message", 0, x_ticks[-1], x_ticks)
-    y = Axis("messages", 0, y_ticks[-1], y_ticks, "{:,g}".format)
+    x = Axis("tokens in a message", round_numbers(0, starts[-1]))
+    y = Axis("messages", round_numbers(0, max(own + rest)), "{:,g}".format)
     label = f"Lengths of {len(found):,} messages: half have at most {int(np.median(found))} tokens"
-    return Chart("lengths", "Lengths of the messages", label, x, y, starts,
-                 {(others, "one"): rest, (name, "two"): own}, texts)  # fmt: skip
+    series = {(others, "one"): rest, (name, "two"): own}
+    return Chart("lengths", "Lengths of the messages", label, x, y, starts, series, texts)

@@ -3,7 +3,7 @@
 import hashlib
 from base64 import b64encode
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -11,78 +11,70 @@ from numpy.typing import NDArray
 
 from textrnn.core.escape import unescaped
 from textrnn.metrics.scores import majority_baseline
-from textrnn.metrics.threshold import outcomes
-from textrnn.report import figures, formatting, model_card, thresholds
+from textrnn.report import figures, thresholds
+from textrnn.report.formatting import address, percent, some
 
 TEMPLATES = Path(__file__).parent
-MOST = 50  # mistakes and label errors that the page shows: the tables have all
-AT_ONCE = 10  # of them, before a reader opens the rest
-LONGEST = 600  # letters of a message that the page shows
 
-Row = dict[str, str]
-
-
-class Facts(NamedTuple):
-    """What the page shows of the files that the stages wrote."""
-
-    metrics: dict[str, Any]  # of each stage, by its name
-    params: dict[str, dict[str, Any]]  # the sections of params.yaml that the model record does not have
-    record: dict[str, Any]  # model/model.json
-    decision: dict[str, Any]  # model/threshold.json
-    names: list[str]  # of the labels, by number
-    labels: dict[str, NDArray[np.int8]]  # of the messages kept, and of those in train, validation and test
-    lengths: NDArray[np.int64]  # of each message kept, in tokens
-    probability: NDArray[np.float64]  # of the positive label, for each test row
-    history: dict[str, NDArray[np.float64]]
-    confusion: list[dict[str, Any]]
-    curves: dict[str, list[dict[str, float]]]
-    mistakes: list[Row]
-    label_errors: list[Row]
-    warnings: list[str]
-    rejected: list[Row]
+Rows = list[dict[str, str]]
+Floats = NDArray[np.float64]
+Sections = dict[str, dict[str, Any]]
 
 
-def page(facts: Facts) -> str:
-    """Return the page as HTML that loads nothing and runs no script but its own. Equal facts give equal bytes."""
+def page(
+    *, decision: dict[str, Any], record: dict[str, Any], params: Sections, names: list[str],
+    labels: dict[str, NDArray[np.int8]], lengths: NDArray[np.int64], probability: Floats, history: dict[str, Floats],
+    curves: dict[str, list[dict[str, float]]], mistakes: Rows, label_errors: Rows, **shown: Any,
+) -> str:  # fmt: skip
+    """Return the page as HTML that loads nothing and runs no script but its own. Equal arguments give equal bytes.
+
+    `record` is model.json, and `params` holds the sections of params.yaml that it lacks. `names` are the labels' names,
+    in the order of their numbers; `labels` holds the label numbers of the messages kept, and of those in train,
+    validation and test; `lengths` counts the tokens of each message kept; `probability` is that of the positive label
+    for each test row. Only the template reads what is in `shown`: metrics, confusion, warnings, rejected.
+    """
     style, script = ((TEMPLATES / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    cut, positive = facts.decision["threshold"], facts.decision["positive_label"]
-    number = facts.names.index(positive)
-    others = facts.names[1 - number] if len(facts.names) == 2 else "other labels"
-    counts = {part: np.bincount(found, minlength=len(facts.names)) for part, found in facts.labels.items()}
-    truth, stops = facts.labels["test"] == number, thresholds.stops(cut)
-    told = outcomes(truth, facts.probability, stops)
-    shown = [thresholds.shown(outcome) for outcome in told]
-    in_table = outcomes(truth, facts.probability, sorted({*thresholds.IN_TABLE, cut}))
-    charts = [*figures.epochs(facts.history), *figures.unit_squares(facts.curves, positive, others)]
-    charts.append(thresholds.chart(told, positive, others))
-    charts.append(figures.lengths(facts.lengths, facts.labels["kept"] == number, positive, others))
+    cut, positive = decision["threshold"], decision["positive_label"]
+    number = names.index(positive)
+    others = names[1 - number] if len(names) == 2 else "other labels"
+    counts = {part: np.bincount(found, minlength=len(names)) for part, found in labels.items()}
+    stops = thresholds.stops(cut)
+    found = thresholds.outcomes(labels["test"] == number, probability, stops)
+    outcomes = dict(zip(stops, thresholds.shown(found), strict=True))
+    charts = [*figures.epochs(history), *figures.unit_squares(curves, positive, others)]
+    charts.append(figures.by_threshold(found, positive, others))
+    charts.append(figures.lengths(lengths, labels["kept"] == number, positive, others))
     return template().render(
-        facts._asdict() | {"mistakes": rows(facts.mistakes), "label_errors": rows(facts.label_errors)},
+        shown,
         style=style,
         script=script,
         policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)}; "
         "base-uri 'none'; form-action 'none'",
+        decision=decision,
+        record=record,
+        params=params,
+        names=names,
+        history=history,
+        curves=curves,
+        mistakes=plain(mistakes),
+        label_errors=plain(label_errors),
         positive=positive,
         others=others,
-        commonest=facts.names[counts["test"].argmax()],
-        counts=list(zip(facts.names, *(found.tolist() for found in counts.values()), strict=True)),
-        network=model_card.network(facts.record["params"]["train"]),
-        sections=model_card.sections(facts.params, facts.record),
+        commonest=names[counts["test"].argmax()],
+        counts=list(zip(names, *(found.tolist() for found in counts.values()), strict=True)),
+        sections=sections(params, record),
         charts={chart.name: chart for chart in charts},
-        baseline=majority_baseline(facts.labels["test"], len(facts.names), number),
-        outcomes=map(thresholds.shown, in_table),
-        own=shown[stops.index(cut)],
+        baseline=majority_baseline(labels["test"], len(names), number),
+        outcomes=[outcomes[stop] for stop in sorted({*thresholds.IN_TABLE, cut})],
+        own=outcomes[cut],
         last_stop=len(stops) - 1,
         own_stop=stops.index(cut),
-        data={"charts": {chart.name: chart.stops() for chart in charts}, "outcomes": shown},
-        found={"mistakes": len(facts.mistakes), "label_errors": len(facts.label_errors)},
-        most=MOST,
-        at_once=AT_ONCE,
+        data={"charts": {chart.name: chart.stops() for chart in charts}, "outcomes": list(outcomes.values())},
     )
 
 
 def template() -> Template:
-    """Return the page's template, which escapes every value and can put numbers in words."""
+    """Return the page's template, which escapes every value."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -90,9 +82,8 @@ def template() -> Template:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {name: getattr(formatting, name) for name in ("percent", "number", "setting")}
-    environment.filters |= {"short": short, "unescaped": unescaped}
-    environment.globals |= {name: getattr(formatting, name) for name in ("some", "percent", "number")}
+    environment.filters |= {"percent": percent, "unescaped": unescaped}
+    environment.globals |= {"some": some, "percent": percent, "number": "{:.3f}".format}
     return environment.get_template("page.html")
 
 
@@ -101,20 +92,13 @@ def allowed(text: str) -> str:
     return f"'sha256-{b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode()}'"
 
 
-def short(text: str) -> str:
-    """Return the beginning of a long text."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text):,} letters)"
+def plain(rows: Rows) -> Rows:
+    """Return the rows without the apostrophes that keep a spreadsheet from computing a field."""
+    return [{name: unescaped(field) for name, field in row.items()} for row in rows]
 
 
-def rows(table: list[Row]) -> list[dict[str, Any]]:
-    """Return the first rows of a table of messages, without what disarms them in a spreadsheet."""
-    return [
-        {name: unescaped(field) for name, field in row.items()} | {"tokens": tokens(row.get("tokens", ""))}
-        for row in table[:MOST]
-    ]
-
-
-def tokens(field: str) -> list[tuple[str, str]]:
-    """Return the tokens and weights of `token=1.23 other=0.50`. A token may hold a = itself."""
-    parts = (part.rpartition("=") for part in unescaped(field).split(" ") if part)
-    return [(token, weight) for token, _, weight in parts]
+def sections(params: Sections, record: dict[str, Any]) -> Sections:
+    """Return the parameters of the run by section: those of training from its record."""
+    found = params | record["params"] | {"clean": params["clean"]}
+    found["download"] = found["download"] | {"source": address(params["download"]["source"])}
+    return {name: found[name] for name in ("download", "clean", "vectorize", "split", "train", "evaluate")}

@@ -1,10 +1,25 @@
-"""What each threshold leads to: the stops of the report's slider, their scores as text, and their chart."""
+"""The scores at each threshold of the report's slider, and how the page writes them."""
 
-from textrnn.metrics.threshold import Outcome
-from textrnn.report.formatting import number, percent, threshold
-from textrnn.report.svg import Axis, Chart, round_numbers
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.metrics.scores import matthews
+from textrnn.report.formatting import percent
 
 IN_TABLE = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
+SHOWN: dict[str, Callable[[Any], str]] = {  # how each score is written, by its id in the page
+    "value": lambda threshold: np.format_float_positional(threshold, precision=6, trim="-"),
+    "recall": percent,
+    "missed": "{:,}".format,
+    "false_positive_rate": percent,
+    "false_positives": "{:,}".format,
+    "precision": lambda share: "–" if np.isnan(share) else percent(share),
+    "mcc": "{:.3f}".format,
+    "flagged": "{:,}".format,
+}
 
 
 def stops(model: float) -> list[float]:
@@ -17,33 +32,30 @@ def stops(model: float) -> list[float]:
     return sorted({0.0, 1.0, model, *near, *middle, *(round(1 - value, 6) for value in near)})
 
 
-def shown(outcome: Outcome) -> dict[str, str]:
-    """Return the text of each cell of the report's threshold tables, by its id in the page."""
+def outcomes(
+    truth: NDArray[np.bool_], probability: NDArray[np.float64], thresholds: list[float]
+) -> dict[str, NDArray[Any]]:
+    """Return the scores of the positive label at each threshold, by the names in SHOWN, for rows of both kinds.
+
+    Precision is NaN where nothing is flagged.
+    """
+    positive, other = (np.sort(probability[kind]) for kind in (truth, ~truth))
+    found, false = (len(rows) - np.searchsorted(rows, thresholds) for rows in (positive, other))
+    missed, passed = len(positive) - found, len(other) - false
+    flagged = found + false
     return {
-        "value": threshold(outcome.threshold),
-        "recall": percent(outcome.recall),
-        "missed": f"{outcome.missed:,}",
-        "false_positive_rate": percent(outcome.false_positive_rate),
-        "false_positives": f"{outcome.false_positives:,}",
-        "precision": "–" if outcome.precision is None else percent(outcome.precision),
-        "mcc": number(outcome.mcc),
-        "flagged": f"{outcome.flagged:,}",
+        "value": np.array(thresholds),
+        "recall": found / len(positive),
+        "missed": missed,
+        "false_positive_rate": false / len(other),
+        "false_positives": false,
+        "precision": np.divide(found, flagged, out=np.full(len(flagged), np.nan), where=flagged > 0),
+        "mcc": matthews(np.array([[passed, false], [missed, found]]).transpose(2, 0, 1)),
+        "flagged": flagged,
     }
 
 
-def chart(outcomes: list[Outcome], positive: str, others: str) -> Chart:
-    """Return the scores at each threshold where the slider stops. The x-axis has a step a stop."""
-    numbers = [float(number) for number in range(len(outcomes))]
-    values = [outcome.threshold for outcome in outcomes]
-    marked = [float(values.index(value)) for value in (0.001, 0.1, 0.5, 0.9, 0.999)]
-    x = Axis("threshold", 0, numbers[-1], marked, lambda number: threshold(values[int(number)]))
-    ticks = round_numbers(min(0.0, *(outcome.mcc for outcome in outcomes)), 1)
-    series = {
-        (f"{positive} found (recall)", "one"): [outcome.recall for outcome in outcomes],
-        (f"{others} flagged (false alarms)", "two"): [outcome.false_positive_rate for outcome in outcomes],
-        ("precision", "three"): [1.0 if outcome.precision is None else outcome.precision for outcome in outcomes],
-        ("Matthews correlation", "four"): [outcome.mcc for outcome in outcomes],
-    }
-    label = "Recall, false alarms, precision and Matthews correlation by threshold"
-    y = Axis("", ticks[0], ticks[-1], ticks)
-    return Chart("thresholds", "What each threshold does", label, x, y, numbers, series, [""] * len(numbers))
+def shown(found: dict[str, NDArray[Any]]) -> list[dict[str, str]]:
+    """Return the text of each score, by its id in the page, for each threshold."""
+    columns = (map(written, found[name].tolist()) for name, written in SHOWN.items())
+    return [dict(zip(SHOWN, texts, strict=True)) for texts in zip(*columns, strict=True)]

@@ -41,12 +41,7 @@ def bags(texts: Sequence[str]) -> Bags:
     words = [_word_grams(text) for text in texts]
     word_hashes = np.array([gram for grams in words for gram in grams], np.uint32)
     word_owners = np.repeat(np.arange(len(texts)), [len(grams) for grams in words])
-    return _distinct(np.concatenate([hashes, word_hashes]), np.concatenate([owners, word_owners]))[0]
-
-
-def counted(texts: Sequence[str]) -> tuple[Bags, Numbers]:
-    """Return the distinct n-grams of 1 to 5 characters of each text, and how often each stands there. No line ends."""
-    return _distinct(*_character_grams(texts))
+    return _distinct(np.concatenate([hashes, word_hashes]), np.concatenate([owners, word_owners]))
 
 
 def _word_grams(text: str) -> list[int]:
@@ -90,14 +85,12 @@ def _next(registers: Hashes, taken: NDArray[np.uint8]) -> Hashes:
     return following
 
 
-def _distinct(hashes: Hashes, owners: Numbers) -> tuple[Bags, Numbers]:
-    """Return each hash of a text once, and how often it was found there."""
+def _distinct(hashes: Hashes, owners: Numbers) -> Bags:
+    """Return each hash of a text once."""
     # Sorted here, since np.unique hashes, and takes five times as long.
     ordered = np.sort(owners.astype(np.uint64) << np.uint64(32) | hashes)
-    first = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
-    distinct = ordered[first]
-    bags = Bags(distinct.astype(np.uint32), (distinct >> np.uint64(32)).astype(np.int64))
-    return bags, np.diff(first, append=len(ordered))
+    distinct = ordered[np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))]
+    return Bags(distinct.astype(np.uint32), (distinct >> np.uint64(32)).astype(np.int64))
 
 
 def ngrams(text: str) -> Hashes:
