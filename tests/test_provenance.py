@@ -11,7 +11,6 @@ from tests.models import copied
 from tests.workspace import Workspace
 from textrnn.artifacts import provenance
 from textrnn.core import paths
-from textrnn.core.errors import UserError
 from textrnn.core.files import read_json
 from textrnn.training import machine
 
@@ -36,13 +35,6 @@ def test_evaluate_refuses_a_model_with_a_part_of_another(workspace: Workspace, t
     with (paths.MODEL / "vocabulary.tsv").open("ab") as file:
         file.write(b"egg\t1\n")
     assert "found vocabulary.tsv of another one" in workspace.failure(evaluate.main)
-
-
-@pytest.mark.parametrize("text", ["", "[", "[]", "{}", '{"parts": []}', "[" * 100_000])
-def test_a_damaged_record_is_an_error(model_copy: Path, text: str) -> None:
-    (model_copy / "model.json").write_text(text)
-    with pytest.raises(UserError, match=r"model\.json"):
-        provenance.check_parts(model_copy, ("settings.json",))
 
 
 def test_the_hash_of_the_code_changes_with_a_module_that_train_imports_and_with_no_other(
