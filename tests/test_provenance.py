@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate
-from tests.models import copied
 from tests.workspace import Workspace
 from textrnn.artifacts import provenance
 from textrnn.core import paths
@@ -28,13 +26,6 @@ def test_a_model_names_its_corpus_parameters_code_packages_and_parts(trained_mod
         for path in trained_model.iterdir()
         if path.name not in ("model.json", "threshold.json")
     }
-
-
-def test_evaluate_refuses_a_model_with_a_part_of_another(workspace: Workspace, trained_model: Path) -> None:
-    copied(workspace, trained_model.parent)
-    with (paths.MODEL / "vocabulary.tsv").open("ab") as file:
-        file.write(b"egg\t1\n")
-    assert "found vocabulary.tsv of another one" in workspace.failure(evaluate.main)
 
 
 def test_the_hash_of_the_code_changes_with_a_module_that_train_imports_and_with_no_other(

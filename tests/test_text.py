@@ -81,7 +81,6 @@ def test_tokens_lie_where_their_spans_are_and_end_at_a_space(tokenizer: Tokenize
 
 # Subwords
 
-TOKENS = ["", "?", "a", "Hi", "FREE", "don't", "07000000000", "中文", "\U0001f600", "http://a.example/" + "x" * 300]
 BUCKETS = 20_000
 
 
@@ -106,14 +105,6 @@ def test_the_features_of_a_token_are_its_word_case_shape_and_3_to_5_of_its_chara
 )
 def test_a_token_has_a_case_and_a_shape(token: str, case: str, shape: str) -> None:
     assert (subwords.case(token), subwords.shape(token)) == (case, shape)
-
-
-def test_a_table_has_a_row_for_each_token_padded_with_0() -> None:
-    table = subwords.table(TOKENS, BUCKETS)
-    assert table.dtype == np.int32
-    rows = [subwords.features(token, BUCKETS) for token in TOKENS]
-    assert table.tolist() == [row + [0] * (40 - len(row)) for row in rows]
-    assert len(subwords.table([], BUCKETS)) == 0
 
 
 # N-grams
