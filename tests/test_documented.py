@@ -28,7 +28,7 @@ WORDS = ("dask", "dvc", "git", "mypy", "pip", "pytest", "python", "python3", "ru
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 
-# What runs, or installs, the commands that take long or need a network; each by its beginning.
+# The file that runs or installs what takes long or needs a network, and how those commands begin.
 ELSEWHERE = {
     ".ci/run": ("mypy", "pip install -r requirements", "python3 -m venv .venv", "ruff check . && ruff format ."),
     "bench/kills.py": ("python -m bench.kills",),
@@ -151,7 +151,7 @@ def test_the_model_is_asked(shell: Shell, monkeypatch: pytest.MonkeyPatch, capfd
 
 
 def test_a_queued_experiment_runs_only_what_depends_on_its_setting_and_is_shown_kept_and_left(shell: Shell) -> None:
-    """Another setting stands for the documented ones, which would train; a worker types the `dvc exp run` of each."""
+    """plot.dpi replaces the documented settings, which would train. The queue's worker runs `dvc exp run` itself."""
     shell("dvc exp run --queue -S 'train.units=32,128'", **{"'train.units=32,128'": "plot.dpi=52 --name queued"})
     shell("dvc queue start")
     wait_for(lambda: list((shell.made.folder / ".git/refs/exps").rglob("queued")))  # written once it has succeeded
@@ -170,7 +170,7 @@ def test_a_queued_experiment_runs_only_what_depends_on_its_setting_and_is_shown_
 
 
 def test_a_conflict_in_the_lock_is_resolved_as_contributing_says(shell: Shell) -> None:
-    """It merges the branch of the queued experiment."""
+    """The branch that is merged is the one of the queued experiment above."""
     shell.made.set(**{"plot.dpi": 53})
     shell("dvc repro")
     shell('git commit --all -m "My settings"')

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from stages.clean import Clean
@@ -181,8 +179,3 @@ def test_numbers_are_read_as_in_yaml_1_2(tmp_path: Path) -> None:
 def test_what_yaml_1_2_does_not_call_a_number_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=r"numbers\.value: expected a number, found "):
         number(tmp_path, text)
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_any_finite_number_is_read_as_it_is_written(tmp_path: Path, value: float) -> None:
-    assert number(tmp_path, repr(value)) == value
