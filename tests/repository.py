@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
@@ -137,21 +138,25 @@ class Repository:
 
     def dvc(self, *arguments: str, **environment: str) -> str:
         """Run DVC, which must succeed, and return what it prints."""
-        code, printed = self.forked(arguments, self.environment(**environment))
-        assert code == 0, f"dvc {' '.join(arguments)}\n{printed[-5000:]}"
+        return self.dvc_each(arguments, **environment)
+
+    def dvc_each(self, *commands: Sequence[str], **environment: str) -> str:
+        """Run DVC with the arguments of each command, in one process; all must succeed. Return what is printed."""
+        code, printed = self.forked(commands, self.environment(**environment))
+        assert code == 0, f"dvc {' && dvc '.join(map(' '.join, commands))}\n{printed[-5000:]}"
         return printed
 
-    def dvc_fails(self, *arguments: str) -> str:
-        """Run DVC, which must fail, and return what it prints."""
-        code, printed = self.forked(arguments, self.environment())
+    def dvc_fails(self, *arguments: str, **environment: str) -> str:
+        """Run DVC, which must fail or be killed, and return what it prints."""
+        code, printed = self.forked((arguments,), self.environment(**environment))
         assert code != 0, printed
         return printed
 
-    def forked(self, arguments: tuple[str, ...], environment: dict[str, str]) -> tuple[int | None, str]:
+    def forked(self, commands: Sequence[Sequence[str]], environment: dict[str, str]) -> tuple[int | None, str]:
         """Run DVC in a fork of LOADED's server, and return its exit code and what it prints."""
         self.state.mkdir(exist_ok=True)
         output = self.state / "printed"
-        process = LOADED.Process(target=dvc_main, args=(arguments, self.folder, environment, output))
+        process = LOADED.Process(target=dvc_main, args=(commands, self.folder, environment, output))
         process.start()
         process.join()
         return process.exitcode, output.read_text("utf-8", "replace")
@@ -166,18 +171,21 @@ class Repository:
         return (self.folder / "dvc.lock").read_text("utf-8")
 
 
-def dvc_main(arguments: tuple[str, ...], folder: Path, environment: dict[str, str], output: Path) -> None:
+def dvc_main(commands: Sequence[Sequence[str]], folder: Path, environment: dict[str, str], output: Path) -> None:
     """Be the `dvc` command: in `folder`, without input, printing to the file `output`."""
     from dvc.cli import main
 
     with output.open("wb") as file, Path(os.devnull).open("rb") as nothing:
         for number, target in enumerate((nothing, file, file)):
             os.dup2(target.fileno(), number)
+    os.setsid()  # a test may kill the whole group
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    sys.argv = ["dvc", *arguments]
-    sys.exit(main(list(arguments)))
+    for arguments in commands:
+        sys.argv = ["dvc", *arguments]
+        if code := main(list(arguments)):
+            sys.exit(code)
 
 
 def first_run(base: Path) -> Repository:

@@ -5,7 +5,6 @@
 
 import io
 import os
-import random
 import resource
 import shutil
 import signal
@@ -19,9 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.kills import Undisturbed, kill
-from stages import train, vectorize
-from tests.models import TWO, copied, place, trained
+from stages import vectorize
+from tests.models import copied
 from tests.repository import Repository, as_tsv, invented
 from tests.server import Handler, body, direct, running
 from tests.workspace import Workspace, wait_for
@@ -58,12 +56,6 @@ def temporary(folder: Path) -> list[Path]:
 
 
 # Killed
-
-
-def test_the_next_repro_completes_a_stage_that_was_killed(ran: Repository, tmp_path: Path) -> None:
-    repository = ran.copy(tmp_path / "killed")
-    undisturbed = Undisturbed(repository.lock(), 0.0, {"split": 1.0})
-    assert kill(repository, undisturbed, "split", random.Random(0)).wrong == []  # noqa: S311
 
 
 def test_the_temporary_file_of_a_killed_process_that_nobody_waited_for_is_removed_too(tmp_path: Path) -> None:
@@ -104,39 +96,6 @@ def test_ctrl_c_while_a_command_loads_its_libraries_ends_it_in_a_line(
         wait_for(lambda: process.poll() is not None or library in Path(f"/proc/{process.pid}/maps").read_text())
         interrupt(process)
     assert temporary(copy) == []
-
-
-def test_ctrl_c_while_a_stage_reads_ends_it_in_a_line_and_leaves_its_outputs(copy: Path) -> None:
-    path = copy / "data/clean/messages.tsv"
-    path.unlink()
-    before = files(copy)
-    os.mkfifo(path)  # whose reader waits for ever
-    with begun(copy, "-B", "-m", "stages.vectorize") as process, writing_end(path, process):
-        interrupt(process)
-    path.unlink()
-    assert files(copy) == before
-
-
-@contextmanager
-def writing_end(path: Path, process: subprocess.Popen[str]) -> Iterator[None]:
-    """Hold the pipe open once the process has opened it for reading."""
-    ends: list[int] = []
-
-    def is_read() -> bool:
-        try:
-            ends.append(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-        except OSError:  # nobody reads it yet
-            return process.poll() is not None
-        return True
-
-    wait_for(is_read)
-    assert ends, process.communicate()
-    # Python would notice a signal between its opening and its reading only after the reading, which never ends.
-    wait_for(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S")
-    try:
-        yield
-    finally:
-        os.close(ends[0])
 
 
 def silent(handler: Handler) -> None:
@@ -184,20 +143,6 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_nothing_half_written(
     assert temporary(paths.VECTORS) == []
     workspace.run(vectorize.main)
     assert files(paths.VECTORS) == whole
-
-
-def test_a_training_without_room_for_its_checkpoint_ends_in_a_line_and_runs_once_there_is_room(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    before = trained(tmp_path_factory.getbasetemp(), TWO)
-    copied(workspace, before)
-    place(monkeypatch, workspace.root)
-    with room_for(1000):
-        assert "File too large" in workspace.failure(train.main)
-    assert files(workspace.root / ".checkpoints") == {}
-    with redirect_stdout(io.StringIO()):
-        workspace.run(train.main)
-    assert files(paths.MODEL) == files(before / "model")
 
 
 # Several at once

@@ -42,13 +42,9 @@ def inputs(target: Target) -> st.SearchStrategy[bytes]:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_input_breaks_a_promise(name: str) -> None:
-    settings(max_examples=40)(given(inputs(TARGETS[name]))(TARGETS[name].check))()
-
-
-@pytest.mark.parametrize("name", TARGETS)
-def test_no_input_that_a_search_begins_with_breaks_a_promise(name: str) -> None:
     for seed in TARGETS[name].seeds:
         TARGETS[name].check(seed)
+    settings(max_examples=40)(given(inputs(TARGETS[name]))(TARGETS[name].check))()
 
 
 # Each of these once ended in a traceback, or in an array that was none.
@@ -93,17 +89,10 @@ HI = b"\0ham\thi 12345\n"
         ("tsv_rows", "all_rows", nothing, HI),
         ("inputs", "reader.messages", lambda *_: iter([["hi"], ["\ud83d"]]), HI),
         ("clean", "clean", lambda *_: Tally(0, 0, 0, None, Counter()), HI),
-        ("messages", "read_messages", nothing, HI),
-        ("tokenize", "tokenize", lambda text, _: [text], HI),
-        ("vocabulary", "read_tokens", nothing, HI),
-        ("subwords", "subwords.features", lambda _, buckets: [0, 1, 1, buckets], HI),
         ("ragged", "ragged.take", lambda rows, _: rows, b"ab\nc"),
-        ("ngrams", "ngrams", lambda _: np.array([2, 1], np.uint32), HI),
         ("templates", "near_duplicate_keys", lambda texts: [str(number) for number, _ in enumerate(texts)], b"a\na"),
         ("params", "params.load", unreadable, b""),
-        ("zip", "sms_spam.member", unreadable, b""),
         ("array", "read_array", lambda _: np.zeros(9, np.int8), b"12345678"),
-        ("settings", "read_json", unreadable, b""),
         ("printable", "printable", str, b"\x1b"),
     ],
 )

@@ -1,12 +1,13 @@
-"""params.yaml: the settings of each section, and what a wrong one is answered. tests/bad_inputs.py tries every key."""
+"""params.yaml: the settings of each section, and what a wrong one is answered.
+
+tests/bad_inputs.yaml has more files that are no settings, and tests/test_bad_inputs.py tries every key.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from stages.clean import Clean
@@ -76,11 +77,6 @@ def test_for_a_misspelt_key_the_error_names_the_setting_that_is_meant(tmp_path: 
     assert error(changed(tmp_path, "train", unit=64), "train") == "train.unit: no such setting, did you mean units?"
 
 
-def test_for_an_unknown_key_the_error_names_all_settings(tmp_path: Path) -> None:
-    said = error(changed(tmp_path, "split", colour="red"), "split")
-    assert said == f"split.colour: no such setting, expected one of {', '.join(Split.model_fields)}"
-
-
 def test_every_wrong_or_missing_key_of_a_section_is_named_at_once(tmp_path: Path) -> None:
     path = changed(tmp_path, "split", seed=-1, test_share="x", size=3, keep_together=None)
     assert error(path, "split").split("; ") == [
@@ -97,27 +93,19 @@ def test_every_wrong_or_missing_key_of_a_section_is_named_at_once(tmp_path: Path
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("download.source", "", "expected to have at least 1 character, found ''"),
         ("download.source", 3, "expected a text, found 3"),
-        ("download.sha256", "12ab", "expected 64 hexadecimal digits, found '12ab'"),
         ("download.connect_timeout", 0, "expected more than 0, found 0"),
-        ("download.connect_timeout", 601, "expected at most 600, found 601"),
         ("clean.format", "xml", "expected 'tsv' or 'csv', found 'xml'"),
         ("clean.label_column", -1, "expected at least 0 or a text, found -1"),
-        ("clean.label_column", True, "expected a whole number or a text, found true"),
-        ("clean.text_column", "", "expected a whole number or to have at least 1 character, found ''"),
         ("clean.lowercase", "yes", "expected true or false, found 'yes'"),
         ("clean.remove_pattern", "[a", "expected a regular expression (unterminated character set at position 2), "
          "found '[a'"),
         ("vectorize.max_sequence_length", [100], "expected a whole number, found [100]"),
-        ("split.test_share", 1, "expected less than 1, found 1"),
         ("split.keep_together", False, "expected 'none', 'duplicates' or 'templates', found false"),
-        ("train.epochs", "8", "expected a whole number, found '8'"),
         ("train.epochs", 8.5, "expected a whole number, found 8.5"),
         ("train.learning_rate", {"initial": 0.1}, "expected a number, found {'initial': 0.1}"),
         ("train.learning_rate", float("nan"), "expected a finite number, found nan"),
         ("evaluate.threshold", 2, "expected 'held_out' or at most 1, found 2"),
-        ("evaluate.threshold", "test", "expected 'held_out' or a number, found 'test'"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_an_error_that_says_what_was_expected_and_found(
@@ -125,15 +113,6 @@ def test_a_wrong_value_is_an_error_that_says_what_was_expected_and_found(
 ) -> None:
     section, _, name = key.partition(".")
     assert error(changed(tmp_path, section, **{name: value}), section) == f"{key}: {said}"
-
-
-def test_a_linear_branch_with_a_single_network_is_one_clear_line(tmp_path: Path) -> None:
-    said = error(changed(tmp_path, "train", linear=True, ensemble=1), "train")
-    assert said.startswith("train: expected an ensemble of at least 2 ")
-    assert "set linear to false, or ensemble to 5" in said
-    for linear, ensemble in ((False, 1), (True, 2), (False, 2)):
-        path = changed(tmp_path, "train", linear=linear, ensemble=ensemble)
-        assert params.load("train", TrainConfig, path=path).ensemble == ensemble
 
 
 def test_a_whole_number_will_do_for_a_fraction(tmp_path: Path) -> None:
@@ -155,31 +134,19 @@ def test_a_stage_may_read_some_keys_of_a_section_and_ignore_the_others(
     assert "no such setting" in error(path, section, kind)
 
 
-def test_the_keys_that_a_stage_reads_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"evaluate\.positive_label: expected to have at least 1 character, found ''"):
-        params.load("evaluate", Positive, part=True, path=changed(tmp_path, "evaluate", positive_label=""))
-
-
 # The file
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"", "expected a section `plot:` of keys, found null"),
         (b"- plot\n", "expected a section `plot:` of keys, found null"),
-        (b"plott:\n  dpi: 120\n", "expected a section `plot:` of keys, found null"),
-        (b"plot: 0x1" + b"0" * 5000, "expected a section `plot:` of keys, found a huge number"),
         (b"plot: [dpi, 120]\n", "expected a section `plot:` of keys, found ['dpi', 120]"),
         (b"plot: {1: 2, dpi: 120}\n", "plot.1: "),
-        (b"plot: {dpi: 120\n", "is not valid YAML"),
         (b"plot:\n\tdpi: 120\n", "is not valid YAML"),
-        (b"plot: {dpi: 120, dpi: 121}\n", 'found duplicate key "dpi"'),
         (b"plot: {dpi: *dots}\n", "undefined alias 'dots'"),
-        (b"plot: {dpi: !!python/object/apply:os.getpid []}\n", "is not valid YAML"),
         (b"plot: {dpi: 2031-13-41}\n", "is not valid YAML: month must be in 1..12"),
         (b"plot: {dpi: !!int many}\n", "is not valid YAML: invalid literal for int()"),
-        (b"plot: {dpi: 120} # caf\xe9\n", "is not valid YAML: 'utf-8' codec can't decode byte 0xe9"),
         (b"plot: {dpi: 120}\x00\n", "is not valid YAML"),
         (b"plot: {dpi: 120}\n---\nplot: {dpi: 121}\n", "is not valid YAML"),
     ],
@@ -212,8 +179,3 @@ def test_numbers_are_read_as_in_yaml_1_2(tmp_path: Path) -> None:
 def test_what_yaml_1_2_does_not_call_a_number_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=r"numbers\.value: expected a number, found "):
         number(tmp_path, text)
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_any_finite_number_is_read_as_it_is_written(tmp_path: Path, value: float) -> None:
-    assert number(tmp_path, repr(value)) == value

@@ -1,37 +1,29 @@
 """The pipeline from end to end, with a real Git and a real DVC, on sixty invented messages."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from bench.circumstances import CIRCUMSTANCES
-from bench.reproduce import Origin, reproduce
-from tests.repository import STAGES, Repository, invented, stages_run
+from bench.outputs import of_files, of_lock
+from tests.repository import ROOT, STAGES, Repository, invented, stages_run
 from tests.test_dvc_yaml import listed
-from tests.workspace import wait_for
-
-
-@pytest.fixture(scope="module")
-def repository(ran: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """Return a copy of the repository whose pipeline has run; its tests leave it as it is."""
-    return ran.copy(tmp_path_factory.mktemp("pipeline") / "first")
-
-
-def test_a_second_repro_runs_no_stage_and_leaves_git_clean(repository: Repository) -> None:
-    assert stages_run(repository.dvc("repro")) == []
-    assert repository.git("status", "--porcelain") == ""
 
 
 def test_a_clone_ends_with_the_same_bytes_though_its_training_was_killed(ran: Repository, tmp_path: Path) -> None:
-    """`python -m bench.reproduce` runs the other circumstances."""
-    (circumstance,) = (one for one in CIRCUMSTANCES if one.name == "killed")
+    """`python -m bench.kills` kills every stage, and `python -m bench.reproduce` runs under many circumstances."""
+    clone = ran.clone(tmp_path / "ein schöner Ordner")
     elsewhere = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Kathmandu", "TF_NUM_INTRAOP_THREADS": "1"}
-    row = circumstance._replace(folder="ein schöner Ordner", environment=elsewhere)
-    outcome = reproduce(row, Origin.head(ran.folder), tmp_path, b"")
-    assert outcome.equal, (outcome.differ, outcome.failure)
-    assert list(outcome.files) == STAGES
-    assert list(tmp_path.iterdir()) == [], "what is equal is removed"
+    killed = {"PYTHONPATH": str(ROOT / "tests/traced"), "TRACED": os.devnull, "KILLED": ".checkpoints/train.npz"}
+    assert stages_run(clone.dvc_fails("repro", "train", **elsewhere, **killed)) == STAGES[:5]
+    said = clone.dvc("repro", "train", **elsewhere)
+    assert stages_run(said) == ["train"]
+    assert "resuming after epoch 2" in said
+    hashes = {stage: outs for stage, outs in of_lock(ran.lock().encode()).items() if stage in STAGES[:5]}
+    assert of_files(clone.folder, hashes) == hashes
+    assert clone.git("status", "--porcelain") == ""
+    assert list(clone.folder.glob(".checkpoints/*")) == []
 
 
 def test_the_numbers_of_the_run_add_up(ran: Repository) -> None:
@@ -52,14 +44,6 @@ def test_every_chart_is_drawn_from_what_is_in_git(ran: Repository, tmp_path: Pat
     images = {f"plots/images/{name}.png" for name in ("loss", "accuracy", "confusion", "roc", "pr", "calibration")}
     charts = {"loss", "accuracy", "confusion", "confusion, normalised", "roc", "precision and recall", "calibration"}
     assert set(drawn["data"]) == images | charts
-    assert "evaluate.json" in clone.dvc("metrics", "show")
-
-
-def test_a_queued_experiment_runs_only_the_stages_that_depend_on_its_setting(repository: Repository) -> None:
-    repository.dvc("exp", "run", "--queue", "--name", "more", "--set-param", "plot.dpi=52")
-    repository.dvc("queue", "start", "--jobs", "1")
-    wait_for(lambda: list((repository.folder / ".git/refs/exps").rglob("more")))  # written once it has succeeded
-    assert stages_run(repository.dvc("queue", "logs", "more")) == ["plot"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate
-from tests.models import copied
 from tests.workspace import Workspace
 from textrnn.artifacts import provenance
 from textrnn.core import paths
-from textrnn.core.errors import UserError
 from textrnn.core.files import read_json
 from textrnn.training import machine
 
@@ -29,20 +26,6 @@ def test_a_model_names_its_corpus_parameters_code_packages_and_parts(trained_mod
         for path in trained_model.iterdir()
         if path.name not in ("model.json", "threshold.json")
     }
-
-
-def test_evaluate_refuses_a_model_with_a_part_of_another(workspace: Workspace, trained_model: Path) -> None:
-    copied(workspace, trained_model.parent)
-    with (paths.MODEL / "vocabulary.tsv").open("ab") as file:
-        file.write(b"egg\t1\n")
-    assert "found vocabulary.tsv of another one" in workspace.failure(evaluate.main)
-
-
-@pytest.mark.parametrize("text", ["", "[", "[]", "{}", '{"parts": []}', "[" * 100_000])
-def test_a_damaged_record_is_an_error(model_copy: Path, text: str) -> None:
-    (model_copy / "model.json").write_text(text)
-    with pytest.raises(UserError, match=r"model\.json"):
-        provenance.check_parts(model_copy, ("settings.json",))
 
 
 def test_the_hash_of_the_code_changes_with_a_module_that_train_imports_and_with_no_other(

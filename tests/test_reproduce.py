@@ -1,4 +1,4 @@
-"""bench.reproduce: it finds differences, and fails rows that it cannot compare. tests/test_pipeline.py runs one row."""
+"""bench.reproduce: it finds differences, and fails rows that it cannot compare."""
 
 import re
 import shutil
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.circumstances import CIRCUMSTANCES, Circumstance
-from bench.outputs import Hashes, combined, differing, of_files, of_lock
+from bench.outputs import differing, of_files, of_lock
 from bench.place import Place
-from bench.reproduce import NAMES, Origin, Outcome, by_circumstance, report, reproduce, verdict
+from bench.reproduce import NAMES, Origin, reproduce
 from tests.repository import STAGES, Repository
 from tools import hashes
 from tools.markdown import written
@@ -49,42 +49,18 @@ def differ(folder: Path, written: bytes = LOCK) -> list[str]:
     return differing(LOCK, written, of_files(folder, of_lock(LOCK)))
 
 
-def test_equal_outputs_differ_nowhere(folder: Path) -> None:
-    assert differ(folder) == []
-
-
 @pytest.mark.parametrize("name", FILES)
 def test_one_changed_file_is_the_one_told(folder: Path, name: str) -> None:
+    assert differ(folder) == []
     (folder / name).write_text("c\n", "utf-8")
     output = "data/folder" if "folder" in name else name
     assert differ(folder) == [f"{output} (the file)"]
 
 
-def test_a_lock_that_names_another_hash_or_no_output_is_told(folder: Path) -> None:
+def test_a_lock_that_differs_is_told_if_only_where_it_names_no_output(folder: Path) -> None:
     assert differ(folder, LOCK.replace(b"3b5d5c37", b"00000000")) == ["data/b (dvc.lock)"]
     assert differ(folder, LOCK[: LOCK.index(b"  second")]) == ["data/b (dvc.lock)"]
-
-
-def test_a_lock_whose_outputs_are_equal_may_differ_elsewhere(folder: Path) -> None:
     assert differ(folder, LOCK.replace(b"cmd: python", b"cmd: python3")) == ["dvc.lock (not its outputs)"]
-
-
-def test_the_report_counts_rows_and_outputs_and_names_no_place(folder: Path) -> None:
-    committed = of_lock(LOCK)
-    (folder / "data/a").write_text("c\n", "utf-8")
-    changed = of_files(folder, committed)
-    unlike = ["data/a (dvc.lock)", "data/a (the file)"]
-    rows: list[tuple[Hashes, list[str], str]] = [(committed, [], ""), (changed, unlike, ""), ({}, [], f"at {folder}")]
-    ended = [Outcome(each, 70.0, *row) for each, row in zip(CIRCUMSTANCES, rows, strict=False)]
-    assert verdict(ended) == "1 of 3 circumstances equal"
-    lines = by_circumstance(ended, committed).splitlines()[2:]
-    assert [line.split(" | ")[-1] for line in lines] == ["3 of 3 |", "2 of 3 |", "failed |"]
-    assert combined(committed["first"]) in lines[0]
-    assert combined(committed["first"]) not in lines[1]
-    assert combined(committed["second"]) in lines[1]
-    block = report(ended, committed, "0123456789")
-    assert block.startswith("At commit 0123456: 1 of 3 circumstances equal.")
-    assert str(folder) not in block
 
 
 def test_the_page_has_every_circumstance_and_todays_hashes() -> None:
@@ -100,20 +76,22 @@ def test_the_page_has_every_circumstance_and_todays_hashes() -> None:
     assert [each.name for each in CIRCUMSTANCES if not each.sets] == []
 
 
-def test_a_row_with_another_output_is_kept_and_told(ran: Repository, tmp_path: Path) -> None:
-    head = Origin.head(ran.folder)
-
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_row_with_another_output_is_kept_and_told_and_one_without_is_removed(
+    ran: Repository, tmp_path: Path, changed: bool
+) -> None:
     def copied(place: Place) -> None:
         shutil.copytree(ran.folder, place.folder)
 
-    def changed(place: Place) -> str:
-        (place.folder / "data/raw/corpus").write_text("ham\tno\n", "utf-8")
+    def run(place: Place) -> str:
+        if changed:
+            (place.folder / "data/raw/corpus").write_text("ham\tno\n", "utf-8")
         return "".join(f"Running stage '{stage}'\n" for stage in STAGES)
 
-    outcome = reproduce(Circumstance("changed", make=copied, run=changed), head, tmp_path, b"")
-    assert not outcome.equal
-    assert outcome.differ == ["data/raw/corpus (the file)"]
-    assert (tmp_path / "changed/clone/data/raw/corpus").exists()
+    outcome = reproduce(Circumstance("row", make=copied, run=run), Origin.head(ran.folder), tmp_path, b"")
+    assert outcome.equal != changed
+    assert outcome.differ == ["data/raw/corpus (the file)"] * changed
+    assert (tmp_path / "row/clone/data/raw/corpus").exists() == changed
 
 
 @pytest.mark.parametrize(

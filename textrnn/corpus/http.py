@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from time import monotonic
 
-import requests
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader, ProtocolError, ReadTimeoutError
 
@@ -23,6 +22,8 @@ def fetch(url: str, most_bytes: int, connect_timeout: float, sleep: Callable[[fl
     each time or a longer one that the server asks for (Retry-After), until PATIENCE is used up. A server that it cannot
     reach, or not through the proxy, it tries once. Raises UserError with the last failure.
     """
+    import requests  # noqa: PLC0415  # only now: it takes long to load, and the corpus may be in the cache
+
     pause, patience = 1.0, PATIENCE
     while True:
         asked = 0.0
@@ -40,7 +41,7 @@ def fetch(url: str, most_bytes: int, connect_timeout: float, sleep: Callable[[fl
                     return _body(response.raw, most_bytes)
                 failure = f"the server answered {response.status_code} {response.reason}"
                 may_pass = response.status_code == 429 or response.status_code >= 500
-                asked = _retry_after(response)
+                asked = _retry_after(response.raw)
         # ValueError: a redirect to an invalid address. OSError: requests' own errors, and missing certificates
         except (OSError, ValueError, HTTPError) as error:
             failure, may_pass = _explained(error)
@@ -51,9 +52,9 @@ def fetch(url: str, most_bytes: int, connect_timeout: float, sleep: Callable[[fl
         pause, patience = 2 * pause, patience - wait
 
 
-def _retry_after(response: requests.Response) -> float:
+def _retry_after(raw: urllib3.HTTPResponse) -> float:
     try:
-        return urllib3.Retry().get_retry_after(response.raw) or 0.0
+        return urllib3.Retry().get_retry_after(raw) or 0.0
     except (InvalidHeader, ValueError, OverflowError):  # neither seconds nor a date
         return 0.0
 
@@ -78,9 +79,11 @@ def _body(raw: urllib3.HTTPResponse, most_bytes: int) -> bytes:
 
 def _explained(error: BaseException) -> tuple[str, bool]:
     """Return the innermost of the errors that requests and urllib3 wrap, and whether another try may succeed."""
+    from requests.exceptions import ProxyError  # noqa: PLC0415  # as in fetch
+
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, ProxyError):
         return f"no way through the proxy ({one_line(causes[-1])})", False
     return one_line(causes[-1]), any(isinstance(cause, ProtocolError | ReadTimeoutError) for cause in causes)
