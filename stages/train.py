@@ -29,6 +29,7 @@ from textrnn.artifacts.messages import read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_array, replacing, write_array, write_json, write_metrics, write_text
+from textrnn.core.process_pool import stop_with_dvc
 from textrnn.model.config import TrainConfig
 from textrnn.text import vocabulary
 from textrnn.text.normalise import Normalisation
@@ -107,6 +108,7 @@ def history_table(history: NDArray[np.float64]) -> str:
 
 def main() -> None:
     """Run the stage."""
+    stop_with_dvc()
     cluster = from_environment(os.environ)
     config, vectorize = params.load("train", TrainConfig), params.load("vectorize", Vectorize)
     normalisation = params.load("clean", Normalisation, part=True)
