@@ -23,8 +23,8 @@ SUBWORDS = np.stack([WORDS % 9 + 1, WORDS % 4], axis=1).astype(np.int32)
 def ensemble(epochs: int) -> Ensemble:
     """Return three networks with every kind of dropout, each of which leaves out a third of 24 rows."""
     config = small(
-        units=8, embedding_size=8, bidirectional=True, pooling="mean_max", subword_buckets=9, dropout=0.3,
-        embedding_dropout=0.2, token_dropout=0.2, word_dropout=0.2, subword_dropout=0.2,
+        pooling="mean_max", subword_buckets=9, dropout=0.3, embedding_dropout=0.2,
+        token_dropout=0.2, word_dropout=0.2, subword_dropout=0.2,
         epochs=epochs, ensemble=3, batch_size=6,
     )  # fmt: skip
     random = np.random.default_rng(0)

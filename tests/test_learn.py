@@ -21,7 +21,7 @@ from textrnn.training import checkpoint, loop, machine, trainer
 from textrnn.training import learn as learning
 from textrnn.training.batches import Collator
 from textrnn.training.folds import folds
-from textrnn.training.learn import TrainedModel, TrainingSet, known_words, learn, linear_branch
+from textrnn.training.learn import TrainedModel, TrainingSet, known_words, learn, leaving_out, linear_branch
 from textrnn.training.members import one_by_one
 from textrnn.training.trainer import Trainer
 
@@ -43,7 +43,7 @@ STRANGE = ["a-word-which-is-much-longer-than-all-the-others", "zeppelin", "aardv
 RECIPES = {
     "single": small(cell="rnn", units=6, embedding_size=6, epochs=2),
     "ensemble": small(cell="rnn", epochs=2, ensemble=3),
-    "linear": small(epochs=2, ensemble=3, linear=True, subword_buckets=BUCKETS, word_dropout=0.1),
+    "linear": small(cell="rnn", epochs=2, ensemble=3, linear=True, subword_buckets=BUCKETS, word_dropout=0.1),
 }
 
 
@@ -179,17 +179,12 @@ def test_a_word_that_a_member_does_not_know_has_its_vector_of_unknown_words(name
 
 
 def test_a_word_rare_among_a_members_rows_is_unknown_to_it_though_all_rows_hold_it_often() -> None:
-    config = RECIPES["ensemble"]
-    fold = fold_of(config)
-    outside = [row for row in range(len(TEXTS)) if fold[row] == 0][:2]  # known from all rows, not from those of 1 and 2
-    inside = next(row for row in range(len(TEXTS)) if fold[row] == 1)
-    texts = [f"{text} and" if row in (*outside, inside) else text for row, text in enumerate(TEXTS)]
-    part, tokens = part_of(texts, LABELS, sorted([*TOKENS, "and"])), sorted([*TOKENS, "and"])
+    rows, fold = rows_of([[0], [0], [0], [1]]), np.array([0, 0, 1, 2])
+    collator = Collator(np.array([1, UNKNOWN], np.int32), None, 6, masking=True)
     frequent = VECTORIZE.model_copy(update={"min_word_frequency": 1})
-    found = learn(config, frequent, tokens, 2, part, part.rows, "fingerprint")
-    place = 1 + [word for word, _ in found.words].index("and")
-    unknown = [(arrays["words"][place] == arrays["words"][0]).all() for arrays in found.fitted.weights]
-    assert unknown == [True, False, False]  # once, twice and three times
+    members = [leaving_out(number, fold, rows, collator, frequent) for number in range(3)]
+    assert [member.collator.words.tolist() for member in members] == [[0, 0], [1, 0], [1, 0]]
+    assert [member.held_out.rows.tolist() for member in members] == [[0, 1], [2], [3]]
 
 
 @ENSEMBLES
