@@ -5,8 +5,7 @@ curve is shown, and chooses nothing. An ensemble learns training and validation 
 out its fold. These out-of-fold logits fit the weights of networks and linear branch and the calibration, and later the
 threshold.
 
-Where TF_CONFIG names several workers they train each network together, and the first of them writes
-(docs/cluster.md).
+Where TF_CONFIG names several workers, they train each network together (docs/cluster.md), and the first one writes.
 
 Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv,
         data/raw/corpus (its checksum alone);
@@ -93,10 +92,8 @@ def write_weights(fitted: Fitted) -> None:
 def held_out_table(rows: NDArray[np.int64], probabilities: NDArray[np.float64], labels: list[str]) -> str:
     """Return a line for each held-out row: its number and the probability of each label."""
     lines = [["row", *labels]]
-    lines += [
-        [str(row), *(f"{value:.{DIGITS}f}" for value in values)]
-        for row, values in zip(rows, probabilities, strict=True)
-    ]
+    for row, values in zip(rows, probabilities, strict=True):
+        lines.append([str(row), *(f"{value:.{DIGITS}f}" for value in values)])
     return "".join("\t".join(fields) + "\n" for fields in lines)
 
 

