@@ -40,10 +40,11 @@ GROUPS = np.arange(len(TEXTS)) // 3
 TOKENS = sorted({word for text in TEXTS for word in text.split()})
 STRANGE = ["a-word-which-is-much-longer-than-all-the-others", "zeppelin", "aardvark"]
 
+MEMBERS = small(cell="rnn", epochs=2, ensemble=3, subword_buckets=BUCKETS, word_dropout=0.1)
 RECIPES = {
     "single": small(cell="rnn", units=6, embedding_size=6, epochs=2),
-    "ensemble": small(cell="rnn", epochs=2, ensemble=3),
-    "linear": small(cell="rnn", epochs=2, ensemble=3, linear=True, subword_buckets=BUCKETS, word_dropout=0.1),
+    "ensemble": MEMBERS,
+    "linear": MEMBERS.model_copy(update={"linear": True}),
 }
 
 
@@ -133,21 +134,14 @@ def test_neither_the_numbering_of_tokens_nor_tokens_of_other_rows_change_a_bit(n
     assert again.held_out.tobytes() == learned(name).held_out.tobytes()
 
 
-def test_a_word_which_only_held_out_rows_hold_is_unknown() -> None:
-    tokens = sorted([*TOKENS, *STRANGE])
+def test_a_word_which_only_held_out_rows_hold_is_unknown_and_the_graph_answers_as_the_network_does() -> None:
     held_out = ("see zeppelin soup", "see aardvark soup", "see bike soup")
-    found = learned_from(RECIPES["single"], tokens=tokens, held_out=held_out)
+    found = learned_from(RECIPES["single"], tokens=sorted([*TOKENS, *STRANGE]), held_out=held_out)
     assert {word for word, _ in found.words} == set(TOKENS)
     assert found.model == learned("single").model
     assert found.held_out[0].tolist() == found.held_out[1].tolist() != found.held_out[2].tolist()
-
-
-def test_a_single_network_and_its_graph_answer_the_held_out_rows_alike() -> None:
-    held_out = ("win a bike", "mum left soup", "lamp", "bring boat and cup")
-    found = learned_from(RECIPES["single"], tokens=sorted([*TOKENS, "and"]), held_out=held_out)
     expected = answers(found.model, RECIPES["single"], found, list(held_out))
     np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=1e-6)
-    assert np.ptp(found.held_out[:, 0]) > 1e-3
     assert len(found.ngrams) == 0
 
 
