@@ -2,8 +2,8 @@
 
 A single network learns the training part, and the validation part chooses the best epoch; without one, the test part's
 curve is shown, and chooses nothing. An ensemble learns training and validation rows together, and each member leaves
-out its fold. These out-of-fold logits fit the weights of networks and linear branch and the calibration, and later the
-threshold.
+out its fold. The logits of the rows left out fit the weights of networks and linear branch, the calibration, and later
+the threshold.
 
 Where TF_CONFIG names several workers, they train each network together (docs/cluster.md), and the first one writes.
 
