@@ -2,11 +2,10 @@
 
 A single network learns the training part, and the validation part chooses the best epoch; without one, the test part's
 curve is shown, and chooses nothing. An ensemble learns training and validation rows together, and each member leaves
-out its fold. These out-of-fold logits fit the weights of networks and linear branch and the calibration, and later the
-threshold.
+out its fold. The logits of the rows left out fit the weights of networks and linear branch, the calibration, and later
+the threshold.
 
-Where TF_CONFIG names several workers they train each network together, and the first of them writes
-(docs/cluster.md).
+Where TF_CONFIG names several workers, they train each network together (docs/cluster.md), and the first one writes.
 
 Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv,
         data/raw/corpus (its checksum alone);
@@ -29,6 +28,7 @@ from textrnn.artifacts.messages import read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_array, replacing, write_array, write_json, write_metrics, write_text
+from textrnn.core.process_pool import stop_with_dvc
 from textrnn.model.config import TrainConfig
 from textrnn.text import vocabulary
 from textrnn.text.normalise import Normalisation
@@ -92,10 +92,8 @@ def write_weights(fitted: Fitted) -> None:
 def held_out_table(rows: NDArray[np.int64], probabilities: NDArray[np.float64], labels: list[str]) -> str:
     """Return a line for each held-out row: its number and the probability of each label."""
     lines = [["row", *labels]]
-    lines += [
-        [str(row), *(f"{value:.{DIGITS}f}" for value in values)]
-        for row, values in zip(rows, probabilities, strict=True)
-    ]
+    for row, values in zip(rows, probabilities, strict=True):
+        lines.append([str(row), *(f"{value:.{DIGITS}f}" for value in values)])
     return "".join("\t".join(fields) + "\n" for fields in lines)
 
 
@@ -107,6 +105,7 @@ def history_table(history: NDArray[np.float64]) -> str:
 
 def main() -> None:
     """Run the stage."""
+    stop_with_dvc()
     cluster = from_environment(os.environ)
     config, vectorize = params.load("train", TrainConfig), params.load("vectorize", Vectorize)
     normalisation = params.load("clean", Normalisation, part=True)

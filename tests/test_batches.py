@@ -56,14 +56,14 @@ def test_another_seed_epoch_or_member_has_other_batches_in_another_order(other: 
     assert len(shared) < 5  # of 50: not the same batches in another order
 
 
-@pytest.mark.parametrize("rows", [0, 1, SIZE, 10 * SIZE + 3])
-def test_prediction_reads_every_row_once_and_the_shortest_first(rows: int) -> None:
-    lengths = random_lengths(rows)
+def test_prediction_reads_every_row_once_and_the_shortest_first() -> None:
+    lengths = random_lengths(10 * SIZE + 3)
     batches = as_lists(list(by_length(lengths, SIZE)))
     order = [row for batch in batches for row in batch]
-    assert sorted(order) == list(range(rows))
+    assert sorted(order) == list(range(len(lengths)))
     assert lengths[order].tolist() == sorted(lengths.tolist())
     assert all(len(batch) == SIZE for batch in batches[:-1])
+    assert list(by_length(lengths[:0], SIZE)) == []
 
 
 def test_rows_become_word_ids_padded_with_0_and_their_lengths_and_labels() -> None:
@@ -79,16 +79,6 @@ def test_rows_become_word_ids_padded_with_0_and_their_lengths_and_labels() -> No
     }
 
 
-@pytest.mark.parametrize("masking", [True, False])
-def test_the_network_is_given_32_bit_integers(masking: bool) -> None:
-    rows = rows_of([[1, 2], []], [1, 0])
-    collator = Collator(WORDS, PARTS, longest=3, masking=masking)
-    batch = collator.batch(rows, np.array([0, 1]), collator.lengths(rows))
-    assert {name: array.dtype for name, array in batch.items()} == dict.fromkeys(
-        ("words", "lengths", "labels", "subwords", "places"), np.dtype(np.int32)
-    )
-
-
 def test_the_subwords_of_a_token_stand_in_a_batch_once_however_often_it_occurs() -> None:
     rows = rows_of([[4, 1, 4], [1], [5, 5]])
     collator = Collator(WORDS, PARTS, longest=10, masking=True)
@@ -97,16 +87,16 @@ def test_the_subwords_of_a_token_stand_in_a_batch_once_however_often_it_occurs()
     assert placed(batch) == [[[9, 10], [3, 4], [9, 10]], [[3, 4], [], []]]
 
 
-@pytest.mark.parametrize("masking", [True, False])
-def test_a_collator_that_knows_other_words_reads_all_else_alike(masking: bool) -> None:
+def test_a_collator_that_knows_other_words_reads_all_else_alike() -> None:
     rows = rows_of([[1, 2, 3, 5], [2]], [1, 0])
-    collator = Collator(WORDS, PARTS, longest=3, masking=masking)
+    collator = Collator(WORDS, PARTS, longest=3, masking=True)
     other = collator.knowing(np.array([0, 0, 9, 0, 0, 0], np.int32))
     first, second = (one.batch(rows, np.array([0, 1]), one.lengths(rows)) for one in (collator, other))
     assert first["words"].tolist() == [[3, 1, 2], [1, 0, 0]]
     assert second["words"].tolist() == [[0, 9, 0], [9, 0, 0]]
     for name in ("lengths", "labels", "subwords", "places"):
         assert first[name].tolist() == second[name].tolist()
+    assert {array.dtype for array in first.values()} == {np.dtype(np.int32)}, "as the network takes them"
 
 
 @pytest.mark.parametrize("masking", [True, False])
@@ -130,28 +120,11 @@ def test_an_empty_row_is_read_as_one_step_of_padding() -> None:
     assert placed(batch) == [[[]], [[]]]
 
 
-def test_without_masking_every_row_is_padded_to_the_longest_length_and_read_to_its_end() -> None:
-    rows = rows_of([[1], [], [1, 2]])
-    collator = Collator(WORDS, None, longest=4, masking=False)
-    lengths = collator.lengths(rows)
-    assert lengths.tolist() == [4, 4, 4]
-    assert collator.batch(rows, np.array([0]), lengths)["words"].tolist() == [[3, 0, 0, 0]]
+def thinned(collator: Collator, rows: Rows, dropout: InputDropout | None, seed: int = 0) -> Batch:
+    """Return all rows as a batch, after input dropout."""
+    return collator.batch(rows, np.arange(len(rows.rows)), collator.lengths(rows), dropout, np.random.default_rng(seed))
 
 
-def thinned(
-    collator: Collator,
-    rows: Rows,
-    dropout: InputDropout | None,
-    seed: int | None = 0,
-    chosen: NDArray[np.int64] | None = None,
-) -> Batch:
-    random = None if seed is None else np.random.default_rng(seed)
-    return collator.batch(
-        rows, np.arange(len(rows.rows)) if chosen is None else chosen, collator.lengths(rows), dropout, random
-    )
-
-
-ALL = InputDropout(token=0.3, word=0.3, subword=0.3)
 KNOWN = np.arange(1, 41, dtype=np.int32)  # of 40 corpus ids, each a word, so that a word tells which token it was
 FEATURES = np.arange(1, 201, dtype=np.int32).reshape(40, 5)
 ids = st.lists(st.lists(st.integers(0, 39), max_size=40), min_size=1, max_size=6)
@@ -188,12 +161,9 @@ def test_an_empty_row_of_which_nothing_can_be_left_out_is_read_as_one_step() -> 
     batch = thinned(Collator(KNOWN, FEATURES, 12, masking=True), rows_of([[], [5, 6]]), InputDropout(token=0.5))
     assert batch["lengths"][0] == 1
     assert not batch["words"][0].any()
-
-
-def test_without_masking_a_row_is_read_to_its_end_though_tokens_are_left_out() -> None:
     batch = thinned(Collator(KNOWN, None, 12, masking=False), many(), InputDropout(token=0.5))
     assert batch["words"].shape == (200, 12)
-    assert set(batch["lengths"].tolist()) == {12}
+    assert set(batch["lengths"].tolist()) == {12}, "without masking a row is read to its end"
 
 
 def test_a_left_out_token_takes_its_subwords_with_it() -> None:
@@ -210,8 +180,7 @@ def test_the_share_of_words_is_made_unknown_and_their_subwords_stay() -> None:
     assert 0.26 < lost.sum() / len(rows.tokens) < 0.34
     assert placed(batch) == placed(plain)
     assert batch["lengths"].tolist() == plain["lengths"].tolist()
-    occurrences = [lost[plain["words"] == word].mean() for word in (1, 2, 3)]
-    assert 0 < min(occurrences) <= max(occurrences) < 1  # of a word's occurrences each by itself
+    assert 0 < lost[plain["words"] == 1].mean() < 1, "not all occurrences of a word"
 
 
 def test_the_share_of_subwords_is_left_out_and_their_words_stay() -> None:
@@ -228,20 +197,8 @@ def test_the_share_of_subwords_is_left_out_and_their_words_stay() -> None:
     assert len(set(lost)) > 1
 
 
-@pytest.mark.parametrize("dropout", [InputDropout(token=0.3), InputDropout(word=0.3), InputDropout(subword=0.3), ALL])
-def test_the_generator_decides_what_is_left_out(dropout: InputDropout) -> None:
-    collator, rows = Collator(KNOWN, FEATURES, 12, masking=True), many()
-    first, again, other = (
-        {name: array.tolist() for name, array in thinned(collator, rows, dropout, seed).items()} for seed in (0, 0, 1)
-    )
-    assert first == again
-    assert first != other
-
-
 @pytest.mark.parametrize("dropout", [None, InputDropout(token=0.3), InputDropout(word=0.3)])
-def test_neither_the_numbering_of_tokens_nor_further_tokens_change_a_batch(
-    dropout: InputDropout | None,
-) -> None:
+def test_neither_the_numbering_of_tokens_nor_further_tokens_change_a_batch(dropout: InputDropout | None) -> None:
     rows, turned = many(20), np.random.default_rng(1).permutation(50)
     words, parts = np.full(50, 99, np.int32), np.full((50, 7), 999, np.int32)  # ten tokens more, one of them longer
     words[turned[:40]], parts[turned[:40]] = KNOWN, np.pad(FEATURES, ((0, 0), (0, 2)))

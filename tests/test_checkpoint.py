@@ -1,7 +1,6 @@
 """A checkpoint comes back as it was saved, or not at all."""
 
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,44 +55,20 @@ def test_the_checkpoint_of_another_training_is_none(file: Path, fingerprint: str
     assert checkpoint.load(file, fingerprint) is None
 
 
-def test_a_checkpoint_torn_off_anywhere_is_none(file: Path) -> None:
-    whole = file.read_bytes()
-    for length in range(len(whole)):
-        file.write_bytes(whole[:length])
-        assert checkpoint.load(file, FINGERPRINT) is None, length
+def damaged(whole: bytes) -> Iterator[bytes]:
+    """Yield a file torn off, or of which one byte is another, at every seventh place, and other damage."""
+    for place in range(0, len(whole), 7):
+        yield whole[:place]
+        yield whole[:place] + bytes([whole[place] ^ 0x21]) + whole[place + 1 :]
+    yield bytes(len(whole))  # as a crash may leave it
+    yield whole + b"\0"
 
 
-def test_a_checkpoint_with_any_byte_changed_is_none(file: Path) -> None:
-    whole = file.read_bytes()
-    for place in range(len(whole)):
-        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x21]) + whole[place + 1 :])
-        assert checkpoint.load(file, FINGERPRINT) is None, place
-
-
-def test_a_part_is_what_stands_under_a_prefix() -> None:
-    found = checkpoint.part(SAVED.now, "0/")
-    assert {name: array.tolist() for name, array in found.items()} == {
-        "0": SAVED.now["0/0"].tolist(),
-        "1": SAVED.now["0/1"].tolist(),
-    }
-
-
-GARBAGE: dict[str, Callable[[bytes], bytes]] = {
-    "an empty file": lambda _: b"",
-    "zeros, as a crash may leave": lambda raw: bytes(len(raw)),
-    "shorter than its seal": lambda raw: raw[:10],
-    "cut short": lambda raw: raw[:-1],
-    "torn in the middle": lambda raw: raw[: len(raw) // 2] + bytes(len(raw) - len(raw) // 2),
-    "with a bit turned": lambda raw: raw[:-100] + bytes([raw[-100] ^ 1]) + raw[-99:],
-    "more than was written": lambda raw: raw + b"\0",
-}
-
-
-@pytest.mark.parametrize("kind", GARBAGE)
-def test_a_damaged_checkpoint_is_none_and_one_line(file: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    file.write_bytes(GARBAGE[kind](file.read_bytes()))
-    assert checkpoint.load(file, FINGERPRINT) is None
-    assert capsys.readouterr().err == f"checkpoint not used: it is damaged ({paths.shown(file)})\n"
+def test_a_damaged_checkpoint_is_none_and_one_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for content in damaged(file.read_bytes()):
+        file.write_bytes(content)
+        assert checkpoint.load(file, FINGERPRINT) is None
+        assert capsys.readouterr().err == f"checkpoint not used: it is damaged ({paths.shown(file)})\n"
 
 
 def test_no_file_is_no_checkpoint_and_nothing_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,21 +103,15 @@ def test_the_fingerprint_changes_with_settings_data_and_where_a_file_ends(files:
 def test_the_fingerprint_changes_with_the_code_of_the_stage_and_its_packages(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in provenance.TRAIN:
-        module = tmp_path / place if place.endswith(".py") else tmp_path / place / "module.py"
-        module.parent.mkdir(parents=True, exist_ok=True)
-        module.write_text("units = 4\n")
+    module = tmp_path / provenance.TRAIN[1] / "module.py"
+    module.parent.mkdir(parents=True)
     monkeypatch.setattr(provenance, "CODE", tmp_path)
     found = [checkpoint.fingerprint("", files)]
-    for module in sorted(tmp_path.rglob("*.py")):
-        module.write_text("units = 8\n")
-        found.append(checkpoint.fingerprint("", files))
-    for package in provenance.PACKAGES:
-        monkeypatch.setattr(
-            provenance, "version", lambda name, other=package: "0.0" if name == other else version(name)
-        )
-        found.append(checkpoint.fingerprint("", files))
-    assert len(set(found)) == len(found) == 1 + len(provenance.TRAIN) + len(provenance.PACKAGES)
+    module.write_text("units = 8\n")
+    found.append(checkpoint.fingerprint("", files))
+    monkeypatch.setattr(provenance, "PACKAGES", provenance.PACKAGES[1:])
+    found.append(checkpoint.fingerprint("", files))
+    assert len(set(found)) == 3
 
 
 def test_checkpoints_lie_where_git_and_dvc_do_not_look() -> None:

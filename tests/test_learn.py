@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from tests.configs import probabilities_of, rows_of, small
+from tests.trainers import trainer_of
 from textrnn.core.errors import UserError
 from textrnn.inference.predictor import linear_inputs
 from textrnn.model import linear
@@ -17,13 +18,12 @@ from textrnn.model.config import TrainConfig
 from textrnn.text import subwords
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
-from textrnn.training import checkpoint, loop, machine, trainer
 from textrnn.training import learn as learning
+from textrnn.training import loop, machine, trainer
 from textrnn.training.batches import Collator
 from textrnn.training.folds import folds
-from textrnn.training.learn import TrainedModel, TrainingSet, known_words, learn, linear_branch
+from textrnn.training.learn import TrainedModel, TrainingSet, known_words, learn, leaving_out, linear_branch
 from textrnn.training.members import one_by_one
-from textrnn.training.trainer import Trainer
 
 VECTORIZE = Vectorize(tokenizer="word", min_word_frequency=0, max_sequence_length=6)
 BUCKETS = 30
@@ -40,24 +40,12 @@ GROUPS = np.arange(len(TEXTS)) // 3
 TOKENS = sorted({word for text in TEXTS for word in text.split()})
 STRANGE = ["a-word-which-is-much-longer-than-all-the-others", "zeppelin", "aardvark"]
 
+MEMBERS = small(cell="rnn", epochs=2, ensemble=3, subword_buckets=BUCKETS, word_dropout=0.1)
 RECIPES = {
     "single": small(cell="rnn", units=6, embedding_size=6, epochs=2),
-    "ensemble": small(cell="rnn", epochs=2, ensemble=3),
-    "linear": small(epochs=2, ensemble=3, linear=True, subword_buckets=BUCKETS, word_dropout=0.1),
+    "ensemble": MEMBERS,
+    "linear": MEMBERS.model_copy(update={"linear": True}),
 }
-
-
-@cache
-def made(config: TrainConfig, vocabulary_size: int, classes: int) -> tuple[Trainer, checkpoint.Arrays]:
-    trainer = Trainer(config, vocabulary_size, classes)
-    return trainer, trainer.state()
-
-
-def trainer_of(config: TrainConfig, vocabulary_size: int, classes: int) -> Trainer:
-    """Return a trainer as if it were new: to compile its steps takes a second."""
-    trainer, first = made(config, vocabulary_size, classes)
-    trainer.restore(first)
-    return trainer
 
 
 @pytest.fixture(autouse=True)
@@ -117,8 +105,6 @@ ENSEMBLES = pytest.mark.parametrize("name", ["ensemble", "linear"])
     [
         (0, [3, 1, 0, 2, 4], [("b", 3), ("d", 2), ("a", 1), ("e", 1)]),
         (1, [0, 1, 0, 2, 0], [("b", 3), ("d", 2)]),
-        (2, [0, 1, 0, 0, 0], [("b", 3)]),
-        (3, [0, 0, 0, 0, 0], []),
     ],
 )
 def test_words_are_kept_that_training_rows_hold_more_often_than_the_least(
@@ -148,21 +134,14 @@ def test_neither_the_numbering_of_tokens_nor_tokens_of_other_rows_change_a_bit(n
     assert again.held_out.tobytes() == learned(name).held_out.tobytes()
 
 
-def test_a_word_which_only_held_out_rows_hold_is_unknown() -> None:
-    tokens = sorted([*TOKENS, *STRANGE])
+def test_a_word_which_only_held_out_rows_hold_is_unknown_and_the_graph_answers_as_the_network_does() -> None:
     held_out = ("see zeppelin soup", "see aardvark soup", "see bike soup")
-    found = learned_from(RECIPES["single"], tokens=tokens, held_out=held_out)
+    found = learned_from(RECIPES["single"], tokens=sorted([*TOKENS, *STRANGE]), held_out=held_out)
     assert {word for word, _ in found.words} == set(TOKENS)
     assert found.model == learned("single").model
     assert found.held_out[0].tolist() == found.held_out[1].tolist() != found.held_out[2].tolist()
-
-
-def test_a_single_network_and_its_graph_answer_the_held_out_rows_alike() -> None:
-    held_out = ("win a bike", "mum left soup", "lamp", "bring boat and cup")
-    found = learned_from(RECIPES["single"], tokens=sorted([*TOKENS, "and"]), held_out=held_out)
     expected = answers(found.model, RECIPES["single"], found, list(held_out))
     np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=1e-6)
-    assert np.ptp(found.held_out[:, 0]) > 1e-3
     assert len(found.ngrams) == 0
 
 
@@ -179,17 +158,12 @@ def test_a_word_that_a_member_does_not_know_has_its_vector_of_unknown_words(name
 
 
 def test_a_word_rare_among_a_members_rows_is_unknown_to_it_though_all_rows_hold_it_often() -> None:
-    config = RECIPES["ensemble"]
-    fold = fold_of(config)
-    outside = [row for row in range(len(TEXTS)) if fold[row] == 0][:2]  # known from all rows, not from those of 1 and 2
-    inside = next(row for row in range(len(TEXTS)) if fold[row] == 1)
-    texts = [f"{text} and" if row in (*outside, inside) else text for row, text in enumerate(TEXTS)]
-    part, tokens = part_of(texts, LABELS, sorted([*TOKENS, "and"])), sorted([*TOKENS, "and"])
+    rows, fold = rows_of([[0], [0], [0], [1]]), np.array([0, 0, 1, 2])
+    collator = Collator(np.array([1, UNKNOWN], np.int32), None, 6, masking=True)
     frequent = VECTORIZE.model_copy(update={"min_word_frequency": 1})
-    found = learn(config, frequent, tokens, 2, part, part.rows, "fingerprint")
-    place = 1 + [word for word, _ in found.words].index("and")
-    unknown = [(arrays["words"][place] == arrays["words"][0]).all() for arrays in found.fitted.weights]
-    assert unknown == [True, False, False]  # once, twice and three times
+    members = [leaving_out(number, fold, rows, collator, frequent) for number in range(3)]
+    assert [member.collator.words.tolist() for member in members] == [[0, 0], [1, 0], [1, 0]]
+    assert [member.held_out.rows.tolist() for member in members] == [[0, 1], [2], [3]]
 
 
 @ENSEMBLES
@@ -221,20 +195,6 @@ def test_a_members_logits_of_a_held_out_row_do_not_depend_on_its_label() -> None
         assert (one.tobytes() == other.tobytes()) == (number == fold[4])
 
 
-def test_a_members_logits_of_other_held_out_rows_do_not_depend_on_a_rows_text() -> None:
-    config = RECIPES["ensemble"]
-    texts = TEXTS.copy()
-    texts[4] = " ".join(reversed(texts[4].split()))  # as many words: which are how frequent decides their numbers
-    fold = fold_of(config)
-    changed, before = learned_from(config, texts=texts), learned("ensemble")
-    rows = np.flatnonzero(fold == fold[4])
-    one, other = (found.fitted.logits[fold[4]] for found in (changed, before))
-    np.testing.assert_allclose(one[rows != 4], other[rows != 4], rtol=0, atol=1e-6)
-    assert np.abs(one[rows == 4] - other[rows == 4]).max() > 1e-4
-    assert all((one != other).any() for number, (one, other) in enumerate(
-        zip(changed.fitted.logits, before.fitted.logits, strict=True)) if number != fold[4])  # fmt: skip
-
-
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_linear_branch_decides_on_a_row_without_its_fold(classes: int) -> None:
     labels = [row // 3 % classes for row in range(len(TEXTS))]
@@ -261,13 +221,6 @@ def test_the_graph_of_an_ensemble_blends_the_mean_of_its_members_with_the_branch
     assert answers(found.model, config, found, ["win a free boat", "mum left cup"]).argmax(axis=1).tolist() == [1, 0]
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [[2 if row // 3 == 4 else one for row, one in enumerate(LABELS)], [int(row // 3 == 4) for row in range(27)]],
-    ids=["three", "two"],
-)
-def test_a_label_in_a_single_fold_is_one_clear_line(labels: list[int]) -> None:
-    with pytest.raises(UserError) as caught:
-        learned_from(small(ensemble=3), labels=labels)
-    assert str(caught.value).startswith("expected every label in more than one of the 3 folds of train.ensemble, found")
-    assert len(str(caught.value).splitlines()) == 1
+def test_a_label_in_a_single_fold_is_one_clear_line() -> None:
+    with pytest.raises(UserError, match=r"^expected every label in more than one of the 3 folds .* found [^\n]*$"):
+        learned_from(small(ensemble=3), labels=[2 if row // 3 == 4 else one for row, one in enumerate(LABELS)])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ import pytest
 
 from tests.ensembles import learned
 from textrnn.core import paths
-from textrnn.training import checkpoint, loop
+from textrnn.training import checkpoint, loop, trainer
 from textrnn.training.members import one_by_one
 
 # None of these may change a bit.
@@ -45,13 +46,14 @@ def test_a_training_stopped_by_ctrl_c_and_resumed_in_another_process_ends_in_the
     assert stopped is not None
     for owner, name in ((loop, "CHECKPOINT"), (paths, "MACHINE")):
         monkeypatch.setattr(owner, name, None)  # `learned` sets them: put them back afterwards
+    monkeypatch.setattr(trainer, "Trainer", cache(trainer.Trainer))  # compiled once
     epochs = len(stopped.history) + 2
     assert learned(one_by_one, file, epochs) == learned(one_by_one, tmp_path / "other.npz", epochs)
 
 
 CHILD = """
 import time
-from textrnn.training.loop import stop_with_dvc
+from textrnn.core.process_pool import stop_with_dvc
 stop_with_dvc()
 print("ready", flush=True)
 time.sleep(9999)

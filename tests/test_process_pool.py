@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -50,25 +49,11 @@ def test_short_work_and_a_single_last_item_start_no_process(monkeypatch: pytest.
     assert list(process_pool.ordered(abs, range(1000))) == list(range(1000))
 
 
-def test_items_are_taken_as_results_are_needed() -> None:
-    taken = []
-
-    def items() -> Iterator[int]:
-        for number in ITEMS:
-            taken.append(number)
-            yield number
-
-    results = process_pool.ordered(slower_at_first, items())
-    for _ in range(5):
-        next(results)
-    assert len(taken) <= 5 + 2 * process_pool.AHEAD
-    results.close()  # type: ignore[attr-defined]
-    assert workers_left() == []
-
-
-def test_an_exception_in_a_worker_is_raised_when_its_item_is_due() -> None:
-    results = process_pool.ordered(fails_at_seven, ITEMS)
+def test_items_are_taken_as_results_are_needed_and_an_exception_is_raised_when_its_item_is_due() -> None:
+    items = iter(ITEMS)
+    results = process_pool.ordered(fails_at_seven, items)
     assert [next(results) for _ in range(7)] == list(range(7))
+    assert next(items) <= 7 + 2 * process_pool.AHEAD
     with pytest.raises(UserError, match="expected less than 7, found 7"):
         next(results)
     assert workers_left() == []
@@ -80,12 +65,8 @@ def test_a_killed_worker_is_one_clear_line_and_the_others_end() -> None:
     assert workers_left() == []
 
 
-def test_items_that_are_none_are_left_out() -> None:
+def test_items_that_are_none_are_left_out_and_a_slow_source_delays_no_result() -> None:
     assert list(process_pool.mapped(abs, iter([None, -1, None, None, -2, None]))) == [1, 2]
-    assert list(process_pool.mapped(abs, iter([]))) == []
-
-
-def test_a_slow_source_delays_no_result() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", 0) as raw, os.fdopen(writing, "wb", 0) as end:
         end.write(b"\1\2")
@@ -114,8 +95,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("method", ["spawn", "fork"])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("sent", "method"), [(signal.SIGINT, "fork"), (signal.SIGINT, "spawn"), (signal.SIGKILL, "spawn")]
+)
 def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, sent: signal.Signals, method: str) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     process = subprocess.Popen(

@@ -7,12 +7,13 @@ it has ended, even by SIGKILL.
 import gc
 import os
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
@@ -124,3 +125,27 @@ def _end_with_parent() -> None:
     if parent := parent_process():
         parent.join()
     os._exit(1)
+
+
+def stop_with_dvc() -> None:
+    """End this process as soon as the `dvc repro` that started it, if one did, has ended.
+
+    A killed `dvc repro` leaves its stage running, and the next one would start a second training. A shell may stand
+    between the two; its command line names the stage. Without DVC, the shell may end: `nohup python -m stages.train &`.
+    """
+    import psutil  # noqa: PLC0415  # the other stages have no use for it
+
+    parent = psutil.Process().parent() if "DVC_STAGE" in os.environ else None
+    if parent is None:
+        return
+    grandparent = parent.ppid() if any("stages." in word for word in parent.cmdline()) else None
+
+    def watch() -> None:
+        with suppress(psutil.NoSuchProcess):
+            while os.getppid() == parent.pid and grandparent in (None, parent.ppid()):
+                time.sleep(0.5)
+        with suppress(OSError):
+            print("error: dvc has ended, so training stopped; run `dvc repro` to resume", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()

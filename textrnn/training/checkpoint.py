@@ -19,7 +19,7 @@ from textrnn.artifacts import provenance
 from textrnn.core import paths
 from textrnn.core.files import replacing
 
-SEAL = hashlib.sha256().digest_size  # bytes of each hash before the content: of the fingerprint, then of all
+SEAL = hashlib.sha256().digest_size  # bytes before the content, of its hash
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -42,37 +42,32 @@ def fingerprint(settings: str, files: list[Path]) -> str:
 
 
 def save(path: Path, fingerprint: str, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint at `path`, sealed with the fingerprint."""
-    owner, content = hashlib.sha256(fingerprint.encode()).digest(), packed(checkpoint)
+    """Replace the checkpoint at `path`."""
+    content = packed(checkpoint, fingerprint)
     with replacing(path) as file:
-        # A ZIP has no checksum of its directory.
-        file.write(owner + hashlib.sha256(owner + content).digest() + content)
+        file.write(hashlib.sha256(content).digest() + content)  # a ZIP has no checksum of its directory
 
 
 def load(path: Path, fingerprint: str) -> Checkpoint | None:
     """Return the checkpoint at `path`. Return None if there is none, or, with a line on stderr, if it is unusable."""
     try:
         stored = path.read_bytes()
+        if stored[:SEAL] != hashlib.sha256(stored[SEAL:]).digest():
+            raise ValueError("it is damaged")
+        saved_by, checkpoint = unpacked(stored[SEAL:])
+        if saved_by != fingerprint:
+            raise ValueError("it is of another training: other parameters, data, code or packages")
     except FileNotFoundError:
         return None
-    except OSError as error:
-        return _refused(path, str(error))
-    owner, seal, content = stored[:SEAL], stored[SEAL : 2 * SEAL], stored[2 * SEAL :]
-    if seal != hashlib.sha256(owner + content).digest():
-        return _refused(path, "it is damaged")
-    if owner != hashlib.sha256(fingerprint.encode()).digest():
-        return _refused(path, "it is of another training: other parameters, data, code or packages")
-    return unpacked(content)
+    except (OSError, ValueError) as error:
+        print(f"checkpoint not used: {error} ({paths.shown(path)})", file=sys.stderr, flush=True)
+        return None
+    return checkpoint
 
 
-def _refused(path: Path, why: str) -> Checkpoint | None:
-    print(f"checkpoint not used: {why} ({paths.shown(path)})", file=sys.stderr, flush=True)
-    return None
-
-
-def packed(checkpoint: Checkpoint) -> bytes:
-    """Return the checkpoint as bytes."""
-    arrays: Arrays = {"history": checkpoint.history}
+def packed(checkpoint: Checkpoint, fingerprint: str) -> bytes:
+    """Return the checkpoint as the bytes of a NumPy archive."""
+    arrays: Arrays = {"fingerprint": np.array(fingerprint), "history": checkpoint.history}
     arrays |= {f"now/{name}": array for name, array in checkpoint.now.items()}
     arrays |= {f"best/{name}": array for name, array in checkpoint.best.items()}
     content = io.BytesIO()
@@ -80,10 +75,11 @@ def packed(checkpoint: Checkpoint) -> bytes:
     return content.getvalue()
 
 
-def unpacked(content: bytes) -> Checkpoint:
-    """Return the checkpoint that `packed` made bytes of."""
+def unpacked(content: bytes) -> tuple[str, Checkpoint]:
+    """Return the fingerprint and the checkpoint that `packed` made bytes of."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return Checkpoint(arrays["history"], part(arrays, "now/"), part(arrays, "best/"))
+        checkpoint = Checkpoint(arrays["history"], part(arrays, "now/"), part(arrays, "best/"))
+        return str(arrays["fingerprint"]), checkpoint
 
 
 def part(stored: Mapping[str, NDArray[np.generic]], prefix: str) -> Arrays:

@@ -1,16 +1,10 @@
 """The loop over epochs: histories, checkpoints, patience, and which epoch's weights are kept."""
 
-import os
-import sys
-import time
 from collections.abc import Callable, Generator
-from contextlib import closing, suppress
-from functools import cache
-from threading import Thread
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import Rows
@@ -77,7 +71,6 @@ def fit(run: Run, ensemble: Ensemble, fingerprint: str, cluster: Cluster = ALONE
     patience, the weights of the epoch with the lowest held-out loss are kept, else those of the last epoch. In a
     cluster all workers do the same, and only the chief keeps a checkpoint and prints.
     """
-    stop_with_dvc()
     config, count = ensemble.config, len(ensemble.members)
     labels = np.concatenate([member.held_out.labels for member in ensemble.members])
     saved = resumed(fingerprint, config.seed, cluster)
@@ -133,26 +126,3 @@ def split_by_member(arrays: Arrays, count: int) -> list[Arrays]:
 def best_epoch(history: Floats) -> int:
     """Return the first epoch with the lowest held-out loss, 0 before any."""
     return 1 + int(history[:, COLUMNS.index("held_out_loss")].argmin()) if len(history) else 0
-
-
-@cache
-def stop_with_dvc() -> None:
-    """End this process as soon as the `dvc repro` that started it, if one did, has ended.
-
-    A killed `dvc repro` leaves its stage running, and the next one would start a second training. A shell may stand
-    between the two; its command line names the stage. Without DVC, the shell may end: `nohup python -m stages.train &`.
-    """
-    parent = psutil.Process().parent() if "DVC_STAGE" in os.environ else None
-    if parent is None:
-        return
-    grandparent = parent.ppid() if any("stages." in word for word in parent.cmdline()) else None
-
-    def watch() -> None:
-        with suppress(psutil.NoSuchProcess):
-            while os.getppid() == parent.pid and grandparent in (None, parent.ppid()):
-                time.sleep(0.5)
-        with suppress(OSError):
-            print("error: dvc has ended, so training stopped; run `dvc repro` to resume", file=sys.stderr, flush=True)
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()

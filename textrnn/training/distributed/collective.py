@@ -70,13 +70,13 @@ def use_all_gpus() -> None:
 def shared(cluster: Cluster, saved: Checkpoint | None) -> Checkpoint | None:
     """Send the chief's checkpoint to all workers and return it: they need not share a disk."""
     with together(cluster):
-        content = checkpoint.packed(saved) if cluster.chief and saved else b""
+        content = checkpoint.packed(saved, "") if cluster.chief and saved else b""
         size = int(summed(np.array([len(content)], np.int32))[0])
         if not size:
             return None
         padded = np.zeros(-(-size // 4), np.int32)
         padded.view(np.uint8)[: len(content)] = np.frombuffer(content, np.uint8)
-        return checkpoint.unpacked(summed(padded).tobytes()[:size])
+        return checkpoint.unpacked(summed(padded).tobytes()[:size])[1]
 
 
 def summed(values: NDArray[np.int32]) -> NDArray[np.int32]:

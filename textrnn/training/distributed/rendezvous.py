@@ -11,7 +11,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Container
+from collections.abc import Iterable
 from contextlib import suppress
 
 from textrnn.core.errors import UserError
@@ -38,7 +38,8 @@ def wait_for_all(cluster: Cluster, fingerprint: str) -> None:
 
 async def _receive(cluster: Cluster, digest: str) -> None:
     """Wait for the others, and tell all of them to go on, or why not."""
-    came: dict[int, tuple[asyncio.StreamWriter, str]] = {}
+    came: dict[int, tuple[str, asyncio.StreamWriter]] = {}
+    missing = set(range(1, len(cluster.workers)))
     all_here = asyncio.Event()
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,44 +50,36 @@ async def _receive(cluster: Cluster, digest: str) -> None:
             writer.close()
             return
         if number in came:
-            _answer(came[number][0], f"another worker {number} has come later, so this one ends")
-        came[number] = writer, greeting[2].decode()
-        if not _missing(cluster, came):
+            _answer(came[number][1], f"another worker {number} has come later, so this one ends")
+        came[number] = greeting[2].decode(), writer
+        missing.discard(number)
+        if not missing:
             all_here.set()
 
     async with await asyncio.start_server(greet, sock=_listening(cluster), limit=LONGEST):
-        loop = asyncio.get_running_loop()
-        notice = loop.call_later(NOTICE_TIMEOUT, lambda: _notice(cluster, _missing(cluster, came)))
         with suppress(TimeoutError):
-            await asyncio.wait_for(all_here.wait(), ARRIVAL_TIMEOUT)
-        notice.cancel()
-        wrong = _wrong(cluster, {number: said for number, (_, said) in came.items()}, digest)
-        for writer, _ in came.values():
-            _answer(writer, wrong or GO)
-    if wrong:
-        raise UserError(wrong)
+            await asyncio.wait_for(all_here.wait(), NOTICE_TIMEOUT)
+        if missing:
+            print(f"waiting for {listed(cluster, missing)}", file=sys.stderr, flush=True)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(all_here.wait(), ARRIVAL_TIMEOUT - NOTICE_TIMEOUT)
+        answer = GO
+        if missing:
+            answer = _absent(cluster, missing)
+        elif others := {number for number, (said, _) in came.items() if said != digest}:
+            answer = (
+                "expected the parameters, data, code, packages and addresses of worker 0 on all workers, found others "
+                f"on {listed(cluster, others)}: make the checkouts the same, and start all workers again"
+            )
+        for _, writer in came.values():
+            _answer(writer, answer)
+    if answer != GO:
+        raise UserError(answer)
 
 
 def _answer(writer: asyncio.StreamWriter, text: str) -> None:
     writer.write(f"{text}\n".encode())
     writer.close()
-
-
-def _missing(cluster: Cluster, came: Container[int]) -> list[int]:
-    return [number for number in range(1, len(cluster.workers)) if number not in came]
-
-
-def _wrong(cluster: Cluster, came: dict[int, str], digest: str) -> str:
-    """Return why the workers cannot train together, "" if they can."""
-    if missing := _missing(cluster, came):
-        return absent(cluster, missing)
-    others = [number for number, said in sorted(came.items()) if said != digest]
-    if not others:
-        return ""
-    return (
-        "expected the parameters, data, code, packages and addresses of worker 0 on all workers, found others "
-        f"on {listed(cluster, others)}: make the checkouts the same, and start all workers again"
-    )
 
 
 def _report(cluster: Cluster, digest: str) -> None:
@@ -105,10 +98,10 @@ def _report(cluster: Cluster, digest: str) -> None:
         if answer:
             raise UserError(answer)
         if waited > NOTICE_TIMEOUT and not noticed:
-            _notice(cluster, [0])
+            print(f"waiting for {listed(cluster, {0})}", file=sys.stderr, flush=True)
             noticed = True
         time.sleep(RETRY_INTERVAL)
-    raise UserError(absent(cluster, [0]))
+    raise UserError(_absent(cluster, {0}))
 
 
 def _listening(cluster: Cluster) -> socket.socket:
@@ -129,12 +122,7 @@ def _listening(cluster: Cluster) -> socket.socket:
     return server
 
 
-def _notice(cluster: Cluster, missing: list[int]) -> None:
-    print(f"waiting for {listed(cluster, missing)}", file=sys.stderr, flush=True)
-
-
-def absent(cluster: Cluster, missing: list[int]) -> str:
-    """Return the message that workers have not come."""
+def _absent(cluster: Cluster, missing: set[int]) -> str:
     return (
         f"expected all {len(cluster.workers)} workers to start within {ARRIVAL_TIMEOUT:g} seconds, found "
         f"{listed(cluster, missing)} missing: start all of them, each with its own task in TF_CONFIG"
@@ -156,6 +144,6 @@ def answers(address: str) -> bool:
     return True
 
 
-def listed(cluster: Cluster, numbers: list[int]) -> str:
+def listed(cluster: Cluster, numbers: Iterable[int]) -> str:
     """Return these workers in words."""
-    return ", ".join(f"worker {number} ({cluster.workers[number]})" for number in numbers)
+    return ", ".join(f"worker {number} ({cluster.workers[number]})" for number in sorted(numbers))
