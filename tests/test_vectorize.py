@@ -1,12 +1,13 @@
 """vectorize: messages to integers and back, nothing lost, and what is measured on the way."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stages import vectorize
@@ -30,6 +31,16 @@ COUNTS = [6, 3, 2, 1, 1, 1, 1]
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=5)
 DOCUMENTS = st.lists(st.lists(st.one_of(st.sampled_from(["a", "b", "B", "'", "\u2019", "é", "中"]), WORDS), max_size=8))
+AWKWARD = [
+    'don\'t "quote" it\'s ""',
+    "tab\there, nul \x00 and \ufeff",
+    "one\u2028two\u2029three\x85four\x0bfive\x0csix\x1cseven\x1eeight",
+    "zero\u200bwidth, no\u2060break, soft\u00adhyphen",
+    "",
+    "www.a.example/\"'<b>#,;",
+    "£1,000 ... 中文 \U0001f600 e\u0301",
+    " ",
+]
 
 
 def vectors(workspace: Workspace, messages: list[tuple[str, str]], **changes: Any) -> tuple[ragged.Rows, list[str]]:
@@ -40,15 +51,16 @@ def vectors(workspace: Workspace, messages: list[tuple[str, str]], **changes: An
     return ragged.load(paths.VECTORS), read_tokens(paths.VECTORS / "vocabulary.tsv")
 
 
-def decoded(rows: ragged.Rows, tokens: list[str]) -> list[list[str]]:
+def decoded(rows: ragged.Rows, tokens: Sequence[str]) -> list[list[str]]:
     ends = zip(rows.offsets[:-1], rows.offsets[1:], strict=True)
     return [[tokens[number] for number in rows.tokens[start:end]] for start, end in ends]
 
 
-@given(DOCUMENTS, st.integers(1, 4))
-@pytest.mark.parametrize("tokenizer", ["word", "rich"])
+@settings(max_examples=60)
+@given(DOCUMENTS, st.integers(1, 4), st.sampled_from(["word", "rich"]))
+@example([[text] for text in AWKWARD], 3, "rich")
 def test_ids_decode_to_the_documents_however_these_are_cut(
-    tokenizer: Tokenizer, documents: list[list[str]], at_a_time: int
+    documents: list[list[str]], at_a_time: int, tokenizer: Tokenizer
 ) -> None:
     texts = [" ".join(document) for document in documents]
     lines = [f"b\t{text}\n".encode() for text in texts]
@@ -61,23 +73,14 @@ def test_ids_decode_to_the_documents_however_these_are_cut(
     assert list(zip(found.tokens, found.counts.tolist(), strict=True)) == plain.vocabulary(texts, tokenizer)
 
 
-@pytest.mark.parametrize("tokenizer", ["word", "rich"])
-def test_files_decode_to_the_tokens_of_the_messages(workspace: Workspace, tokenizer: Tokenizer) -> None:
-    texts = [
-        'don\'t "quote" it\'s ""',
-        "tab\there, nul \x00 and \ufeff",
-        "one\u2028two\u2029three\x85four\x0bfive\x0csix\x1cseven\x1eeight",
-        "zero\u200bwidth, no\u2060break, soft\u00adhyphen",
-        "",
-        "www.a.example/\"'<b>#,;",
-        "£1,000 ... 中文 \U0001f600 e\u0301",
-        " ",
-    ]
-    rows, tokens = vectors(workspace, [("ham", text) for text in texts] + [("spam", "win")], tokenizer=tokenizer)
-    assert decoded(rows, tokens) == [tokenize(text, tokenizer) for text in texts] + [["win"]]
+def test_files_decode_to_the_tokens_of_the_messages(workspace: Workspace) -> None:
+    messages = [*(("ham", text) for text in AWKWARD), ("spam", "win")]
+    rows, tokens = vectors(workspace, messages, tokenizer="rich")
+    assert decoded(rows, tokens) == [tokenize(text, "rich") for _, text in messages]
     assert len(tokens) == len(set(tokens))
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n")), st.integers(0)))
 )
@@ -112,27 +115,15 @@ def test_arrays_have_the_promised_types_and_lengths(workspace: Workspace, messag
     }
 
 
-@pytest.mark.parametrize(("least", "size"), [(0, 8), (1, 4), (6, 1)])
-def test_the_vocabulary_size_counts_the_words_above_the_least_frequency_and_the_unknown_word(
-    workspace: Workspace, least: int, size: int
+@pytest.mark.parametrize(("least", "longest", "size", "share"), [(0, 2, 8, 0.6), (1, 6, 4, 0.2), (6, 7, 1, 0)])
+def test_the_metrics_count_the_frequent_words_with_the_unknown_one_and_the_longer_messages_but_all_is_kept(
+    workspace: Workspace, least: int, longest: int, size: int, share: float
 ) -> None:
-    vectors(workspace, MESSAGES, min_word_frequency=least)
-    assert workspace.metrics("vectorize")["vocabulary_size"] == size
-
-
-def test_words_are_counted_and_kept_beyond_the_longest_length(workspace: Workspace) -> None:
-    rows, tokens = vectors(workspace, MESSAGES, max_sequence_length=1, min_word_frequency=1)
+    rows, tokens = vectors(workspace, MESSAGES, min_word_frequency=least, max_sequence_length=longest)
     assert decoded(rows, tokens) == [text.split() for _, text in MESSAGES]
-    metrics = workspace.metrics("vectorize")
-    assert (metrics["vocabulary_size"], metrics["distinct_tokens"], metrics["tokens"]) == (4, 7, 15)
-
-
-@pytest.mark.parametrize(("longest", "share"), [(2, 0.6), (6, 0.2), (7, 0)])
-def test_the_truncated_share_is_that_of_messages_longer_than_the_longest_length(
-    workspace: Workspace, longest: int, share: float
-) -> None:
-    vectors(workspace, MESSAGES, max_sequence_length=longest)
-    assert workspace.metrics("vectorize")["truncated_share"] == share
+    assert workspace.metrics("vectorize") == {
+        "vocabulary_size": size, "distinct_tokens": 7, "tokens": 15, "truncated_share": share,
+    }  # fmt: skip
 
 
 def test_without_messages_the_error_says_how_to_make_them(workspace: Workspace) -> None:
