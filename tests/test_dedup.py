@@ -21,42 +21,35 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text("ab\x00\xff",
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("one", "other", "same"),
     [
-        ("call 12345 now", "call 987 now"),
-        ("win £1.50", "win €2,000.75!"),
-        ("ends 12/05/2031", "ends 1-6-31"),
-        ("at 10:30 or 9", "at 7.15 or 12:00"),
-        ("go to http://a.example/b?c=d now", "go to www.other.example now"),
-        ("see HTTPS://A.example", "see www.b.example/x,y,z"),
-        ("STRASSE", "straße"),
-        ("win  a\tcruise ", " win a cruise"),
-        ("win_a cruise!!!", "win... a -- cruise?"),
-        ("don't", "don t"),
-        ("no line\u2028end", "no line end"),
+        ("call 12345 now", "call 987 now", True),
+        ("win £1.50", "win €2,000.75!", True),
+        ("ends 12/05/2031", "ends 1-6-31", True),
+        ("at 10:30 or 9", "at 7.15 or 12:00", True),
+        ("go to http://a.example/b?c=d now", "go to www.other.example now", True),
+        ("see HTTPS://A.example", "see www.b.example/x,y,z", True),
+        ("STRASSE", "straße", True),
+        ("win  a\tcruise ", " win a cruise", True),
+        ("win_a cruise!!!", "win... a -- cruise?", True),
+        ("don't", "don t", True),
+        ("no line\u2028end", "no line end", True),
+        ("call 1 now", "call now", False),
+        ("win 1st prize", "win a prize", False),
+        ("go to www.a.example", "go to", False),
+        ("ab", "a b", False),
+        ("!!!", "???", False),
+        ("", "!", False),
+        ("中文", "中国", False),
     ],
 )
-def test_messages_that_fill_in_one_template_have_the_same_template(one: str, other: str) -> None:
-    assert template(one) == template(other)
+def test_messages_have_the_same_template_if_they_fill_in_one_with_other_numbers_links_and_punctuation(
+    one: str, other: str, same: bool
+) -> None:
+    assert (template(one) == template(other)) == same
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("call 1 now", "call now"),
-        ("win 1st prize", "win a prize"),
-        ("go to www.a.example", "go to"),
-        ("ab", "a b"),
-        ("!!!", "???"),
-        ("", "!"),
-        (":)", ":("),
-        ("中文", "中国"),
-    ],
-)
-def test_other_messages_have_other_templates(one: str, other: str) -> None:
-    assert template(one) != template(other)
-
-
+@settings(max_examples=60)
 @given(st.lists(st.text() | st.text("aA1. :/w£_'\u2028ſİß"), max_size=20))
 @example(["http://a.example/b c", "HTTPſ://x", "www.a.example", "1 2:3-4", "__", "", " ", "ŉ'ΐ"])
 def test_templates_found_piece_by_piece_are_those_of_whole_texts(texts: list[str]) -> None:
@@ -97,13 +90,13 @@ def reworded(draw: st.DrawFn) -> list[str]:
     return texts
 
 
-@pytest.mark.parametrize(("entries", "pairs"), [(50_000, 200_000), (5, 3)])
 @settings(max_examples=60)
-@given(texts=reworded())
-@example(texts=["", " ", "!", "! !", "a"])
-@example(texts=["a b", "b a", "a a b", "b"])
-@example(texts=[f"common words in all of them {word}" for word in WORDS])
-def test_near_duplicates_are_those_that_comparing_every_pair_finds(entries: int, pairs: int, texts: list[str]) -> None:
+@given(texts=reworded(), sizes=st.sampled_from([(50_000, 200_000), (5, 3)]))
+@example(texts=["", " ", "!", "! !", "a"], sizes=(5, 3))
+@example(texts=["a b", "b a", "a a b", "b"], sizes=(5, 3))
+@example(texts=[f"common words in all of them {word}" for word in WORDS], sizes=(5, 3))
+def test_near_duplicates_are_those_that_comparing_every_pair_finds(texts: list[str], sizes: tuple[int, int]) -> None:
+    entries, pairs = sizes
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_duplicates, "ENTRIES", entries)
         patch.setattr(word_sets, "PAIRS", pairs)
