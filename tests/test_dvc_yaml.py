@@ -19,9 +19,8 @@ from textrnn.core.errors import UserError
 from tools import deps
 
 ROOT = paths.ROOT
-PIPELINE: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
-COMPARISON: dict[str, Any] = YAML(typ="safe", pure=True).load((HERE / "dvc.yaml").read_text("utf-8"))
-# From the lowest to the highest.
+YAML_FILE = YAML(typ="safe", pure=True)
+PIPELINE, COMPARISON = (YAML_FILE.load((place / "dvc.yaml").read_text("utf-8")) for place in (ROOT, HERE))
 ROOMS = (
     "core", "metrics", "artifacts", "text", "corpus", "partitions", "dedup", "model", "training", "inference",
     "evaluation", "report", "cli",
@@ -79,10 +78,10 @@ def test_a_stage_prints_its_docstring_as_help_and_takes_no_other_argument(
         monkeypatch.setattr("sys.argv", [f"stages/{stage}.py", argument])
         with pytest.raises(SystemExit, match=exit_code):
             errors.run(module.main, module.__doc__)
-    helped, refused = capsys.readouterr()
-    assert f"{stage}: " in helped
-    assert f"python -m stages.{stage}\n" in helped
-    assert refused.endswith("error: unrecognized arguments: --fast\n")
+    printed = capsys.readouterr()
+    assert f"{stage}: " in printed.out
+    assert f"python -m stages.{stage}\n" in printed.out
+    assert printed.err.endswith("error: unrecognized arguments: --fast\n")
 
 
 def test_the_deps_of_every_stage_are_what_tools_deps_writes() -> None:
@@ -115,13 +114,9 @@ def test_a_stage_lists_exactly_the_params_it_reads_and_the_paths_that_its_code_n
     assert {name for name in named if not any(path.is_relative_to(name) for path in data)} == set()
 
 
-def test_only_plot_keeps_outputs_out_of_the_cache_since_that_switches_the_run_cache_off() -> None:
-    for stage in STAGES:
-        text = repr(PIPELINE["stages"][stage].get("outs"))
-        assert ("'cache': False" in text) == (stage == "plot")
-
-
-def test_dvc_plots_draws_what_the_plot_stage_writes_and_the_artifact_is_an_output_of_train() -> None:
+def test_only_plot_keeps_outputs_out_of_the_cache_and_dvc_plots_draws_them_all() -> None:
+    for stage in STAGES:  # an output out of the cache switches the run cache off for its stage
+        assert ("'cache': False" in repr(PIPELINE["stages"][stage].get("outs"))) == (stage == "plot")
     drawn: set[str] = set()
     for plot in PIPELINE["plots"]:
         drawn |= {plot} if isinstance(plot, str) else set().union(*(options["y"] for options in plot.values()))
@@ -199,36 +194,23 @@ def test_tools_deps_lists_what_a_users_stage_imports_and_keeps_other_entries_and
     each = "stages:\n  each:\n    foreach: [1, 2]\n    do:\n      cmd: [echo, python3.11 -u stages/mine.py]\n"
     found = YAML(typ="safe", pure=True).load(deps.updated(each, project))["stages"]["each"]["do"]["deps"]
     assert found == ["stages/mine.py", "stages/helper.py", "textrnn/core", "textrnn/text"]
-
-
-def test_tools_deps_leaves_a_file_as_it_is_that_lacks_nothing(project: Path) -> None:
     commands = ("echo", "python -m pip list", "python -m stages.${item}")
     for text in (MINE, MINE.replace("      -", "    -"), *map(BARE.format, commands)):
-        assert deps.updated(text, project) == text
+        assert deps.updated(text, project) == text, "it lacks nothing"
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_tools_deps_says_in_one_line_what_is_wrong(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "stages/wrong.py").write_text("def wrong(:\n")
+    path = project / "dvc.yaml"
+    for text, message in (
         (None, "dvc.yaml, found none"),
         ("stages: [", "dvc.yaml: not valid YAML: "),
         ("stages:\n  mine:\n    deps: []", "dvc.yaml: expected `stages:`, each with a `cmd:`"),
         (BARE.format("python -m stages.gone"), "stage mine: stages/gone.py, which its command runs, does not exist"),
         (BARE.format("python stages/wrong.py"), "dvc.yaml: stages/wrong.py:1: "),
-    ],
-)
-def test_tools_deps_says_in_one_line_what_is_wrong(
-    project: Path, text: str | None, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (project / "stages/wrong.py").write_text("def wrong(:\n")
-    if text is not None:
-        (project / "dvc.yaml").write_text(text)
-    monkeypatch.setattr("sys.argv", ["deps", str(project / "dvc.yaml")])
-    with pytest.raises(UserError, match=rf"^[^\n]*{re.escape(message)}[^\n]*$"):
-        deps.main()
-
-
-def test_tools_deps_refuses_the_dvc_yaml_of_another_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["deps", str(HERE / "dvc.yaml")])
-    with pytest.raises(UserError, match="another DVC project, compare"):
-        deps.main()
+        (BARE.format("echo"), f"compare/dvc.yaml belongs to another DVC project, {HERE}"),
+    ):
+        monkeypatch.setattr("sys.argv", ["deps", str(HERE / "dvc.yaml" if "compare" in message else path)])
+        path.write_text(text) if text is not None else None
+        with pytest.raises(UserError, match=rf"^[^\n]*{re.escape(message)}[^\n]*$"):
+            deps.main()
