@@ -25,12 +25,10 @@ def clean(rows: list[Row], settings: Clean) -> tuple[Messages, list[Row], int]:
     """Return the (label, text) pairs kept, the rows rejected, and the number of duplicates dropped."""
     rejected = [row for row in rows if row.reason]
     messages = [(row.label, normalise(row.text, settings)) for row in rows if not row.reason]
-    kept = messages
-    if settings.duplicates == "drop":
-        first: dict[str, str] = {}
-        for label, text in messages:
-            first.setdefault(text, label)
-        kept = [(label, text) for text, label in first.items()]
+    if settings.duplicates == "keep":
+        return messages, rejected, 0
+    first = {text: label for label, text in reversed(messages)}
+    kept = [(first[text], text) for text in dict.fromkeys(text for _, text in messages)]
     return kept, rejected, len(messages) - len(kept)
 
 
@@ -76,9 +74,9 @@ def group_keys(messages: Messages, keep_together: str) -> list[str]:
         return texts
     seen: Counter[tuple[str, str]] = Counter()
     keys = []
-    for message in messages:
-        seen[message] += 1
-        keys.append(f"{message[0]}\t{message[1]}\t{seen[message]}")  # equal rows are interchangeable
+    for label, text in messages:
+        seen[label, text] += 1
+        keys.append(f"{label}\t{text}\t{seen[label, text]}")  # equal rows are interchangeable
     return keys
 
 

@@ -191,24 +191,19 @@ def test_a_rejected_csv_row_is_named_by_its_first_line() -> None:
     ]
 
 
-@pytest.mark.parametrize(("share", "bad"), [(0.29, 29), (0, 0)])  # 0.29 * 100 is less than 29
-def test_one_reject_more_than_the_share_allows_is_an_error_that_names_the_first(
-    workspace: Workspace, share: float, bad: int
-) -> None:
-    def corpus(bad: int) -> str:
-        return GOOD + "".join(f"ham\tnumber {number}\n" for number in range(98 - bad)) + "bad\n" * bad
-
-    workspace.settings(clean__max_rejected_share=share)
-    workspace.corpus(corpus(bad + 1))
-    message = workspace.failure(clean.main)
-    first = f"line {100 - bad}: expected at least 2 columns, found 1"
-    for part in (f"{share:.2%}", f"found {bad + 1} of 100", first, "clean.max_rejected_share"):
+def test_one_reject_more_than_the_share_allows_is_an_error_that_names_the_first(workspace: Workspace) -> None:
+    workspace.settings(clean__max_rejected_share=0.29)  # 0.29 * 100 is less than 29
+    for bad in (30, 29):
+        workspace.corpus(GOOD + "".join(f"ham\tnumber {number}\n" for number in range(98 - bad)) + "bad\n" * bad)
+        if bad == 30:
+            message = workspace.failure(clean.main)
+            assert not paths.MESSAGES.exists()
+            assert len(read_table(paths.REJECTED)) == 31
+        else:
+            workspace.run(clean.main)
+    for part in ("29.00%", "found 30 of 100", "line 71: expected at least 2 columns", "clean.max_rejected_share"):
         assert part in message
-    assert len(read_table(paths.REJECTED)) == 1 + bad + 1
-    assert not paths.MESSAGES.exists()
-    workspace.corpus(corpus(bad))
-    workspace.run(clean.main)
-    assert (workspace.metrics("clean")["rejected"], workspace.metrics("clean")["rows"]) == (bad, 100)
+    assert (workspace.metrics("clean")["rejected"], workspace.metrics("clean")["rows"]) == (29, 100)
 
 
 # Normalisation and duplicates
@@ -219,29 +214,22 @@ def test_of_messages_with_the_same_text_the_first_is_kept_unless_duplicates_are_
     assert pairs(raw)[1:] == [("spam", "you won a cruise"), ("ham", "You won a cruise")]
     assert len(pairs(raw, duplicates="keep")) == 5
     assert pairs(raw, lowercase=True)[1:] == [("spam", "you won a cruise")]
+    raw = GOOD + "ham\t12345\nspam\t...\nham\t?? !!\n"  # a message with nothing left stays a message
+    assert pairs(raw, remove_pattern=TUTORIAL)[2:] == [("ham", ""), ("ham", " ")]
 
 
-@pytest.mark.parametrize(
-    ("changes", "text", "expected"),
-    [
-        ({}, "Aé Ñ 1_2!", "Aé Ñ 1_2!"),
-        ({}, "one\r\ntwo\nthree\rfour\n\nfive", "one two three four  five"),
+def test_a_text_is_normalised_as_the_settings_say() -> None:
+    cases: list[tuple[dict[str, Any], str, str]] = [
+        ({}, "Aé Ñ 1_2!\r\ntwo\nthree\rfour\n\nfive", "Aé Ñ 1_2! two three four  five"),
         ({}, "tab\tand\u2028stay", "tab\tand\u2028stay"),
         ({"lowercase": True}, "ÀÉ Straße ΣΑΣ I", "àé straße σας i"),
         ({"ascii_only": True}, "£5 off — café\u2019s 中文 ok", "5 off  cafs  ok"),
         ({"remove_pattern": TUTORIAL}, "WIN £1,000 now_now! don't", "WIN  nownow dont"),
         ({"remove_pattern": "[A-Z]", "lowercase": True}, "Win NOW", "in "),
         ({"ascii_only": True, "lowercase": True, "remove_pattern": TUTORIAL}, "£5 CAFÉ #1", " caf "),
-    ],
-)
-def test_a_text_is_normalised_as_the_settings_say(changes: dict[str, Any], text: str, expected: str) -> None:
-    assert normalise(text, Normalisation.model_validate(PLAIN | changes)) == expected
-
-
-def test_a_message_with_nothing_left_after_normalisation_stays_a_message() -> None:
-    raw = GOOD + "ham\t12345\nspam\t...\nham\t?? !!\n"
-    assert pairs(raw, remove_pattern=TUTORIAL, duplicates="keep")[2:] == [("ham", ""), ("spam", ""), ("ham", " ")]
-    assert pairs(raw, remove_pattern=TUTORIAL, duplicates="drop")[2:] == [("ham", ""), ("ham", " ")]
+    ]
+    for changes, text, expected in cases:
+        assert normalise(text, Normalisation.model_validate(PLAIN | changes)) == expected
 
 
 @settings(max_examples=50)
@@ -257,35 +245,27 @@ def test_clean_messages_stay_the_same_when_cleaned_again(messages: Pairs, duplic
 # What is refused and what is written
 
 
-@pytest.mark.parametrize(
-    ("raw", "changes", "message"),
-    [
-        (GOOD_CSV, {"format": "csv", "label_column": 1}, "expected two columns, found 1"),
+def test_a_corpus_or_settings_that_cannot_be_used_are_refused_with_the_reason() -> None:
+    cases: list[tuple[str, dict[str, Any], str]] = [
         ("", NAMED, r"expected the column 'label' once in the header, found \[\]"),
         ('label,"te"xt\r\nham,hi\r\n', NAMED, "line 1: expected CSV quoted as RFC 4180"),
         ('label,text\r\nham,"a\nb"\r\nham,"hi"!\r\n', NAMED, "line 4: expected CSV quoted as RFC 4180"),
-        ('label,text\r\nham,"hi\n', NAMED, "line 2: expected CSV quoted as RFC 4180"),
-        (GOOD, {"remove_pattern": "(" * 999}, r"remove_pattern\W+Value error, expected a regular expression"),
+        (GOOD, {"remove_pattern": "(" * 999}, "expected a regular expression"),
         (GOOD, {"remove_pattern": "(a{2,1000}){1,101}"}, "expected at most 100,000 repetitions"),
-    ],
-)
-def test_a_corpus_or_settings_that_cannot_be_used_are_refused_with_the_reason(
-    raw: str, changes: dict[str, Any], message: str
-) -> None:
-    with pytest.raises((UserError, ValueError), match=message):
-        cleaned(raw, **changes)
+    ]
+    for raw, changes, message in cases:
+        with pytest.raises((UserError, ValueError), match=message):
+            cleaned(raw, **changes)
 
 
 def test_the_stage_writes_three_files_and_nothing_else(workspace: Workspace) -> None:
     workspace.settings(clean__max_rejected_share=0.5, evaluate__positive_label="good news")
     workspace.corpus(GOOD + "ham\tare you home yet\ngood news\tyes\r\nbad\n")
     workspace.run(clean.main)
-    assert workspace.files() == {
-        "params.yaml", "data/raw/corpus", "data/clean/messages.tsv", "data/clean/rejected.tsv", "metrics/clean.json",
-    }  # fmt: skip
-    assert workspace.metrics("clean") == {
-        "rows": 5, "kept": 3, "duplicates": 1, "rejected": 1, "positive_share": 0.333333,
-    }  # fmt: skip
+    outputs = {"data/clean/messages.tsv", "data/clean/rejected.tsv", "metrics/clean.json"}
+    assert workspace.files() == outputs | {"params.yaml", "data/raw/corpus"}
+    counts = {"rows": 5, "kept": 3, "duplicates": 1, "rejected": 1}
+    assert workspace.metrics("clean") == counts | {"positive_share": 0.333333}
     assert paths.MESSAGES.read_bytes() == (GOOD + "good news\tyes\n").encode()
     assert read_table(paths.REJECTED) == [["line", "reason"], ["5", "expected at least 2 columns, found 1"]]
     assert read_messages(paths.MESSAGES)[2] == ("good news", "yes")

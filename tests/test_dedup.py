@@ -20,33 +20,23 @@ WORDS = [f"{first}{second}" for first in "abcdefg" for second in "xyz"]
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text("ab\x00\xff", max_size=30)
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("call 12345 now", "call 987 now", True),
-        ("win £1.50", "win €2,000.75!", True),
-        ("ends 12/05/2031", "ends 1-6-31", True),
-        ("at 10:30 or 9", "at 7.15 or 12:00", True),
-        ("go to http://a.example/b?c=d now", "go to www.other.example now", True),
-        ("see HTTPS://A.example", "see www.b.example/x,y,z", True),
-        ("STRASSE", "straße", True),
-        ("win  a\tcruise ", " win a cruise", True),
-        ("win_a cruise!!!", "win... a -- cruise?", True),
-        ("don't", "don t", True),
-        ("no line\u2028end", "no line end", True),
-        ("call 1 now", "call now", False),
-        ("win 1st prize", "win a prize", False),
-        ("go to www.a.example", "go to", False),
-        ("ab", "a b", False),
-        ("!!!", "???", False),
-        ("", "!", False),
-        ("中文", "中国", False),
-    ],
-)
-def test_messages_have_the_same_template_if_they_fill_in_one_with_other_numbers_links_and_punctuation(
-    one: str, other: str, same: bool
-) -> None:
-    assert (template(one) == template(other)) == same
+def test_messages_have_the_same_template_if_they_fill_in_one_with_other_numbers_links_and_punctuation() -> None:
+    for one, other in (
+        ("call 12345 now", "call 987 now"),
+        ("win £1.50", "win €2,000.75!"),
+        ("ends 12/05/2031 at 10:30 or 9", "ends 1-6-31 at 7.15 or 12:00"),
+        ("go to http://a.example/b?c=d now", "go to www.other.example now"),
+        ("see HTTPS://A.example", "see www.b.example/x,y,z"),
+        ("STRASSE", "straße"),
+        ("win  a\tcruise ", " win a cruise"),
+        ("win_a cruise!!!", "win... a -- cruise?"),
+        ("don't", "don t"),
+        ("no line\u2028end", "no line end"),
+    ):
+        assert template(one) == template(other)
+    different = ["call 1 now", "call now", "win 1st prize", "win a prize", "go to www.a.example", "go to", "ab", "a b"]
+    different += ["!!!", "???", "", "!", "中文", "中国"]
+    assert len({template(text) for text in different}) == len(different)
 
 
 @settings(max_examples=60)
@@ -58,19 +48,16 @@ def test_templates_found_piece_by_piece_are_those_of_whole_texts(texts: list[str
     assert [bool(one) for one in masked] == [bool(text) for text in texts]
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "near"),
-    [
+def test_templates_are_near_duplicates_from_four_words_in_five() -> None:
+    for one, other, near in (
         ("win a big red car now", "win a big red car today", False),  # 5 of 7 words
         ("win a big red car", "win a big red car now", True),  # 5 of 6
         ("win a big red", "win a big red car", True),  # 4 of 5: exactly 0.8
         ("win a big", "win a big red", False),  # 3 of 4
         ("win a big red car now", "NOW, car: red! big £5 a win", True),  # the price is a word too: 6 of 7
-    ],
-)
-def test_templates_are_near_duplicates_from_four_words_in_five(one: str, other: str, near: bool) -> None:
-    first, second = near_duplicate_keys([one, other])
-    assert (first == second) == near
+    ):
+        first, second = near_duplicate_keys([one, other])
+        assert (first == second) == near
 
 
 @st.composite

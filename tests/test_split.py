@@ -71,22 +71,18 @@ def crossing(keys: Iterable[str], sides: Iterable[str]) -> int:
 # What is written: tests/test_partitions.py compares it with a plain program
 
 
-def test_each_directory_has_five_arrays_of_the_promised_types(workspace: Workspace) -> None:
-    parts = parts_of(workspace, invented(300))
-    for name, part in parts.items():
-        arrays = {path.stem: np.load(path) for path in (paths.TRAIN.parent / name).iterdir()}
-        assert {name: (array.dtype, array.shape) for name, array in arrays.items()} == {
-            "tokens": (np.dtype("<i4"), (int(part.offsets[-1]),)),
-            "offsets": (np.dtype("<i8"), (len(part.rows) + 1,)),
-            "labels": (np.dtype("i1"), (len(part.rows),)),
-            "rows": (np.dtype("<i8"), (len(part.rows),)),
-            "groups": (np.dtype("<i8"), (len(part.rows),)),
-        }
-
-
-def test_the_metrics_are_those_of_the_files(workspace: Workspace) -> None:
+def test_each_directory_has_five_arrays_of_the_promised_types_and_the_metrics_are_those_of_the_files(
+    workspace: Workspace,
+) -> None:
     messages = [*distinct(60, 40), ("ham", "this is a"), ("spam", "ring 1"), ("spam", "ring 22!")]
     parts = parts_of(workspace, messages)
+    for name, part in parts.items():
+        arrays = {path.stem: np.load(path) for path in (paths.TRAIN.parent / name).iterdir()}
+        assert {stem: array.dtype for stem, array in arrays.items()} == {
+            "tokens": "<i4", "offsets": "<i8", "labels": "i1", "rows": "<i8", "groups": "<i8",
+        }  # fmt: skip
+        assert len(arrays["tokens"]) == part.offsets[-1]
+        assert {len(arrays["offsets"]) - 1, len(arrays["labels"]), len(arrays["groups"])} == {len(part.rows)}
     assert workspace.metrics("split") == {
         **{side: len(part.rows) for side, part in parts.items()},
         "positive_share": {side: round(float(np.mean(part.labels == 1)), 6) for side, part in parts.items()},
@@ -114,9 +110,8 @@ def test_each_side_has_its_share_of_rows_and_of_spam_and_each_seed_gives_its_own
     assert (crossing(texts, one) > 20) == (keep_together == "none")
 
 
-@pytest.mark.parametrize(
-    ("sizes", "share", "counts"),
-    [
+def test_quotas_go_by_largest_remainder_and_their_total_is_rounded_up() -> None:
+    for sizes, share, counts in (
         ([8, 2], 0.5, [4, 1]),
         ([7, 3], 0.5, [4, 1]),  # 3.5 and 1.5: five in all, and of equal remainders the first
         ([66, 34], 0.1, [7, 3]),  # 6.6 and 3.4
@@ -126,13 +121,8 @@ def test_each_side_has_its_share_of_rows_and_of_spam_and_each_seed_gives_its_own
         ([100], 0.29, [29]),  # and 0.29 * 100 a little less than 29
         ([10, 20], 0, [0, 0]),
         ([4827, 747], 0.2, [966, 149]),  # the tutorial's split
-        ([], 0.2, []),
-    ],
-)
-def test_quotas_go_by_largest_remainder_and_their_total_is_rounded_up(
-    sizes: list[int], share: float, counts: list[int]
-) -> None:
-    assert split.quotas(sizes, share) == counts
+    ):
+        assert split.quotas(sizes, share) == counts
 
 
 def test_a_group_larger_than_a_side_goes_to_the_next_and_other_groups_fill_the_side() -> None:
@@ -190,12 +180,6 @@ def test_a_side_without_one_of_the_labels_is_an_error(
     assert message in workspace.failure(split.main)
     assert not paths.TRAIN.exists()
     assert not (paths.METRICS / "split.json").exists()
-
-
-def test_without_vectors_the_error_names_the_file(workspace: Workspace) -> None:
-    workspace.settings()
-    workspace.messages(distinct(10, 10))
-    assert str(paths.VECTORS / "tokens.npy") in workspace.failure(split.main)
 
 
 # Ragged rows

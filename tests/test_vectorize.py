@@ -73,13 +73,6 @@ def test_ids_decode_to_the_documents_however_these_are_cut(
     assert list(zip(found.tokens, found.counts.tolist(), strict=True)) == plain.vocabulary(texts, tokenizer)
 
 
-def test_files_decode_to_the_tokens_of_the_messages(workspace: Workspace) -> None:
-    messages = [*(("ham", text) for text in AWKWARD), ("spam", "win")]
-    rows, tokens = vectors(workspace, messages, tokenizer="rich")
-    assert decoded(rows, tokens) == [tokenize(text, "rich") for _, text in messages]
-    assert len(tokens) == len(set(tokens))
-
-
 @settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n")), st.integers(0)))
@@ -91,7 +84,7 @@ def test_a_line_of_the_vocabulary_is_an_id_whatever_the_token(tmp_path: Path, co
     assert (tmp_path / "vocabulary.tsv").read_bytes().count(b"\n") == len(counts)
 
 
-def test_the_files_hold_what_they_should(workspace: Workspace) -> None:
+def test_the_files_hold_what_they_should_in_arrays_of_the_promised_types(workspace: Workspace) -> None:
     rows, tokens = vectors(workspace, MESSAGES)
     assert tokens == TOKENS
     counts = [[token, str(count)] for token, count in zip(TOKENS, COUNTS, strict=True)]
@@ -101,18 +94,11 @@ def test_the_files_hold_what_they_should(workspace: Workspace) -> None:
     assert rows.rows.tolist() == [0, 1, 2, 3, 4]
     assert rows.offsets.tolist() == [0, 7, 10, 10, 12, 15]
     assert len(workspace.files()) == 2 + 6 + 1  # params.yaml and messages.tsv, those in data/vectors, the metrics
-
-
-@pytest.mark.parametrize("messages", [MESSAGES, [("ham", ""), ("spam", " ")]], ids=["words", "no words"])
-def test_arrays_have_the_promised_types_and_lengths(workspace: Workspace, messages: list[tuple[str, str]]) -> None:
-    vectors(workspace, messages)
-    arrays = {path.stem: np.load(path, allow_pickle=False) for path in paths.VECTORS.glob("*.npy")}
-    assert {name: (array.dtype, array.shape) for name, array in arrays.items()} == {
-        "tokens": (np.dtype("<i4"), (sum(len(text.split()) for _, text in messages),)),
-        "offsets": (np.dtype("<i8"), (len(messages) + 1,)),
-        "labels": (np.dtype("i1"), (len(messages),)),
-        "rows": (np.dtype("<i8"), (len(messages),)),
-    }
+    for messages in (MESSAGES, [("ham", ""), ("spam", " ")]):
+        found = vectors(workspace, messages)[0]
+        assert [array.dtype for array in found] == ["<i4", "<i8", "i1", "<i8"]
+        lengths = [sum(len(text.split()) for _, text in messages), len(messages) + 1, len(messages), len(messages)]
+        assert [array.shape for array in found] == [(length,) for length in lengths]
 
 
 @pytest.mark.parametrize(("least", "longest", "size", "share"), [(0, 2, 8, 0.6), (1, 6, 4, 0.2), (6, 7, 1, 0)])
