@@ -1,6 +1,7 @@
 """clean: every row of a corpus is kept, dropped as a duplicate, or rejected with a reason.
 
-What it refuses, and with which message: docs/errors.md and tests/test_bad_inputs.py.
+What it refuses, and with which message: docs/errors.md and tests/test_bad_inputs.py. What holds for any bytes:
+fuzz/targets.py and tests/test_fuzz.py.
 """
 
 import csv
@@ -9,8 +10,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from stages import clean
 from tests.workspace import Workspace
@@ -30,12 +29,6 @@ SETTINGS = PLAIN | {
 }  # fmt: skip
 NAMED = {"format": "csv", "label_column": "label", "text_column": "text"}
 LABEL_REASON = "the label holds a character that cannot be printed"
-
-# Texts that break parsers more often than others do.
-AWKWARD = st.text(st.sampled_from("aZé 7_'\",;\t\r\n\x00\x1c\x85\u2028\u200b\ufeff\U0001f600İΣ"), max_size=8)
-TEXTS = st.one_of(AWKWARD, st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
-LABELS = st.sampled_from(["ham", "spam", " ham", "other", "", "  ", "a\tb", "zero\x00"])
-DUPLICATES = st.sampled_from(["keep", "drop"])
 
 Pairs = list[tuple[str, str]]
 
@@ -71,30 +64,6 @@ def lines(rows: Iterable[tuple[str, str]]) -> str:
 
 
 # Rows
-
-
-@settings(max_examples=60)
-@given(
-    st.one_of(st.binary(max_size=60), st.lists(st.tuples(LABELS, TEXTS)).map(lambda rows: lines(rows).encode())),
-    DUPLICATES,
-)
-@example(b"", "drop")
-@example(b"\n\n", "drop")
-@example(b"ham\tare you home yet\nham\t\xff\n\xef\xbb\xbfham\t\r\n", "drop")
-def test_every_line_of_any_tsv_is_kept_or_a_duplicate_or_rejected(raw: bytes, duplicates: str) -> None:
-    kept, rejects = cleaned(GOOD.encode() + raw, duplicates=duplicates)
-    rows = 2 + raw.count(b"\n") + (not raw.endswith(b"\n") and raw != b"")
-    assert len(kept) + len(rejects) == rows if duplicates == "keep" else 2 <= len(kept) + len(rejects) <= rows
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(st.one_of(st.tuples(LABELS, TEXTS).map(list), st.lists(TEXTS, min_size=1, max_size=4)), max_size=6),
-    DUPLICATES,
-)
-def test_every_row_of_any_csv_is_kept_or_a_duplicate_or_rejected(rows: list[list[str]], duplicates: str) -> None:
-    kept, rejects = cleaned(GOOD_CSV + as_csv(rows), format="csv", duplicates=duplicates)
-    assert len(kept) + len(rejects) == 2 + len(rows) if duplicates == "keep" else len(kept) >= 2
 
 
 def test_a_text_is_kept_as_it_is() -> None:
@@ -230,16 +199,6 @@ def test_a_text_is_normalised_as_the_settings_say() -> None:
     ]
     for changes, text, expected in cases:
         assert normalise(text, Normalisation.model_validate(PLAIN | changes)) == expected
-
-
-@settings(max_examples=50)
-@given(messages=st.lists(st.tuples(LABELS, TEXTS)), duplicates=DUPLICATES, lossy=st.booleans())
-def test_clean_messages_stay_the_same_when_cleaned_again(messages: Pairs, duplicates: str, lossy: bool) -> None:
-    changes = {"lowercase": lossy, "ascii_only": lossy, "remove_pattern": TUTORIAL if lossy else ""}
-    first = cleaned(GOOD + lines(messages), duplicates=duplicates, **changes)[0]
-    assert not any({"\n", "\r"} & set(text) for _, text in first)
-    second = cleaned(lines(first), duplicates=duplicates, **changes)[0]
-    assert second == [(label, text) for label, text in first if text.strip()]  # a blank text is no row of a corpus
 
 
 # What is refused and what is written

