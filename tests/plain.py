@@ -16,7 +16,6 @@ from textrnn.dedup.templates import template
 from textrnn.text.normalise import normalise
 from textrnn.text.tokenizers import Tokenizer, tokenize
 from textrnn.text.vocabulary import ranked
-from textrnn.training.folds import commonest
 
 Messages = list[tuple[str, str]]
 
@@ -89,7 +88,8 @@ def sides(messages: Messages, settings: Split) -> list[str]:
         members[key].append(row)
     strata: defaultdict[int, list[str]] = defaultdict(list)
     for key, rows in members.items():
-        strata[commonest(labels[rows])].append(key)
+        counts = Counter(labels[rows].tolist())
+        strata[min(counts, key=lambda label: (-counts[label], label))].append(key)
     sizes = [sum(len(members[key]) for key in strata[label]) for label in sorted(strata)]
     wanted = {"test": quotas(sizes, settings.test_share), "validation": quotas(sizes, settings.validation_share)}
     result = [""] * len(messages)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from textrnn.training.folds import commonest, folds
+from textrnn.training.folds import folds
 
 SEEDS = range(5)
 Groups = list[tuple[int, int, int]]  # the number, the size and the label of each
@@ -84,8 +84,3 @@ def test_the_largest_groups_are_dealt_first_and_the_small_ones_make_up_for_them(
 def test_a_mixed_group_counts_for_its_commonest_label(seed: int) -> None:
     found = dealt([0, 0, 0, 1, 2, 3], [1, 0, 1, 1, 1, 1], 2, seed)
     assert found[0] not in found[3:]
-
-
-def test_of_labels_as_common_as_each_other_the_smallest_is_the_commonest() -> None:
-    for labels, expected in (([2], 2), ([0, 1, 1], 1), ([2, 1, 2, 1], 1), ([1, 0, 2, 2, 0], 0)):
-        assert commonest(np.array(labels, np.int8)) == expected

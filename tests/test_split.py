@@ -17,8 +17,9 @@ from stages import split, vectorize
 from tests.configs import rows_of
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
+from textrnn.artifacts.labels import commonest
 from textrnn.core import paths
-from textrnn.dedup.groups import commonest, groups
+from textrnn.dedup.groups import groups
 
 Messages = list[tuple[str, str]]
 KEEP_TOGETHER = ["none", "duplicates", "templates"]
