@@ -83,11 +83,17 @@ def test_a_server_that_asks_for_a_pause_gets_it_unless_it_is_longer_than_the_pat
         assert failure(server.serves("/corpus", status(429, Retry_After=seconds))) == (message, pauses)
 
 
-def test_another_status_is_an_error_at_once(server: Server) -> None:
+def test_another_status_an_html_page_or_a_redirect_that_leads_nowhere_is_an_error_at_once(server: Server) -> None:
     for code in (204, 206, 304, 403, 404):
         reason, pauses = failure(server.serves("/corpus", status(code)))
         assert reason.startswith(f"the server answered {code} ")
         assert pauses == []
+    message = "expected the file itself, found an HTML page"
+    assert failure(server.serves("/corpus", page("Please log in"))) == (message, [])
+    assert fetch(server.serves("/corpus", body(b"ham\tis <html> a word?")))[0] == b"ham\tis <html> a word?"
+    for location in (b"/here", b"file:///etc/hosts", b"http://[::1", b"http://a..b/", b"http://a:99999/", b"\xff\xfe"):
+        answer = raw(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n")
+        assert failure(server.serves("/here", answer))[1] == []
 
 
 # Broken connections
@@ -121,12 +127,6 @@ def test_a_redirect_is_followed_and_its_own_body_not_read(server: Server, code: 
     assert server.paths == ["/here", "/there"]
 
 
-def test_a_redirect_that_leads_nowhere_is_an_error_at_once(server: Server) -> None:
-    for location in (b"/here", b"file:///etc/hosts", b"http://[::1", b"http://a..b/", b"http://a:99999/", b"\xff\xfe"):
-        answer = raw(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n")
-        assert failure(server.serves("/here", answer))[1] == []
-
-
 # Size, kind and time
 
 
@@ -138,25 +138,16 @@ def test_a_body_of_the_greatest_size_comes_and_one_byte_more_does_not(server: Se
         failure(server.serves("/corpus", repeated(bytes(1 << 16))))
 
 
-def test_an_html_page_is_no_file(server: Server) -> None:
-    message = "expected the file itself, found an HTML page"
-    assert failure(server.serves("/corpus", page("Please log in"))) == (message, [])
-    assert fetch(server.serves("/corpus", body(b"ham\tis <html> a word?")))[0] == b"ham\tis <html> a word?"
-
-
-def test_a_download_may_take_any_time_while_bytes_come(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_may_take_any_time_while_bytes_come_but_a_slow_drip_is_given_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = count(step=15.0)  # seconds that each read takes
-    monkeypatch.setattr(http, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(http, "LEAST_BYTES", 1)  # since a read may bring few
-    assert fetch(server.serves("/corpus", body(CONTENT * 10)))[0] == CONTENT * 10
-    assert next(clock) > 120
-
-
-def test_a_slow_drip_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = count(step=1.0)
     monkeypatch.setattr(http, "monotonic", lambda: next(clock))
     message = "ProtocolError: less than 10,000 bytes came in 20 seconds"
     assert failure(server.serves("/corpus", repeated(b"x", pause=0.001))) == (message, PAUSES)
+    monkeypatch.setattr(http, "LEAST_BYTES", 1)  # since a read may bring few
+    assert fetch(server.serves("/corpus", body(CONTENT * 10)))[0] == CONTENT * 10
+    assert next(clock) > 120
 
 
 def test_a_silent_server_is_asked_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,6 @@ def failure(source: Path | str, header: bool = False, most: int = MOST) -> str:
     return str(raised.value)
 
 
-def test_one_file_stays_as_it_is(tmp_path: Path) -> None:
-    for name in ("mine.csv", "mine[1].csv"):
-        (tmp_path / name).write_bytes(b"\xef\xbb\xbfa,b\r\n1,2")
-        assert local_files.read(str(tmp_path / name), MOST, True) == b"\xef\xbb\xbfa,b\r\n1,2"
-
-
 @pytest.mark.parametrize("suffix", COMPRESSED)
 def test_a_compressed_file_is_decompressed_up_to_the_limit_or_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"mine.tsv{suffix}"
@@ -61,8 +55,11 @@ def test_one_of_several_headers_is_kept_and_they_must_agree(tmp_path: Path) -> N
     assert failure(tmp_path / "*", header=True) == f"expected the header of {one} in {two} too, found b'text,label'"
 
 
-def test_a_source_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_one_file_stays_as_it_is_and_a_source_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     assert failure(tmp_path / "*.csv").endswith(f"a file, found no file that matches {tmp_path}/*.csv")
+    for name in ("mine.csv", "mine[1].csv"):
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbfa,b\r\n1,2")
+        assert local_files.read(str(tmp_path / name), MOST, True) == b"\xef\xbb\xbfa,b\r\n1,2"
     assert failure("nowhere://mine.tsv") == ("cannot read nowhere://mine.tsv: ValueError: Protocol not known: nowhere")
 
 

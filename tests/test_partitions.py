@@ -13,8 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distributed.scheduler import KilledWorker
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bench.corpora import messages
 from bench.dask_cluster import address_in
@@ -33,7 +31,6 @@ from textrnn.corpus import rows
 from textrnn.corpus.rows import tsv_rows
 from textrnn.dedup import near_duplicates
 from textrnn.partitions import dask_tasks, execute
-from textrnn.partitions.digests import digests, first_occurrence
 from textrnn.partitions.execute import map_on_cluster
 from textrnn.text.vocabulary import Vectorize
 
@@ -44,12 +41,6 @@ STAGES = (clean, vectorize, split)
 
 
 # Parts of a corpus
-
-
-@settings(max_examples=30)
-@given(st.lists(st.binary(max_size=2)))
-def test_the_first_of_equal_texts_is_found_by_their_digests(texts: list[bytes]) -> None:
-    assert first_occurrence(digests(texts)).tolist() == [texts.index(text) for text in texts]
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 10**6])
