@@ -1,5 +1,6 @@
 """The data stages write what a plain program finds, in blocks of any size, in processes here or on a Dask cluster."""
 
+import io
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ import pytest
 from distributed.scheduler import KilledWorker
 
 from bench.corpora import messages
-from bench.dask_cluster import address_in
 from bench.dask_cluster import cluster as running
 from bench.scale import Place
 from stages import clean, split, vectorize
@@ -43,16 +43,11 @@ STAGES = (clean, vectorize, split)
 # Parts of a corpus
 
 
-@pytest.mark.parametrize("size", [1, 7, 100, 10**6])
-def test_blocks_end_where_lines_end_and_make_up_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    monkeypatch.setattr(files, "BLOCK", size)
-    for content in (b"", b"\n", b"one", b"one\n\ntwo\r\nthree", CORPUS.encode()):
-        (tmp_path / "file").write_bytes(content)
+def test_blocks_end_where_lines_end_and_make_up_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, size in product((b"", b"\n", b"one", b"one\n\ntwo\r\nthree", CORPUS.encode()), (1, 7, 100, 10**6)):
+        monkeypatch.setattr(files, "BLOCK", size)
         longest = max(map(len, content.splitlines(keepends=True)), default=0)
-        with (tmp_path / "file").open("rb") as file:
-            found = list(files.blocks(file))
+        found = list(files.blocks(io.BytesIO(content)))
         assert b"".join(found) == content
         assert all(block.endswith(b"\n") for block in found[:-1])
         assert all(len(block) <= size + longest for block in found)
@@ -133,14 +128,6 @@ def two(folder: Path) -> Iterator[str]:
     """Return the address of a cluster of two workers."""
     with running(folder, ROOT, ROOT) as (address, _):
         yield address
-
-
-def test_a_half_written_scheduler_file_has_no_address_yet(tmp_path: Path) -> None:
-    known = tmp_path / "scheduler.json"
-    assert address_in(known) is None
-    for content, address in (("", None), ('{"address": "tcp://127.', None), ('{"address": "tcp://a:1"}', "tcp://a:1")):
-        known.write_text(content)
-        assert address_in(known) == address
 
 
 def test_the_stages_write_on_a_cluster_what_they_write_here(
