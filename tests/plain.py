@@ -115,8 +115,9 @@ def twins(texts: list[str], of_rows: list[str]) -> dict[str, int]:
         "same_template": [template(text) for text in texts],
         "near_template": near_duplicate_keys(texts),
     }
-    counts = {}
-    for name, keys in notions.items():
+
+    def elsewhere(keys: list[str]) -> int:
         outside = {key for key, side in zip(keys, of_rows, strict=True) if side != "test"}
-        counts[name] = sum(key in outside for key, side in zip(keys, of_rows, strict=True) if side == "test")
-    return counts
+        return sum(key in outside for key, side in zip(keys, of_rows, strict=True) if side == "test")
+
+    return {name: elsewhere(keys) for name, keys in notions.items()}

@@ -97,22 +97,11 @@ def test_tsv_columns_are_at_the_positions_in_the_settings_and_the_last_keeps_its
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_csv_may_have_any_line_ends_a_header_and_a_text_of_several_lines(end: str) -> None:
-    raw = f'id,text,label{end}1,"hi, you",ham{end}2,"say ""yes""{end}to all",spam{end}'
+def test_a_csv_may_have_a_byte_order_mark_a_header_any_line_ends_and_a_text_of_several_lines(end: str) -> None:
+    raw = f'\ufeffid,text,label{end}1,"hi, you", ham {end}2,"say ""yes""{end}to all",spam{end}'
     for label, text in (("label", "text"), (2, "text"), ("label", 1)):
         kept = pairs(raw, format="csv", label_column=label, text_column=text)
         assert kept == [("ham", "hi, you"), ("spam", 'say "yes" to all')]
-
-
-def test_a_byte_order_mark_line_ends_and_space_around_labels_are_no_part_of_a_message() -> None:
-    layouts: list[tuple[str, dict[str, Any]]] = [
-        (GOOD.replace("\n", "\r\n").rstrip(), {}),
-        (GOOD_CSV, {"format": "csv"}),
-        ("label,text\r\n" + GOOD_CSV, NAMED),
-    ]
-    for raw, layout in layouts:
-        kept = pairs("\ufeff" + raw.replace("spam", " spam "), **layout)
-        assert kept == [("ham", "are you home yet"), ("spam", "you won a cruise")]
 
 
 # Rejected rows

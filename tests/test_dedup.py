@@ -1,7 +1,5 @@
 """Templates and near-duplicates: those that comparing every pair finds, however the work is cut."""
 
-import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +9,11 @@ from hypothesis import strategies as st
 
 from tests import plain
 from textrnn.dedup import near_duplicates, word_sets
-from textrnn.dedup.groups import distinct_strings, near_duplicate_keys
-from textrnn.dedup.strings import StringFiles, files
+from textrnn.dedup.groups import near_duplicate_keys
 from textrnn.dedup.templates import template, templates
 from textrnn.dedup.word_sets import Ints, Sets
 
 WORDS = [f"{first}{second}" for first in "abcdefg" for second in "xyz"]
-TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text("ab\x00\xff", max_size=30)
 
 
 def test_messages_have_the_same_template_if_they_fill_in_one_with_other_numbers_links_and_punctuation() -> None:
@@ -118,15 +114,3 @@ def test_a_chain_of_sets_each_near_to_the_next_is_one_group(tmp_path: Path) -> N
     rows = np.arange(300)[:, None] + np.arange(20)
     sets = Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, 20))
     assert set(near_duplicates.near_duplicates(sets, tmp_path).tolist()) == {0}
-
-
-@settings(max_examples=50)
-@given(st.lists(TEXT, min_size=1), st.lists(st.integers(0, 50), max_size=3))
-@example(["\x00", "", "a\x00", "a", "\x00\x00", "é", "\uffff", "\U0001f600", "a", ""], [3, 6])
-def test_strings_of_several_parts_are_numbered_in_alphabetical_order(texts: list[str], cuts: list[int]) -> None:
-    with files(Path(tempfile.gettempdir()), 4) as opened:
-        spool = StringFiles(opened)
-        for start, end in pairwise([0, *sorted(min(cut, len(texts)) for cut in cuts), len(texts)]):
-            spool.append(distinct_strings(texts[start:end], 0)[1])
-        names = sorted(set(texts))
-        assert [names[rank] for rank in spool.ranked().rows] == texts

@@ -1,7 +1,6 @@
 """vectorize: messages to integers and back, nothing lost, and what is measured on the way."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from textrnn.artifacts import ragged
 from textrnn.core import paths
 from textrnn.core.files import read_table
 from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import read_tokens, write_counts
+from textrnn.text.vocabulary import read_tokens
 
 MESSAGES = [
     ("ham", "tea at ten or tea at two"),
@@ -56,13 +55,6 @@ def test_files_decode_to_the_tokens_of_the_messages(workspace: Workspace, tokeni
     rows, tokens = vectors(workspace, messages, tokenizer=tokenizer)
     assert decoded(rows, tokens) == [tokenize(text, tokenizer) for _, text in messages]
     assert len(tokens) == len(set(tokens))
-
-
-def test_a_line_of_the_vocabulary_is_an_id_whatever_the_token(tmp_path: Path) -> None:
-    tokens = ['"', "'", "\u2028", "a\x85b", "\r", "\x0c\x1c", "\x00", "#", ""]
-    write_counts(tmp_path / "vocabulary.tsv", [(token, 1) for token in tokens])
-    assert read_tokens(tmp_path / "vocabulary.tsv") == tokens
-    assert (tmp_path / "vocabulary.tsv").read_bytes().count(b"\n") == len(tokens)
 
 
 def test_the_files_hold_what_they_should_in_arrays_of_the_promised_types(workspace: Workspace) -> None:
