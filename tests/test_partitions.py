@@ -35,7 +35,8 @@ from textrnn.partitions.execute import map_on_cluster
 from textrnn.text.vocabulary import Vectorize
 
 LINES = [f"{label}\t{text}\n" for label, text in messages(600, seed=1)]
-CORPUS = "".join([*LINES, *LINES[:20], "bad\nham\t \nspam\té \u2028 ok\nham\t!\nham\t! ?\n"])
+ODD = "bad\nham\t \nspam\té \u2028 ok\nham\t!\nham\t! ?\nham\t!\x00\nham\t\x00\nham\t\uffff\nham\t\U0001f600\n"
+CORPUS = "".join([*LINES, *LINES[:20], ODD])
 ITEMS = range(40)
 STAGES = (clean, vectorize, split)
 
