@@ -74,18 +74,18 @@ def groups(lines: Iterable[bytes], keep_together: str, seed: int, folder: Path) 
         of_words, of_templates, of_keys = opened[:3], StringFiles(opened[3:7]), StringFiles(opened[7:])
         counts = collect(lines, keep_together, seed, of_words, of_templates, of_keys)
         texts, words, lengths = of_words
-        own = of_templates.ranked()
+        ranks, of_rows, hashes = of_templates.ranked()
         found = near_duplicates(sets_of(words, column(lengths, np.int64), counts), folder)
-        near = lowest_ranks(found, own.ranks)[own.rows]
+        near = lowest_ranks(found, ranks)[of_rows]
         del found
         of_texts = first_occurrence(digest_column(texts)).astype(np.int32)
         if keep_together == "templates":
-            present, of_rows = np.unique(near, return_inverse=True)
-            return Groups(of_rows.astype(np.int32), own.hashes[present], of_texts, own.rows, near)
+            present, of_groups = np.unique(near, return_inverse=True)
+            return Groups(of_groups.astype(np.int32), hashes[present], of_texts, of_rows, near)
         if keep_together == "none":
             of_keys.make_unique(seed)
-        together = of_keys.ranked()
-        return Groups(together.rows, together.hashes, of_texts, own.rows, near)
+        _, numbers, order = of_keys.ranked()
+        return Groups(numbers, order, of_texts, of_rows, near)
 
 
 def collect(
