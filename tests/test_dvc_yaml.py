@@ -13,15 +13,16 @@ from ruamel.yaml import YAML
 from compare import code
 from compare.models import MODELS
 from compare.protocols import ABLE, HERE, LINEAR, NAMES, PROTOCOLS, SPLITS
+from stages import split
 from textrnn.artifacts import provenance
 from textrnn.core import errors, paths
 from textrnn.core.errors import UserError
 from tools import deps
 
 ROOT = paths.ROOT
-PIPELINE: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
-COMPARISON: dict[str, Any] = YAML(typ="safe", pure=True).load((HERE / "dvc.yaml").read_text("utf-8"))
-# From the lowest to the highest.
+PIPELINE, COMPARISON = (
+    YAML(typ="safe", pure=True).load((folder / "dvc.yaml").read_text("utf-8")) for folder in (ROOT, HERE)
+)
 ROOMS = (
     "core", "metrics", "artifacts", "text", "corpus", "partitions", "dedup", "model", "training", "inference",
     "evaluation", "report", "cli",
@@ -67,22 +68,22 @@ def test_dvc_finds_seven_stages_each_a_module_of_its_name_with_a_line_of_descrip
     for stage, settings in PIPELINE["stages"].items():
         assert settings["cmd"] == f"python -m stages.{stage}"
         assert 10 < len(settings["desc"]) < 90
+        assert ast.unparse(source(stage).body[-1]).endswith("sys.exit(run(main, __doc__))")
 
 
-@each_stage
 def test_a_stage_prints_its_docstring_as_help_and_takes_no_other_argument(
-    stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module = importlib.import_module(f"stages.{stage}")
-    assert ast.unparse(source(stage).body[-1]).endswith("sys.exit(run(main, __doc__))")
     for argument, exit_code in (("--help", "0"), ("--fast", "2")):
-        monkeypatch.setattr("sys.argv", [f"stages/{stage}.py", argument])
+        monkeypatch.setattr("sys.argv", ["stages/split.py", argument])
         with pytest.raises(SystemExit, match=exit_code):
-            errors.run(module.main, module.__doc__)
-    helped, refused = capsys.readouterr()
-    assert f"{stage}: " in helped
-    assert f"python -m stages.{stage}\n" in helped
-    assert refused.endswith("error: unrecognized arguments: --fast\n")
+            errors.run(split.main, split.__doc__)
+    printed = capsys.readouterr()
+    assert "split: " in printed.out
+    assert "python -m stages.split\n" in printed.out
+    assert printed.err.endswith("error: unrecognized arguments: --fast\n")
+    for stage in STAGES:
+        assert str(ast.get_docstring(source(stage))).endswith(f"\nRun     python -m stages.{stage}")
 
 
 def test_the_deps_of_every_stage_are_what_tools_deps_writes() -> None:
@@ -115,13 +116,9 @@ def test_a_stage_lists_exactly_the_params_it_reads_and_the_paths_that_its_code_n
     assert {name for name in named if not any(path.is_relative_to(name) for path in data)} == set()
 
 
-def test_only_plot_keeps_outputs_out_of_the_cache_since_that_switches_the_run_cache_off() -> None:
-    for stage in STAGES:
-        text = repr(PIPELINE["stages"][stage].get("outs"))
-        assert ("'cache': False" in text) == (stage == "plot")
-
-
-def test_dvc_plots_draws_what_the_plot_stage_writes_and_the_artifact_is_an_output_of_train() -> None:
+def test_only_plot_keeps_outputs_out_of_the_cache_and_dvc_plots_draws_them_all() -> None:
+    for stage in STAGES:  # an output out of the cache switches the run cache off for its stage
+        assert ("'cache': False" in repr(PIPELINE["stages"][stage].get("outs"))) == (stage == "plot")
     drawn: set[str] = set()
     for plot in PIPELINE["plots"]:
         drawn |= {plot} if isinstance(plot, str) else set().union(*(options["y"] for options in plot.values()))
@@ -199,36 +196,23 @@ def test_tools_deps_lists_what_a_users_stage_imports_and_keeps_other_entries_and
     each = "stages:\n  each:\n    foreach: [1, 2]\n    do:\n      cmd: [echo, python3.11 -u stages/mine.py]\n"
     found = YAML(typ="safe", pure=True).load(deps.updated(each, project))["stages"]["each"]["do"]["deps"]
     assert found == ["stages/mine.py", "stages/helper.py", "textrnn/core", "textrnn/text"]
-
-
-def test_tools_deps_leaves_a_file_as_it_is_that_lacks_nothing(project: Path) -> None:
     commands = ("echo", "python -m pip list", "python -m stages.${item}")
     for text in (MINE, MINE.replace("      -", "    -"), *map(BARE.format, commands)):
-        assert deps.updated(text, project) == text
+        assert deps.updated(text, project) == text, "it lacks nothing"
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_tools_deps_says_in_one_line_what_is_wrong(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "stages/wrong.py").write_text("def wrong(:\n")
+    path = project / "dvc.yaml"
+    for text, message in (
         (None, "dvc.yaml, found none"),
         ("stages: [", "dvc.yaml: not valid YAML: "),
         ("stages:\n  mine:\n    deps: []", "dvc.yaml: expected `stages:`, each with a `cmd:`"),
         (BARE.format("python -m stages.gone"), "stage mine: stages/gone.py, which its command runs, does not exist"),
         (BARE.format("python stages/wrong.py"), "dvc.yaml: stages/wrong.py:1: "),
-    ],
-)
-def test_tools_deps_says_in_one_line_what_is_wrong(
-    project: Path, text: str | None, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (project / "stages/wrong.py").write_text("def wrong(:\n")
-    if text is not None:
-        (project / "dvc.yaml").write_text(text)
-    monkeypatch.setattr("sys.argv", ["deps", str(project / "dvc.yaml")])
-    with pytest.raises(UserError, match=rf"^[^\n]*{re.escape(message)}[^\n]*$"):
-        deps.main()
-
-
-def test_tools_deps_refuses_the_dvc_yaml_of_another_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["deps", str(HERE / "dvc.yaml")])
-    with pytest.raises(UserError, match="another DVC project, compare"):
-        deps.main()
+        (BARE.format("echo"), f"compare/dvc.yaml belongs to another DVC project, {HERE}"),
+    ):
+        monkeypatch.setattr("sys.argv", ["deps", str(HERE / "dvc.yaml" if "compare" in message else path)])
+        path.write_text(text) if text is not None else None
+        with pytest.raises(UserError, match=rf"^[^\n]*{re.escape(message)}[^\n]*$"):
+            deps.main()

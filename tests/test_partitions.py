@@ -1,26 +1,21 @@
 """The data stages write what a plain program finds, in blocks of any size, in processes here or on a Dask cluster."""
 
+import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from itertools import count, pairwise
+from collections.abc import Iterator
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from distributed.scheduler import KilledWorker
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bench.corpora import messages
-from bench.dask_cluster import address_in
 from bench.dask_cluster import cluster as running
 from bench.scale import Place
 from stages import clean, split, vectorize
@@ -36,12 +31,12 @@ from textrnn.corpus import rows
 from textrnn.corpus.rows import tsv_rows
 from textrnn.dedup import near_duplicates
 from textrnn.partitions import dask_tasks, execute
-from textrnn.partitions.digests import digests, first_occurrence
 from textrnn.partitions.execute import map_on_cluster
 from textrnn.text.vocabulary import Vectorize
 
 LINES = [f"{label}\t{text}\n" for label, text in messages(600, seed=1)]
-CORPUS = "".join([*LINES, *LINES[:20], "bad\nham\t \nspam\té \u2028 ok\nham\t!\nham\t! ?\n"])
+ODD = "bad\nham\t \nspam\té \u2028 ok\nham\t!\nham\t! ?\nham\t!\x00\nham\t\x00\nham\t\uffff\nham\t\U0001f600\n"
+CORPUS = "".join([*LINES, *LINES[:20], ODD])
 ITEMS = range(40)
 STAGES = (clean, vectorize, split)
 
@@ -49,21 +44,11 @@ STAGES = (clean, vectorize, split)
 # Parts of a corpus
 
 
-@given(st.lists(st.binary(max_size=2)))
-def test_the_first_of_equal_texts_is_found_by_their_digests(texts: list[bytes]) -> None:
-    assert first_occurrence(digests(texts)).tolist() == [texts.index(text) for text in texts]
-
-
-@pytest.mark.parametrize("size", [1, 7, 100, 10**6])
-def test_blocks_end_where_lines_end_and_make_up_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    monkeypatch.setattr(files, "BLOCK", size)
-    for content in (b"", b"\n", b"one", b"one\n\ntwo\r\nthree", CORPUS.encode()):
-        (tmp_path / "file").write_bytes(content)
+def test_blocks_end_where_lines_end_and_make_up_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, size in product((b"", b"\n", b"one", b"one\n\ntwo\r\nthree", CORPUS.encode()), (1, 7, 100, 10**6)):
+        monkeypatch.setattr(files, "BLOCK", size)
         longest = max(map(len, content.splitlines(keepends=True)), default=0)
-        with (tmp_path / "file").open("rb") as file:
-            found = list(files.blocks(file))
+        found = list(files.blocks(io.BytesIO(content)))
         assert b"".join(found) == content
         assert all(block.endswith(b"\n") for block in found[:-1])
         assert all(len(block) <= size + longest for block in found)
@@ -80,23 +65,14 @@ def cut(monkeypatch: pytest.MonkeyPatch, processes: int, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("processes", "size", "duplicates", "keep_together"),
-    [
-        (1, 1 << 20, "drop", "templates"),
-        (1, 1, "keep", "none"),
-        (1, 1000, "keep", "duplicates"),
-        (2, 10_000, "keep", "templates"),
-    ],
+    ("cutting", "chosen"),
+    [((1, 1000), ("keep", "none")), ((1, 1), ("drop", "duplicates")), ((2, 10_000), ("keep", "templates"))],
 )
 def test_the_stages_write_what_a_plain_program_finds(
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-    processes: int,
-    size: int,
-    duplicates: str,
-    keep_together: str,
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, cutting: tuple[int, int], chosen: tuple[str, str]
 ) -> None:
-    cut(monkeypatch, processes, size)
+    cut(monkeypatch, *cutting)
+    duplicates, keep_together = chosen
     workspace.settings(clean__duplicates=duplicates, clean__lowercase=True, split__keep_together=keep_together)
     workspace.corpus(CORPUS)
     for stage in STAGES:
@@ -133,71 +109,6 @@ def test_the_stages_write_what_a_plain_program_finds(
     assert workspace.metrics("split")["test_twins"] == plain.twins(texts, sides)
 
 
-# Processes on this machine
-
-
-@contextmanager
-def fed(place: Place) -> Iterator[None]:
-    """Let clean read rows without end, from a pipe, until the block ends."""
-    place.corpus.parent.mkdir(parents=True)
-    os.mkfifo(place.corpus)
-    ended = threading.Event()
-
-    def feed() -> None:
-        with suppress(BrokenPipeError), place.corpus.open("wb") as pipe:
-            for number in count():
-                if ended.is_set():
-                    return
-                pipe.write(b"".join(b"ham\tmessage %d of %d\n" % (row, number) for row in range(1000)))
-
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-@pytest.mark.skipif(process_pool.processors() == 1, reason="one core, and so no workers")
-@pytest.mark.parametrize("kind", ["Ctrl-C", "killed worker"])
-def test_a_stage_that_is_interrupted_or_loses_a_worker_ends_in_one_line_and_leaves_no_file_or_process(
-    tmp_path: Path, kind: str
-) -> None:
-    place = Place(tmp_path / "place")
-    with fed(place):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stages.clean"], cwd=place.folder, text=True, stderr=subprocess.PIPE,
-            start_new_session=True,
-        )  # fmt: skip
-        wait_until(lambda: bool(spawned(process)) or process.poll() is not None)
-        workers = spawned(process)
-        if kind == "Ctrl-C":
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        else:
-            workers[0].kill()
-        _, said = process.communicate()
-    if kind == "Ctrl-C":
-        assert (process.returncode, said) == (130, "error: interrupted\n")
-    else:
-        assert process.returncode == 1
-        assert said.startswith("error: ")
-        assert said.count("\n") == 1
-    psutil.wait_procs(workers)
-    assert [path for path in (place.folder / "data").rglob("*") if path.is_file()] == []
-
-
-def spawned(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the worker processes that a process has started."""
-    return [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    """Wait for an event, however long it takes on a busy machine."""
-    while not happened():
-        time.sleep(0.02)
-
-
 # A Dask cluster
 
 
@@ -220,16 +131,6 @@ def two(folder: Path) -> Iterator[str]:
         yield address
 
 
-def test_a_half_written_scheduler_file_has_no_address_yet(tmp_path: Path) -> None:
-    known = tmp_path / "scheduler.json"
-    assert address_in(known) is None
-    for content in ("", '{"address": "tcp://127.'):
-        known.write_text(content)
-        assert address_in(known) is None
-    known.write_text('{"address": "tcp://127.0.0.1:8786"}')
-    assert address_in(known) == "tcp://127.0.0.1:8786"
-
-
 def test_the_stages_write_on_a_cluster_what_they_write_here(
     workspace: Workspace, two: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,15 +143,6 @@ def test_the_stages_write_on_a_cluster_what_they_write_here(
     assert written(workspace) == here
 
 
-def written(workspace: Workspace) -> dict[str, bytes]:
-    """Run the stages and return what they write."""
-    for name in ("data/clean", "data/vectors", "data/split", "metrics"):
-        shutil.rmtree(workspace.root / name, ignore_errors=True)
-    for stage in STAGES:
-        workspace.run(stage.main)
-    return {name: (workspace.root / name).read_bytes() for name in workspace.files()}
-
-
 def test_workers_find_the_functions_of_a_stage_that_runs_as_a_program(
     two: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +152,15 @@ def test_workers_find_the_functions_of_a_stage_that_runs_as_a_program(
     monkeypatch.setenv(execute.SCHEDULER, two)
     place.run("stages.clean")
     assert (place.folder / "data/clean/rejected.tsv").read_text("utf-8").startswith("line\treason\n621\t")
+
+
+def written(workspace: Workspace) -> dict[str, bytes]:
+    """Run the stages and return what they write."""
+    for name in ("data/clean", "data/vectors", "data/split", "metrics"):
+        shutil.rmtree(workspace.root / name, ignore_errors=True)
+    for stage in STAGES:
+        workspace.run(stage.main)
+    return {name: (workspace.root / name).read_bytes() for name in workspace.files()}
 
 
 def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_needed(two: str) -> None:
@@ -280,16 +181,6 @@ def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_ne
     assert [next(failing) for _ in range(7)] == list(range(7))
     with pytest.raises(UserError, match="expected less than 7, found 7"):
         next(failing)
-
-
-def test_without_the_variable_dask_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(execute.SCHEDULER, raising=False)
-    program = (
-        "import sys; from tests.work import fails_at_seven; from textrnn.partitions.execute import map_ordered;"
-        "print(list(map_ordered(fails_at_seven, range(5))), 'dask' in sys.modules, 'distributed' in sys.modules)"
-    )
-    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert said == "[0, 1, 2, 3, 4] False False\n"
 
 
 # What goes wrong on a cluster
@@ -331,21 +222,27 @@ def test_without_workers_or_when_they_keep_dying_the_error_says_so(
 
 UNREACHED = """
 import sys
+from tests.work import fails_at_seven
 from textrnn.core import errors
 from textrnn.partitions import execute
+print(list(execute.map_ordered(fails_at_seven, range(5))), "dask" in sys.modules, "distributed" in sys.modules)
 execute.CONNECT_TIMEOUT = 1
 sys.exit(errors.run(lambda: list(execute.map_on_cluster(len, ["a"], "tcp://127.0.0.1:1"))))
 """
 
 
-def test_an_address_without_a_scheduler_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_without_a_scheduler_is_one_line_and_without_an_address_dask_is_not_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(execute.SCHEDULER, raising=False)
     command = [sys.executable, "-c", UNREACHED]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.stdout == "[0, 1, 2, 3, 4] False False\n"
     assert (found.returncode, found.stderr.count("\n")) == (1, 1)
-    said = "expected a Dask scheduler at {}, as TEXTRNN_SCHEDULER says, found none"
-    assert found.stderr.startswith("error: " + said.format("tcp://127.0.0.1:1"))
+    message = "expected a Dask scheduler at {}, as TEXTRNN_SCHEDULER says, found none"
+    assert found.stderr.startswith("error: " + message.format("tcp://127.0.0.1:1"))
     monkeypatch.setattr(execute, "CONNECT_TIMEOUT", 1)
-    assert error_of("nonsense").startswith(said.format("nonsense"))
+    assert error_of("nonsense").startswith(message.format("nonsense"))
 
 
 def test_a_worker_with_other_code_is_refused_and_so_is_one_that_lacks_a_module(
@@ -383,7 +280,8 @@ def test_ctrl_c_is_one_line_and_the_workers_are_free_for_others(two: str, folder
         [sys.executable, "-c", PROGRAM], cwd=ROOT, text=True, stderr=subprocess.PIPE,
         env=os.environ | {execute.SCHEDULER: two},
     )  # fmt: skip
-    wait_until(lambda: len(list(folder.glob("working-*"))) == 2 or process.poll() is not None)
+    while len(list(folder.glob("working-*"))) < 2 and process.poll() is None:
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert (process.returncode, said) == (130, "error: interrupted\n")

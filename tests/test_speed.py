@@ -23,11 +23,9 @@ def test_a_stream_depends_on_its_seed_and_repeats_the_share_of_messages_that_is_
     assert all(text.isprintable() and text for text in first)
     assert 1 - len(set(first)) / len(first) == pytest.approx(0.07, abs=0.01)
     assert 10 < np.mean([len(text.split()) for text in first]) < 25
-    stream.write(tmp_path / "stream", 300, seed=3, repeated=0.0)
-    assert (tmp_path / "stream").read_text("utf-8").splitlines() == list(islice(stream.messages(3, 0.0), 300))
 
 
-def test_memory_and_processor_time_include_every_process_that_was_started(
+def test_memory_and_processor_time_include_every_process_that_was_started_and_a_failure_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = measure.resident
@@ -44,47 +42,25 @@ def test_memory_and_processor_time_include_every_process_that_was_started(
     run = measure.timed((sys.executable, "-c", program), tmp_path)
     assert 60 < run.peak < 300
     assert 0 < run.processor < run.seconds
-
-
-def test_a_command_that_fails_is_an_error_with_its_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"exit code 3: .*\n?.*no tea"):
         measure.timed((sys.executable, "-c", "import sys; print('no tea', file=sys.stderr); sys.exit(3)"), tmp_path)
 
 
-def test_measures_are_taken_in_turn() -> None:
+def test_measures_are_taken_in_turn_and_a_summary_is_the_median_between_the_least_and_the_most() -> None:
     ticks = iter([1.0, 2.0, 3.0, 4.0])
     measures = {"a": lambda: next(ticks), "b": lambda: next(ticks)}
     assert measure.interleaved(measures, 2) == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
-
-
-def test_a_summary_is_the_median_between_the_least_and_the_most() -> None:
     found = measure.summary([3.0, 1.0, 2.0])
     assert found == {"median": 2.0, "low": 1.0, "high": 3.0}
     assert measure.shown(found) == "2.00 (1.00 … 3.00)"
-    assert measure.reach([found, found | {"high": 5.0}]) == [[1.0, 1.0], [1.0, 3.0]]
+    seconds = {"clean": 0.4, "train": 25.0}
+    text = stages.report(stages.collected([({"repro": 30.0, "nothing to do": 1.1, "status": 1.0}, seconds, seconds)]))
+    assert "| repro / train | 1.20 (1.20 … 1.20) | 1.25 |" in text
+    runs = [measure.Run(seconds, 2 * seconds, 300.0) for seconds in (2.0, 4.0)]
+    speeds = {"median": 375_000, "low": 250_000, "high": 500_000}
+    assert inference.of(runs, 1_000_000)["messages_per_second"] == speeds
 
 
 def test_the_multiplications_of_a_step_are_those_of_its_kernels() -> None:
     # Three gates of 64 units that read 64 inputs and 64 units, in both directions.
     assert arithmetic.multiply_adds(params.load("train", TrainConfig)) == 2 * (64 * 3 * 64 + 64 * 3 * 64)
-
-
-def test_ratios_are_those_of_each_clone_and_the_tables_have_a_line_for_each_measure() -> None:
-    seconds = {"clean": 0.4, "train": 25.0}
-    found = stages.collected([({"repro": 30.0, "nothing to do": 1.1, "status": 1.0}, seconds, seconds)] * 2)
-    text = stages.report(found)
-    assert "| clean | 0.40 (0.40 … 0.40) | 0.40 (0.40 … 0.40) |" in text
-    assert "| repro / train | 1.20 (1.20 … 1.20) | 1.25 |" in text
-
-    runs = [measure.Run(seconds, 2 * seconds, 300.0) for seconds in (2.0, 4.0)]
-    one = {"median": 2.0, "low": 1.0, "high": 3.0}
-    text = inference.report({
-        "arithmetic": {"tokens_per_message": 19.0},
-        "cold": dict.fromkeys((*inference.COLD, "TensorFlow / predict.py"), one),
-        "streams": {
-            kind: {str(size): inference.of(runs, size) for size in inference.SIZES} for kind in inference.STREAMS
-        },
-    })  # fmt: skip
-    speeds = "375,000 (250,000 … 500,000) | 187,500 (125,000 … 250,000)"
-    assert f"| 7 % repeated | 1,000,000 | {speeds} | 300 (300 … 300) |" in text
-    assert "| TensorFlow | 2.00 (1.00 … 3.00) |" in text

@@ -12,42 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bench import corpora
 from stages import split, vectorize
 from tests.configs import rows_of
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
+from textrnn.artifacts.labels import commonest
 from textrnn.core import paths
-from textrnn.dedup.groups import commonest, groups
+from textrnn.dedup.groups import groups
 
 Messages = list[tuple[str, str]]
 KEEP_TOGETHER = ["none", "duplicates", "templates"]
-SYLLABLES = ["ba", "ke", "lo", "mi", "nu", "pra", "sto", "tel", "vi", "zen"]
-ADVERTISEMENTS = [
-    "Call {} now and win £{},000 cash, ends {}/{}/2031",
-    "your code is {} . reply by {}:{} or go to www.prize{}.example/x?y={}",
-    "WINNER! text {} to {} , {}p per message, {} left {}",
-]
 
 
-def word(rng: np.random.Generator) -> str:
-    return "".join(rng.choice(SYLLABLES, rng.integers(2, 5)))
-
-
-def invented(rows: int, seed: int = 0, spam: float = 0.13) -> Messages:
-    """Return rows of invented chat and advertisements: a tenth repeats, half of the spam fills in a template."""
-    rng = np.random.default_rng(seed)
-    messages: Messages = []
-    for row in range(rows):
-        label = "spam" if rng.random() < spam else "ham"
-        kind = rng.random()
-        if messages and kind < 0.1:
-            messages.append(messages[rng.integers(row)])
-        elif label == "spam" and kind < 0.6:
-            filled = rng.choice(ADVERTISEMENTS).format(*rng.integers(1, 9999, 5))
-            messages.append((label, f"{word(rng)} {filled}" if row % 4 else filled))
-        else:
-            messages.append((label, " ".join(word(rng) for _ in range(rng.integers(1, 8)))))
-    return messages
+def invented(rows: int) -> Messages:
+    """Return rows of an invented corpus, with duplicates and templates filled in twice."""
+    return [(label, text) for label, text in corpora.messages(rows, seed=0)]
 
 
 def distinct(ham: int, spam: int) -> Messages:
@@ -68,13 +48,6 @@ def sides_of(messages: Messages, **changes: Any) -> list[str]:
     return [split.SIDES[number] for number in split.assign(together, labels, options)]
 
 
-def parts_of(workspace: Workspace, messages: Messages, **changes: Any) -> dict[str, ragged.Rows]:
-    """Return the rows that the stage leaves on each side. The names of settings stand without `split__`."""
-    prepare(workspace, messages, **changes)
-    workspace.run(split.main)
-    return {path.name: ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST)}
-
-
 def prepare(workspace: Workspace, messages: Messages, **changes: Any) -> None:
     workspace.settings(**{f"split__{key}": value for key, value in changes.items()})
     workspace.messages(messages)
@@ -92,22 +65,20 @@ def crossing(keys: Iterable[str], sides: Iterable[str]) -> int:
 # What is written: tests/test_partitions.py compares it with a plain program
 
 
-def test_each_directory_has_five_arrays_of_the_promised_types(workspace: Workspace) -> None:
-    parts = parts_of(workspace, invented(300))
+def test_each_directory_has_five_arrays_of_the_promised_types_and_the_metrics_are_those_of_the_files(
+    workspace: Workspace,
+) -> None:
+    messages = [*distinct(60, 40), ("ham", "this is a"), ("spam", "ring 1"), ("spam", "ring 22!")]
+    prepare(workspace, messages)
+    workspace.run(split.main)
+    parts = {path.name: ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST)}
     for name, part in parts.items():
         arrays = {path.stem: np.load(path) for path in (paths.TRAIN.parent / name).iterdir()}
-        assert {name: (array.dtype, array.shape) for name, array in arrays.items()} == {
-            "tokens": (np.dtype("<i4"), (int(part.offsets[-1]),)),
-            "offsets": (np.dtype("<i8"), (len(part.rows) + 1,)),
-            "labels": (np.dtype("i1"), (len(part.rows),)),
-            "rows": (np.dtype("<i8"), (len(part.rows),)),
-            "groups": (np.dtype("<i8"), (len(part.rows),)),
-        }
-
-
-def test_the_metrics_are_those_of_the_files(workspace: Workspace) -> None:
-    messages = [*distinct(60, 40), ("ham", "this is a"), ("spam", "ring 1"), ("spam", "ring 22!")]
-    parts = parts_of(workspace, messages)
+        assert {stem: array.dtype for stem, array in arrays.items()} == {
+            "tokens": "<i4", "offsets": "<i8", "labels": "i1", "rows": "<i8", "groups": "<i8",
+        }  # fmt: skip
+        assert len(arrays["tokens"]) == part.offsets[-1]
+        assert {len(arrays["offsets"]) - 1, len(arrays["labels"]), len(arrays["groups"])} == {len(part.rows)}
     assert workspace.metrics("split") == {
         **{side: len(part.rows) for side, part in parts.items()},
         "positive_share": {side: round(float(np.mean(part.labels == 1)), 6) for side, part in parts.items()},
@@ -135,9 +106,8 @@ def test_each_side_has_its_share_of_rows_and_of_spam_and_each_seed_gives_its_own
     assert (crossing(texts, one) > 20) == (keep_together == "none")
 
 
-@pytest.mark.parametrize(
-    ("sizes", "share", "counts"),
-    [
+def test_quotas_go_by_largest_remainder_and_their_total_is_rounded_up() -> None:
+    for sizes, share, counts in (
         ([8, 2], 0.5, [4, 1]),
         ([7, 3], 0.5, [4, 1]),  # 3.5 and 1.5: five in all, and of equal remainders the first
         ([66, 34], 0.1, [7, 3]),  # 6.6 and 3.4
@@ -147,21 +117,8 @@ def test_each_side_has_its_share_of_rows_and_of_spam_and_each_seed_gives_its_own
         ([100], 0.29, [29]),  # and 0.29 * 100 a little less than 29
         ([10, 20], 0, [0, 0]),
         ([4827, 747], 0.2, [966, 149]),  # the tutorial's split
-        ([], 0.2, []),
-    ],
-)
-def test_quotas_go_by_largest_remainder_and_their_total_is_rounded_up(
-    sizes: list[int], share: float, counts: list[int]
-) -> None:
-    assert split.quotas(sizes, share) == counts
-
-
-def test_small_splits_have_exactly_their_quotas() -> None:
-    messages = distinct(66, 34)
-    assert Counter(zip(sides_of(messages), (label for label, _ in messages), strict=True)) == {
-        ("test", "ham"): 13, ("test", "spam"): 7, ("validation", "ham"): 7, ("validation", "spam"): 3,
-        ("train", "ham"): 46, ("train", "spam"): 24,
-    }  # fmt: skip
+    ):
+        assert split.quotas(sizes, share) == counts
 
 
 def test_a_group_larger_than_a_side_goes_to_the_next_and_other_groups_fill_the_side() -> None:
@@ -172,20 +129,17 @@ def test_a_group_larger_than_a_side_goes_to_the_next_and_other_groups_fill_the_s
         assert Counter(sides) == {"test": 20, "validation": 10, "train": 70}
 
 
-def test_a_group_of_several_labels_counts_as_its_commonest() -> None:
+def test_a_group_counts_as_its_commonest_label_the_smallest_of_those_that_tie() -> None:
     labels = np.array([2, 1, 1, 2, 0, 0], np.int8)
     assert commonest(np.array([0, 0, 0, 0, 0, 1]), labels, 2).tolist() == [1, 0]
-    mixed = [("spam", "ring 1"), ("ham", "ring 2"), ("spam", "ring 3")]
-    sides = sides_of(mixed * 5 + distinct(60, 40))
-    assert len(set(sides[:15])) == 1
 
 
 SHORT = st.tuples(st.sampled_from(["ham", "spam"]), st.text("ab 12A!", max_size=3))
 
 
-@pytest.mark.parametrize("keep_together", KEEP_TOGETHER)
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(
+    st.sampled_from(KEEP_TOGETHER),
     st.lists(SHORT, max_size=40).flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))),
     st.integers(0, 2**31 - 1),
 )
@@ -200,62 +154,25 @@ def test_a_messages_side_does_not_depend_on_the_order_of_rows_and_duplicates_sha
     assert found[0] == found[1]
 
 
-# What cannot be split
+# What cannot be split: docs/errors.md has the messages
 
 
-def test_shares_that_leave_nothing_to_train_on_are_an_error(workspace: Workspace) -> None:
-    prepare(workspace, invented(100), test_share=0.9, validation_share=0.1)
-    assert "split.test_share + split.validation_share below 1" in workspace.failure(split.main)
-    assert not paths.TRAIN.exists()
-
-
-@pytest.mark.parametrize(
-    ("messages", "shares", "said"),
-    [
-        (distinct(43, 1), (0.2, 0), "2 labels among the test rows, found 1 in 9 rows"),
-        (distinct(44, 2), (0.5, 0.1), "2 labels among the validation rows, found 1 in 5 rows"),
-        (distinct(40, 1), (0.6, 0), "2 labels among the train rows, found 1 in 16 rows"),
-        (distinct(40, 0) + [("spam", f"ring {n}") for n in range(9)], (0.2, 0), "labels among the test rows, found 1"),
-    ],
-    ids=["test", "validation", "train", "one template"],
-)
-def test_a_side_without_one_of_the_labels_is_an_error(
-    workspace: Workspace, messages: Messages, shares: tuple[float, float], said: str
-) -> None:
-    prepare(workspace, messages, test_share=shares[0], validation_share=shares[1])
-    message = workspace.failure(split.main)
-    assert said in message
-    assert "split of params.yaml" in message
+def test_a_validation_part_without_one_of_the_labels_is_an_error(workspace: Workspace) -> None:
+    prepare(workspace, distinct(44, 2), test_share=0.5, validation_share=0.1)
+    assert "2 labels among the validation rows, found 1 in 5 rows" in workspace.failure(split.main)
     assert not paths.TRAIN.exists()
     assert not (paths.METRICS / "split.json").exists()
-
-
-def test_without_vectors_the_error_names_the_file(workspace: Workspace) -> None:
-    workspace.settings()
-    workspace.messages(distinct(10, 10))
-    assert str(paths.VECTORS / "tokens.npy") in workspace.failure(split.main)
 
 
 # Ragged rows
 
 
-class Bomb:
-    """What a hostile file would hold: an object whose unpickling runs code."""
-
-    exploded = False
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (setattr, (Bomb, "exploded", True))
-
-
 def test_rows_are_loaded_read_only_and_nothing_is_pickled_or_unpickled(tmp_path: Path) -> None:
-    objects: NDArray[Any] = np.array([Bomb()], dtype=object)
+    objects: NDArray[Any] = np.array([{}], dtype=object)
     with pytest.raises(ValueError, match="allow_pickle"):
         ragged.save(tmp_path, rows_of([[1]])._replace(tokens=objects))
-    assert list(tmp_path.iterdir()) == []
     ragged.save(tmp_path, rows_of([[1, 2], [3]]))
     assert not any(array.flags.writeable for array in ragged.load(tmp_path))
     np.save(tmp_path / "labels.npy", objects, allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):
         ragged.load(tmp_path)
-    assert not Bomb.exploded

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn.core.errors import UserError
@@ -34,3 +36,13 @@ def class_names(labels: Iterable[str], positive: Positive) -> list[str]:
             f"found {positive.positive_label!r}"
         )
     return names
+
+
+def commonest(groups: NDArray[np.integer], labels: NDArray[np.int8], count: int) -> NDArray[np.int64]:
+    """Return the commonest label of each group, 0 … count - 1. Of labels that tie, it is the smallest."""
+    pairs, times = np.unique(groups.astype(np.int64) << 8 | labels, return_counts=True)
+    group, label = pairs >> 8, pairs & 255
+    order = np.lexsort((-label, times, group))  # the last of each group is the one
+    result = np.zeros(count, np.int64)
+    result[group[order]] = label[order]
+    return result

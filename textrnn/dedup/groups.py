@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn.artifacts.messages import columns
 from textrnn.artifacts.ragged import offsets_of
@@ -27,13 +26,9 @@ from textrnn.partitions.factorize import Factorized, encode, factorize, new_code
 ROWS = 100_000  # templates whose words are in memory at a time
 
 
-class Described(NamedTuple):
-    """What some messages may have in common with others."""
-
-    texts: Digests
-    templates: Strings
-    keys: Strings  # what the messages of a group share, if it is not their templates
-    words: Factorized  # of each distinct template
+# What some messages may have in common with others: their texts, their templates, what the messages of a group share if
+# it is not their templates, and the words of each distinct template.
+Described = tuple[Digests, Strings, Strings, Factorized]
 
 
 class Groups(NamedTuple):
@@ -56,12 +51,8 @@ def described(lines: bytes, keep_together: str, seed: int) -> Described:
     names, of_templates = distinct_strings(templates(texts), seed)
     cut = factorize(names, str.split)
     words, offsets = distinct(cut.codes, offsets_of(cut.lengths))
-    return Described(
-        digests(text.encode("utf-8") for text in texts),
-        of_templates,
-        distinct_strings(keys, seed)[1],
-        Factorized(cut.words, words, np.diff(offsets)),
-    )
+    of_texts, of_keys = digests(text.encode("utf-8") for text in texts), distinct_strings(keys, seed)[1]
+    return of_texts, of_templates, of_keys, cut._replace(codes=words, lengths=np.diff(offsets))
 
 
 def distinct_strings(texts: list[str], seed: int) -> tuple[list[str], Strings]:
@@ -83,18 +74,18 @@ def groups(lines: Iterable[bytes], keep_together: str, seed: int, folder: Path) 
         of_words, of_templates, of_keys = opened[:3], StringFiles(opened[3:7]), StringFiles(opened[7:])
         counts = collect(lines, keep_together, seed, of_words, of_templates, of_keys)
         texts, words, lengths = of_words
-        own = of_templates.ranked()
+        ranks, of_rows, hashes = of_templates.ranked()
         found = near_duplicates(sets_of(words, column(lengths, np.int64), counts), folder)
-        near = lowest_ranks(found, own.ranks)[own.rows]
+        near = lowest_ranks(found, ranks)[of_rows]
         del found
         of_texts = first_occurrence(digest_column(texts)).astype(np.int32)
         if keep_together == "templates":
-            present, of_rows = np.unique(near, return_inverse=True)
-            return Groups(of_rows.astype(np.int32), own.hashes[present], of_texts, own.rows, near)
+            present, of_groups = np.unique(near, return_inverse=True)
+            return Groups(of_groups.astype(np.int32), hashes[present], of_texts, of_rows, near)
         if keep_together == "none":
             of_keys.make_unique(seed)
-        together = of_keys.ranked()
-        return Groups(together.rows, together.hashes, of_texts, own.rows, near)
+        _, numbers, order = of_keys.ranked()
+        return Groups(numbers, order, of_texts, of_rows, near)
 
 
 def collect(
@@ -112,14 +103,15 @@ def collect(
     codes = new_codes()
     counts = np.zeros(0, np.int64)
     with counter("compare", "message") as bar:
-        for part in map_ordered(partial(described, keep_together=keep_together, seed=seed), lines):
-            words = encode(part.words.words, codes)[part.words.codes]
+        work = partial(described, keep_together=keep_together, seed=seed)
+        for texts, templates_of, keys, cut in map_ordered(work, lines):
+            words = encode(cut.words, codes)[cut.codes]
             counts = np.pad(counts, (0, len(codes) - len(counts)))
             counts += np.bincount(words, minlength=len(codes))
-            append(of_words, part.texts, words.astype(np.int32), part.words.lengths)
-            of_templates.append(part.templates)
-            of_keys.append(part.keys)
-            bar.update(len(part.texts))
+            append(of_words, texts, words.astype(np.int32), cut.lengths)
+            of_templates.append(templates_of)
+            of_keys.append(keys)
+            bar.update(len(texts))
     return counts
 
 
@@ -153,13 +145,3 @@ def near_duplicate_keys(texts: list[str]) -> list[str]:
     found = groups([lines] if texts else [], "templates", 0, Path(tempfile.gettempdir()))
     names = sorted(set(templates(texts)))
     return [names[number] for number in found.near_duplicates]
-
-
-def commonest(groups: NDArray[np.integer], labels: NDArray[np.int8], count: int) -> Ints:
-    """Return the commonest label of each group, 0 … count - 1. Of labels that tie, it is the smallest."""
-    pairs, times = np.unique(groups.astype(np.int64) << 8 | labels, return_counts=True)
-    group, label = pairs >> 8, pairs & 255
-    order = np.lexsort((-label, times, group))  # the last of each group is the one
-    result = np.zeros(count, np.int64)
-    result[group[order]] = label[order]
-    return result

@@ -31,14 +31,6 @@ class Strings(NamedTuple):
     rows: Narrow  # for each row, the index of its string
 
 
-class Ranked(NamedTuple):
-    """The distinct strings of all parts, numbered in alphabetical order."""
-
-    ranks: Narrow  # the number of each string of each part
-    rows: Narrow  # the number of each row's string
-    hashes: Digests  # of each number
-
-
 def strings(encoded: list[bytes], rows: Narrow, seed: int) -> Strings:
     """Return the strings, which must be distinct and sorted, for these rows."""
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
@@ -58,8 +50,11 @@ class StringFiles:
         append(self.files, *part._replace(rows=part.rows + np.int32(self.ends[-1])))
         self.ends.append(self.ends[-1] + len(part.lengths))
 
-    def ranked(self) -> Ranked:
-        """Merge the sorted parts and number the strings in alphabetical order. Few strings are in memory at a time."""
+    def ranked(self) -> tuple[Narrow, Narrow, Digests]:
+        """Merge the sorted parts and number the distinct strings in alphabetical order, with few in memory at a time.
+
+        Returns the number of each string of each part, the number of each row's string, and the hashes of each number.
+        """
         _, _, hashes, rows = self.files
         read = self._reader()
         parts = (((read(index), index) for index in range(start, end)) for start, end in pairwise(self.ends))
@@ -71,7 +66,7 @@ class StringFiles:
             ranks[index] = rank
         by_rank = np.empty((rank + 1, 2), np.uint64)
         by_rank[ranks] = digest_column(hashes)
-        return Ranked(ranks, ranks[column(rows, np.int32)], by_rank)
+        return ranks, ranks[column(rows, np.int32)], by_rank
 
     def make_unique(self, seed: int) -> None:
         """Give each row a string of its own: the final 1 becomes the row's number among the rows with that string."""
