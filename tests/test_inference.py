@@ -269,8 +269,9 @@ HEAVY = {"jax", "keras", "matplotlib", "onnxruntime", "psutil", "regex", "reques
     ("modules", "loaded"),
     [
         ("stages.download, stages.clean, stages.vectorize, stages.split", []),
-        ("predict, stages.evaluate", ["onnxruntime"]),
-        ("stages.plot", ["matplotlib"]),
+        ("predict", ["onnxruntime"]),
+        ("stages.evaluate", ["onnxruntime", "psutil", "scipy", "sklearn"]),
+        ("stages.plot", ["matplotlib", "psutil", "scipy", "sklearn"]),
     ],
 )
 def test_a_library_that_takes_long_to_load_is_loaded_only_where_it_is_used(modules: str, loaded: list[str]) -> None:
