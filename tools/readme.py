@@ -70,12 +70,13 @@ def results() -> str:
     rows.append(["expected calibration error", "", decimal(scores["calibration_error"]), ""])
     near = split["test_twins"]["near_template"] or "none"
     text = (
-        "The ten splits are five folds, dealt twice, with near-duplicates always in one fold; the table has their mean and "
-        f"standard deviation. Without its networks the model has a Matthews correlation of "
+        "The ten splits are five folds, dealt twice, with near-duplicates always in one fold; the table has their mean "
+        "and standard deviation. Without its networks the model has a Matthews correlation of "
         f"{spread(models['linear_branch']['mcc'])} there, and the best linear baseline "
-        f"({ALONE[found['strongest_linear']]}) has {spread(models[found['strongest_linear']]['mcc'])}. The committed split "
-        f"has {split['test']:,} test rows, and {near} of them have a near-duplicate among the "
-        f"{split['train'] + split['validation']:,} training rows. Brackets are 95 % intervals over the choice of test rows."
+        f"({ALONE[found['strongest_linear']]}) has {spread(models[found['strongest_linear']]['mcc'])}. The committed "
+        f"split has {split['test']:,} test rows, and {near} of them have a near-duplicate among the "
+        f"{split['train'] + split['validation']:,} training rows. Brackets are 95 % intervals over the choice of test "
+        "rows."
     )
     header = ["", "ten splits", "the committed split", "answering ham always"]
     return f"{table(header, rows, numbers=True)}\n\n{text}"
