@@ -59,7 +59,7 @@ def temporary(folder: Path) -> list[Path]:
 
 
 def test_the_temporary_file_of_a_killed_process_that_nobody_waited_for_is_removed_too(tmp_path: Path) -> None:
-    with begun(tmp_path, "-c", "input()") as killed:
+    with begun(tmp_path, "-c", "import signal; signal.pause()") as killed:
         killed.kill()
         wait_for(lambda: psutil.Process(killed.pid).status() == psutil.STATUS_ZOMBIE)
         (tmp_path / f".file.{killed.pid}.tmp").write_text("half")
