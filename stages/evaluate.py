@@ -97,13 +97,14 @@ def main() -> None:
     tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
 
     scored = (tested.labels, predicted, probabilities, positive)
+    measured = scores(*scored)
     unseen = tested.and_then(held_out)
     wrong = label_errors(unseen.labels, unseen.probabilities)
     found: dict[str, Any] = {
         "threshold": cut,
         "label_errors": {"all": len(wrong), "test": int((wrong < len(predicted)).sum())},
-        **scores(*scored),
-        **intervals(*scored, settings.bootstrap_samples, SEED),
+        **measured,
+        **intervals(measured, *scored, settings.bootstrap_samples, SEED),
     }
     write_metrics(paths.METRICS / "evaluate.json", found)
     known = np.concatenate([train.rows, validation.rows])

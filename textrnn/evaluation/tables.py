@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from textrnn.core.escape import field
+from textrnn.core.files import DIGITS
 from textrnn.inference import explain, predictor
 
 MISLEADING = 5  # tokens named for each mistake
@@ -46,7 +47,7 @@ def predictions(answers: Answers, messages: Messages, names: list[str], positive
         "row": answers.rows.tolist(),
         "label": [names[number] for number in answers.labels],
         "predicted": [names[number] for number in answers.predicted],
-        "probability": [f"{value:.6f}" for value in answers.probabilities[:, positive]],
+        "probability": [f"{value:.{DIGITS}f}" for value in answers.probabilities[:, positive]],
         "text": [messages[row][1] for row in answers.rows],
     }
 
@@ -80,9 +81,11 @@ def mistakes(
 
 def nearest(texts: list[str], known: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return for each text the place of the most similar known one, and the cosine of their character n-grams."""
+    places, similarities = np.zeros(len(texts), np.int64), np.zeros(len(texts))
+    if not texts:  # a model without a mistake need not wait for the n-grams of all known texts
+        return places, similarities
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 5), sublinear_tf=True)
     others = vectorizer.fit_transform(known).T.tocsc()
-    places, similarities = np.zeros(len(texts), np.int64), np.zeros(len(texts))
     for start in range(0, len(texts), TOGETHER):
         some = slice(start, start + TOGETHER)
         similarity = (vectorizer.transform(texts[some]) @ others).toarray()
@@ -107,6 +110,6 @@ def mislabelled(
         "part": ["test" if place < tested else "held out" for place in found],
         "label": [names[number] for number in chosen.labels],
         "likelier": [names[number] for number in chosen.probabilities.argmax(axis=1)],
-        "probability_of_label": [f"{value:.6f}" for value in own],
+        "probability_of_label": [f"{value:.{DIGITS}f}" for value in own],
         "text": [messages[row][1] for row in chosen.rows],
     }
