@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field
 from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.escape import field
-from textrnn.core.files import read_array, read_json, read_table, read_text, write_text
+from textrnn.core.files import DIGITS, read_array, read_json, read_table, read_text, write_text
 from textrnn.core.params import Section
 from textrnn.metrics.curves import curves
 from textrnn.report import charts, page
@@ -46,7 +46,7 @@ def confusion(labels: list[str], predicted: list[str]) -> list[dict[str, Any]]:
     counts, totals = Counter(zip(labels, predicted, strict=True)), Counter(labels)
     names = sorted({*labels, *predicted})
     return [
-        {"actual": actual, "predicted": answer, "count": count, "share": round(count / max(1, totals[actual]), 6)}
+        {"actual": actual, "predicted": answer, "count": count, "share": round(count / max(1, totals[actual]), DIGITS)}
         for actual in names
         for answer in names
         for count in [counts[actual, answer]]

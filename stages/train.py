@@ -27,7 +27,7 @@ from textrnn.artifacts import provenance, ragged
 from textrnn.artifacts.messages import read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
-from textrnn.core.files import read_array, replacing, write_array, write_json, write_metrics, write_text
+from textrnn.core.files import DIGITS, read_array, replacing, write_array, write_json, write_metrics, write_text
 from textrnn.core.process_pool import stop_with_dvc
 from textrnn.model.config import TrainConfig
 from textrnn.text import vocabulary
@@ -38,7 +38,6 @@ from textrnn.training.distributed.cluster import from_environment
 from textrnn.training.learn import TrainingSet, learn
 from textrnn.training.loop import CHECKPOINT, COLUMNS, Fitted
 
-DIGITS = 6  # of the held-out probabilities
 FILES = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv", "weights.npz")
 
 

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from textrnn.core.files import DIGITS
+
 BINS = 10  # of the calibration curve, each with as many rows as the others
 
 Floats = NDArray[np.float64]
@@ -23,6 +25,6 @@ def curves(truth: NDArray[np.bool_], probability: Floats) -> dict[str, list[dict
 
 
 def points(**columns: Floats) -> list[dict[str, float]]:
-    """Return the points of a curve, a dictionary each, rounded to six digits."""
-    rows = zip(*(np.round(values, 6).tolist() for values in columns.values()), strict=True)
+    """Return the points of a curve, a dictionary each, rounded to DIGITS."""
+    rows = zip(*(np.round(values, DIGITS).tolist() for values in columns.values()), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import Rows
 from textrnn.core import paths
+from textrnn.core.files import DIGITS
 from textrnn.core.progress import progress
 from textrnn.model.config import TrainConfig
 from textrnn.model.stacking import log_loss, softmax
@@ -98,11 +99,11 @@ def fit(run: Run, ensemble: Ensemble, fingerprint: str, cluster: Cluster = ALONE
 
 
 def measured(results: list[EpochResult], labels: NDArray[np.int8]) -> Floats:
-    """Return loss and accuracy on the training rows and on the held-out rows, rounded to six digits."""
+    """Return loss and accuracy on the training rows and on the held-out rows, rounded to DIGITS."""
     probabilities = softmax(np.vstack([result.state[LOGITS] for result in results]))
     accuracy = float(np.mean(probabilities.argmax(axis=1) == labels))
     trained = np.mean([(result.loss, result.accuracy) for result in results], axis=0)
-    rounded: Floats = np.round([*trained, log_loss(probabilities, labels), accuracy], 6)
+    rounded: Floats = np.round([*trained, log_loss(probabilities, labels), accuracy], DIGITS)
     return rounded
 
 
