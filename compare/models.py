@@ -37,7 +37,7 @@ from textrnn.text.normalise import Normalisation, normalise
 from textrnn.text.tokenizers import Tokenizer
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import checkpoint, learn, loop
-from textrnn.training.folds import folds
+from textrnn.training.batches import folds
 
 TUTORIAL = paths.ROOT / "presets/tutorial.txt"
 INNER = 5  # folds of the training rows, for a linear model's out-of-fold decisions

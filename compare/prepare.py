@@ -21,7 +21,7 @@ from textrnn.core.errors import run
 from textrnn.core.files import write_text
 from textrnn.core.params import Section
 from textrnn.dedup.groups import near_duplicate_keys
-from textrnn.training.folds import folds
+from textrnn.training.batches import folds
 
 
 class Compare(Section):

@@ -25,7 +25,7 @@ from textrnn.metrics.threshold import best_threshold
 from textrnn.model.config import TrainConfig
 from textrnn.text.normalise import Normalisation
 from textrnn.training import learn, loop
-from textrnn.training.folds import folds
+from textrnn.training.batches import folds
 from textrnn.training.members import one_by_one
 from tools import deps
 

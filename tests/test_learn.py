@@ -20,8 +20,7 @@ from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import learn as learning
 from textrnn.training import loop, machine, trainer
-from textrnn.training.batches import Collator
-from textrnn.training.folds import folds
+from textrnn.training.batches import Collator, folds
 from textrnn.training.learn import TrainedModel, TrainingSet, known_words, learn, leaving_out, linear_branch
 from textrnn.training.members import one_by_one
 

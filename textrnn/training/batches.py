@@ -1,4 +1,4 @@
-"""Padded batches of rows of unequal length, rows of like length together."""
+"""Rows dealt out: whole groups into folds, and rows of like length into padded batches."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn.artifacts.labels import commonest
 from textrnn.artifacts.ragged import Rows, cut
 
 POOL = 16  # batches' worth of rows that are sorted by length together: more saves padding, less mixes better
@@ -106,3 +107,25 @@ def shuffled(lengths: NDArray[np.int64], size: int, seed: tuple[int, ...]) -> li
         pool = order[start : start + POOL * size]
         batches += cut(pool[np.argsort(lengths[pool], kind="stable")], size)
     return [batches[i] for i in random.permutation(len(batches))]
+
+
+def folds(groups: NDArray[np.int64], labels: NDArray[np.int8], count: int, seed: int) -> NDArray[np.int64]:
+    """Return the fold, 0 … count - 1, of each row.
+
+    The largest groups are dealt first, those of one size in an order that the seed decides. Each group goes whole to
+    the fold with the fewest rows dealt for the group's commonest label. Only the order of the groups' numbers matters.
+    """
+    names, members = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(members, minlength=len(names))
+    strata = commonest(members, labels, len(names)).tolist()
+    order = np.random.default_rng(seed).permutation(len(names))
+    rows_of = np.split(np.argsort(members, kind="stable"), np.cumsum(sizes)[:-1])
+    filled: dict[int, NDArray[np.int64]] = {}
+    result = np.zeros(len(groups), np.int64)
+    for group in order[np.argsort(-sizes[order], kind="stable")]:
+        rows = rows_of[group]
+        sums = filled.setdefault(strata[group], np.zeros(count, np.int64))
+        fold = int(sums.argmin())
+        sums[fold] += len(rows)
+        result[rows] = fold
+    return result

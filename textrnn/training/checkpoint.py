@@ -19,7 +19,9 @@ from textrnn.artifacts import provenance
 from textrnn.core import paths
 from textrnn.core.files import replacing
 
-SEAL = hashlib.sha256().digest_size  # bytes before the content, of its hash
+HASH = hashlib.sha256().digest_size  # bytes: a file is the hash of the rest, that of the fingerprint, and an archive
+
+STATES = ("now", "best")
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -43,7 +45,7 @@ def fingerprint(settings: str, files: list[Path]) -> str:
 
 def save(path: Path, fingerprint: str, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at `path`."""
-    content = packed(checkpoint, fingerprint)
+    content = hashlib.sha256(fingerprint.encode()).digest() + packed(checkpoint)
     with replacing(path) as file:
         file.write(hashlib.sha256(content).digest() + content)  # a ZIP has no checksum of its directory
 
@@ -52,34 +54,30 @@ def load(path: Path, fingerprint: str) -> Checkpoint | None:
     """Return the checkpoint at `path`. Return None if there is none, or, with a line on stderr, if it is unusable."""
     try:
         stored = path.read_bytes()
-        if stored[:SEAL] != hashlib.sha256(stored[SEAL:]).digest():
+        if stored[:HASH] != hashlib.sha256(stored[HASH:]).digest():
             raise ValueError("it is damaged")
-        saved_by, checkpoint = unpacked(stored[SEAL:])
-        if saved_by != fingerprint:
+        if stored[HASH : 2 * HASH] != hashlib.sha256(fingerprint.encode()).digest():
             raise ValueError("it is of another training: other parameters, data, code or packages")
+        return unpacked(stored[2 * HASH :])
     except FileNotFoundError:
-        return None
+        pass
     except (OSError, ValueError) as error:
         print(f"checkpoint not used: {error} ({paths.shown(path)})", file=sys.stderr, flush=True)
-        return None
-    return checkpoint
+    return None
 
 
-def packed(checkpoint: Checkpoint, fingerprint: str) -> bytes:
+def packed(checkpoint: Checkpoint) -> bytes:
     """Return the checkpoint as the bytes of a NumPy archive."""
-    arrays: Arrays = {"fingerprint": np.array(fingerprint), "history": checkpoint.history}
-    arrays |= {f"now/{name}": array for name, array in checkpoint.now.items()}
-    arrays |= {f"best/{name}": array for name, array in checkpoint.best.items()}
+    now, best = ({f"{kind}/{name}": array for name, array in getattr(checkpoint, kind).items()} for kind in STATES)
     content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]  # its stub takes the names for options
+    np.savez(content, history=checkpoint.history, **now, **best)
     return content.getvalue()
 
 
-def unpacked(content: bytes) -> tuple[str, Checkpoint]:
-    """Return the fingerprint and the checkpoint that `packed` made bytes of."""
+def unpacked(content: bytes) -> Checkpoint:
+    """Return the checkpoint that `packed` made bytes of."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        checkpoint = Checkpoint(arrays["history"], part(arrays, "now/"), part(arrays, "best/"))
-        return str(arrays["fingerprint"]), checkpoint
+        return Checkpoint(arrays["history"], *(part(arrays, f"{kind}/") for kind in STATES))
 
 
 def part(stored: Mapping[str, NDArray[np.generic]], prefix: str) -> Arrays:

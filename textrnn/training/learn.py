@@ -17,9 +17,8 @@ from textrnn.text import subwords, vocabulary
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import loop
-from textrnn.training.batches import Collator
+from textrnn.training.batches import Collator, folds
 from textrnn.training.distributed.cluster import ALONE, Cluster
-from textrnn.training.folds import folds
 from textrnn.training.loop import Ensemble, Fitted, Member
 from textrnn.training.members import one_by_one, side_by_side
 

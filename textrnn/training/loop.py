@@ -16,8 +16,7 @@ from textrnn.model.stacking import log_loss, softmax
 from textrnn.training import checkpoint
 from textrnn.training.batches import Collator
 from textrnn.training.checkpoint import Arrays, Checkpoint
-from textrnn.training.distributed.cluster import ALONE, Cluster
-from textrnn.training.distributed.rendezvous import wait_for_all
+from textrnn.training.distributed.cluster import ALONE, Cluster, wait_for_all
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
 CHECKPOINT = paths.CHECKPOINTS / "train.npz"

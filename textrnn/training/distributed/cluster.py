@@ -1,6 +1,18 @@
-"""The cluster in TF_CONFIG, and which of its workers this process is. collective.py joins the cluster."""
+"""The cluster in TF_CONFIG: which of its workers this process is, and how they wait for each other.
 
-from collections.abc import Mapping
+They wait before they load TensorFlow, which would wait an hour, deaf to Ctrl-C. While a worker waits, it says its
+number and the digest of its training to whoever connects to its port, and reads nothing. The port is the one that
+TensorFlow will use. collective.py joins the cluster.
+"""
+
+import hashlib
+import re
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
@@ -8,6 +20,14 @@ from pydantic import BaseModel, Field, ValidationError
 from textrnn.core.errors import UserError
 
 VARIABLE = "TF_CONFIG"
+ARRIVAL_TIMEOUT = 600.0  # seconds in which all must have come
+NOTICE_TIMEOUT = 5.0  # seconds, after which the missing workers are named
+CONNECT_TIMEOUT = 1.0  # seconds
+RETRY_INTERVAL = 0.2  # seconds between two tries to reach the others
+FAREWELL = 5.0  # seconds in which a worker that will stop still says why to the others
+LINE = re.compile(rb"textrnn worker (\d{1,9}) ([0-9a-f]{64})\n")
+SETTINGS = b"\x04\0\0\0\0\0"  # after its length, the head of the frame with which an HTTP/2 server begins (RFC 9113)
+
 Address = Annotated[str, Field(pattern=r"^\S+:\d+$")]
 
 
@@ -27,29 +47,27 @@ class Cluster(NamedTuple):
         """Whether this worker is the one that writes."""
         return self.number == 0
 
+    def listed(self, numbers: Iterable[int]) -> str:
+        """Return these workers in words."""
+        return ", ".join(f"worker {number} ({self.workers[number]})" for number in sorted(numbers))
+
 
 ALONE = Cluster()
 
 
-class Task(BaseModel):
-    """Which worker this process is."""
-
+class _Task(BaseModel):
     type: Literal["chief", "worker"]
-    index: Annotated[int, Field(ge=0)]
+    index: int = Field(ge=0)
 
 
-class Addresses(BaseModel, extra="forbid"):
-    """The workers' addresses. Some launchers call the first worker the chief."""
-
-    chief: Annotated[list[Address], Field(max_length=1)] = []
+class _Addresses(BaseModel, extra="forbid"):
+    chief: list[Address] = Field([], max_length=1)  # as some launchers call the first worker
     worker: list[Address] = []
 
 
-class Config(BaseModel):
-    """TF_CONFIG, as TensorFlow has defined it."""
-
-    cluster: Addresses
-    task: Task
+class _Config(BaseModel):
+    cluster: _Addresses
+    task: _Task
 
 
 def from_environment(environment: Mapping[str, str]) -> Cluster:
@@ -58,18 +76,17 @@ def from_environment(environment: Mapping[str, str]) -> Cluster:
     if not text.strip():
         return ALONE
     try:
-        config = Config.model_validate_json(text)
+        addresses, task = (config := _Config.model_validate_json(text)).cluster, config.task
     except ValidationError as error:
         wrong = error.errors()[0]
         raise _invalid(": ".join(filter(None, (".".join(map(str, wrong["loc"])), wrong["msg"])))) from None
-    chiefs, task = config.cluster.chief, config.task
-    workers = (*chiefs, *config.cluster.worker)
+    workers = (*addresses.chief, *addresses.worker)
     if twice := sorted({one for one in workers if workers.count(one) > 1}):
         raise _invalid(f"{twice[0]} twice")
-    count = len(getattr(config.cluster, task.type))
+    count = len(getattr(addresses, task.type))
     if task.index >= count:
         raise _invalid(f"{task.type} {task.index} of {count} (they are counted from 0)")
-    return Cluster(workers, task.index + (len(chiefs) if task.type == "worker" else 0))
+    return Cluster(workers, task.index + (len(addresses.chief) if task.type == "worker" else 0))
 
 
 def _invalid(found: str) -> UserError:
@@ -77,3 +94,86 @@ def _invalid(found: str) -> UserError:
         f"expected {VARIABLE} to hold the address of each worker and which one this is, found {found}: set it as "
         "docs/cluster.md shows, or unset it to train alone"
     )
+
+
+def wait_for_all(cluster: Cluster, fingerprint: str) -> None:
+    """Return once all workers are there. Raises UserError when one is missing, or has another fingerprint."""
+    own = hashlib.sha256(repr((fingerprint, cluster.workers)).encode()).hexdigest()
+    begun, noticed, heard = time.monotonic(), False, {cluster.number: own}
+    with _saying(cluster, f"textrnn worker {cluster.number} {own}\n".encode()):
+        while missing := [number for number in range(len(cluster.workers)) if number not in heard]:
+            heard |= {number: digest for number in missing if (digest := digest_of(cluster, number, own))}
+            absent, waited = cluster.listed(set(missing) - set(heard)), time.monotonic() - begun
+            if absent and waited > NOTICE_TIMEOUT and not noticed:
+                print(f"waiting for {absent}", file=sys.stderr, flush=True)
+                noticed = True
+            if absent and waited > ARRIVAL_TIMEOUT:
+                raise UserError(
+                    f"expected all {len(cluster.workers)} workers to start within {ARRIVAL_TIMEOUT:g} seconds, found "
+                    f"{absent} missing: start all of them, each with its own task in {VARIABLE}"
+                )
+            time.sleep(RETRY_INTERVAL)
+        if others := [number for number, digest in heard.items() if digest != heard[0]]:
+            time.sleep(FAREWELL)
+            raise UserError(
+                "expected the parameters, data, code, packages and addresses of worker 0 on all workers, found others "
+                f"on {cluster.listed(others)}: make the checkouts the same, and start all workers again"
+            )
+
+
+@contextmanager
+def _saying(cluster: Cluster, line: bytes) -> Iterator[None]:
+    """Say the line to whoever connects to this worker's port. Raises UserError if it is taken: TensorFlow shares it."""
+    address = cluster.workers[cluster.number]
+    host, port = host_and_port(address)
+    try:
+        server = socket.create_server(("", port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"expected the port of worker {cluster.number} ({address}) to be free here, found it is not ({error}): "
+            "end what listens there, such as a worker of the same number, or choose another port for all workers"
+        ) from None
+    server.settimeout(RETRY_INTERVAL)
+    ended = False
+
+    def say() -> None:
+        while not ended:
+            with suppress(OSError), server.accept()[0] as connection:  # nobody comes, or the visitor has gone
+                connection.sendall(line)
+
+    speaker = Thread(target=say, daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        ended = True
+        speaker.join()
+        server.close()
+
+
+def digest_of(cluster: Cluster, number: int, own: str) -> str:
+    """Return the digest that this worker says, or "" if it is not there.
+
+    One that has loaded TensorFlow has heard `own`, and found it the same.
+    """
+    said = b""
+    with suppress(OSError), socket.create_connection(host_and_port(cluster.workers[number]), CONNECT_TIMEOUT) as other:
+        said = other.recv(4096)
+    if said[3:9] == SETTINGS:
+        return own
+    line = LINE.fullmatch(said)
+    return line[2].decode() if line and int(line[1]) == number else ""
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Return host and port of an address."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def answers(address: str) -> bool:
+    """Return whether anybody listens at the address."""
+    with suppress(OSError):
+        socket.create_connection(host_and_port(address), CONNECT_TIMEOUT).close()
+        return True
+    return False

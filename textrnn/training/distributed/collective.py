@@ -1,6 +1,6 @@
 """The workers of a cluster as one: they join, share the chief's checkpoint, and notice the loss of a worker.
 
-TensorFlow's MultiWorkerMirroredStrategy computes the steps (replicas.py), once all workers are there (rendezvous.py).
+TensorFlow's MultiWorkerMirroredStrategy computes the steps (replicas.py), once all workers are there (cluster.py).
 """
 
 import signal
@@ -15,8 +15,7 @@ from textrnn.model import runtime
 from textrnn.model.runtime import tf
 from textrnn.training import checkpoint
 from textrnn.training.checkpoint import Checkpoint
-from textrnn.training.distributed.cluster import Cluster
-from textrnn.training.distributed.rendezvous import answers, listed
+from textrnn.training.distributed.cluster import Cluster, answers
 
 LOAD_TIMEOUT = 300_000  # milliseconds for all workers to load TensorFlow, by default an hour
 HEARTBEAT_TIMEOUT = 10_000  # milliseconds without a sign of life, after which a worker is lost
@@ -70,13 +69,13 @@ def use_all_gpus() -> None:
 def shared(cluster: Cluster, saved: Checkpoint | None) -> Checkpoint | None:
     """Send the chief's checkpoint to all workers and return it: they need not share a disk."""
     with together(cluster):
-        content = checkpoint.packed(saved, "") if cluster.chief and saved else b""
+        content = checkpoint.packed(saved) if cluster.chief and saved else b""
         size = int(summed(np.array([len(content)], np.int32))[0])
         if not size:
             return None
         padded = np.zeros(-(-size // 4), np.int32)
         padded.view(np.uint8)[: len(content)] = np.frombuffer(content, np.uint8)
-        return checkpoint.unpacked(summed(padded).tobytes()[:size])[1]
+        return checkpoint.unpacked(summed(padded).tobytes()[:size])
 
 
 def summed(values: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -96,6 +95,6 @@ def together(cluster: Cluster) -> Iterator[None]:
             raise
         silent = [number for number, address in enumerate(cluster.workers) if not answers(address)]
         raise UserError(
-            f"lost {listed(cluster, silent) or 'a worker'} ({type(error).__name__}): start all workers again, and they "
+            f"lost {cluster.listed(silent) or 'a worker'} ({type(error).__name__}): start all workers again, and they "
             "resume from the chief's checkpoint"
         ) from None
