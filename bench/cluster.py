@@ -84,12 +84,10 @@ def worker(folder: Path, epochs: int) -> None:
 def seconds_of_a_sum(size: int) -> float:
     """Return how long the workers take to sum so many numbers, and to wait for each other."""
     from textrnn.model.runtime import tf  # noqa: PLC0415
-    from textrnn.training.distributed import replicas  # noqa: PLC0415  # the parent process has no use for TensorFlow
+    from textrnn.training.distributed import collective  # noqa: PLC0415  # the parent process has no use for TensorFlow
 
-    values, strategy = tf.ones(size), tf.distribute.get_strategy()
-    summed = tf.function(
-        lambda: replicas.first_result(strategy.run(lambda: replicas.summed([values])[0])), autograph=False
-    )
+    values = tf.ones(size)
+    summed = tf.function(lambda: collective.run(lambda one: collective.summed([one])[0], values), autograph=False)
     took = []
     for _ in range(REDUCTIONS):
         begun = time.perf_counter()

@@ -19,6 +19,8 @@ import io
 import os
 import sys
 import zipfile
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,7 @@ from textrnn.artifacts import provenance, ragged
 from textrnn.artifacts.messages import read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
-from textrnn.core.files import DIGITS, read_array, replacing, write_array, write_json, write_metrics, write_text
+from textrnn.core.files import DIGITS, read_array, replacing, write_array, write_json, write_metrics
 from textrnn.core.process_pool import stop_with_dvc
 from textrnn.model.config import TrainConfig
 from textrnn.text import vocabulary
@@ -88,18 +90,10 @@ def write_weights(fitted: Fitted) -> None:
                 archive.writestr(zipfile.ZipInfo(f"{number}/{name}.npy"), content.getvalue())
 
 
-def held_out_table(rows: NDArray[np.int64], probabilities: NDArray[np.float64], labels: list[str]) -> str:
-    """Return a line for each held-out row: its number and the probability of each label."""
-    lines = [["row", *labels]]
-    for row, values in zip(rows, probabilities, strict=True):
-        lines.append([str(row), *(f"{value:.{DIGITS}f}" for value in values)])
-    return "".join("\t".join(fields) + "\n" for fields in lines)
-
-
-def history_table(history: NDArray[np.float64]) -> str:
-    """Return a line for each epoch."""
-    lines = [COLUMNS, *([f"{value:.10g}" for value in row] for row in history)]
-    return "".join("\t".join(fields) + "\n" for fields in lines)
+def write_numbers(path: Path, columns: Sequence[str], numbers: NDArray[np.float64], formats: list[str]) -> None:
+    """Write (lines, columns) numbers as tab-separated lines under the columns' names."""
+    with replacing(path) as file:
+        np.savetxt(file, numbers, formats, "\t", header="\t".join(columns), comments="", encoding="utf-8")
 
 
 def main() -> None:
@@ -135,10 +129,11 @@ def main() -> None:
         "tokenizer": vectorize.tokenizer,
     }
     write_json(paths.MODEL / "settings.json", settings)
-    write_text(paths.MODEL / "history.tsv", history_table(trained.fitted.history))
+    write_numbers(paths.MODEL / "history.tsv", COLUMNS, trained.fitted.history, ["%.10g"] * len(COLUMNS))
     # Test rows, which stand in for a missing validation part, must choose nothing later.
     told = slice(None) if side == "validation" else slice(0)
-    write_text(paths.HELD_OUT, held_out_table(held_out.rows[told], trained.held_out[told], labels))
+    table = np.column_stack([held_out.rows, trained.held_out])[told]
+    write_numbers(paths.HELD_OUT, ["row", *labels], table, ["%d", *[f"%.{DIGITS}f"] * len(labels)])
     parameters = {"clean": normalisation, "train": config, "vectorize": vectorize}
     provenance.write(paths.MODEL, paths.CORPUS, parameters, inputs, FILES)
     write_metrics(paths.METRICS / "train.json", summary(trained.fitted, side))

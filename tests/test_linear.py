@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.svm import LinearSVC
 
 from textrnn.model import linear, stacking
@@ -94,7 +95,7 @@ def test_overconfident_logits_are_tempered() -> None:
     logits, nothing, labels = held_out(2, 0)
     blend = stacking.fit(10 * logits, nothing, labels)
     tempered = stacking.softmax(stacking.apply(blend, 10 * logits, nothing))
-    assert stacking.log_loss(tempered, labels) < stacking.log_loss(stacking.softmax(10 * logits), labels) / 2
+    assert log_loss(labels, tempered) < log_loss(labels, softmax(10 * logits, axis=1)) / 2
     assert tempered.mean(axis=0) == pytest.approx(np.bincount(labels) / len(labels), abs=1e-3)
 
 
@@ -104,9 +105,3 @@ def test_the_weights_stay_finite_where_the_rows_are_separable(classes: int) -> N
     blend = stacking.fit(np.eye(classes)[labels], np.zeros((60, 0)), labels)
     assert np.abs(blend.kernel).max() < 100
     assert softmax(stacking.apply(blend, np.eye(classes), np.zeros((classes, 0))), axis=1).diagonal().min() > 0.98
-
-
-def test_a_wrong_answer_of_no_probability_has_a_finite_loss() -> None:
-    assert stacking.log_loss(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([1, 1], np.int8)) == pytest.approx(
-        44.0, abs=1
-    )

@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import log_loss
 
-from stages.train import held_out_table, summary
+from stages.train import summary, write_numbers
 from tests.configs import rows_of, small
 from tests.ensembles import BUCKETS, CLASSES, TRAIN, VOCABULARY, collator_of, ensemble_of, toy
 from tests.trainers import trainer_of
 from textrnn.artifacts.ragged import Rows
 from textrnn.model.config import TrainConfig
 from textrnn.model.runtime import keras, tf
-from textrnn.model.stacking import log_loss, softmax
+from textrnn.model.stacking import softmax
 from textrnn.training import loop, machine, optimizers, trainer
 from textrnn.training.batches import InputDropout
 from textrnn.training.loop import COLUMNS, Fitted, best_epoch, fit
@@ -137,10 +138,14 @@ def test_the_metrics_are_those_of_the_epoch_whose_weights_are_kept() -> None:
     }
 
 
-def test_the_held_out_rows_are_written_with_a_probability_for_each_label() -> None:
-    table = held_out_table(np.array([7, 2]), np.array([[0.25, 0.75], [1 / 3, 2 / 3]]), ["ham", "spam"])
-    assert table == "row\tham\tspam\n7\t0.250000\t0.750000\n2\t0.333333\t0.666667\n"
-    assert held_out_table(np.zeros(0, np.int64), np.zeros((0, 2)), ["ham", "spam"]) == "row\tham\tspam\n"
+def test_the_held_out_rows_are_written_with_a_probability_for_each_label(tmp_path: Path) -> None:
+    columns, formats = ["row", "ham", "spaß"], ["%d", "%.6f", "%.6f"]
+    for lines, text in (
+        ([[7, 0.25, 0.75], [2, 1 / 3, 2 / 3]], "7\t0.250000\t0.750000\n2\t0.333333\t0.666667\n"),
+        ([], ""),
+    ):
+        write_numbers(tmp_path / "table", columns, np.reshape(lines, (-1, 3)), formats)
+        assert (tmp_path / "table").read_text("utf-8") == f"row\tham\tspaß\n{text}"
 
 
 def test_a_network_learns_a_simple_task(tmp_path: Path) -> None:
@@ -171,7 +176,7 @@ def test_an_ensemble_is_measured_on_each_members_held_out_rows(uninterrupted: Ca
     assert [len(logits) for logits in fitted.logits] == [len(member.held_out.rows) for member in members]
     probabilities, labels = softmax(np.vstack(fitted.logits)), np.concatenate([one.held_out.labels for one in members])
     accuracy = np.mean(probabilities.argmax(axis=1) == labels)
-    assert fitted.history[-1, 3:].tolist() == [round(log_loss(probabilities, labels), 6), round(accuracy, 6)]
+    assert fitted.history[-1, 3:].tolist() == [round(log_loss(labels, probabilities), 6), round(accuracy, 6)]
     first, *others = fitted.weights
     assert all((first[name] != other[name]).any() for other in others for name in first)
 
@@ -250,7 +255,7 @@ def test_an_epoch_reports_means_over_rows_though_its_last_batch_is_smaller(desce
     right = probabilities.argmax(axis=1) == TRAIN.labels
     assert 0 < right.mean() < 1
     assert accuracy == right.mean()
-    assert loss == pytest.approx(log_loss(probabilities, TRAIN.labels), rel=1e-5)
+    assert loss == pytest.approx(log_loss(TRAIN.labels, probabilities), rel=1e-5)
 
 
 def test_input_dropout_changes_the_steps_and_no_prediction(descent: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,19 +74,8 @@ def export(
     outputs: dict[str, list[str | int]] = {"probabilities": ["batch", classes], "vectors": ["tokens", width]}
     reads = [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in inputs.items()]
     writes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
+
     graph = Graph()
-    answer(graph, members, config, linear, blend)
-    whole = helper.make_graph(graph.nodes, "textrnn", reads, writes, list(graph.constants.values()))
-    opset = helper.make_opsetid("", OPSET)
-    model = helper.make_model(whole, opset_imports=[opset], ir_version=IR_VERSION, producer_name="textrnn")
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-def answer(
-    graph: Graph, members: list[Weights], config: TrainConfig, linear: Linear | None, blend: Blend | None
-) -> None:
-    """Add every node from the inputs to the probabilities."""
     logits = [
         member_logits(graph, weights, config, f"member{number}.", vectors)
         for number, (weights, vectors) in enumerate(zip(members, embeddings(graph, members), strict=True))
@@ -98,6 +87,12 @@ def answer(
         kernel = graph.constant("blend.kernel", blend.kernel.astype(np.float32))
         mean = graph.add("Gemm", joined, kernel, graph.constant("blend.bias", blend.bias.astype(np.float32)))
     graph.add_all("Softmax", mean, outputs=["probabilities"], axis=-1)
+
+    whole = helper.make_graph(graph.nodes, "textrnn", reads, writes, list(graph.constants.values()))
+    opset = helper.make_opsetid("", OPSET)
+    model = helper.make_model(whole, opset_imports=[opset], ir_version=IR_VERSION, producer_name="textrnn")
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def decisions(graph: Graph, linear: Linear) -> str:
@@ -159,9 +154,7 @@ def member_logits(graph: Graph, weights: Weights, config: TrainConfig, prefix: s
     return graph.add("Gemm", pooled, kernel, bias)
 
 
-def recurrent(
-    graph: Graph, weights: Weights, config: TrainConfig, layer: str, prefix: str, values: str
-) -> tuple[str, str]:
+def recurrent(graph: Graph, weights: Weights, config: TrainConfig, layer: str, prefix: str, values: str) -> list[str]:
     """Add one layer and return its states (time, directions, batch, units), and its last state, without time."""
     directions = ["forward", "backward"] if config.bidirectional else ["forward"]
     arrays = [onnx_weights(weights, config.cell, f"{layer}.{direction}") for direction in directions]
@@ -173,18 +166,14 @@ def recurrent(
     if config.cell == "gru":
         attributes["linear_before_reset"] = 1  # Keras: reset_after=True
     lengths = "lengths" if config.masking else ""
-    states, last = graph.add_all(OPERATORS[config.cell], values, *names, lengths, outputs=2, **attributes)
-    return states, last
+    return graph.add_all(OPERATORS[config.cell], values, *names, lengths, outputs=2, **attributes)
 
 
 def onnx_weights(weights: Weights, cell: str, name: str) -> list[NDArray[np.float32]]:
     """Return W (gates · units, input), R (gates · units, units) and B (2 · gates · units) of one direction."""
-
-    def reordered(array: NDArray[np.float32]) -> NDArray[np.float32]:
-        gates = np.split(array, len(GATES[cell]), axis=-1)
-        return np.concatenate([gates[place] for place in GATES[cell]], axis=-1)
-
-    kernel, inner, bias = (reordered(weights[f"{name}.{kind}"]) for kind in ("kernel", "recurrent_kernel", "bias"))
+    arrays = [weights[f"{name}.{kind}"] for kind in ("kernel", "recurrent_kernel", "bias")]
+    gates = [np.split(array, len(GATES[cell]), axis=-1) for array in arrays]
+    kernel, inner, bias = (np.concatenate([of_one[place] for place in GATES[cell]], axis=-1) for of_one in gates)
     both = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])  # GRU alone has a recurrent bias
     return [kernel.T, inner.T, both.reshape(-1)]
 

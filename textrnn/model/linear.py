@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.svm import LinearSVC
 
+from textrnn.artifacts.ragged import offsets_of
 from textrnn.text.ngrams import lookup
 
 C = 10.0  # the penalty of LinearSVC: the rows are nearly separable, and from 1 to 100 nothing changes
@@ -51,9 +52,8 @@ def decisions(linear: Linear, bags: list[NDArray[np.uint32]]) -> Floats:
 
 def scaled(columns: list[NDArray[np.int64]], idf: Floats) -> sparse.csr_array:
     """Return the (messages, n-grams) inverse document frequencies, each message scaled to length 1."""
-    lengths = np.array([len(row) for row in columns], np.int64)
+    starts = offsets_of(np.array([len(row) for row in columns], np.int64))
     flat = np.concatenate([*columns, np.zeros(0, np.int64)]).astype(np.int32)  # LinearSVC reads no wider integers
-    owners, values = np.repeat(np.arange(len(columns)), lengths), idf[flat]
+    owners, values = np.repeat(np.arange(len(columns)), np.diff(starts)), idf[flat]
     norms = np.sqrt(np.bincount(owners, values**2, len(columns)))
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return sparse.csr_array((values / norms[owners], flat, starts), (len(columns), len(idf)))
+    return sparse.csr_array((values / norms[owners], flat, starts.astype(np.int32)), (len(columns), len(idf)))

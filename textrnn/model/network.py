@@ -34,7 +34,7 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
         `batch` holds int32 words (batch, time), lengths (batch) and, with subword buckets, the subwords (tokens,
         features), padded with 0, of the batch's distinct tokens, and places (batch, time): which token stands where.
         One replica's share of a batch also holds whole, the whole batch's size, and first, the number of the share's
-        first row in it (textrnn/training/distributed/replicas.py).
+        first row in it (textrnn/training/distributed/collective.py).
         """
         values = self.words(batch["words"])
         if self.subwords is not None:

@@ -46,9 +46,3 @@ def apply(blend: Blend, logits: Floats, others: Floats) -> Floats:
     """Return the blended logits, (rows, classes)."""
     result: Floats = np.hstack([logits, others]) @ blend.kernel + blend.bias
     return result
-
-
-def log_loss(probabilities: Floats, labels: NDArray[np.int8]) -> float:
-    """Return the mean cross entropy in nats."""
-    chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.mean(np.log(np.maximum(chosen, np.finfo(np.float32).tiny))))

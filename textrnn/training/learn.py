@@ -76,18 +76,16 @@ def learn(
     for arrays, member in zip(fitted.weights, members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
-    if config.ensemble == 1:
-        model = export(fitted.weights, config, classes)
-        return TrainedModel(fitted, kept, np.zeros(0, np.uint32), model, softmax(fitted.logits[0]))
-
-    logits = np.zeros((len(fold), classes))
-    for number, of_member in enumerate(fitted.logits):
-        logits[fold == number] = of_member
-    branch, others = linear_branch(training, fold) if config.linear else (None, np.zeros((len(fold), 0)))
-    blend = stacking.fit(logits, others, training.rows.labels)
-    model = export(fitted.weights, config, classes, branch, blend)
+    branch, blend, logits = None, None, fitted.logits[0]
+    if config.ensemble > 1:
+        logits = np.zeros((len(fold), classes))
+        for number, of_member in enumerate(fitted.logits):
+            logits[fold == number] = of_member
+        branch, others = linear_branch(training, fold) if config.linear else (None, np.zeros((len(fold), 0)))
+        blend = stacking.fit(logits, others, training.rows.labels)
+        logits = stacking.apply(blend, logits, others)
     known = branch.known if branch else np.zeros(0, np.uint32)
-    return TrainedModel(fitted, kept, known, model, softmax(stacking.apply(blend, logits, others)))
+    return TrainedModel(fitted, kept, known, export(fitted.weights, config, classes, branch, blend), softmax(logits))
 
 
 def leaving_out(

@@ -12,7 +12,7 @@ from textrnn.core import paths
 from textrnn.core.files import DIGITS
 from textrnn.core.progress import progress
 from textrnn.model.config import TrainConfig
-from textrnn.model.stacking import log_loss, softmax
+from textrnn.model.stacking import softmax
 from textrnn.training import checkpoint
 from textrnn.training.batches import Collator
 from textrnn.training.checkpoint import Arrays, Checkpoint
@@ -98,11 +98,12 @@ def fit(run: Run, ensemble: Ensemble, fingerprint: str, cluster: Cluster = ALONE
 
 
 def measured(results: list[EpochResult], labels: NDArray[np.int8]) -> Floats:
-    """Return loss and accuracy on the training rows and on the held-out rows, rounded to DIGITS."""
+    """Return loss (in nats) and accuracy on the training rows and on the held-out rows, rounded to DIGITS."""
     probabilities = softmax(np.vstack([result.state[LOGITS] for result in results]))
-    accuracy = float(np.mean(probabilities.argmax(axis=1) == labels))
+    own = np.maximum(probabilities[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
     trained = np.mean([(result.loss, result.accuracy) for result in results], axis=0)
-    rounded: Floats = np.round([*trained, log_loss(probabilities, labels), accuracy], DIGITS)
+    accuracy = np.mean(probabilities.argmax(axis=1) == labels)
+    rounded: Floats = np.round([*trained, -np.mean(np.log(own)), accuracy], DIGITS)
     return rounded
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, wait
 from functools import cache, partial
+from itertools import count
 from typing import Any
 
 from textrnn.core import process_pool
@@ -38,10 +39,9 @@ def one_by_one(ensemble: Ensemble, done: int, states: list[Arrays] | None, clust
     with collective.together(cluster):
         trainer = Trainer(ensemble.config, ensemble.vocabulary_size, ensemble.classes)
         states = states or [trainer.initial_state(number) for number in range(len(ensemble.members))]
-        while True:
-            done += 1
+        for epoch in count(done + 1):
             numbered = enumerate(zip(ensemble.members, states, strict=True))
-            results = [trainer.train_epoch(member, number, done, state) for number, (member, state) in numbered]
+            results = [trainer.train_epoch(member, number, epoch, state) for number, (member, state) in numbered]
             states = [result.state for result in results]
             yield results
 

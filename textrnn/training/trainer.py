@@ -4,6 +4,7 @@ Not Keras' `fit`, which neither resumes exactly, nor mixes rows anew each epoch 
 on several workers.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from textrnn.model.network import Network, build, trained_variables
 from textrnn.model.runtime import keras, tf
 from textrnn.training.batches import Batch, Collator, InputDropout, shuffled
 from textrnn.training.checkpoint import Arrays
-from textrnn.training.distributed import replicas
+from textrnn.training.distributed import collective
 from textrnn.training.loop import LOGITS, WEIGHTS, EpochResult, Member
 from textrnn.training.optimizers import build_optimizer, cosine
 
@@ -32,25 +33,23 @@ class Trainer:
         """Make all variables under the current distribution strategy."""
         self.config, self.vocabulary_size, self.classes = config, vocabulary_size, classes
         self.input_dropout = InputDropout(config.token_dropout, config.word_dropout, config.subword_dropout)
-        self.strategy = tf.distribute.get_strategy()
-        with self.strategy.scope():
+        with tf.distribute.get_strategy().scope():
             self.network = build(config, vocabulary_size, classes)
             self.optimizer = build_optimizer(config, self.network.trainable_variables)
         # Without a signature, each new length of a batch would compile the step again.
         ranks = {"words": 2, "lengths": 1, "labels": 1}
         ranks |= {"subwords": 2, "places": 2} if config.subword_buckets else {}
         signature = {name: tf.TensorSpec([None] * rank, tf.int32) for name, rank in ranks.items()}
-        self.step = tf.function(self._step, input_signature=[signature], autograph=False)
-        self.logits = tf.function(self._logits, input_signature=[signature], autograph=False)
+        self.step, self.logits = (
+            tf.function(partial(collective.run, one), input_signature=[signature], autograph=False)
+            for one in (self._step, self._logits)
+        )
 
     def _step(self, batch: dict[str, Any]) -> Any:
-        """Take one step on all replicas, and return the sums of the losses and of the right answers."""
-        return replicas.first_result(self.strategy.run(self._replica_step, args=(batch,)))
-
-    def _replica_step(self, batch: dict[str, Any]) -> Any:
+        """Take a replica's part in a step, and return the sums of all losses and right answers."""
         variables = self.network.trainable_variables
         total = tf.cast(tf.size(batch["labels"]), tf.float32)
-        batch = replicas.share(batch)
+        batch = collective.share(batch)
         with tf.GradientTape() as tape:
             logits = self.network(batch, training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["labels"], logits)
@@ -59,18 +58,15 @@ class Trainer:
         sums = tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))])
         # Dense: the norm of an embedding's sparse gradient would count a repeated row more than once.
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
-        sums, *gradients = replicas.summed([sums, *gradients])
+        sums, *gradients = collective.summed([sums, *gradients])
         if self.config.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.config.clip_norm)
         self.optimizer.apply(gradients, variables)
         return sums
 
     def _logits(self, batch: dict[str, Any]) -> Any:
-        return replicas.first_result(self.strategy.run(self._replica_logits, args=(batch,)))
-
-    def _replica_logits(self, batch: dict[str, Any]) -> Any:
-        batch = replicas.share(batch)
-        return replicas.gathered(self.network(batch, training=False), batch)
+        batch = collective.share(batch)
+        return collective.gathered(self.network(batch, training=False), batch)
 
     def fit_rows(self, rows: Rows, collator: Collator, epoch: int, seed: tuple[int, ...]) -> tuple[float, float]:
         """Train on every row once, in an order that `seed` decides; return mean loss and accuracy.
@@ -105,7 +101,8 @@ class Trainer:
 
     def initial_state(self, number: int) -> Arrays:
         """Return the state in which an ensemble member begins, whatever was trained before."""
-        keras.utils.set_random_seed(member_seed(self.config.seed, number))
+        drawn = np.random.SeedSequence([self.config.seed, number]).generate_state(1)
+        keras.utils.set_random_seed(int(drawn[0]) if number else self.config.seed)
         network = build(self.config, self.vocabulary_size, self.classes, number)
         return values(all_variables(network, build_optimizer(self.config, network.trainable_variables)))
 
@@ -117,11 +114,6 @@ class Trainer:
         """Put back what `state` returned."""
         for name, variable in all_variables(self.network, self.optimizer).items():
             variable.assign(state[name])
-
-
-def member_seed(seed: int, number: int) -> int:
-    """Return Keras' seed for an ensemble member. Member 0 uses the configured seed itself."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) if number else seed
 
 
 def all_variables(network: Network, optimizer: Any) -> dict[str, Any]:

@@ -1,11 +1,14 @@
-"""The workers of a cluster as one: they join, share the chief's checkpoint, and notice the loss of a worker.
+"""Several replicas compute as one: this machine's GPUs, or the workers of a cluster, once all are there (cluster.py).
 
-TensorFlow's MultiWorkerMirroredStrategy computes the steps (replicas.py), once all workers are there (cluster.py).
+Workers join, share the chief's checkpoint, and notice the loss of a worker. All replicas are given the same batch and
+the same seeds: a replica's number decides its rows, their sums are added once, and dropout is drawn for the whole
+batch. With one replica, the default, no bit changes.
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,19 +73,18 @@ def shared(cluster: Cluster, saved: Checkpoint | None) -> Checkpoint | None:
     """Send the chief's checkpoint to all workers and return it: they need not share a disk."""
     with together(cluster):
         content = checkpoint.packed(saved) if cluster.chief and saved else b""
-        size = int(summed(np.array([len(content)], np.int32))[0])
+        size = _of_the_chief(np.array([len(content)], np.int32))[0]
         if not size:
             return None
         padded = np.zeros(-(-size // 4), np.int32)
         padded.view(np.uint8)[: len(content)] = np.frombuffer(content, np.uint8)
-        return checkpoint.unpacked(summed(padded).tobytes()[:size])
+        return checkpoint.unpacked(_of_the_chief(padded).tobytes()[:size])
 
 
-def summed(values: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the sum of the workers' arrays. Where all others are zeros, it is the one worker's array."""
-    strategy, whole = tf.distribute.get_strategy(), tf.constant(values, tf.int32)
-    total: NDArray[np.int32] = strategy.reduce(tf.distribute.ReduceOp.SUM, whole, axis=None).numpy()
-    return total
+def _of_the_chief(values: NDArray[np.int32]) -> Any:
+    """Return the chief's array: the sum of all, as the others have zeros."""
+    strategy = tf.distribute.get_strategy()
+    return strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(values), axis=None).numpy()
 
 
 @contextmanager
@@ -98,3 +100,53 @@ def together(cluster: Cluster) -> Iterator[None]:
             f"lost {cluster.listed(silent) or 'a worker'} ({type(error).__name__}): start all workers again, and they "
             "resume from the chief's checkpoint"
         ) from None
+
+
+def count() -> int:
+    """Return how many replicas there are under the current strategy."""
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)
+
+
+def share(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return this replica's consecutive rows of the batch, perhaps none, the first row's number, and the batch's size.
+
+    Only the subwords of its own tokens are kept.
+    """
+    if count() == 1:
+        return batch
+    whole, number = tf.size(batch["labels"]), tf.distribute.get_replica_context().replica_id_in_sync_group
+    first, end = whole * number // count(), whole * (number + 1) // count()
+    found = {name: array[first:end] for name, array in batch.items() if name != "subwords"}
+    if "subwords" in batch:
+        tokens, places = tf.unique(tf.reshape(found["places"], [-1]))
+        found["subwords"] = tf.gather(batch["subwords"], tokens)
+        found["places"] = tf.reshape(places, tf.shape(found["places"]))
+    return found | {"whole": whole, "first": first}
+
+
+def summed(values: list[Any]) -> list[Any]:
+    """Return the sum of each of these float32 tensors over all replicas: the same bits on each.
+
+    They are summed as one tensor, in the order of the replicas: two reductions at a time might end in either order.
+    """
+    if count() == 1:
+        return values
+    flat = tf.concat([tf.reshape(value, [-1]) for value in values], 0)
+    flat = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, flat)
+    parts = tf.split(flat, [tf.size(value) for value in values], num=len(values))
+    return [tf.reshape(one, tf.shape(value)) for one, value in zip(parts, values, strict=True)]
+
+
+def gathered(values: Any, batch: dict[str, Any]) -> Any:
+    """Gather every replica's rows (rows, …) into one tensor, in batch order. `batch` is this replica's share."""
+    if count() == 1:
+        return values
+    after = batch["whole"] - batch["first"] - tf.shape(values)[0]
+    (rows,) = summed([tf.pad(values, [[batch["first"], after], [0, 0]])])
+    return rows
+
+
+def run(function: Callable[[Any], Any], given: Any) -> Any:
+    """Apply `function` on all replicas, and return the first one's result, where all have the same."""
+    strategy = tf.distribute.get_strategy()
+    return strategy.experimental_local_results(strategy.run(function, args=(given,)))[0]
