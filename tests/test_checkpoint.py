@@ -39,20 +39,13 @@ def assert_same(found: Checkpoint | None, expected: Checkpoint) -> None:
         }
 
 
-def test_a_checkpoint_comes_back_as_it_was_saved(file: Path) -> None:
+def test_a_checkpoint_comes_back_to_its_own_training_as_it_was_saved_last(file: Path) -> None:
     assert_same(checkpoint.load(file, FINGERPRINT), SAVED)
-
-
-def test_the_last_checkpoint_takes_the_place_of_those_before(file: Path) -> None:
+    assert checkpoint.load(file, "") is checkpoint.load(file, FINGERPRINT + " ") is None
     later = SAVED._replace(history=np.zeros((3, 2)), now={"0/0": np.ones(1, np.float32)})
     checkpoint.save(file, FINGERPRINT, later)
     assert_same(checkpoint.load(file, FINGERPRINT), later)
     assert [path.name for path in file.parent.iterdir()] == [file.name]
-
-
-@pytest.mark.parametrize("fingerprint", ["", "another training", FINGERPRINT + " "])
-def test_the_checkpoint_of_another_training_is_none(file: Path, fingerprint: str) -> None:
-    assert checkpoint.load(file, fingerprint) is None
 
 
 def damaged(whole: bytes) -> Iterator[bytes]:
@@ -78,40 +71,28 @@ def test_no_file_is_no_checkpoint_and_nothing_is_printed(tmp_path: Path, capsys:
     assert capsys.readouterr().err.startswith("checkpoint not used: ")
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    first, second = tmp_path / "tokens.npy", tmp_path / "labels.npy"
-    first.write_bytes(b"one")
-    second.write_bytes(b"two")
-    return [first, second]
+def test_the_fingerprint_changes_with_settings_data_where_a_file_ends_code_and_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / "tokens.npy", tmp_path / "labels.npy"]
 
-
-def test_the_fingerprint_changes_with_settings_data_and_where_a_file_ends(files: list[Path], tmp_path: Path) -> None:
-    found = [checkpoint.fingerprint("units=4", files), checkpoint.fingerprint("units=8", files)]
-    for contents in ((b"One", b"two"), (b"one", b"two\n"), (b"onet", b"wo")):
+    def fingerprint(settings: str = "units=4", contents: tuple[bytes, bytes] = (b"one", b"two")) -> str:
         for path, content in zip(files, contents, strict=True):
             path.write_bytes(content)
-        found.append(checkpoint.fingerprint("units=4", files))
-    assert len(set(found)) == 5
-    files[0].write_bytes(b"one")
-    files[1].write_bytes(b"two")
-    (tmp_path / "elsewhere").mkdir()
-    moved = [path.rename(tmp_path / "elsewhere" / path.name) for path in files]
-    assert checkpoint.fingerprint("units=4", moved) == found[0]
+        return checkpoint.fingerprint(settings, files)
 
-
-def test_the_fingerprint_changes_with_the_code_of_the_stage_and_its_packages(
-    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    others = [(b"One", b"two"), (b"one", b"two\n"), (b"onet", b"wo")]
+    found = [fingerprint(), fingerprint("units=8"), *(fingerprint(contents=contents) for contents in others)]
+    files = [path.with_name(f"moved.{path.name}") for path in files]
+    assert fingerprint() == found[0]
     module = tmp_path / provenance.TRAIN[1] / "module.py"
     module.parent.mkdir(parents=True)
     monkeypatch.setattr(provenance, "CODE", tmp_path)
-    found = [checkpoint.fingerprint("", files)]
+    found.append(fingerprint())
     module.write_text("units = 8\n")
-    found.append(checkpoint.fingerprint("", files))
+    found.append(fingerprint())
     monkeypatch.setattr(provenance, "PACKAGES", provenance.PACKAGES[1:])
-    found.append(checkpoint.fingerprint("", files))
-    assert len(set(found)) == 3
+    assert len({*found, fingerprint()}) == 8
 
 
 def test_checkpoints_lie_where_git_and_dvc_do_not_look() -> None:

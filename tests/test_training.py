@@ -24,7 +24,7 @@ from textrnn.training.batches import InputDropout
 from textrnn.training.loop import COLUMNS, Fitted, best_epoch, fit
 from textrnn.training.members import one_by_one
 from textrnn.training.optimizers import cosine
-from textrnn.training.trainer import Trainer, tensors
+from textrnn.training.trainer import Trainer
 
 Floats = NDArray[np.float64]
 
@@ -199,7 +199,7 @@ def step_of(trainer: Trainer, chosen: list[int], **changes: Any) -> Floats:
     first, before, collator = trainer.state(), flat(trainer), collator_of(PLAIN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "config", trainer.config.model_copy(update=changes))
-        trainer.step(tensors(collator.batch(REPEATED, np.array(chosen), collator.lengths(REPEATED))))
+        trainer.step(collator.batch(REPEATED, np.array(chosen), collator.lengths(REPEATED)))
     step = before - flat(trainer)
     trainer.restore(first)
     return step
@@ -300,6 +300,6 @@ def test_logits_come_in_the_order_of_the_rows(descent: Trainer, monkeypatch: pyt
     found = descent.predict(TRAIN, collator)
     for row, logits in enumerate(found[:3]):
         batch = collator.batch(TRAIN, np.array([row]), collator.lengths(TRAIN))
-        np.testing.assert_allclose(logits, descent.network(tensors(batch)).numpy()[0], atol=1e-6)
+        np.testing.assert_allclose(logits, descent.network(batch).numpy()[0], atol=1e-6)
     assert np.ptp(found[:, 1] - found[:, 0]) > 0.1
     assert descent.predict(rows_of([]), collator).shape == (0, CLASSES)

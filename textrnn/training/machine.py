@@ -25,10 +25,13 @@ def differences(gpus: int, workers: int = 1) -> list[str]:
         found.append(f"TensorFlow computes on {gpus} GPU{'s' if gpus > 1 else ''}")
     if workers > 1:
         found.append(f"{workers} workers train together")
-    locked = locked_versions()
+    lines = paths.REQUIREMENTS.read_text("utf-8") if paths.REQUIREMENTS.exists() else ""
     for name, installed in provenance.packages().items():
-        if installed not in locked.get(name, {installed}):
-            found.append(f"{name} is {installed}, and requirements.txt has {' or '.join(sorted(locked[name]))}")
+        locked = set(
+            re.findall(rf"^{re.escape(name)}==([\w.+!-]+)", lines, re.MULTILINE)
+        )  # they may differ by Python's
+        if installed not in (locked or {installed}):
+            found.append(f"{name} is {installed}, and requirements.txt has {' or '.join(sorted(locked))}")
     return found
 
 
@@ -38,16 +41,6 @@ def has_avx2(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         return "avx2" in cpuinfo.read_text("utf-8").split()
     except OSError:
         return True
-
-
-def locked_versions() -> dict[str, set[str]]:
-    """Return the versions of each package in requirements.txt, which may differ by Python's version."""
-    locked: dict[str, set[str]] = {}
-    if paths.REQUIREMENTS.exists():
-        lines = paths.REQUIREMENTS.read_text("utf-8")
-        for name, version in re.findall(r"^([\w.-]+)==([\w.+!-]+)", lines, re.MULTILINE):
-            locked.setdefault(name, set()).add(version)
-    return locked
 
 
 def report(gpus: int, workers: int = 1) -> None:

@@ -14,7 +14,7 @@ from textrnn.artifacts.ragged import Rows, by_length
 from textrnn.model.config import TrainConfig
 from textrnn.model.network import Network, build, trained_variables
 from textrnn.model.runtime import keras, tf
-from textrnn.training.batches import Batch, Collator, InputDropout, shuffled
+from textrnn.training.batches import Collator, InputDropout, shuffled
 from textrnn.training.checkpoint import Arrays
 from textrnn.training.distributed import collective
 from textrnn.training.loop import LOGITS, WEIGHTS, EpochResult, Member
@@ -81,7 +81,7 @@ class Trainer:
             if self.config.schedule == "cosine":
                 done = (epoch - 1 + (place + 0.5) / len(batches)) / self.config.epochs
                 self.optimizer.learning_rate.assign(self.config.learning_rate * cosine(done))
-            sums += self.step(tensors(collator.batch(rows, chosen, lengths, self.input_dropout, random))).numpy()
+            sums += self.step(collator.batch(rows, chosen, lengths, self.input_dropout, random)).numpy()
         loss, accuracy = sums / len(rows.rows)
         return float(loss), float(accuracy)
 
@@ -90,7 +90,7 @@ class Trainer:
         lengths = collator.lengths(rows)
         logits = np.zeros((len(rows.rows), self.network.logits.units))
         for chosen in by_length(lengths, PREDICTION_BATCH):
-            logits[chosen] = self.logits(tensors(collator.batch(rows, chosen, lengths))).numpy()
+            logits[chosen] = self.logits(collator.batch(rows, chosen, lengths)).numpy()
         return logits
 
     def train_epoch(self, member: Member, number: int, epoch: int, state: Arrays) -> EpochResult:
@@ -126,8 +126,3 @@ def all_variables(network: Network, optimizer: Any) -> dict[str, Any]:
 def values(variables: dict[str, Any]) -> Arrays:
     """Return the variables' values."""
     return {name: variable.numpy() for name, variable in variables.items()}
-
-
-def tensors(batch: Batch) -> dict[str, Any]:
-    """Return the batch as tensors."""
-    return {name: tf.constant(array) for name, array in batch.items()}
