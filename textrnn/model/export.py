@@ -163,8 +163,7 @@ def recurrent(graph: Graph, weights: Weights, config: TrainConfig, layer: str, p
         for kind, of_directions in zip("WRB", zip(*arrays, strict=True), strict=True)
     ]
     attributes = {"hidden_size": config.units, "direction": "bidirectional" if config.bidirectional else "forward"}
-    if config.cell == "gru":
-        attributes["linear_before_reset"] = 1  # Keras: reset_after=True
+    attributes |= {"linear_before_reset": 1} if config.cell == "gru" else {}  # Keras: reset_after=True
     lengths = "lengths" if config.masking else ""
     return graph.add_all(OPERATORS[config.cell], values, *names, lengths, outputs=2, **attributes)
 

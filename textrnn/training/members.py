@@ -34,8 +34,8 @@ def one_by_one(ensemble: Ensemble, done: int, states: list[Arrays] | None, clust
     if cluster.chief:
         machine.report(runtime.gpus(), len(cluster.workers))
     runtime.deterministic(ensemble.config.seed)
-    if not cluster.several:
-        collective.use_all_gpus()
+    if runtime.gpus() > 1 and not cluster.several:
+        runtime.tf.distribute.experimental_set_strategy(runtime.tf.distribute.MirroredStrategy())
     with collective.together(cluster):
         trainer = Trainer(ensemble.config, ensemble.vocabulary_size, ensemble.classes)
         states = states or [trainer.initial_state(number) for number in range(len(ensemble.members))]

@@ -65,8 +65,7 @@ class Trainer:
         return sums
 
     def _logits(self, batch: dict[str, Any]) -> Any:
-        batch = collective.share(batch)
-        return collective.gathered(self.network(batch, training=False), batch)
+        return collective.gathered(self.network(collective.share(batch), training=False))
 
     def fit_rows(self, rows: Rows, collator: Collator, epoch: int, seed: tuple[int, ...]) -> tuple[float, float]:
         """Train on every row once, in an order that `seed` decides; return mean loss and accuracy.

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn.core.errors import UserError
 from textrnn.model import runtime
@@ -63,28 +62,13 @@ def join(cluster: Cluster, seed: int) -> None:
     tf.distribute.experimental_set_strategy(strategy)
 
 
-def use_all_gpus() -> None:
-    """Compute on all GPUs of this machine, if it has several."""
-    if runtime.gpus() > 1:
-        tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy())
-
-
 def shared(cluster: Cluster, saved: Checkpoint | None) -> Checkpoint | None:
     """Send the chief's checkpoint to all workers and return it: they need not share a disk."""
     with together(cluster):
         content = checkpoint.packed(saved) if cluster.chief and saved else b""
-        size = _of_the_chief(np.array([len(content)], np.int32))[0]
-        if not size:
-            return None
-        padded = np.zeros(-(-size // 4), np.int32)
-        padded.view(np.uint8)[: len(content)] = np.frombuffer(content, np.uint8)
-        return checkpoint.unpacked(_of_the_chief(padded).tobytes()[:size])
-
-
-def _of_the_chief(values: NDArray[np.int32]) -> Any:
-    """Return the chief's array: the sum of all, as the others have zeros."""
-    strategy = tf.distribute.get_strategy()
-    return strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(values), axis=None).numpy()
+        words = np.frombuffer(content + bytes(-len(content) % 4), np.int32)  # bytes cannot be gathered
+        gathered = tf.distribute.get_strategy().gather(tf.constant(words), axis=0).numpy()
+    return checkpoint.unpacked(gathered.tobytes()) if len(gathered) else None
 
 
 @contextmanager
@@ -137,13 +121,9 @@ def summed(values: list[Any]) -> list[Any]:
     return [tf.reshape(one, tf.shape(value)) for one, value in zip(parts, values, strict=True)]
 
 
-def gathered(values: Any, batch: dict[str, Any]) -> Any:
-    """Gather every replica's rows (rows, …) into one tensor, in batch order. `batch` is this replica's share."""
-    if count() == 1:
-        return values
-    after = batch["whole"] - batch["first"] - tf.shape(values)[0]
-    (rows,) = summed([tf.pad(values, [[batch["first"], after], [0, 0]])])
-    return rows
+def gathered(values: Any) -> Any:
+    """Gather every replica's rows (rows, …) into one tensor, in batch order."""
+    return values if count() == 1 else tf.distribute.get_replica_context().all_gather(values, axis=0)
 
 
 def run(function: Callable[[Any], Any], given: Any) -> Any:
