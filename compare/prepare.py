@@ -9,6 +9,8 @@ Run     python -m compare.prepare
 
 import io
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 from pydantic import Field
@@ -20,7 +22,8 @@ from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import write_text
 from textrnn.core.params import Section
-from textrnn.dedup.groups import near_duplicate_keys
+from textrnn.dedup.groups import groups
+from textrnn.dedup.templates import templates
 from textrnn.training.batches import folds
 
 
@@ -37,6 +40,17 @@ def keys(texts: list[str], protocol: str) -> list[str]:
     return [f"{number:09}" for number in range(len(texts))]
 
 
+def near_duplicate_keys(texts: list[str]) -> list[str]:
+    """Return a key for each text, the same for near-duplicates: the first of their templates in alphabetical order.
+
+    The texts are single lines. Their order and number do not change a key.
+    """
+    lines = "".join(f"\t{text}\n" for text in texts).encode("utf-8")
+    found = groups([lines] if texts else [], "templates", 0, Path(tempfile.gettempdir()))
+    names = sorted(set(templates(texts)))
+    return [names[number] for number in found.near_duplicates]
+
+
 def messages(settings: Clean) -> list[tuple[str, str]]:
     """Return the (label, text) pairs of the corpus that these settings keep."""
     kept = io.BytesIO()
@@ -49,9 +63,9 @@ def table(messages: list[tuple[str, str]], protocol: str, seed: int) -> str:
     """Return a line for each message: its fold in each repeat, group, label and text."""
     names = sorted({label for label, _ in messages})
     labels = np.array([names.index(label) for label, _ in messages], np.int8)
-    groups = np.unique(keys([text for _, text in messages], protocol), return_inverse=True)[1]
-    dealt = [folds(groups, labels, FOLDS, seed * REPEATS + repeat) for repeat in range(REPEATS)]
-    lines = zip(*dealt, groups, messages, strict=True)
+    groups_of = np.unique(keys([text for _, text in messages], protocol), return_inverse=True)[1]
+    dealt = [folds(groups_of, labels, FOLDS, seed * REPEATS + repeat) for repeat in range(REPEATS)]
+    lines = zip(*dealt, groups_of, messages, strict=True)
     return "".join("\t".join(map(str, [*numbers, *message])) + "\n" for *numbers, message in lines)
 
 

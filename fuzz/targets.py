@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
+from compare.prepare import near_duplicate_keys
 from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
 from textrnn.artifacts import provenance, ragged
@@ -34,7 +35,6 @@ from textrnn.core.files import read_array, read_json
 from textrnn.corpus import sms_spam
 from textrnn.corpus.encoding import UTF_16, as_file, as_utf8
 from textrnn.corpus.rows import Row, batches, is_unicode
-from textrnn.dedup.groups import near_duplicate_keys
 from textrnn.dedup.templates import template
 from textrnn.inference import predictor
 from textrnn.text import subwords

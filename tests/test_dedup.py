@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from compare.prepare import near_duplicate_keys
 from tests import plain
 from textrnn.dedup import near_duplicates, word_sets
-from textrnn.dedup.groups import near_duplicate_keys
 from textrnn.dedup.templates import template, templates
 from textrnn.dedup.word_sets import Ints, Sets
 

@@ -4,7 +4,6 @@ The messages are read a part at a time. Arrays hold what is known of each distin
 unnamed temporary files (textrnn/dedup/strings.py).
 """
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -134,14 +133,3 @@ def sets_of(file: IO[bytes], lengths: Ints, counts: Ints) -> Sets:
         some = slice(int(ends[0]), int(ends[-1]))
         words[some] = distinct(by_rarity[words[some]], ends - ends[0])[0]
     return Sets(words, offsets)
-
-
-def near_duplicate_keys(texts: list[str]) -> list[str]:
-    """Return a key for each text, the same for near-duplicates: the first of their templates in alphabetical order.
-
-    The texts are single lines. Their order and number do not change a key.
-    """
-    lines = "".join(f"\t{text}\n" for text in texts).encode("utf-8")
-    found = groups([lines] if texts else [], "templates", 0, Path(tempfile.gettempdir()))
-    names = sorted(set(templates(texts)))
-    return [names[number] for number in found.near_duplicates]
