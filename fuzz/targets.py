@@ -32,8 +32,7 @@ from textrnn.core.escape import printable
 from textrnn.core.files import HEADER as NPY_HEADER
 from textrnn.core.files import read_array, read_json
 from textrnn.corpus import sms_spam
-from textrnn.corpus.encoding import UTF_16, as_file, as_utf8
-from textrnn.corpus.rows import Row, batches, is_unicode
+from textrnn.corpus.rows import UTF_16, Row, as_file, as_utf8, batches, is_unicode
 from textrnn.dedup.groups import near_duplicate_keys
 from textrnn.dedup.templates import template
 from textrnn.inference import predictor

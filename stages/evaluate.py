@@ -27,7 +27,6 @@ from textrnn.core.escape import printable
 from textrnn.core.files import read_table, write_json, write_metrics, write_text
 from textrnn.core.progress import progress
 from textrnn.evaluation import checks, tables
-from textrnn.evaluation.label_errors import label_errors
 from textrnn.evaluation.tables import Answers, Messages
 from textrnn.inference import predictor
 from textrnn.metrics.intervals import intervals
@@ -98,11 +97,10 @@ def main() -> None:
 
     scored = (tested.labels, predicted, probabilities, positive)
     measured = scores(*scored)
-    unseen = tested.and_then(held_out)
-    wrong = label_errors(unseen.labels, unseen.probabilities)
+    mislabelled = tables.mislabelled(tested.and_then(held_out), len(predicted), messages, names)
     found: dict[str, Any] = {
         "threshold": cut,
-        "label_errors": {"all": len(wrong), "test": int((wrong < len(predicted)).sum())},
+        "label_errors": {"all": len(mislabelled["part"]), "test": mislabelled["part"].count("test")},
         **measured,
         **intervals(measured, *scored, settings.bootstrap_samples, SEED),
     }
@@ -113,7 +111,7 @@ def main() -> None:
     files: dict[Path, tables.Columns] = {
         paths.PREDICTIONS: tables.predictions(tested, messages, names, positive),
         paths.ERRORS: tables.mistakes(tested, messages, names, positive, cut, known, model),
-        paths.LABEL_ERRORS: tables.mislabelled(unseen, wrong, len(predicted), messages, names),
+        paths.LABEL_ERRORS: mislabelled,
         paths.WARNINGS: {"warning": list(warnings)},
     }
     for path, columns in files.items():

@@ -22,7 +22,7 @@ from textrnn.core.errors import run
 from textrnn.core.escape import field
 from textrnn.core.files import DIGITS, read_array, read_json, read_table, read_text, write_text
 from textrnn.core.params import Section
-from textrnn.metrics.curves import curves
+from textrnn.metrics.threshold import curves
 from textrnn.report import charts, page
 
 MEASURED = ("clean", "vectorize", "split", "train", "evaluate")  # the stages whose metrics the page shows

@@ -159,7 +159,7 @@ def test_a_row_holds_a_message_unless_it_is_a_header_or_blank(
 @pytest.mark.parametrize(
     ("kind", "column", "rows", "said"),
     [
-        ("csv", "a", ["a,b,a\n"], "one column 'a', found 2"),
+        ("csv", "a", ["a,b,a\n"], "one column 'a' in a header line, found 'a', 'b', 'a': say --column"),
         ("jsonl", None, ['{"a": "hi"}'], "the key 'text', found 'a'"),
         ("jsonl", None, ['{"text": {}}'], "a string under 'text', found an object"),
         ("jsonl", None, ["1" * 5000], "a JSON object or a string, found a number"),

@@ -6,8 +6,7 @@ import pytest
 from textrnn.core.errors import UserError
 from textrnn.evaluation import tables
 from textrnn.evaluation.checks import FEW_TO_LEARN, FEW_TO_TEST, unmet, warnings
-from textrnn.evaluation.label_errors import label_errors
-from textrnn.evaluation.tables import nearest
+from textrnn.evaluation.tables import label_errors, nearest
 
 # Label errors
 

@@ -17,7 +17,7 @@ from tests.models import THREE, copied, trained
 from tests.workspace import Workspace
 from textrnn.core import paths
 from textrnn.core.files import read_json, read_table
-from textrnn.metrics.curves import curves
+from textrnn.metrics.threshold import curves
 from textrnn.report import charts
 
 IMAGES = ["accuracy", "calibration", "confusion", "loss", "pr", "roc"]
