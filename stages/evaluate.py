@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn.artifacts import provenance, ragged
@@ -30,13 +29,10 @@ from textrnn.evaluation import checks, tables
 from textrnn.evaluation.tables import Answers, Messages
 from textrnn.inference import predictor
 from textrnn.metrics.intervals import intervals
-from textrnn.metrics.scores import scores
+from textrnn.metrics.scores import Bools, Floats, Labels, scores
 from textrnn.metrics.threshold import best_threshold
 
 SEED = 0  # of the intervals
-
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int8]
 
 
 class Evaluate(Positive):
@@ -47,7 +43,7 @@ class Evaluate(Positive):
     require: dict[str, float]
 
 
-def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: Floats) -> float:
+def threshold(settings: Evaluate, truth: Bools, probability: Floats) -> float:
     """Return the threshold that the settings name, or choose it on the held-out rows."""
     if settings.threshold != "held_out":
         return settings.threshold

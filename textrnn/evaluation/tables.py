@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import pairwise_distances_argmin_min
 
 from textrnn.core.escape import field
 from textrnn.core.files import DIGITS
 from textrnn.inference import explain, predictor
 
 MISLEADING = 5  # tokens named for each mistake
-TOGETHER = 256  # mistakes compared with all training rows at once
 
 Messages = list[tuple[str, str]]
 Columns = dict[str, list[object]]  # of a table, by name
@@ -81,16 +81,12 @@ def mistakes(
 
 def nearest(texts: list[str], known: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return for each text the place of the most similar known one, and the cosine of their character n-grams."""
-    places, similarities = np.zeros(len(texts), np.int64), np.zeros(len(texts))
     if not texts:  # a model without a mistake need not wait for the n-grams of all known texts
-        return places, similarities
+        return np.zeros(0, np.int64), np.zeros(0)
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 5), sublinear_tf=True)
-    others = vectorizer.fit_transform(known).T.tocsc()
-    for start in range(0, len(texts), TOGETHER):
-        some = slice(start, start + TOGETHER)
-        similarity = (vectorizer.transform(texts[some]) @ others).toarray()
-        places[some], similarities[some] = similarity.argmax(axis=1), similarity.max(axis=1)
-    return places, similarities
+    others = vectorizer.fit_transform(known)
+    places, distances = pairwise_distances_argmin_min(vectorizer.transform(texts), others, metric="cosine")
+    return places, 1 - distances
 
 
 def misleading(model: predictor.Model, text: str, label: int) -> str:

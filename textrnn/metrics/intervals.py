@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from textrnn.metrics.scores import losses, macro_averages, matthews
+from textrnn.metrics.scores import Floats, Labels, losses, macro_averages, matthews
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int8]
 Bounds = tuple[float, float]
 
 CONFIDENCE = 0.95

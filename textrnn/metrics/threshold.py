@@ -1,18 +1,14 @@
 """All thresholds: the curves over them, as scikit-learn computes them, and the one that a model answers by."""
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from textrnn.core.files import DIGITS
-from textrnn.metrics.scores import matthews
+from textrnn.metrics.scores import Bools, Floats, matthews
 
 BINS = 10  # of the calibration curve, each with as many rows as the others
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 def best_threshold(truth: Bools, probability: Floats) -> float:

@@ -49,20 +49,12 @@ class Chart(NamedTuple):
     texts: Sequence[str]
     diagonal: bool = False
 
-    def across(self, value: float) -> float:
-        """Return how far from the left a value lies."""
-        return self.x.at(value, LEFT, RIGHT)
-
-    def down(self, value: float) -> float:
-        """Return how far from the top a value lies."""
-        return self.y.at(value, BOTTOM, TOP)
-
     def stops(self) -> list[tuple[float, list[float], str]]:
         """Return the points of the lines, at most MOST of them: the place, each line's height, and what is read out."""
         count = len(self.places)
         points = np.linspace(0, count - 1, min(count, MOST)).round().astype(int).tolist()
-        heights = ([self.down(values[point]) for values in self.series.values()] for point in points)
-        places = (self.across(self.places[point]) for point in points)
+        heights = ([self.y.at(values[point], BOTTOM, TOP) for values in self.series.values()] for point in points)
+        places = (self.x.at(self.places[point], LEFT, RIGHT) for point in points)
         return list(zip(places, heights, (self.texts[point] for point in points), strict=True))
 
 
