@@ -10,8 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from textrnn.metrics.scores import majority_baseline
-from textrnn.report import figures, thresholds
-from textrnn.report.formatting import address, percent, some
+from textrnn.report import figures
+from textrnn.report.formatting import address, percent, shown_scores, some
 
 TEMPLATES = Path(__file__).parent
 
@@ -32,9 +32,9 @@ def page(
     number = names.index(positive)
     others = names[1 - number] if len(names) == 2 else "other labels"
     counts = {part: np.bincount(found, minlength=len(names)) for part, found in labels.items()}
-    stops = thresholds.stops(cut)
-    found = thresholds.outcomes(labels["test"] == number, probability, stops)
-    outcomes = dict(zip(stops, thresholds.shown(found), strict=True))
+    stops = figures.thresholds(cut)
+    found = figures.outcomes(labels["test"] == number, probability, stops)
+    outcomes = dict(zip(stops, shown_scores(found), strict=True))
     charts = [*figures.epochs(shown["history"]), *figures.unit_squares(shown["curves"], positive, others)]
     charts.append(figures.by_threshold(found, positive, others))
     charts.append(figures.lengths(lengths, labels["kept"] == number, positive, others))
@@ -50,7 +50,7 @@ def page(
         counts=list(zip(names, *(found.tolist() for found in counts.values()), strict=True)),
         charts={chart.name: chart for chart in charts},
         baseline=majority_baseline(labels["test"], len(names), number),
-        outcomes=[outcomes[stop] for stop in sorted({*thresholds.IN_TABLE, cut})],
+        outcomes=[outcomes[stop] for stop in sorted({*figures.IN_TABLE, cut})],
         own=outcomes[cut],
         last_stop=len(stops) - 1,
         own_stop=stops.index(cut),
