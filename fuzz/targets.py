@@ -39,8 +39,7 @@ from textrnn.inference import predictor
 from textrnn.text import subwords
 from textrnn.text.ngrams import lookup, ngrams
 from textrnn.text.normalise import normalise
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import Vectorize, ranked, read_tokens, write_counts
+from textrnn.text.vocabulary import Tokenizer, Vectorize, ranked, read_tokens, tokenize, write_counts
 
 SPARE = 10_000_000  # bytes that reading a small file may take: more than numpy needs to parse any header
 

@@ -11,7 +11,6 @@ Run     python -m stages.evaluate
 """
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -23,7 +22,7 @@ from textrnn.artifacts.messages import read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.escape import printable
-from textrnn.core.files import read_table, write_json, write_metrics, write_text
+from textrnn.core.files import read_table, write_json, write_metrics
 from textrnn.core.progress import progress
 from textrnn.evaluation import checks, tables
 from textrnn.evaluation.tables import Answers, Messages
@@ -104,14 +103,10 @@ def main() -> None:
     known = np.concatenate([train.rows, validation.rows])
     learnt = counts(np.concatenate([train.labels, validation.labels]), names)
     warnings = checks.warnings(learnt, counts(tested.labels, names), found["ci_low"]["mcc"])
-    files: dict[Path, tables.Columns] = {
-        paths.PREDICTIONS: tables.predictions(tested, messages, names, positive),
-        paths.ERRORS: tables.mistakes(tested, messages, names, positive, cut, known, model),
-        paths.LABEL_ERRORS: mislabelled,
-        paths.WARNINGS: {"warning": list(warnings)},
-    }
-    for path, columns in files.items():
-        write_text(path, tables.table(columns))
+    tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive))
+    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut, known, model))
+    tables.write(paths.LABEL_ERRORS, mislabelled)
+    tables.write(paths.WARNINGS, {"warning": list(warnings)})
     for warning in warnings:
         print(f"note: {printable(warning)}", file=sys.stderr, flush=True)
     if failed := checks.unmet(found, settings.require):

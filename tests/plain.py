@@ -14,8 +14,7 @@ from stages.split import SIDES, Split, quotas
 from textrnn.corpus.rows import Row
 from textrnn.dedup.templates import template
 from textrnn.text.normalise import normalise
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import ranked
+from textrnn.text.vocabulary import Tokenizer, ranked, tokenize
 
 Messages = list[tuple[str, str]]
 

@@ -25,8 +25,7 @@ from textrnn.inference.predictor import Model
 from textrnn.text import subwords
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.normalise import Normalisation
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import UNKNOWN
+from textrnn.text.vocabulary import UNKNOWN, Tokenizer, tokenize
 from textrnn.training.batches import Collator
 
 KNOWN = ["tea", "at", "WIN", "9", "café", "!!"]

@@ -1,5 +1,6 @@
 """The tables of data/scored: the model's answers to the test rows, its mistakes, and likely label errors."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import pairwise_distances_argmin_min
 
 from textrnn.core.escape import field
-from textrnn.core.files import DIGITS
+from textrnn.core.files import DIGITS, write_text
 from textrnn.inference import explain, predictor
 
 MISLEADING = 5  # tokens named for each mistake
@@ -35,10 +36,10 @@ class Answers(NamedTuple):
         return Answers._make(map(np.concatenate, pairs))
 
 
-def table(columns: Columns) -> str:
-    """Return the columns under their names as tab-separated lines, safe for terminals and spreadsheets."""
+def write(path: Path, columns: Columns) -> None:
+    """Write the columns under their names as tab-separated lines, safe for terminals and spreadsheets."""
     lines = zip(*columns.values(), strict=True)
-    return "".join("\t".join(map(field, line)) + "\n" for line in [list(columns), *lines])
+    write_text(path, "".join("\t".join(map(field, line)) + "\n" for line in [list(columns), *lines]))
 
 
 def predictions(answers: Answers, messages: Messages, names: list[str], positive: int) -> Columns:

@@ -21,8 +21,7 @@ from textrnn.core.params import Section
 from textrnn.text.ngrams import Hashes, bags, places, size
 from textrnn.text.normalise import Normalisation
 from textrnn.text.subwords import padded, table
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import UNKNOWN, read_tokens
+from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens, tokenize
 
 BATCH = 128
 # An input is padded to a multiple of this width: the order in which the runtime adds up depends on the width.
