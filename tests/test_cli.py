@@ -30,12 +30,9 @@ SIZES = st.integers(3, 40)  # bytes of a read: a byte order mark comes whole
 # Messages from a file or a stream
 
 
-def lists(raw: bytes, kind: Kind, column: str | None = None, size: int = 1 << 17) -> list[list[str] | None]:
-    return list(reader.messages(io.BytesIO(raw), Source("-", kind, column), size))
-
-
 def read(raw: bytes, kind: Kind, column: str | None = None, size: int = 1 << 17) -> list[str]:
-    return [text for texts in lists(raw, kind, column, size) for text in texts or ()]
+    lists = reader.messages(io.BytesIO(raw), Source("-", kind, column), size)
+    return [text for texts in lists for text in texts or ()]
 
 
 def failed(raw: bytes, kind: Kind, column: str | None = None, size: int = 1 << 17) -> tuple[list[str], str]:
