@@ -68,13 +68,10 @@ def classify(
     labels, cleaned = model.settings.labels, [normalise(text, model.settings.normalisation) for text in texts]
     probabilities = predictor.probabilities(model, cleaned)
     chosen = predictor.answers(probabilities, positive, threshold).tolist()
-    rows = zip(chosen, probabilities[:, positive].tolist(), texts, cleaned, strict=True)
-    if not explain:
-        return [Answer(labels[answer], probability, text) for answer, probability, text, _ in rows]
-    return [
-        Answer(labels[answer], probability, text, pieces(model, clean, answer if len(labels) > 2 else positive))
-        for answer, probability, text, clean in rows
-    ]
+    whys = [pieces(model, text, answer if len(labels) > 2 else positive) if explain else ()
+            for text, answer in zip(cleaned, chosen, strict=True)]  # fmt: skip
+    answers = [labels[answer] for answer in chosen]
+    return list(map(Answer, answers, probabilities[:, positive].tolist(), texts, whys))
 
 
 @cache
@@ -108,25 +105,18 @@ def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[st
 def arguments() -> argparse.Namespace:
     """Return the command line, checked."""
     parser = argparse.ArgumentParser(
-        description="Classify messages with the trained model.",
-        epilog=MORE,
+        description="Classify messages with the trained model.", epilog=MORE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    )  # fmt: skip
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="a message")
     add("--input", metavar="FILE", help="a file of messages; - for standard input")
-    add(
-        "--kind",
-        choices=get_args(Kind),
-        help="how the input is read: a message a line, or a column of tsv (quotes are "
-        "data), csv (RFC 4180) or jsonl (an object or a string a line); default: as the file's name ends, else lines",
-    )
-    add(
-        "--column",
-        metavar="NAME|N",
-        help="the text's column: a name in the header line of csv or tsv, or a key in "
-        "jsonl; or a position from 0 in csv or tsv without a header line; default: text, in tsv the last column",
-    )
+    add("--kind", choices=get_args(Kind), help="how the input is read: a message a line, or a column of tsv (quotes "
+        "are data), csv (RFC 4180) or jsonl (an object or a string a line); default: as the file's name ends, else "
+        "lines")  # fmt: skip
+    add("--column", metavar="NAME|N", help="the text's column: a name in the header line of csv or tsv, or a key in "
+        "jsonl; or a position from 0 in csv or tsv without a header line; default: text, in tsv the last "
+        "column")  # fmt: skip
     add("--format", choices=get_args(writer.Format), help="of the output; default: table on a terminal, else tsv")
     add("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
     add("--explain", action="store_true", help=f"show the effect of each token; takes about {TOKENS} times as long")

@@ -26,7 +26,7 @@ from textrnn.core.errors import run
 from textrnn.core.files import write_json
 from textrnn.model.config import TrainConfig
 from textrnn.report.charts import BLUE, ORANGE
-from textrnn.text.tokenizers import tokenize
+from textrnn.text.vocabulary import tokenize
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/inference.json"

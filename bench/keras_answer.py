@@ -15,8 +15,7 @@ from textrnn.model.config import TrainConfig
 from textrnn.model.network import build, trained_variables
 from textrnn.model.runtime import tf
 from textrnn.text.subwords import table
-from textrnn.text.tokenizers import tokenize
-from textrnn.text.vocabulary import UNKNOWN, read_tokens
+from textrnn.text.vocabulary import UNKNOWN, read_tokens, tokenize
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from textrnn.dedup.word_sets import NEAR
 
-# As in textrnn/text/tokenizers.py, but for runs of one mark: those need a group, which findall alone would return.
+# As in textrnn/text/vocabulary.py, but for runs of one mark: those need a group, which findall alone would return.
 RICH = r"(?i:https?://|www\.)\S+|[:;=8][-o']?[()\[\]dDpP/\\|*](?!\w)|\d+|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s]+|_+"
 CHUNK = 500_000  # rows whose tokens are in memory at a time
 BLOCK = 500  # rows of the sparse product at a time

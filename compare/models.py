@@ -34,8 +34,7 @@ from textrnn.model.config import TrainConfig
 from textrnn.model.stacking import softmax
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.normalise import Normalisation, normalise
-from textrnn.text.tokenizers import Tokenizer
-from textrnn.text.vocabulary import UNKNOWN, Vectorize
+from textrnn.text.vocabulary import UNKNOWN, Tokenizer, Vectorize
 from textrnn.training import checkpoint, learn, loop
 from textrnn.training.batches import folds
 

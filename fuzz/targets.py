@@ -33,15 +33,13 @@ from textrnn.core.escape import printable
 from textrnn.core.files import HEADER as NPY_HEADER
 from textrnn.core.files import read_array, read_json
 from textrnn.corpus import sms_spam
-from textrnn.corpus.encoding import UTF_16, as_file, as_utf8
-from textrnn.corpus.rows import Row, batches, is_unicode
+from textrnn.corpus.rows import UTF_16, Row, as_file, as_utf8, batches, is_unicode
 from textrnn.dedup.templates import template
 from textrnn.inference import predictor
 from textrnn.text import subwords
 from textrnn.text.ngrams import lookup, ngrams
 from textrnn.text.normalise import normalise
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import Vectorize, ranked, read_tokens, write_counts
+from textrnn.text.vocabulary import Tokenizer, Vectorize, ranked, read_tokens, tokenize, write_counts
 
 SPARE = 10_000_000  # bytes that reading a small file may take: more than numpy needs to parse any header
 

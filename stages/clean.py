@@ -62,17 +62,13 @@ class Tally(NamedTuple):
 
 def cleaned(batch: Batch, settings: Clean) -> Cleaned:
     """Clean a batch. Duplicates are still in it."""
-    labels, texts, rejected = [], [], []
-    for row in batch():
-        if row.reason:
-            rejected.append(row)
-        else:
-            labels.append(row.label)
-            texts.append(normalise(row.text, settings).encode("utf-8"))
+    rows = list(batch())
+    labels = [row.label for row in rows if not row.reason]
+    texts = [normalise(row.text, settings).encode("utf-8") for row in rows if not row.reason]
     lines = [b"%s\t%s\n" % (label.encode("utf-8"), text) for label, text in zip(labels, texts, strict=True)]
     lengths = np.fromiter(map(len, lines), np.int64, len(lines))
     of_texts = digests(texts if settings.duplicates == "drop" else [])
-    return Cleaned(b"".join(lines), lengths, of_texts, labels, rejected)
+    return Cleaned(b"".join(lines), lengths, of_texts, labels, [row for row in rows if row.reason])
 
 
 def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejected: IO[bytes]) -> Tally:
@@ -142,15 +138,9 @@ def main() -> None:
         check(tally, settings.max_rejected_share)
         class_names(tally.labels, positive)
     kept = tally.labels.total()
+    counts = {"rows": tally.rows, "kept": kept, "duplicates": tally.duplicates, "rejected": tally.rejected}
     write_metrics(
-        paths.METRICS / "clean.json",
-        {
-            "rows": tally.rows,
-            "kept": kept,
-            "duplicates": tally.duplicates,
-            "rejected": tally.rejected,
-            "positive_share": tally.labels[positive.positive_label] / kept,
-        },
+        paths.METRICS / "clean.json", counts | {"positive_share": tally.labels[positive.positive_label] / kept}
     )
 
 

@@ -11,11 +11,9 @@ Run     python -m stages.evaluate
 """
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn.artifacts import provenance, ragged
@@ -24,20 +22,16 @@ from textrnn.artifacts.messages import read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.escape import printable
-from textrnn.core.files import read_table, write_json, write_metrics, write_text
+from textrnn.core.files import read_table, write_json, write_metrics
 from textrnn.core.progress import progress
 from textrnn.evaluation import checks, tables
-from textrnn.evaluation.label_errors import label_errors
 from textrnn.evaluation.tables import Answers, Messages
 from textrnn.inference import predictor
 from textrnn.metrics.intervals import intervals
-from textrnn.metrics.scores import scores
+from textrnn.metrics.scores import Bools, Floats, Labels, scores
 from textrnn.metrics.threshold import best_threshold
 
 SEED = 0  # of the intervals
-
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int8]
 
 
 class Evaluate(Positive):
@@ -48,7 +42,7 @@ class Evaluate(Positive):
     require: dict[str, float]
 
 
-def threshold(settings: Evaluate, truth: NDArray[np.bool_], probability: Floats) -> float:
+def threshold(settings: Evaluate, truth: Bools, probability: Floats) -> float:
     """Return the threshold that the settings name, or choose it on the held-out rows."""
     if settings.threshold != "held_out":
         return settings.threshold
@@ -98,11 +92,10 @@ def main() -> None:
 
     scored = (tested.labels, predicted, probabilities, positive)
     measured = scores(*scored)
-    unseen = tested.and_then(held_out)
-    wrong = label_errors(unseen.labels, unseen.probabilities)
+    mislabelled = tables.mislabelled(tested.and_then(held_out), len(predicted), messages, names)
     found: dict[str, Any] = {
         "threshold": cut,
-        "label_errors": {"all": len(wrong), "test": int((wrong < len(predicted)).sum())},
+        "label_errors": {"all": len(mislabelled["part"]), "test": mislabelled["part"].count("test")},
         **measured,
         **intervals(measured, *scored, settings.bootstrap_samples, SEED),
     }
@@ -110,14 +103,10 @@ def main() -> None:
     known = np.concatenate([train.rows, validation.rows])
     learnt = counts(np.concatenate([train.labels, validation.labels]), names)
     warnings = checks.warnings(learnt, counts(tested.labels, names), found["ci_low"]["mcc"])
-    files: dict[Path, tables.Columns] = {
-        paths.PREDICTIONS: tables.predictions(tested, messages, names, positive),
-        paths.ERRORS: tables.mistakes(tested, messages, names, positive, cut, known, model),
-        paths.LABEL_ERRORS: tables.mislabelled(unseen, wrong, len(predicted), messages, names),
-        paths.WARNINGS: {"warning": list(warnings)},
-    }
-    for path, columns in files.items():
-        write_text(path, tables.table(columns))
+    tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive))
+    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut, known, model))
+    tables.write(paths.LABEL_ERRORS, mislabelled)
+    tables.write(paths.WARNINGS, {"warning": list(warnings)})
     for warning in warnings:
         print(f"note: {printable(warning)}", file=sys.stderr, flush=True)
     if failed := checks.unmet(found, settings.require):

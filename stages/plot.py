@@ -19,10 +19,10 @@ from pydantic import ConfigDict, Field
 
 from textrnn.core import params, paths
 from textrnn.core.errors import run
-from textrnn.core.escape import field
+from textrnn.core.escape import field, unescaped
 from textrnn.core.files import DIGITS, read_array, read_json, read_table, read_text, write_text
 from textrnn.core.params import Section
-from textrnn.metrics.curves import curves
+from textrnn.metrics.threshold import curves
 from textrnn.report import charts, page
 
 MEASURED = ("clean", "vectorize", "split", "train", "evaluate")  # the stages whose metrics the page shows
@@ -54,11 +54,9 @@ def confusion(labels: list[str], predicted: list[str]) -> list[dict[str, Any]]:
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as CSV with a header: a label may hold a comma or a quote."""
+    """Return the rows as CSV with a header, safe for spreadsheets: a label may hold a comma, a quote or a formula."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows([rows[0], *(map(field, row.values()) for row in rows)])
     return text.getvalue()
 
 
@@ -68,9 +66,9 @@ def as_json(points: list[dict[str, float]]) -> str:
 
 
 def as_rows(table: list[list[str]]) -> list[dict[str, str]]:
-    """Return a dictionary for each line of a table, by the names of its first line."""
+    """Return a dictionary for each line of a table, by the names of its first line, as the fields were at first."""
     header, *lines = table
-    return [dict(zip(header, line, strict=True)) for line in lines]
+    return [dict(zip(header, map(unescaped, line), strict=True)) for line in lines]
 
 
 def main() -> None:
@@ -81,45 +79,45 @@ def main() -> None:
     scored = as_rows(read_table(paths.PREDICTIONS))
     labels = [row["label"] for row in scored]
     probability = np.array([row["probability"] for row in scored], float)
-    history = read_text(paths.MODEL / "history.tsv")
-    epochs = as_rows([line.split("\t") for line in history.splitlines()])
-    by_epoch = {name: np.array([row[name] for row in epochs], float) for name in epochs[0]}
+    columns, *epochs = read_table(paths.MODEL / "history.tsv")
+    history = dict(zip(columns, np.array(epochs, float).T, strict=True))
 
     table = confusion(labels, [row["predicted"] for row in scored])
-    lines = curves(np.array(labels) == field(positive), probability)
-    write_text(paths.PLOTS / "history.tsv", history)
+    lines = curves(np.array(labels) == positive, probability)
+    write_text(paths.PLOTS / "history.tsv", read_text(paths.MODEL / "history.tsv"))
     write_text(paths.PLOTS / "confusion.csv", as_csv(table))
     for name, points in lines.items():
         write_text(paths.PLOTS / f"{name}.json", as_json(points))
 
-    images = charts.draw(by_epoch, table, lines, positive, settings.dpi)
+    images = charts.draw(history, table, lines, positive, settings.dpi)
     for name, image in images.items():
         charts.save(paths.PLOTS / "images" / f"{name}.png", image)
 
-    parts = {"kept": paths.VECTORS, "train": paths.TRAIN, "validation": paths.VALIDATION, "test": paths.TEST}
-    text = page.page(
-        decision=decision,
-        record=read_json(paths.MODEL / "model.json"),
-        params={
+    record = read_json(paths.MODEL / "model.json")
+    shown = {
+        "decision": decision,
+        "record": record,
+        "params": record["params"]
+        | {
             "download": params.load("download", OtherSection).model_dump(),
             "clean": params.load("clean", OtherSection).model_dump(),
             "split": params.load("split", OtherSection).model_dump(),
             "evaluate": params.load("evaluate", OtherSection).model_dump(),
         },
-        names=[name for name, _ in read_table(paths.VECTORS / "classes.tsv")],
-        labels={part: np.asarray(read_array(path / "labels.npy")) for part, path in parts.items()},
-        lengths=np.diff(read_array(paths.VECTORS / "offsets.npy")),
-        probability=probability,
-        history=by_epoch,
-        curves=lines,
-        mistakes=as_rows(read_table(paths.ERRORS)),
-        label_errors=as_rows(read_table(paths.LABEL_ERRORS)),
-        metrics={name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
-        confusion=table,
-        warnings=[row["warning"] for row in as_rows(read_table(paths.WARNINGS))],
-        rejected=as_rows(read_table(paths.REJECTED)[: 1 + REASONS]),
-    )
-    write_text(paths.REPORT, text)
+        "names": [name for name, _ in read_table(paths.VECTORS / "classes.tsv")],
+        "history": history,
+        "curves": lines,
+        "mistakes": as_rows(read_table(paths.ERRORS)),
+        "label_errors": as_rows(read_table(paths.LABEL_ERRORS)),
+        "metrics": {name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
+        "confusion": table,
+        "warnings": [warning for (warning,) in read_table(paths.WARNINGS)[1:]],
+        "rejected": as_rows(read_table(paths.REJECTED)[: 1 + REASONS]),
+    }
+    parts = {"kept": paths.VECTORS, "train": paths.TRAIN, "validation": paths.VALIDATION, "test": paths.TEST}
+    of_parts = {part: np.asarray(read_array(path / "labels.npy")) for part, path in parts.items()}
+    lengths = np.diff(read_array(paths.VECTORS / "offsets.npy"))
+    write_text(paths.REPORT, page.page(shown, of_parts, lengths, probability))
 
 
 if __name__ == "__main__":

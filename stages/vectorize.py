@@ -26,8 +26,7 @@ from textrnn.core.files import BLOCK, HEADER, blocks, opened, replacing, write_a
 from textrnn.core.progress import counter
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Factorized, encode, factorize, new_codes
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import Vectorize, ranked, write_counts
+from textrnn.text.vocabulary import Tokenizer, Vectorize, ranked, tokenize, write_counts
 
 
 class Vectors(NamedTuple):

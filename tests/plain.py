@@ -8,14 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from stages.clean import Clean
 from stages.split import SIDES, Split, quotas
 from textrnn.corpus.rows import Row
 from textrnn.dedup.templates import template
 from textrnn.text.normalise import normalise
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import ranked
+from textrnn.text.vocabulary import Tokenizer, ranked, tokenize
 
 Messages = list[tuple[str, str]]
 
@@ -47,36 +47,20 @@ def near_duplicate_keys(texts: Iterable[str]) -> list[str]:
     templates = [template(text) for text in texts]
     names = sorted(set(templates))
     sets = [frozenset(name.split()) for name in names]
-    parents = list(range(len(names)))
-
-    def root(node: int) -> int:
-        while parents[node] != node:
-            node = parents[node]
-        return node
-
-    for one in range(len(names)):
-        for other in range(one):
-            common = len(sets[one] & sets[other])
-            if common and 100 * common >= 80 * (len(sets[one]) + len(sets[other]) - common):
-                first, second = sorted((root(one), root(other)))
-                parents[second] = first
-    keys = {name: names[root(number)] for number, name in enumerate(names)}
+    near = [[bool(one & other) and 100 * len(one & other) >= 80 * len(one | other) for one in sets] for other in sets]
+    groups = connected_components(np.array(near).reshape(len(names), len(names)))[1].tolist()
+    first = dict(zip(groups[::-1], names[::-1], strict=True))  # the first name of a group is the one that stays
+    keys = {name: first[group] for name, group in zip(names, groups, strict=True)}
     return [keys[name] for name in templates]
 
 
 def group_keys(messages: Messages, keep_together: str) -> list[str]:
     """Return a key for each (label, text): rows with the same key belong together."""
     texts = [text for _, text in messages]
-    if keep_together == "templates":
-        return near_duplicate_keys(texts)
-    if keep_together == "duplicates":
-        return texts
-    seen: Counter[tuple[str, str]] = Counter()
-    keys = []
-    for label, text in messages:
-        seen[label, text] += 1
-        keys.append(f"{label}\t{text}\t{seen[label, text]}")  # equal rows are interchangeable
-    return keys
+    if keep_together != "none":
+        return near_duplicate_keys(texts) if keep_together == "templates" else texts
+    before = (messages[: row + 1].count(message) for row, message in enumerate(messages))
+    return [f"{label}\t{text}\t{count}" for (label, text), count in zip(messages, before, strict=True)]
 
 
 def sides(messages: Messages, settings: Split) -> list[str]:

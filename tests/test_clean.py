@@ -17,7 +17,7 @@ from textrnn.artifacts.messages import columns, read_messages
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_table
-from textrnn.corpus.encoding import as_file
+from textrnn.corpus.rows import as_file
 from textrnn.text.normalise import Normalisation, normalise
 
 GOOD = "ham\tare you home yet\nspam\tyou won a cruise\n"
@@ -183,7 +183,7 @@ def test_a_text_is_normalised_as_the_settings_say() -> None:
 
 def test_a_corpus_or_settings_that_cannot_be_used_are_refused_with_the_reason() -> None:
     cases: list[tuple[str, dict[str, Any], str]] = [
-        ("", NAMED, r"expected the column 'label' once in the header, found \[\]"),
+        ("", NAMED, "expected one column 'label' in a header line, found none: set clean.label_column"),
         ('label,"te"xt\r\nham,hi\r\n', NAMED, "line 1: expected CSV quoted as RFC 4180"),
         ('label,text\r\nham,"a\nb"\r\nham,"hi"!\r\n', NAMED, "line 4: expected CSV quoted as RFC 4180"),
         (GOOD, {"remove_pattern": "(" * 999}, "expected a regular expression"),

@@ -9,7 +9,7 @@ import pytest
 
 from bench import corpora
 from textrnn.dedup.templates import template
-from textrnn.text.tokenizers import tokenize
+from textrnn.text.vocabulary import tokenize
 
 ROWS = 20_000
 

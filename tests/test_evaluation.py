@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from textrnn.core.errors import UserError
-from textrnn.evaluation import tables
 from textrnn.evaluation.checks import FEW_TO_LEARN, FEW_TO_TEST, unmet, warnings
-from textrnn.evaluation.label_errors import label_errors
-from textrnn.evaluation.tables import nearest
+from textrnn.evaluation.tables import label_errors, nearest
 
 # Label errors
 
@@ -68,15 +66,6 @@ def test_the_nearest_text_shares_the_most_letters_whatever_their_case_and_the_sp
 def test_a_text_that_shares_no_letter_is_like_none_and_of_equally_near_ones_the_first_is_taken() -> None:
     numbers, similarity = nearest(["жжж", "soup"], ["tea", "soup", "soup"])
     assert (numbers.tolist(), similarity.tolist()) == ([0, 1], [0.0, pytest.approx(1)])
-
-
-@pytest.mark.parametrize("together", [1, 4])
-def test_how_many_texts_are_compared_together_changes_nothing(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once = nearest(TEXTS, KNOWN)
-    monkeypatch.setattr(tables, "TOGETHER", together)
-    in_turn = nearest(TEXTS, KNOWN)
-    assert in_turn[0].tolist() == at_once[0].tolist()
-    assert in_turn[1] == pytest.approx(at_once[1])
 
 
 # Warnings

@@ -123,7 +123,7 @@ def test_a_search_that_finds_something_fails_and_keeps_the_input(tmp_path: Path)
         shutil.copytree(ROOT / package, project / package)
     shutil.copy(ROOT / "predict.py", project)
     scratch.mkdir()
-    tokenizers = project / "textrnn/text/tokenizers.py"
+    tokenizers = project / "textrnn/text/vocabulary.py"
     tokenizers.write_text(tokenizers.read_text("utf-8").replace(r'r"|\d+"', r'r"|[0-8]+"'), "utf-8")
     done = fuzz(project, scratch, "--inputs", "4000", "--target", "tokenize")
     assert done.returncode == 1

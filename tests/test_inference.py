@@ -25,8 +25,7 @@ from textrnn.inference.predictor import Model
 from textrnn.text import subwords
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.normalise import Normalisation
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import UNKNOWN
+from textrnn.text.vocabulary import UNKNOWN, Tokenizer, tokenize
 from textrnn.training.batches import Collator
 
 KNOWN = ["tea", "at", "WIN", "9", "café", "!!"]
@@ -216,25 +215,18 @@ def edited(**changes: Any) -> Spoil:
     return lambda path: write_json(path, json.loads(path.read_text("utf-8")) | changes)
 
 
-def bytes_of(content: bytes) -> Spoil:
-    return lambda path: path.write_bytes(content)
-
-
-def array_of(array: NDArray[Any]) -> Spoil:
-    return lambda path: np.save(path, array)
-
-
 @pytest.mark.parametrize(
     ("name", "spoil"),
     [
         ("settings.json", edited(subword_buckets=0)),
         ("settings.json", edited(labels=["egg", "ham", "spam"])),
-        ("vocabulary.tsv", bytes_of(b"w\t9\n" * 500)),
+        ("vocabulary.tsv", lambda path: path.write_bytes(b"w\t9\n" * 500)),
         ("settings.json", edited(linear=False)),
-        ("ngrams.npy", array_of(np.union1d(np.arange(9000, dtype=np.uint32) * 477_000, ngrams("soup w")))),
+        ("ngrams.npy",
+         lambda path: np.save(path, np.union1d(np.arange(9000, dtype=np.uint32) * 477_000, ngrams("soup w")))),
     ],
     ids=["subwords lost", "other labels", "a longer vocabulary", "linear lost", "more n-grams"],
-)
+)  # fmt: skip
 def test_files_of_two_models_are_found_out_in_one_line(model_copy: Path, name: str, spoil: Spoil) -> None:
     spoil(model_copy / name)
     with pytest.raises(UserError, match=f"^expected the files of one model in .*, found {name} of another one"):

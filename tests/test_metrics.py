@@ -6,19 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from sklearn import metrics
 
 from textrnn.metrics import intervals, scores, threshold
+from textrnn.metrics.scores import Floats, Labels
 from textrnn.model.stacking import softmax
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int8]
-
-HEADLINE = {  # the scores with an interval
-    "accuracy", "average_precision", "false_positive_rate", "brier", "f1", "loss", "mcc", "precision",
-    "recall", "roc_auc",
-}  # fmt: skip
+HEADLINE = {"accuracy", "average_precision", "brier", "f1", "false_positive_rate", "loss", "mcc", "precision", "recall",
+            "roc_auc"}  # the scores with an interval  # fmt: skip
 MACRO = {"macro_f1", "macro_precision", "macro_recall"}  # with more than two labels
 
 # Scores

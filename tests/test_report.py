@@ -21,7 +21,7 @@ from tests.models import THREE, TWO, place, trained
 from tests.workspace import Workspace
 from textrnn.core.escape import field
 from textrnn.core.files import read_json, read_table, write_json, write_text
-from textrnn.report import figures, formatting, thresholds
+from textrnn.report import figures, formatting
 
 PAGE = "report/index.html"
 CELLS = "(rows) => [...document.querySelectorAll(rows)].map((row) => [...row.cells].map((one) => one.textContent))"
@@ -235,13 +235,13 @@ def test_keyboard_and_pointer_move_the_threshold_and_its_scores(sight: Sight, ro
     rows = sight.run(CELLS, "#threshold ~ details tbody tr")
     for text, recall, *_ in rows:
         assert recall.replace("\u00a0", " ") == expected(root, float(text.split()[0]))["recall"]
-    assert len(rows) == len(thresholds.IN_TABLE) + 1
+    assert len(rows) == len(figures.IN_TABLE) + 1
 
 
 def test_the_slider_stops_at_round_thresholds_and_at_the_models_own() -> None:
-    found = thresholds.stops(0.00005)
+    found = figures.thresholds(0.00005)
     assert found == sorted(found)
-    assert {0, 0.00005, 0.0001, 0.9999, 1, *thresholds.IN_TABLE} <= set(found)
+    assert {0, 0.00005, 0.0001, 0.9999, 1, *figures.IN_TABLE} <= set(found)
     assert all(round(stop, 4) == stop for stop in found if stop != 0.00005)
 
 

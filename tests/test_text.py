@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from textrnn.text import subwords
 from textrnn.text.ngrams import LONG, MOST, bags, lookup, ngrams, places, size
-from textrnn.text.tokenizers import Tokenizer, spans, tokenize
+from textrnn.text.vocabulary import Tokenizer, spans, tokenize
 
 TOKENIZERS: tuple[Tokenizer, ...] = get_args(Tokenizer)
 REGEX = r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|[\'\w\-]+"  # of TensorFlow's VocabularyProcessor

@@ -15,8 +15,7 @@ from textrnn.artifacts.messages import read_messages
 from textrnn.core import paths
 from textrnn.core.files import read_array, read_json
 from textrnn.text.ngrams import ngrams
-from textrnn.text.tokenizers import tokenize
-from textrnn.text.vocabulary import read_tokens
+from textrnn.text.vocabulary import read_tokens, tokenize
 
 STRANGE = "Quaxolotl"  # in no message of the invented corpus
 

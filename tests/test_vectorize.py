@@ -10,8 +10,7 @@ from tests.workspace import Workspace
 from textrnn.artifacts import ragged
 from textrnn.core import paths
 from textrnn.core.files import read_table
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import read_tokens
+from textrnn.text.vocabulary import Tokenizer, read_tokens, tokenize
 
 MESSAGES = [
     ("ham", "tea at ten or tea at two"),

@@ -9,12 +9,13 @@ from typing import Literal
 
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
-from textrnn.corpus.rows import is_unicode
+from textrnn.corpus.rows import Column, is_unicode, position
 
 Kind = Literal["lines", "tsv", "csv", "jsonl"]
 Reader = Callable[[str], str | None]
 
 COLUMN = "text"  # of CSV and JSON lines, if no other is named
+ADVICE = "say --column NAME, or --column N, from 0, if there is no header line"
 POSITION = re.compile(r"[0-9]{1,9}")
 NAMES = {dict: "an object", list: "a list", str: "a string", float: "a number", bool: "a boolean", type(None): "null"}
 
@@ -31,7 +32,6 @@ def reader(kind: Kind, column: str | None) -> Reader:
 
 def csv_fields(row: str) -> list[str]:
     """Return the fields of a row of CSV, none of a blank line."""
-    csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB that csv allows at first
     try:
         return next(csv.reader([row], strict=True))
     except csv.Error as error:
@@ -45,15 +45,15 @@ def tsv_fields(row: str) -> list[str]:
 
 def text_of_fields(fields_of: Callable[[str], list[str]], column: str | None) -> Reader:
     """Return a reader of one column: by its name in the first row, by its position, or the last column for None."""
-    place = -1 if column is None else int(column) if POSITION.fullmatch(column) else None
+    place: Column = -1 if column is None else int(column) if POSITION.fullmatch(column) else column
 
     def read(row: str) -> str | None:
         nonlocal place
         fields = fields_of(row)
         if not fields:
             return None
-        if place is None:
-            place = position(fields, column or "")
+        if isinstance(place, str):
+            place = position(fields, place, ADVICE)
             return None
         if place >= len(fields):
             raise UserError(
@@ -62,18 +62,6 @@ def text_of_fields(fields_of: Callable[[str], list[str]], column: str | None) ->
         return fields[place]
 
     return read
-
-
-def position(header: list[str], column: str) -> int:
-    """Return where `column` stands in `header`. Raises UserError unless it stands there once."""
-    if column not in header:
-        raise UserError(
-            f"expected a header line with the column {column!r}, found {listed(header)}: "
-            "say --column NAME, or --column N, from 0, if there is no header line"
-        )
-    if header.count(column) > 1:
-        raise UserError(f"expected one column {column!r}, found {header.count(column)}: rename one of them")
-    return header.index(column)
 
 
 def text_of_json(key: str, row: str) -> str | None:

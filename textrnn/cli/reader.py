@@ -13,8 +13,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from textrnn.cli.columns import Kind, reader
 from textrnn.core.errors import UserError
-from textrnn.corpus.encoding import UTF_16
-from textrnn.corpus.rows import MOST_CHARACTERS
+from textrnn.corpus.rows import MOST_CHARACTERS, UTF_16
 
 T = TypeVar("T")
 
@@ -37,13 +36,6 @@ class Source(NamedTuple):
         return "standard input" if self.path == "-" else self.path
 
 
-class Row(NamedTuple):
-    """A line of a file with its end, or several if CSV quotes them, and the number of the first."""
-
-    line: int
-    raw: str
-
-
 def kind_of(path: str) -> Kind:
     """Return how a file is read, by how its name ends."""
     return SUFFIXES.get(Path(path).suffix.lower(), "lines")
@@ -59,18 +51,20 @@ def messages(raw: BinaryIO, source: Source, size: int) -> Iterator[list[str] | N
 
     Raises UserError at a row without a message, once the messages before it have been yielded.
     """
-    read, is_csv = reader(source.kind, source.column), source.kind == "csv"
-    found = lines(raw, size, "" if is_csv else "\n")
+    read, is_csv, line = reader(source.kind, source.column), source.kind == "csv", 1
+    newline = "" if is_csv else "\n"
+    found = lines(raw, size, newline)
     for rows in records(found) if is_csv else found:
         texts: list[str] = []
         for row in rows:
             try:
-                if len(row.raw) > LONGEST:
+                if len(row) > LONGEST:
                     raise UserError(TOO_LONG + (" (is a quote never closed?)" if is_csv else ""))
-                text = read(row.raw)
+                text = read(row)
             except UserError as error:
                 yield texts or None
-                raise UserError(f"{source}, line {row.line}: {error}") from None
+                raise UserError(f"{source}, line {line}: {error}") from None
+            line += sum(1 for _ in io.StringIO(row, newline=newline))  # more than one if CSV quotes them
             if text is not None:
                 texts.append(text)
         yield texts or None
@@ -84,20 +78,19 @@ def until_failure(items: Iterator[T], failures: list[Exception]) -> Iterator[T]:
         failures.append(error)
 
 
-def lines(raw: BinaryIO, size: int, newline: str) -> Iterator[list[Row]]:
+def lines(raw: BinaryIO, size: int, newline: str) -> Iterator[list[str]]:
     """Yield, for each read, the lines it completed; `newline` as in `open`. A line that is too long comes in pieces."""
-    ends = newline or ("\n", "\r")
-    number, begun = 1, io.StringIO(newline="")
+    ends, begun = newline or ("\n", "\r"), io.StringIO(newline="")
     for part in decoded(raw, size):
         whole = []
         for piece in io.StringIO(part, newline=newline):
             begun.write(piece)
             if piece.endswith(ends) or begun.tell() > LONGEST:
-                whole.append(Row(number, begun.getvalue()))
-                number, begun = number + 1, io.StringIO(newline="")
+                whole.append(begun.getvalue())
+                begun = io.StringIO(newline="")
         yield whole
     if last := begun.getvalue():
-        yield [Row(number, last)]
+        yield [last]
 
 
 def decoded(raw: BinaryIO, size: int) -> Iterator[str]:
@@ -112,18 +105,17 @@ def decoded(raw: BinaryIO, size: int) -> Iterator[str]:
         yield decoder.decode(b"", final=True)
 
 
-def records(found: Iterator[list[Row]]) -> Iterator[list[Row]]:
+def records(found: Iterator[list[str]]) -> Iterator[list[str]]:
     """Yield, for each list of lines, the rows of CSV it completed. A row that is too long comes in pieces."""
-    first, begun, is_open = 0, io.StringIO(newline=""), False
-    for rows in found:
+    begun, is_open = io.StringIO(newline=""), False
+    for some in found:
         whole = []
-        for number, line in rows:
-            first = first or number
+        for line in some:
             begun.write(line)
             is_open = bool(OPEN.fullmatch(f'"{line}' if is_open else line))
             if not is_open or begun.tell() > LONGEST:
-                whole.append(Row(first, begun.getvalue()))
-                first, begun = 0, io.StringIO(newline="")
+                whole.append(begun.getvalue())
+                begun = io.StringIO(newline="")
         yield whole
     if last := begun.getvalue():
-        yield [Row(first, last)]
+        yield [last]

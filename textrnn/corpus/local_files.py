@@ -6,7 +6,7 @@ from pathlib import Path
 import fsspec
 
 from textrnn.core.errors import UserError, one_line
-from textrnn.corpus.encoding import as_file, as_utf8
+from textrnn.corpus.rows import as_file, as_utf8
 
 
 def read(source: str, most_bytes: int, header: bool) -> bytes:

@@ -1,5 +1,6 @@
 """The rows of a labelled corpus, TSV or CSV: each has a label and a text, or a reason why it has none."""
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
@@ -8,13 +9,19 @@ from itertools import islice
 from typing import IO, NamedTuple
 
 from textrnn.core.errors import UserError
+from textrnn.core.escape import listed
 from textrnn.core.files import blocks
-from textrnn.corpus.encoding import as_utf8
 
+UTF_16 = (
+    codecs.BOM_UTF16_LE,
+    codecs.BOM_UTF16_BE,
+)  # with which a file in UTF-16 begins, as spreadsheets write
 MOST_CHARACTERS = 1_000_000  # of a text: a longer one is no message, but a file read wrongly
 BATCH_ROWS = 2_000  # of a CSV; a TSV comes in blocks of bytes
 
 Column = int | str  # a position from 0, or a name in the header line
+
+csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB that csv allows at first
 
 
 class Row(NamedTuple):
@@ -49,6 +56,24 @@ def batches(corpus: io.BufferedReader, file_format: str, label_column: Column, t
         raise UserError("params.yaml: expected clean.label_column and clean.text_column as positions for format tsv")
 
 
+def as_utf8(file: io.BufferedReader, name: str) -> io.BufferedReader:
+    """Return the file without its byte order mark, converted from UTF-16 if the mark says so. Raises UserError."""
+    mark = file.peek(3)[:3]
+    if mark == codecs.BOM_UTF8:
+        file.read(3)
+    if not mark.startswith(UTF_16):
+        return file
+    try:  # as a whole: a spreadsheet has a million rows at most
+        return as_file(file.read().decode("utf-16").encode("utf-8"))
+    except UnicodeError as error:
+        raise UserError(f"{name}: expected UTF-16, as its byte order mark says: {error}") from None
+
+
+def as_file(raw: bytes) -> io.BufferedReader:
+    """Return `raw` as an open file."""
+    return io.BufferedReader(io.BytesIO(raw))
+
+
 def tsv_rows(raw: bytes, label_column: int, text_column: int, first: int = 1) -> Iterator[Row]:
     """Yield the rows of lines of TSV, numbered from `first`. Quotes are text, and so are tabs after the last column."""
     last = max(label_column, text_column)
@@ -64,13 +89,13 @@ def tsv_rows(raw: bytes, label_column: int, text_column: int, first: int = 1) ->
 def csv_rows(file: IO[bytes], label_column: Column, text_column: Column) -> Iterator[Row]:
     """Yield the rows of an RFC 4180 file. It must have a header line if a column is given by its name."""
     text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-    csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB that csv allows at first
     reader = csv.reader(text, strict=True)
     line = 1
     try:
         if isinstance(label_column, str) or isinstance(text_column, str):
             header = next(reader, [])
-            label_column, text_column = (position(header, column) for column in (label_column, text_column))
+            advice = "set clean.label_column and clean.text_column to names in it, or to positions, from 0"
+            label_column, text_column = (position(header, column, advice) for column in (label_column, text_column))
             line = reader.line_num + 1
         for fields in reader:
             if fields:
@@ -82,14 +107,12 @@ def csv_rows(file: IO[bytes], label_column: Column, text_column: Column) -> Iter
         raise UserError(f"params.yaml: {error}") from None
 
 
-def position(header: list[str], column: Column) -> int:
-    """Return the position of `column` in `header`. Raises UserError unless the header has it once."""
+def position(header: list[str], column: Column, advice: str) -> int:
+    """Return the position of `column` in `header`. Raises UserError, with advice, unless the header has it once."""
     if isinstance(column, int):
         return column
     if header.count(column) != 1:
-        raise UserError(
-            f"expected the column {column!r} once in the header, found {[name[:40] for name in header[:20]]}"
-        )
+        raise UserError(f"expected one column {column!r} in a header line, found {listed(header)}: {advice}")
     return header.index(column)
 
 

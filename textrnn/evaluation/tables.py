@@ -1,17 +1,18 @@
 """The tables of data/scored: the model's answers to the test rows, its mistakes, and likely label errors."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import pairwise_distances_argmin_min
 
 from textrnn.core.escape import field
-from textrnn.core.files import DIGITS
+from textrnn.core.files import DIGITS, write_text
 from textrnn.inference import explain, predictor
 
 MISLEADING = 5  # tokens named for each mistake
-TOGETHER = 256  # mistakes compared with all training rows at once
 
 Messages = list[tuple[str, str]]
 Columns = dict[str, list[object]]  # of a table, by name
@@ -35,10 +36,10 @@ class Answers(NamedTuple):
         return Answers._make(map(np.concatenate, pairs))
 
 
-def table(columns: Columns) -> str:
-    """Return the columns under their names as tab-separated lines, safe for terminals and spreadsheets."""
+def write(path: Path, columns: Columns) -> None:
+    """Write the columns under their names as tab-separated lines, safe for terminals and spreadsheets."""
     lines = zip(*columns.values(), strict=True)
-    return "".join("\t".join(map(field, line)) + "\n" for line in [list(columns), *lines])
+    write_text(path, "".join("\t".join(map(field, line)) + "\n" for line in [list(columns), *lines]))
 
 
 def predictions(answers: Answers, messages: Messages, names: list[str], positive: int) -> Columns:
@@ -81,16 +82,12 @@ def mistakes(
 
 def nearest(texts: list[str], known: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return for each text the place of the most similar known one, and the cosine of their character n-grams."""
-    places, similarities = np.zeros(len(texts), np.int64), np.zeros(len(texts))
     if not texts:  # a model without a mistake need not wait for the n-grams of all known texts
-        return places, similarities
+        return np.zeros(0, np.int64), np.zeros(0)
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 5), sublinear_tf=True)
-    others = vectorizer.fit_transform(known).T.tocsc()
-    for start in range(0, len(texts), TOGETHER):
-        some = slice(start, start + TOGETHER)
-        similarity = (vectorizer.transform(texts[some]) @ others).toarray()
-        places[some], similarities[some] = similarity.argmax(axis=1), similarity.max(axis=1)
-    return places, similarities
+    others = vectorizer.fit_transform(known)
+    places, distances = pairwise_distances_argmin_min(vectorizer.transform(texts), others, metric="cosine")
+    return places, 1 - distances
 
 
 def misleading(model: predictor.Model, text: str, label: int) -> str:
@@ -99,10 +96,9 @@ def misleading(model: predictor.Model, text: str, label: int) -> str:
     return " ".join(f"{token}={weight:.2f}" for token, weight in found[:MISLEADING])
 
 
-def mislabelled(
-    answers: Answers, found: NDArray[np.int64], tested: int, messages: Messages, names: list[str]
-) -> Columns:
-    """Return a line for each row in `found`. The first `tested` answers are those to test rows."""
+def mislabelled(answers: Answers, tested: int, messages: Messages, names: list[str]) -> Columns:
+    """Return a line for each row whose label is likely wrong. The first `tested` answers are those to test rows."""
+    found = label_errors(answers.labels, answers.probabilities)
     chosen = answers.some(found)
     own = chosen.probabilities[np.arange(len(found)), chosen.labels]
     return {
@@ -113,3 +109,20 @@ def mislabelled(
         "probability_of_label": [f"{value:.{DIGITS}f}" for value in own],
         "text": [messages[row][1] for row in chosen.rows],
     }
+
+
+def label_errors(labels: NDArray[np.int8], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the rows whose label is likely wrong, the row with the least likely label first.
+
+    Confident learning (Northcutt, Jiang and Chuang 2021): a model is confident of a label if its probability reaches
+    the mean over the rows with that label. A row is found if the likeliest label that the model is confident of is
+    not the row's own, unless its own is the likeliest of all. `probabilities` is (rows, labels), out of sample.
+    """
+    means = np.array([probabilities[labels == label, label].mean() if (labels == label).any() else np.inf
+                      for label in range(probabilities.shape[1])])  # fmt: skip
+    confident = np.where(probabilities >= means, probabilities, -1)
+    likely = np.where(confident.max(axis=1) < 0, labels, confident.argmax(axis=1))
+    found = np.flatnonzero((likely != labels) & (probabilities.argmax(axis=1) != labels))
+    own = probabilities[found, labels[found]]
+    ordered: NDArray[np.int64] = found[np.argsort(own, kind="stable")]
+    return ordered

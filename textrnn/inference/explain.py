@@ -9,7 +9,7 @@ import numpy as np
 
 from textrnn.core.files import DIGITS
 from textrnn.inference import predictor
-from textrnn.text.tokenizers import spans
+from textrnn.text.vocabulary import spans
 
 Piece = tuple[str, float | None]  # of a text: a token and its weight, or the characters between two tokens
 

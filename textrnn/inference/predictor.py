@@ -1,6 +1,5 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
-import math
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain
@@ -21,9 +20,8 @@ from textrnn.core.files import DIGITS, opened, read_array, read_json
 from textrnn.core.params import Section
 from textrnn.text.ngrams import Hashes, bags, places, size
 from textrnn.text.normalise import Normalisation
-from textrnn.text.subwords import features
-from textrnn.text.tokenizers import Tokenizer, tokenize
-from textrnn.text.vocabulary import UNKNOWN, read_tokens
+from textrnn.text.subwords import padded, table
+from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens, tokenize
 
 BATCH = 128
 # An input is padded to a multiple of this width: the order in which the runtime adds up depends on the width.
@@ -176,9 +174,7 @@ def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) ->
         "lengths": lengths.astype(np.int32),
     }
     if buckets := model.settings.subword_buckets:
-        parts = [[], *(features(token, buckets) for token in new[1:])]
-        flat = np.fromiter(chain(*parts), np.int32)
-        inputs["subwords"] = padded(flat, np.fromiter(map(len, parts), np.int64), WIDTHS["subwords"])
+        inputs["subwords"] = np.pad(table(new[1:], buckets, WIDTHS["subwords"]), ((1, 0), (0, 0)))
     return inputs, new
 
 
@@ -189,14 +185,3 @@ def linear_inputs(known: Hashes, texts: list[str]) -> Inputs:
     lengths = np.bincount(found.owners[numbers > 0], minlength=len(texts))
     sizes = np.array([[size(text)] for text in texts], np.float32)
     return {"ngrams": padded(numbers[numbers > 0], lengths, WIDTHS["ngrams"]), "size": sizes}
-
-
-def padded(flat: NDArray[Any], lengths: NDArray[np.int64], multiple: int) -> NDArray[np.int32]:
-    """Return rows, which lie in `flat` one after another, as one array (rows, width), padded with 0.
-
-    The width is the least multiple that holds the longest row, and not 0.
-    """
-    width = max(1, math.ceil(int(lengths.max(initial=0)) / multiple)) * multiple
-    array = np.zeros((len(lengths), width), np.int32)
-    array[np.arange(width) < lengths[:, None]] = flat
-    return array

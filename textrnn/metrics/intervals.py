@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from textrnn.metrics.scores import losses, macro_averages, matthews
+from textrnn.metrics.scores import Floats, Labels, losses, macro_averages, matthews
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int8]
 Bounds = tuple[float, float]
 
 CONFIDENCE = 0.95
-Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+ENDS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)  # the quantiles between which that share lies
+Z = NormalDist().inv_cdf(ENDS[1])
 TOGETHER = 100  # drawn confusion tables that are in memory at once
 
 
@@ -85,9 +84,7 @@ def drawn(table: NDArray[np.int64], samples: int, seed: int) -> dict[str, Bounds
         parts.append(averages(shares * table.sum(axis=1, keepdims=True)))
     bounds = {}
     for name, score in averages(table).items():
-        low, high = np.quantile(
-            np.concatenate([part[name] for part in parts]), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-        )
+        low, high = np.quantile(np.concatenate([part[name] for part in parts]), ENDS)
         bounds[name] = float(min(low, score)), float(max(high, score))
     return bounds
 

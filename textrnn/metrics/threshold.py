@@ -1,14 +1,14 @@
-"""The threshold that a model answers by."""
+"""All thresholds: the curves over them, as scikit-learn computes them, and the one that a model answers by."""
 
 import numpy as np
-from numpy.typing import NDArray
+from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 from textrnn.core.files import DIGITS
-from textrnn.metrics.scores import matthews
+from textrnn.metrics.scores import Bools, Floats, matthews
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+BINS = 10  # of the calibration curve, each with as many rows as the others
 
 
 def best_threshold(truth: Bools, probability: Floats) -> float:
@@ -39,3 +39,21 @@ def calibrated(probability: Floats, truth: Bools) -> Floats:
     regression = LogisticRegression(C=100, tol=1e-8, max_iter=10_000).fit(logits, truth)
     likely: Floats = regression.predict_proba(logits)[:, 1]
     return likely
+
+
+def curves(truth: Bools, probability: Floats) -> dict[str, list[dict[str, float]]]:
+    """Return the points of the ROC, precision-recall and calibration curves, for rows of both kinds."""
+    fpr, tpr, _ = roc_curve(truth, probability)
+    precision, recall, _ = precision_recall_curve(truth, probability, drop_intermediate=True)
+    observed, predicted = calibration_curve(truth, probability, n_bins=BINS, strategy="quantile")
+    return {
+        "roc": points(fpr=fpr, tpr=tpr),
+        "pr": points(recall=recall, precision=precision),
+        "calibration": points(predicted=predicted, observed=observed),
+    }
+
+
+def points(**columns: Floats) -> list[dict[str, float]]:
+    """Return the points of a curve, a dictionary each, rounded to DIGITS."""
+    rows = zip(*(np.round(values, DIGITS).tolist() for values in columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -1,4 +1,4 @@
-"""The charts of the report: plain numbers, from which textrnn/report/page.html draws SVG."""
+"""The charts of the report and its slider: plain numbers, from which textrnn/report/page.html draws SVG."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -8,14 +8,15 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from textrnn.report.formatting import percent
-from textrnn.report.thresholds import SHOWN
+from textrnn.metrics.scores import matthews
+from textrnn.report.formatting import SHOWN, percent
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 308, 10, 210  # the ends of the axes, in a drawing of 320 by 250 units
 MOST = 400  # points of a line: more cannot be told apart
+IN_TABLE = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)  # thresholds of a table
 BINS = 24  # of lengths, at most, besides the bin of the longest messages
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, NDArray[Any]]  # columns by name
 
 
 class Axis(NamedTuple):
@@ -49,20 +50,12 @@ class Chart(NamedTuple):
     texts: Sequence[str]
     diagonal: bool = False
 
-    def across(self, value: float) -> float:
-        """Return how far from the left a value lies."""
-        return self.x.at(value, LEFT, RIGHT)
-
-    def down(self, value: float) -> float:
-        """Return how far from the top a value lies."""
-        return self.y.at(value, BOTTOM, TOP)
-
     def stops(self) -> list[tuple[float, list[float], str]]:
         """Return the points of the lines, at most MOST of them: the place, each line's height, and what is read out."""
         count = len(self.places)
         points = np.linspace(0, count - 1, min(count, MOST)).round().astype(int).tolist()
-        heights = ([self.down(values[point]) for values in self.series.values()] for point in points)
-        places = (self.across(self.places[point]) for point in points)
+        heights = ([self.y.at(values[point], BOTTOM, TOP) for values in self.series.values()] for point in points)
+        places = (self.x.at(self.places[point], LEFT, RIGHT) for point in points)
         return list(zip(places, heights, (self.texts[point] for point in points), strict=True))
 
 
@@ -110,6 +103,37 @@ def unit_squares(found: dict[str, list[dict[str, float]]], positive: str, others
         label, lines = f"{title} on the test rows: {y_words} against {x_words}", {(title, "one"): heights}
         made.append(Chart(name, title, label, across, up, places, lines, texts, diagonal=name != "pr"))
     return made
+
+
+def thresholds(model: float) -> list[float]:
+    """Return the thresholds at which the slider stops: nine a power of ten near 0 and near 1, and every hundredth.
+
+    Most probabilities lie near 0 or 1; between two stops in the middle there is seldom a message.
+    """
+    near = {round(digit * 10.0**-power, 6) for power in (2, 3, 4) for digit in range(1, 10)}
+    middle = {round(step / 100, 2) for step in range(10, 91)}
+    return sorted({0.0, 1.0, model, *near, *middle, *(round(1 - value, 6) for value in near)})
+
+
+def outcomes(truth: NDArray[np.bool_], probability: NDArray[np.float64], thresholds: list[float]) -> Arrays:
+    """Return the scores of the positive label at each threshold, by the names in SHOWN, for rows of both kinds.
+
+    Precision is NaN where nothing is flagged.
+    """
+    positive, other = (np.sort(probability[kind]) for kind in (truth, ~truth))
+    found, false = (len(rows) - np.searchsorted(rows, thresholds) for rows in (positive, other))
+    missed, passed = len(positive) - found, len(other) - false
+    flagged = found + false
+    return {
+        "value": np.array(thresholds),
+        "recall": found / len(positive),
+        "missed": missed,
+        "false_positive_rate": false / len(other),
+        "false_positives": false,
+        "precision": np.divide(found, flagged, out=np.full(len(flagged), np.nan), where=flagged > 0),
+        "mcc": matthews(np.array([[passed, false], [missed, found]]).transpose(2, 0, 1)),
+        "flagged": flagged,
+    }
 
 
 def by_threshold(found: Arrays, positive: str, others: str) -> Chart:

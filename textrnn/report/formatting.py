@@ -1,11 +1,35 @@
 """Numbers and addresses as a reader wants them."""
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 SPACE = "\u00a0"  # of the kind at which no line is broken
 
 
 def percent(share: float, digits: int = 1) -> str:
     """Return a share, 0 … 1, in percent."""
     return f"{share:.{digits}%}".replace("%", f"{SPACE}%")
+
+
+SHOWN: dict[str, Callable[[Any], str]] = {  # how each score is written, by its id in the page
+    "value": lambda threshold: np.format_float_positional(threshold, precision=6, trim="-"),
+    "recall": percent,
+    "missed": "{:,}".format,
+    "false_positive_rate": percent,
+    "false_positives": "{:,}".format,
+    "precision": lambda share: "–" if np.isnan(share) else percent(share),
+    "mcc": "{:.3f}".format,
+    "flagged": "{:,}".format,
+}
+
+
+def shown_scores(found: dict[str, NDArray[Any]]) -> list[dict[str, str]]:
+    """Return the text of each score, by its id in the page, for each threshold."""
+    columns = (map(written, found[name].tolist()) for name, written in SHOWN.items())
+    return [dict(zip(SHOWN, texts, strict=True)) for texts in zip(*columns, strict=True)]
 
 
 def some(count: int, thing: str, things: str = "") -> str:

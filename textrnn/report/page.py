@@ -9,39 +9,33 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
-from textrnn.core.escape import unescaped
 from textrnn.metrics.scores import majority_baseline
-from textrnn.report import figures, thresholds
-from textrnn.report.formatting import address, percent, some
+from textrnn.report import figures
+from textrnn.report.formatting import address, percent, shown_scores, some
 
 TEMPLATES = Path(__file__).parent
 
-Rows = list[dict[str, str]]
 Floats = NDArray[np.float64]
-Sections = dict[str, dict[str, Any]]
 
 
 def page(
-    *, decision: dict[str, Any], record: dict[str, Any], params: Sections, names: list[str],
-    labels: dict[str, NDArray[np.int8]], lengths: NDArray[np.int64], probability: Floats, history: dict[str, Floats],
-    curves: dict[str, list[dict[str, float]]], mistakes: Rows, label_errors: Rows, **shown: Any,
-) -> str:  # fmt: skip
+    shown: dict[str, Any], labels: dict[str, NDArray[np.int8]], lengths: NDArray[np.int64], probability: Floats
+) -> str:
     """Return the page as HTML that loads nothing and runs no script but its own. Equal arguments give equal bytes.
 
-    `record` is model.json, and `params` holds the sections of params.yaml that it lacks. `names` are the labels' names,
-    in the order of their numbers; `labels` holds the label numbers of the messages kept, and of those in train,
-    validation and test; `lengths` counts the tokens of each message kept; `probability` is that of the positive label
-    for each test row. Only the template reads what is in `shown`: metrics, confusion, warnings, rejected.
+    `shown` is what the template reads, by the names that stages/plot.py gives it. `labels` holds the label numbers of
+    the messages kept, and of those in train, validation and test; `lengths` counts the tokens of each message kept;
+    `probability` is that of the positive label for each test row.
     """
     style, script = ((TEMPLATES / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    cut, positive = decision["threshold"], decision["positive_label"]
+    names, cut, positive = shown["names"], shown["decision"]["threshold"], shown["decision"]["positive_label"]
     number = names.index(positive)
     others = names[1 - number] if len(names) == 2 else "other labels"
     counts = {part: np.bincount(found, minlength=len(names)) for part, found in labels.items()}
-    stops = thresholds.stops(cut)
-    found = thresholds.outcomes(labels["test"] == number, probability, stops)
-    outcomes = dict(zip(stops, thresholds.shown(found), strict=True))
-    charts = [*figures.epochs(history), *figures.unit_squares(curves, positive, others)]
+    stops = figures.thresholds(cut)
+    found = figures.outcomes(labels["test"] == number, probability, stops)
+    outcomes = dict(zip(stops, shown_scores(found), strict=True))
+    charts = [*figures.epochs(shown["history"]), *figures.unit_squares(shown["curves"], positive, others)]
     charts.append(figures.by_threshold(found, positive, others))
     charts.append(figures.lengths(lengths, labels["kept"] == number, positive, others))
     return template().render(
@@ -50,22 +44,13 @@ def page(
         script=script,
         policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)}; "
         "base-uri 'none'; form-action 'none'",
-        decision=decision,
-        record=record,
-        params=params,
-        names=names,
-        history=history,
-        curves=curves,
-        mistakes=plain(mistakes),
-        label_errors=plain(label_errors),
         positive=positive,
         others=others,
         commonest=names[counts["test"].argmax()],
         counts=list(zip(names, *(found.tolist() for found in counts.values()), strict=True)),
-        sections=sections(params, record),
         charts={chart.name: chart for chart in charts},
         baseline=majority_baseline(labels["test"], len(names), number),
-        outcomes=[outcomes[stop] for stop in sorted({*thresholds.IN_TABLE, cut})],
+        outcomes=[outcomes[stop] for stop in sorted({*figures.IN_TABLE, cut})],
         own=outcomes[cut],
         last_stop=len(stops) - 1,
         own_stop=stops.index(cut),
@@ -75,14 +60,11 @@ def page(
 
 def template() -> Template:
     """Return the page's template, which escapes every value."""
+    files = FileSystemLoader(TEMPLATES)
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
+        loader=files, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    environment.filters |= {"percent": percent, "unescaped": unescaped}
+    environment.filters |= {"address": address, "percent": percent}
     environment.globals |= {"some": some, "percent": percent, "number": "{:.3f}".format}
     return environment.get_template("page.html")
 
@@ -90,15 +72,3 @@ def template() -> Template:
 def allowed(text: str) -> str:
     """Return the hash by which a Content-Security-Policy allows this inline style or script and no other."""
     return f"'sha256-{b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode()}'"
-
-
-def plain(rows: Rows) -> Rows:
-    """Return the rows without the apostrophes that keep a spreadsheet from computing a field."""
-    return [{name: unescaped(field) for name, field in row.items()} for row in rows]
-
-
-def sections(params: Sections, record: dict[str, Any]) -> Sections:
-    """Return the parameters of the run by section: those of training from its record."""
-    found = params | record["params"] | {"clean": params["clean"]}
-    found["download"] = found["download"] | {"source": address(params["download"]["source"])}
-    return {name: found[name] for name in ("download", "clean", "vectorize", "split", "train", "evaluate")}

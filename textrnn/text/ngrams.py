@@ -101,11 +101,8 @@ def ngrams(text: str) -> Hashes:
 def places(known: Hashes, hashes: Hashes) -> Numbers:
     """Return where each hash stands among the known ones, which are in order; -1 for one that is not known."""
     places = np.searchsorted(known, hashes)
-    inside = np.flatnonzero(places < len(known))
-    result = np.full(len(hashes), -1, np.int64)
-    found = inside[known[places[inside]] == hashes[inside]]
-    result[found] = places[found]
-    return result
+    with_end = np.append(known, np.uint64(1 << 32))  # which is no hash, so that every place holds something
+    return np.where(with_end[places] == hashes, places, -1)
 
 
 def lookup(known: Hashes, bag: Hashes) -> Numbers:

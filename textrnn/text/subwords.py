@@ -1,6 +1,9 @@
 """Subwords of a token, as hashed numbers: a word never seen in training still shares some with known words."""
 
+import math
 import re
+from itertools import chain
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -39,10 +42,18 @@ def shape(token: str) -> str:
     return token[:8]
 
 
-def table(tokens: list[str], buckets: int) -> NDArray[np.int32]:
-    """Return the features of each token, shape (tokens, most features of one), padded with 0."""
+def table(tokens: list[str], buckets: int, multiple: int = 1) -> NDArray[np.int32]:
+    """Return the features of each token, as `padded` does."""
     rows = [features(token, buckets) for token in tokens]
-    padded = np.zeros((len(rows), max(map(len, rows), default=1)), np.int32)
-    for row, numbers in zip(padded, rows, strict=True):
-        row[: len(numbers)] = numbers
-    return padded
+    return padded(np.fromiter(chain(*rows), np.int32), np.fromiter(map(len, rows), np.int64), multiple)
+
+
+def padded(flat: NDArray[Any], lengths: NDArray[np.int64], multiple: int) -> NDArray[np.int32]:
+    """Return rows, which lie in `flat` one after another, as one array (rows, width), padded with 0.
+
+    The width is the least multiple that holds the longest row, and not 0.
+    """
+    width = max(1, math.ceil(int(lengths.max(initial=0)) / multiple)) * multiple
+    array = np.zeros((len(lengths), width), np.int32)
+    array[np.arange(width) < lengths[:, None]] = flat
+    return array

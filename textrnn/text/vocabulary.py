@@ -1,16 +1,40 @@
-"""The vocabulary: the known tokens, and the number of each."""
+r"""From a text to tokens, and the vocabulary: the known tokens, and the number of each.
 
+No token is empty or holds white space.
+
+`word` is the regular expression of TensorFlow's old VocabularyProcessor: runs of word characters, apostrophes and
+hyphens. All other characters of a message are lost.
+
+`rich` loses nothing but white space: links, currency signs, runs of one punctuation mark and emoticons are tokens too,
+and words keep their capitals. A number becomes its shape, the digits after the first two masked once it has five
+(premium-rate numbers and short codes betray themselves by how they begin and how long they are), and every digit
+masked when it has two to four.
+"""
+
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from textrnn.core.files import read_table, replacing
 from textrnn.core.params import Section
-from textrnn.text.tokenizers import Tokenizer
 
 UNKNOWN = 0  # the id of a token too rare to keep, and of padding
+
+Tokenizer = Literal["word", "rich"]
+
+_WORD = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|[\'\w\-]+")
+_RICH = re.compile(
+    r"(?i:https?://|www\.)\S+"
+    r"|[:;=8][-o']?[()\[\]dDpP/\\|*](?!\w)"  # emoticons
+    r"|\d+"
+    r"|[^\W\d_]+(?:['\u2019][^\W\d_]+)*"  # words, and contractions such as don't
+    r"|([^\w\s])\1*|_+"  # one mark, repeated or not
+)
+_DIGIT = re.compile(r"\d")
 
 
 class Vectorize(Section):
@@ -19,6 +43,26 @@ class Vectorize(Section):
     tokenizer: Tokenizer
     min_word_frequency: int = Field(ge=0)
     max_sequence_length: int = Field(ge=1, le=10_000)
+
+
+def tokenize(text: str, tokenizer: Tokenizer) -> list[str]:
+    """Return the tokens of `text` in order."""
+    if tokenizer == "word":
+        return _WORD.findall(text)
+    tokens = [match.group() for match in _RICH.finditer(text)]
+    return [_shape(token) if token.isdecimal() else token for token in tokens]
+
+
+def spans(text: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
+    """Return where in `text` each of its tokens begins and ends."""
+    return [match.span() for match in (_WORD if tokenizer == "word" else _RICH).finditer(text)]
+
+
+def _shape(token: str) -> str:
+    if len(token) == 1:
+        return token
+    kept = 2 if len(token) >= 5 else 0
+    return token[:kept] + _DIGIT.sub("0", token[kept:])
 
 
 def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
