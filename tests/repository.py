@@ -23,6 +23,8 @@ TINY: dict[str, Any] = {
     "vectorize.min_word_frequency": 0,
     "split.test_share": 0.25,
     "split.validation_share": 0.2,
+    "train.cell": "rnn",
+    "train.bidirectional": False,
     "train.units": 4,
     "train.embedding_size": 4,
     "train.subword_buckets": 50,
@@ -191,14 +193,19 @@ def dvc_main(commands: Sequence[Sequence[str]], folder: Path, environment: dict[
 def first_run(base: Path) -> Repository:
     """Return a repository whose pipeline has run, all committed. All processes of pytest share it: take a copy.
 
-    The file `opened` next to it is the log of the files that the stages opened (tests/traced).
+    Its training was killed and resumed, under a locale, a time zone and so on of its own. Next to it lie the log of the
+    files that the stages opened, `opened` (tests/traced), and what DVC printed after the kill, `said`.
     """
 
     def run(folder: Path) -> None:
         made = Repository.tiny(folder / "run")
         log = folder / "opened"
         log.touch()
-        assert stages_run(made.dvc("repro", PYTHONPATH=str(ROOT / "tests/traced"), TRACED=str(log))) == STAGES
+        elsewhere = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Kathmandu", "TF_NUM_INTRAOP_THREADS": "1"}
+        traced = {"PYTHONPATH": str(ROOT / "tests/traced"), "TRACED": str(log)}
+        killed = made.dvc_fails("repro", **elsewhere, **traced, KILLED=".checkpoints/train.npz")
+        assert stages_run(killed) == STAGES[:5]
+        (folder / "said").write_text(made.dvc("repro", **elsewhere, **traced), "utf-8")
         made.commit("run")
 
     return Repository(made_once(shared(base) / "first-run", run) / "run")

@@ -104,7 +104,11 @@ def test_an_answer_of_a_model_is_for_its_message_whatever_the_other_messages(
     model: str, todo: tuple[Task, NDArray[np.int8]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT", tmp_path / "checkpoint.npz")
-    monkeypatch.setattr(learn, "side_by_side", one_by_one)  # in this process, where TensorFlow is loaded once
+    if model == "network":  # in this process, where TensorFlow is loaded and the network compiled once
+        from tests.trainers import trainer_of
+
+        monkeypatch.setattr(learn, "side_by_side", one_by_one)
+        monkeypatch.setattr("textrnn.training.trainer.Trainer", trainer_of)
     answer, (task, truth) = MODELS.get(model) or models.network(*TINY), todo
     found, spam = answer(task)
     assert found[spam].min() > found[~spam].max()

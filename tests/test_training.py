@@ -158,7 +158,7 @@ def test_a_network_learns_a_simple_task(tmp_path: Path) -> None:
 
 
 def test_the_seed_decides_where_each_member_begins() -> None:
-    trainer = trainer_of(ENSEMBLE, VOCABULARY, CLASSES)
+    trainer = Trainer(ENSEMBLE, VOCABULARY, CLASSES)
     states = [trainer.initial_state(number) for number in range(2)]
     same = {name for name, array in states[0].items() if (array == states[1][name]).all()}
     assert {name for name in same if not name.startswith("optimizer/")} == {
