@@ -30,7 +30,7 @@ from textrnn.core.paths import ROOT
 from textrnn.corpus import rows
 from textrnn.corpus.rows import tsv_rows
 from textrnn.dedup import near_duplicates
-from textrnn.partitions import dask_tasks, execute
+from textrnn.partitions import execute
 from textrnn.partitions.execute import map_on_cluster
 from textrnn.text.vocabulary import Vectorize
 
@@ -254,7 +254,7 @@ def test_a_worker_with_other_code_is_refused_and_so_is_one_that_lacks_a_module(
 
     said = error_of(two, work)
     assert "to find this checkout's code and packages, found ModuleNotFoundError" in said
-    monkeypatch.setattr(dask_tasks, "code", lambda: "the code of another commit")
+    monkeypatch.setattr(execute, "code", lambda: "the code of another commit")
     assert "to run the code of this checkout" in error_of(two)
 
 

@@ -1,21 +1,28 @@
 """Apply a function to each part of a corpus, in processes on this machine or on a Dask cluster.
 
 The environment variable TEXTRNN_SCHEDULER names the cluster. It is not a parameter: the results are the same bytes
-wherever the work is done.
+wherever the work is done. Calls and results travel as bytes, so the scheduler needs none of this code.
 """
 
 import asyncio
+import io
 import logging
 import os
 import pickle
+import platform
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
+from importlib import metadata
+from pkgutil import resolve_name
+from types import FunctionType
 from typing import Any, TypeVar
 
+from textrnn.artifacts import provenance
 from textrnn.core import process_pool
 from textrnn.core.errors import UserError, one_line
-from textrnn.partitions import dask_tasks
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,6 +31,7 @@ SCHEDULER = "TEXTRNN_SCHEDULER"
 CONNECT_TIMEOUT = 10  # seconds within which the scheduler must answer
 WORKERS_TIMEOUT = 60  # seconds without a result and without any worker, after which we give up
 AHEAD = 4  # items in flight for each thread of the cluster; a result that is early waits on its worker
+PACKAGES = ("numpy", "regex")  # their versions may change what the data stages write
 
 
 def map_ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -40,19 +48,62 @@ def map_ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 def map_on_cluster(function: Callable[[T], R], items: Iterable[T], address: str) -> Iterator[R]:
     """Yield `function(item)` for each item, in order, with AHEAD items in flight for each thread of the cluster.
 
-    Calls and results travel as bytes, so the scheduler needs none of this code. Dask keeps each call until its result
-    has arrived, and gives it to another worker if one dies.
+    Dask keeps each call until its result has arrived, and gives it to another worker if one dies.
     """
     with connected(address) as client:
         submitted: deque[Any] = deque()
         for item in items:
             while submitted and len(submitted) >= AHEAD * threads(client, address):
-                yield dask_tasks.result(answer(client, submitted.popleft(), address))
-            call = dask_tasks.pickled(function, item)
+                yield result(client, submitted.popleft(), address)
+            call = Call(partial(run, code(), pickled((function, item))))
             with cluster_errors(address):
-                submitted.append(client.submit(pickle.loads, call, pure=False))
+                submitted.append(client.submit(pickle.loads, pickle.dumps(call), pure=False))
         while submitted:
-            yield dask_tasks.result(answer(client, submitted.popleft(), address))
+            yield result(client, submitted.popleft(), address)
+
+
+class Call:
+    """An object that unpickles to the result of a call."""
+
+    def __init__(self, call: Callable[[], bytes]) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[Callable[[], bytes], tuple[()]]:
+        return self.call, ()
+
+
+def pickled(value: object) -> bytes:
+    """Pickle what `python -m stages.clean` defines under the name stages.clean: on a worker, __main__ is Dask."""
+    program = getattr(sys.modules["__main__"].__spec__, "name", None)
+
+    class Pickler(pickle.Pickler):
+        def reducer_override(self, one: Any) -> Any:
+            if program and isinstance(one, FunctionType | type) and one.__module__ == "__main__":
+                return resolve_name, (f"{program}:{one.__qualname__}",)
+            return NotImplemented
+
+    file = io.BytesIO()
+    Pickler(file).dump(value)
+    return file.getvalue()
+
+
+def run(expected_code: str, call: bytes) -> bytes:
+    """Run a call on a worker and return its result, pickled. Raises UserError if the worker has other code."""
+    if code() != expected_code:
+        raise UserError(
+            f"expected {platform.node()} to run the code of this checkout, Python {platform.python_version()} and the "
+            "packages of requirements.txt, found another version of these: restart its Dask workers from a checkout "
+            "of the same commit"
+        )
+    function, item = pickle.loads(call)  # noqa: S301  # whoever reaches the scheduler may run any code here anyway
+    return pickle.dumps(function(item))
+
+
+@cache
+def code() -> str:
+    """Return a hash of this process's code, and the versions of what its results depend on."""
+    versions = [platform.python_version(), *(f"{name} {metadata.version(name)}" for name in PACKAGES)]
+    return " ".join([provenance.code(("stages", "textrnn")), *versions])
 
 
 @contextmanager
@@ -68,8 +119,14 @@ def connected(address: str) -> Iterator[Any]:
         ) from None
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # Dask recovers by itself, or we raise one line
+
+    async def reach() -> None:
+        """Open a connection and close it: a client that reaches nobody would keep trying while the process exits."""
+        security = distributed.Security().get_connection_args("client")
+        await (await distributed.comm.connect(address, timeout=CONNECT_TIMEOUT, **security)).close()
+
     try:
-        asyncio.run(reach(address))
+        asyncio.run(reach())
         client = distributed.Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False, direct_to_workers=True)
     except Exception as error:  # noqa: BLE001  # the kind differs with the address, and with what answers there
         raise UserError(
@@ -83,20 +140,12 @@ def connected(address: str) -> Iterator[Any]:
             client.close(timeout=2)
 
 
-async def reach(address: str) -> None:
-    """Open a connection and close it: a client that reaches no scheduler would keep trying while the process exits."""
-    import distributed  # noqa: PLC0415
-
-    security = distributed.Security().get_connection_args("client")
-    await (await distributed.comm.connect(address, timeout=CONNECT_TIMEOUT, **security)).close()
-
-
-def answer(client: Any, future: Any, address: str) -> bytes:
-    """Wait for a pickled result and return it. Raises UserError when there is no worker for WORKERS_TIMEOUT."""
+def result(client: Any, future: Any, address: str) -> Any:
+    """Wait for a result and return it. Raises UserError when there is no worker for WORKERS_TIMEOUT."""
     while True:
         try:
             with cluster_errors(address):
-                return bytes(future.result(timeout=WORKERS_TIMEOUT))
+                return pickle.loads(future.result(timeout=WORKERS_TIMEOUT))  # noqa: S301  # as in `run`
         except TimeoutError:
             if not threads(client, address):
                 raise UserError(
@@ -129,7 +178,7 @@ def cluster_errors(address: str) -> Iterator[None]:
             f"expected the Dask workers to find this checkout's code and packages, found {one_line(error)}: start "
             "them with PYTHONPATH set to a checkout of the same commit"
         ) from None
-    except TimeoutError:  # an OSError too, but for `answer` to judge
+    except TimeoutError:  # an OSError too, but for `result` to judge
         raise
     except (distributed.CancelledError, OSError) as error:
         raise UserError(
