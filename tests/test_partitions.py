@@ -22,6 +22,7 @@ from stages import clean, split, vectorize
 from tests import plain
 from tests.work import fails_at_seven, slower_at_first
 from tests.workspace import Workspace
+from textrnn import partitions
 from textrnn.artifacts import ragged
 from textrnn.core import files, params, paths, process_pool
 from textrnn.core.errors import UserError
@@ -30,8 +31,7 @@ from textrnn.core.paths import ROOT
 from textrnn.corpus import rows
 from textrnn.corpus.rows import tsv_rows
 from textrnn.dedup import near_duplicates
-from textrnn.partitions import execute
-from textrnn.partitions.execute import map_on_cluster
+from textrnn.partitions import dask_cluster, execute
 from textrnn.text.vocabulary import Vectorize
 
 LINES = [f"{label}\t{text}\n" for label, text in messages(600, seed=1)]
@@ -115,7 +115,7 @@ def test_the_stages_write_what_a_plain_program_finds(
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for a scheduler that is slow because the machine is busy."""
-    monkeypatch.setattr(execute, "CONNECT_TIMEOUT", 600)
+    monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT", 600)
 
 
 @pytest.fixture(scope="module")
@@ -171,13 +171,13 @@ def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_ne
             taken.append(number)
             yield number
 
-    results = map_on_cluster(slower_at_first, items(), two)
+    results = dask_cluster.ordered(slower_at_first, items(), two)
     found = [next(results) for _ in range(5)]
-    assert len(taken) <= 5 + 2 * execute.AHEAD
+    assert len(taken) <= 5 + 2 * dask_cluster.AHEAD
     found += results
     assert [square for square, _ in found] == [number * number for number in ITEMS]
     assert len({process for _, process in found}) == 2
-    failing = map_on_cluster(fails_at_seven, ITEMS, two)
+    failing = dask_cluster.ordered(fails_at_seven, ITEMS, two)
     assert [next(failing) for _ in range(7)] == list(range(7))
     with pytest.raises(UserError, match="expected less than 7, found 7"):
         next(failing)
@@ -189,20 +189,20 @@ def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_ne
 def error_of(address: str, function: object = slower_at_first) -> str:
     """Return the error with which the work ends, which is one line."""
     with pytest.raises(UserError) as error:
-        list(map_on_cluster(function, ITEMS, address))  # type: ignore[arg-type]
+        list(dask_cluster.ordered(function, ITEMS, address))  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_a_killed_worker_changes_nothing_and_a_killed_scheduler_is_one_line(tmp_path: Path) -> None:
     with running(tmp_path, ROOT, ROOT) as (address, (scheduler, one, other)):
-        results = map_on_cluster(slower_at_first, ITEMS, address)
+        results = dask_cluster.ordered(slower_at_first, ITEMS, address)
         found = [next(results) for _ in range(5)]
         one.kill()
         found += results
         assert [square for square, _ in found] == [number * number for number in ITEMS]
         assert {process for _, process in found[-20:]} == {other.pid}
-        results = map_on_cluster(slower_at_first, ITEMS, address)
+        results = dask_cluster.ordered(slower_at_first, ITEMS, address)
         next(results)
         scheduler.kill()
         with pytest.raises(UserError, match=f"lost the Dask scheduler at {address}") as error:
@@ -213,10 +213,10 @@ def test_a_killed_worker_changes_nothing_and_a_killed_scheduler_is_one_line(tmp_
 def test_without_workers_or_when_they_keep_dying_the_error_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "WORKERS_TIMEOUT", 1)
+    monkeypatch.setattr(dask_cluster, "WORKERS_TIMEOUT", 1)
     with running(tmp_path) as (address, _):
         assert f"expected workers of the Dask scheduler at {address}, found none for 1 seconds" in error_of(address)
-    with pytest.raises(UserError, match="4 Dask workers died at the same work"), execute.cluster_errors(address):
+    with pytest.raises(UserError, match="4 Dask workers died at the same work"), dask_cluster.cluster_errors(address):
         raise KilledWorker("work", None, 3)
 
 
@@ -226,8 +226,9 @@ from tests.work import fails_at_seven
 from textrnn.core import errors
 from textrnn.partitions import execute
 print(list(execute.map_ordered(fails_at_seven, range(5))), "dask" in sys.modules, "distributed" in sys.modules)
-execute.CONNECT_TIMEOUT = 1
-sys.exit(errors.run(lambda: list(execute.map_on_cluster(len, ["a"], "tcp://127.0.0.1:1"))))
+from textrnn.partitions import dask_cluster
+dask_cluster.CONNECT_TIMEOUT = 1
+sys.exit(errors.run(lambda: list(dask_cluster.ordered(len, ["a"], "tcp://127.0.0.1:1"))))
 """
 
 
@@ -241,7 +242,7 @@ def test_an_address_without_a_scheduler_is_one_line_and_without_an_address_dask_
     assert (found.returncode, found.stderr.count("\n")) == (1, 1)
     message = "expected a Dask scheduler at {}, as TEXTRNN_SCHEDULER says, found none"
     assert found.stderr.startswith("error: " + message.format("tcp://127.0.0.1:1"))
-    monkeypatch.setattr(execute, "CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT", 1)
     assert error_of("nonsense").startswith(message.format("nonsense"))
 
 
@@ -254,12 +255,14 @@ def test_a_worker_with_other_code_is_refused_and_so_is_one_that_lacks_a_module(
 
     said = error_of(two, work)
     assert "to find this checkout's code and packages, found ModuleNotFoundError" in said
-    monkeypatch.setattr(execute, "code", lambda: "the code of another commit")
+    monkeypatch.setattr(dask_cluster, "code", lambda: "the code of another commit")
     assert "to run the code of this checkout" in error_of(two)
 
 
 def test_without_the_package_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, dask_cluster.__name__)
+    monkeypatch.delattr(partitions, "dask_cluster")
     monkeypatch.setenv(execute.SCHEDULER, "tcp://127.0.0.1:1")
     with pytest.raises(UserError, match="expected the package distributed, since TEXTRNN_SCHEDULER is set, found none"):
         list(execute.map_ordered(len, ["a"]))
@@ -269,8 +272,8 @@ PROGRAM = """
 import sys
 from tests.work import slow
 from textrnn.core import errors
-from textrnn.partitions import execute
-execute.CONNECT_TIMEOUT = 600
+from textrnn.partitions import dask_cluster, execute
+dask_cluster.CONNECT_TIMEOUT = 600
 sys.exit(errors.run(lambda: list(execute.map_ordered(slow, range(4000)))))
 """
 
@@ -285,4 +288,4 @@ def test_ctrl_c_is_one_line_and_the_workers_are_free_for_others(two: str, folder
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert (process.returncode, said) == (130, "error: interrupted\n")
-    assert len(list(map_on_cluster(slower_at_first, ITEMS, two))) == len(ITEMS)
+    assert len(list(dask_cluster.ordered(slower_at_first, ITEMS, two))) == len(ITEMS)

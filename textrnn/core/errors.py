@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pkgutil import resolve_name
 
 from textrnn.core.escape import printable
 
@@ -25,13 +26,17 @@ def end_at_ctrl_c() -> None:
 def run(main: Callable[[], None], description: str | None = None) -> int:
     """Call `main` and return the exit code: 0, 1 after a user's error, 130 when interrupted.
 
-    With the description of a module that takes no arguments, --help prints it, and any other argument is refused.
+    With the description of a module that takes no arguments, --help prints it, and any other argument is refused. What
+    `python -m stages.clean` hands to other processes goes by the name stages.clean: on a Dask worker, __main__ is Dask.
 
     An OSError (full disk, missing file, no permission) is a user's error too: its own text names
     the file and the reason. So is a lack of memory. Any other exception is a bug and keeps its traceback.
     """
+    program = getattr(sys.modules["__main__"].__spec__, "name", None)
     if description and sys.argv[1:]:
-        _refuse(description)
+        _refuse(description, program)
+    if program and main.__module__ == "__main__":
+        main = resolve_name(f"{program}:{main.__qualname__}")
     try:
         _clearing_up(main)
     except UserError as error:
@@ -67,13 +72,12 @@ def _end(*_: object) -> None:
     os._exit(INTERRUPTED)
 
 
-def _refuse(description: str) -> None:
+def _refuse(description: str, program: str | None) -> None:
     """Print the description if the command line asks for help, else say that there are no arguments; exit."""
     import argparse  # noqa: PLC0415  # DVC gives none
 
-    name = getattr(sys.modules["__main__"].__spec__, "name", None)
     parser = argparse.ArgumentParser(
-        prog=f"python -m {name}" if name else None,
+        prog=f"python -m {program}" if program else None,
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
