@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.ensembles import learned
+from tests.workspace import ended, wait_for
 from textrnn.core import paths
 from textrnn.training import checkpoint, loop, trainer
 from textrnn.training.members import one_by_one
@@ -41,7 +42,7 @@ def test_a_training_stopped_by_ctrl_c_and_resumed_in_another_process_ends_in_the
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, stderr = process.communicate()
     assert (process.returncode, stderr) == (130, "error: interrupted\n")
-    psutil.wait_procs(workers)
+    wait_for(lambda: all(map(ended, workers)))
 
     stopped = checkpoint.load(file, "fingerprint")
     assert stopped is not None
@@ -78,4 +79,4 @@ def test_a_training_ends_with_the_dvc_that_started_it() -> None:
     dvc.kill()
     _, stderr = dvc.communicate()  # until the training has closed them too
     assert stderr == "error: dvc has ended, so training stopped; run `dvc repro` to resume\n"
-    psutil.wait_procs([training])
+    wait_for(lambda: ended(training))

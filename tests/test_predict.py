@@ -22,6 +22,7 @@ import pytest
 
 import predict
 from tests.models import resealed
+from tests.workspace import ended, wait_for
 from textrnn.cli import reader, writer
 from textrnn.cli.writer import Answer, Look
 from textrnn.core import paths, process_pool
@@ -320,7 +321,7 @@ def test_after_a_long_stream_each_line_is_still_answered_and_ctrl_c_ends_all_pro
             os.kill(number, signal.SIGINT)
     rest, said = stream.communicate()
     assert (rest, said, stream.returncode) == (b"", b"error: interrupted\n", 130)
-    assert psutil.wait_procs(started, timeout=600)[1] == []
+    wait_for(lambda: all(map(ended, started)))
 
 
 def test_a_reader_who_has_seen_enough_is_no_error(trained_model: Path, tmp_path: Path) -> None:

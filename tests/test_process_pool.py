@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.work import dies_at_nine, fails_at_seven, slower_at_first
+from tests.workspace import ended, wait_for
 from textrnn.core import process_pool
 from textrnn.core.errors import UserError
 from textrnn.core.paths import ROOT
@@ -112,4 +113,4 @@ def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, sent: si
     _, stderr = process.communicate()
     if sent == signal.SIGINT:
         assert (process.returncode, stderr) == (130, "error: interrupted\n")
-    psutil.wait_procs(workers)
+    wait_for(lambda: all(map(ended, workers)))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from ruamel.yaml import YAML
 
@@ -23,6 +24,14 @@ def wait_for(happened: Callable[[], object]) -> None:
     while not happened():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def ended(process: psutil.Process) -> bool:
+    """Return whether a process has ended. A zombie has: it stays where whoever adopted it asks for no exit codes."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def shared(base: Path) -> Path:
