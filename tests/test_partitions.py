@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from itertools import pairwise, product
 from pathlib import Path
@@ -21,7 +20,7 @@ from bench.scale import Place
 from stages import clean, split, vectorize
 from tests import plain
 from tests.work import fails_at_seven, slower_at_first
-from tests.workspace import Workspace
+from tests.workspace import Workspace, wait_for
 from textrnn import partitions
 from textrnn.artifacts import ragged
 from textrnn.core import files, params, paths, process_pool
@@ -119,15 +118,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder where the workers run."""
-    return tmp_path_factory.mktemp("cluster")
-
-
-@pytest.fixture(scope="module")
-def two(folder: Path) -> Iterator[str]:
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a cluster of two workers."""
-    with running(folder, ROOT, ROOT) as (address, _):
+    with running(tmp_path_factory.mktemp("cluster", numbered=False), ROOT, ROOT) as (address, _):
         yield address
 
 
@@ -186,36 +179,31 @@ def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_ne
 # What goes wrong on a cluster
 
 
-def error_of(address: str, function: object = slower_at_first) -> str:
+def error_of(results: Iterator[object]) -> str:
     """Return the error with which the work ends, which is one line."""
     with pytest.raises(UserError) as error:
-        list(dask_cluster.ordered(function, ITEMS, address))  # type: ignore[arg-type]
+        list(results)
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
-def test_a_killed_worker_changes_nothing_and_a_killed_scheduler_is_one_line(tmp_path: Path) -> None:
+def test_a_killed_worker_changes_nothing_and_without_any_or_without_the_scheduler_the_error_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with running(tmp_path, ROOT, ROOT) as (address, (scheduler, one, other)):
-        results = dask_cluster.ordered(slower_at_first, ITEMS, address)
+        results, second, third = (dask_cluster.ordered(slower_at_first, ITEMS, address) for _ in range(3))
         found = [next(results) for _ in range(5)]
         one.kill()
         found += results
         assert [square for square, _ in found] == [number * number for number in ITEMS]
         assert {process for _, process in found[-20:]} == {other.pid}
-        results = dask_cluster.ordered(slower_at_first, ITEMS, address)
-        next(results)
+        next(second), next(third)
+        other.kill()
+        monkeypatch.setattr(dask_cluster, "WORKERS_TIMEOUT", 1)
+        said = error_of(second)
+        assert f"expected workers of the Dask scheduler at {address}, found none for 1 seconds" in said
         scheduler.kill()
-        with pytest.raises(UserError, match=f"lost the Dask scheduler at {address}") as error:
-            list(results)
-        assert "\n" not in str(error.value)
-
-
-def test_without_workers_or_when_they_keep_dying_the_error_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dask_cluster, "WORKERS_TIMEOUT", 1)
-    with running(tmp_path) as (address, _):
-        assert f"expected workers of the Dask scheduler at {address}, found none for 1 seconds" in error_of(address)
+        assert f"lost the Dask scheduler at {address}" in error_of(third)
     with pytest.raises(UserError, match="4 Dask workers died at the same work"), dask_cluster.cluster_errors(address):
         raise KilledWorker("work", None, 3)
 
@@ -243,7 +231,7 @@ def test_an_address_without_a_scheduler_is_one_line_and_without_an_address_dask_
     message = "expected a Dask scheduler at {}, as TEXTRNN_SCHEDULER says, found none"
     assert found.stderr.startswith("error: " + message.format("tcp://127.0.0.1:1"))
     monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT", 1)
-    assert error_of("nonsense").startswith(message.format("nonsense"))
+    assert error_of(dask_cluster.ordered(abs, ITEMS, "nonsense")).startswith(message.format("nonsense"))
 
 
 def test_a_worker_with_other_code_is_refused_and_so_is_one_that_lacks_a_module(
@@ -253,10 +241,10 @@ def test_a_worker_with_other_code_is_refused_and_so_is_one_that_lacks_a_module(
     monkeypatch.syspath_prepend(tmp_path)
     from only_here import work  # type: ignore[import-not-found]
 
-    said = error_of(two, work)
+    said = error_of(dask_cluster.ordered(work, ITEMS, two))
     assert "to find this checkout's code and packages, found ModuleNotFoundError" in said
     monkeypatch.setattr(dask_cluster, "code", lambda: "the code of another commit")
-    assert "to run the code of this checkout" in error_of(two)
+    assert "to run the code of this checkout" in error_of(dask_cluster.ordered(abs, ITEMS, two))
 
 
 def test_without_the_package_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,13 +266,15 @@ sys.exit(errors.run(lambda: list(execute.map_ordered(slow, range(4000)))))
 """
 
 
-def test_ctrl_c_is_one_line_and_the_workers_are_free_for_others(two: str, folder: Path) -> None:
+def test_ctrl_c_is_one_line_and_the_workers_are_free_for_others(
+    two: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, text=True, stderr=subprocess.PIPE,
         env=os.environ | {execute.SCHEDULER: two},
     )  # fmt: skip
-    while len(list(folder.glob("working-*"))) < 2 and process.poll() is None:
-        time.sleep(0.02)
+    folder = tmp_path_factory.getbasetemp() / "cluster"
+    wait_for(lambda: len(list(folder.glob("working-*"))) == 2 or process.poll() is not None)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert (process.returncode, said) == (130, "error: interrupted\n")

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -105,10 +104,9 @@ def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, sent: si
         [sys.executable, "program.py", method], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
         stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
-    while len(files := list(tmp_path.glob("working-*"))) < 2:
-        assert process.poll() is None
-        time.sleep(0.02)
-    workers = [psutil.Process(int(file.name.split("-")[1])) for file in files]
+    wait_for(lambda: len(list(tmp_path.glob("working-*"))) == 2 or process.poll() is not None)
+    workers = [psutil.Process(int(file.name.split("-")[1])) for file in tmp_path.glob("working-*")]
+    assert len(workers) == 2
     os.killpg(process.pid, sent) if sent == signal.SIGINT else process.kill()  # a terminal sends Ctrl-C to all
     _, stderr = process.communicate()
     if sent == signal.SIGINT:

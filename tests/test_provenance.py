@@ -1,6 +1,5 @@
 """The record of what a model was made from, and where; files of two models in one directory are found out."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -48,9 +47,14 @@ def test_the_hash_of_the_code_changes_with_a_module_that_train_imports_and_with_
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_processor_without_avx2_a_gpu_and_another_package_are_told(
+def test_on_a_machine_like_the_others_nothing_is_said_but_no_avx2_gpus_and_other_packages_are_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.copy(Workspace.ORIGINAL / "requirements.txt", paths.REQUIREMENTS)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(machine, "has_avx2", lambda: True)
+    machine.report(gpus=0)
+    assert (capsys.readouterr().err, read_json(paths.MACHINE)["differences"]) == ("", [])
     paths.REQUIREMENTS.write_text("tensorflow==1.0 \\\n    --hash=sha256:00\nnumpy==1.0\n")
     monkeypatch.setattr(machine, "has_avx2", lambda: False)
     machine.report(gpus=2)
@@ -58,19 +62,7 @@ def test_a_processor_without_avx2_a_gpu_and_another_package_are_told(
     assert said.count("\n") == 1
     for words in ("has no AVX2", "on 2 GPUs", "tensorflow is 2", "requirements.txt has 1.0", "numpy is "):
         assert words in said
-    assert len(json.loads(paths.MACHINE.read_text("utf-8"))["differences"]) == 4
-
-
-@pytest.mark.usefixtures("workspace")
-def test_on_a_machine_like_the_others_nothing_is_said(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copy(Workspace.ORIGINAL / "requirements.txt", paths.REQUIREMENTS)
-    monkeypatch.setattr(machine, "has_avx2", lambda: True)
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    machine.report(gpus=0)
-    assert capsys.readouterr().err == ""
-    assert json.loads(paths.MACHINE.read_text("utf-8"))["differences"] == []
+    assert len(read_json(paths.MACHINE)["differences"]) == 4
 
 
 def test_avx2_is_read_from_the_system(tmp_path: Path) -> None:

@@ -13,26 +13,15 @@ from textrnn.core.files import read_table
 from textrnn.text.vocabulary import Tokenizer, read_tokens, tokenize
 
 MESSAGES = [
-    ("ham", "tea at ten or tea at two"),
-    ("spam", "win tea now"),
-    ("other", ""),
-    ("ham", "at ten"),
+    ("ham", "tea at ten or tea at two"), ("spam", "win tea now"), ("other", ""), ("ham", "at ten"),
     ("spam", "tea tea tea"),
-]
-TOKENS = ["tea", "at", "ten", "now", "or", "two", "win"]  # by falling count, then by token
-COUNTS = [6, 3, 2, 1, 1, 1, 1]
-
-
+]  # fmt: skip
+COUNTS = {"tea": 6, "at": 3, "ten": 2, "now": 1, "or": 1, "two": 1, "win": 1}  # by falling count, then by token
 AWKWARD = [
-    'don\'t "quote" it\'s ""',
-    "tab\there, nul \x00 and \ufeff",
-    "one\u2028two\u2029three\x85four\x0bfive\x0csix\x1cseven\x1eeight",
+    'don\'t "quote" it\'s ""', "tab\there, nul \x00 and \ufeff", "", "www.a.example/\"'<b>#,;", " ",
+    "one\u2028two\u2029three\x85four\x0bfive\x0csix\x1cseven\x1eeight", "£1,000 ... 中文 \U0001f600 e\u0301",
     "zero\u200bwidth, no\u2060break, soft\u00adhyphen",
-    "",
-    "www.a.example/\"'<b>#,;",
-    "£1,000 ... 中文 \U0001f600 e\u0301",
-    " ",
-]
+]  # fmt: skip
 
 
 def vectors(workspace: Workspace, messages: list[tuple[str, str]], **changes: Any) -> tuple[ragged.Rows, list[str]]:
@@ -58,13 +47,12 @@ def test_files_decode_to_the_tokens_of_the_messages(workspace: Workspace, tokeni
 
 def test_the_files_hold_what_they_should_in_arrays_of_the_promised_types(workspace: Workspace) -> None:
     rows, tokens = vectors(workspace, MESSAGES)
-    assert tokens == TOKENS
-    counts = [[token, str(count)] for token, count in zip(TOKENS, COUNTS, strict=True)]
+    assert tokens == list(COUNTS)
+    counts = [[token, str(count)] for token, count in COUNTS.items()]
     assert read_table(paths.VECTORS / "vocabulary.tsv") == counts
     assert read_table(paths.VECTORS / "classes.tsv") == [["ham", "2"], ["other", "1"], ["spam", "2"]]
-    assert rows.labels.tolist() == [0, 2, 1, 0, 2]
-    assert rows.rows.tolist() == [0, 1, 2, 3, 4]
-    assert rows.offsets.tolist() == [0, 7, 10, 10, 12, 15]
+    offsets, labels = [0, 7, 10, 10, 12, 15], [0, 2, 1, 0, 2]
+    assert [array.tolist() for array in rows[1:]] == [offsets, labels, [0, 1, 2, 3, 4]]
     assert len(workspace.files()) == 2 + 6 + 1  # params.yaml and messages.tsv, those in data/vectors, the metrics
     for messages in (MESSAGES, [("ham", ""), ("spam", " ")]):
         found = vectors(workspace, messages)[0]

@@ -69,8 +69,8 @@ def code() -> str:
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     """Yield a client of the scheduler. Raises UserError if nothing answers."""
-    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # Dask recovers by itself, or we raise one line
+    logging.disable()  # Dask recovers by itself, or we raise one line
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"})
 
     async def reach() -> None:
         """Open a connection and close it: a client that reaches nobody would keep trying while the process exits."""
@@ -85,11 +85,10 @@ def connected(address: str) -> Iterator[Any]:
             f"expected a Dask scheduler at {address}, as TEXTRNN_SCHEDULER says, found none within {CONNECT_TIMEOUT} "
             f"seconds ({one_line(error)}): start one with `dask scheduler`, or unset TEXTRNN_SCHEDULER"
         ) from None
-    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
-        try:
-            yield client
-        finally:
-            client.close(timeout=2)
+    try:
+        yield client
+    finally:
+        client.close(timeout=2)
 
 
 def result(client: Any, future: Any, address: str) -> Any:
