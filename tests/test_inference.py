@@ -254,7 +254,9 @@ def test_a_graph_that_would_read_other_files_is_refused(model_copy: Path) -> Non
         predictor.load(model_copy)
 
 
-HEAVY = {"jax", "keras", "matplotlib", "onnxruntime", "psutil", "regex", "requests", "scipy", "sklearn", "tensorflow"}
+HEAVY = {
+    "dask", "jax", "keras", "matplotlib", "onnxruntime", "psutil", "regex", "requests", "scipy", "sklearn", "tensorflow"
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -208,28 +208,39 @@ def test_a_killed_worker_changes_nothing_and_without_any_or_without_the_schedule
         raise KilledWorker("work", None, 3)
 
 
-UNREACHED = """
+PROGRAM = """
 import sys
-from tests.work import fails_at_seven
+from tests.work import slow
 from textrnn.core import errors
-from textrnn.partitions import execute
-print(list(execute.map_ordered(fails_at_seven, range(5))), "dask" in sys.modules, "distributed" in sys.modules)
-from textrnn.partitions import dask_cluster
-dask_cluster.CONNECT_TIMEOUT = 1
-sys.exit(errors.run(lambda: list(dask_cluster.ordered(len, ["a"], "tcp://127.0.0.1:1"))))
+from textrnn.partitions import dask_cluster, execute
+dask_cluster.CONNECT_TIMEOUT = int(sys.argv[1])
+sys.exit(errors.run(lambda: list(execute.map_ordered(slow, range(4000)))))
 """
 
 
-def test_an_address_without_a_scheduler_is_one_line_and_without_an_address_dask_is_not_loaded(
-    monkeypatch: pytest.MonkeyPatch,
+def started(address: str, timeout: int) -> subprocess.Popen[str]:
+    """Start a program that has work for half an hour."""
+    command, environment = [sys.executable, "-c", PROGRAM, str(timeout)], os.environ | {execute.SCHEDULER: address}
+    return subprocess.Popen(command, cwd=ROOT, text=True, stderr=subprocess.PIPE, env=environment)
+
+
+def test_ctrl_c_is_one_line_and_the_workers_are_free_for_others(
+    two: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    monkeypatch.delenv(execute.SCHEDULER, raising=False)
-    command = [sys.executable, "-c", UNREACHED]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert found.stdout == "[0, 1, 2, 3, 4] False False\n"
-    assert (found.returncode, found.stderr.count("\n")) == (1, 1)
+    process, folder = started(two, timeout=600), tmp_path_factory.getbasetemp() / "cluster"
+    wait_for(lambda: len(list(folder.glob("working-*"))) == 2 or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert (process.returncode, said) == (130, "error: interrupted\n")
+    assert len(list(dask_cluster.ordered(slower_at_first, ITEMS, two))) == len(ITEMS)
+
+
+def test_an_address_without_a_scheduler_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = started("tcp://127.0.0.1:1", timeout=1)
+    _, said = process.communicate()
     message = "expected a Dask scheduler at {}, as TEXTRNN_SCHEDULER says, found none"
-    assert found.stderr.startswith("error: " + message.format("tcp://127.0.0.1:1"))
+    assert said.startswith("error: " + message.format("tcp://127.0.0.1:1"))
+    assert (process.returncode, said.count("\n")) == (1, 1)
     monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT", 1)
     assert error_of(dask_cluster.ordered(abs, ITEMS, "nonsense")).startswith(message.format("nonsense"))
 
@@ -254,28 +265,3 @@ def test_without_the_package_the_error_says_so(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(execute.SCHEDULER, "tcp://127.0.0.1:1")
     with pytest.raises(UserError, match="expected the package distributed, since TEXTRNN_SCHEDULER is set, found none"):
         list(execute.map_ordered(len, ["a"]))
-
-
-PROGRAM = """
-import sys
-from tests.work import slow
-from textrnn.core import errors
-from textrnn.partitions import dask_cluster, execute
-dask_cluster.CONNECT_TIMEOUT = 600
-sys.exit(errors.run(lambda: list(execute.map_ordered(slow, range(4000)))))
-"""
-
-
-def test_ctrl_c_is_one_line_and_the_workers_are_free_for_others(
-    two: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, text=True, stderr=subprocess.PIPE,
-        env=os.environ | {execute.SCHEDULER: two},
-    )  # fmt: skip
-    folder = tmp_path_factory.getbasetemp() / "cluster"
-    wait_for(lambda: len(list(folder.glob("working-*"))) == 2 or process.poll() is not None)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
-    assert (process.returncode, said) == (130, "error: interrupted\n")
-    assert len(list(dask_cluster.ordered(slower_at_first, ITEMS, two))) == len(ITEMS)
