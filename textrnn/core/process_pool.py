@@ -49,7 +49,7 @@ def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     yield from mapped(function, chain(some, items)) if len(some) > 1 else map(function, some)
 
 
-def mapped(function: Callable[[T], R], items: Iterator[T | None], source: BinaryIO | None = None) -> Iterator[R]:
+def mapped(function: Callable[[T], R], items: Iterable[T | None], source: BinaryIO | None = None) -> Iterator[R]:
     """Yield `function(item)` for each item that is not None, in order, each as soon as it is there, by processes.
 
     The function, the items and the results must be picklable. Where the items are read from `source`, the next item is
@@ -58,19 +58,13 @@ def mapped(function: Callable[[T], R], items: Iterator[T | None], source: Binary
     """
     count, pending = processors(), deque[Future[R]]()
     with started(count) as submit:
-        while True:
-            while pending and (len(pending) >= AHEAD * count or not _readable_before(source, pending[0])):
-                yield pending.popleft().result()
-            item = next(items, _END)
-            if item is _END:
-                break
+        for item in items:
             if item is not None:
                 pending.append(submit(function, item))
+            while pending and (len(pending) >= AHEAD * count or not _readable_before(source, pending[0])):
+                yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
-
-
-_END = object()
 
 
 def _readable_before(source: BinaryIO | None, future: Future[Any]) -> bool:

@@ -38,11 +38,11 @@ def ordered(function: Callable[[T], R], items: Iterable[T], address: str) -> Ite
     with connected(address) as client:
         submitted: deque[Any] = deque()
         for item in items:
-            while submitted and len(submitted) >= AHEAD * threads(client, address):
-                yield result(client, submitted.popleft(), address)
             call = pickle.dumps(partial(run, code(), pickle.dumps((function, item))))
             with cluster_errors(address):
                 submitted.append(client.submit(compose(operator.call, pickle.loads), call, pure=False))
+            while submitted and len(submitted) >= AHEAD * threads(client, address):
+                yield result(client, submitted.popleft(), address)
         while submitted:
             yield result(client, submitted.popleft(), address)
 
