@@ -23,8 +23,7 @@ from compare.prepare import near_duplicate_keys
 from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
 from textrnn.artifacts import provenance, ragged
-from textrnn.artifacts.labels import Positive
-from textrnn.artifacts.messages import columns, read_messages
+from textrnn.artifacts.messages import Positive, columns, read_messages
 from textrnn.cli import reader
 from textrnn.cli.columns import Kind
 from textrnn.core import params
@@ -258,7 +257,8 @@ def ragged_rows(raw: bytes) -> None:
     rows = ragged.Rows(np.frombuffer(b"".join(lines), np.uint8).astype(np.int32), offsets, labels, places)
     backwards = ragged.take(rows, places[::-1])
     with tempfile.TemporaryDirectory() as directory:
-        ragged.save(Path(directory), backwards)
+        for name, array in backwards._asdict().items():
+            np.save(Path(directory) / f"{name}.npy", array)
         loaded = ragged.load(Path(directory))
         forwards = ragged.take(loaded, places[::-1])
         both = ragged.joined(loaded, forwards)

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from textrnn.artifacts.labels import Positive, class_names
+from textrnn.artifacts.messages import Positive, class_names
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import replacing, write_metrics
-from textrnn.core.progress import counter
+from textrnn.core.progress import progress
 from textrnn.corpus.rows import Batch, Row, batches
 from textrnn.partitions.digests import Digests, digests, first_occurrence
 from textrnn.partitions.execute import map_ordered
@@ -82,7 +82,7 @@ def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejec
     first = None
     rejects = 0
     rejected.write(b"line\treason\n")
-    with counter("clean", "row") as bar:
+    with progress(desc="clean", unit="row") as bar:
         rows = batches(corpus, settings.format, settings.label_column, settings.text_column)
         for part in map_ordered(partial(cleaned, settings=settings), rows):
             messages.write(part.lines)

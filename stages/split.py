@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn.artifacts import ragged
-from textrnn.artifacts.labels import Positive, commonest
+from textrnn.artifacts.messages import Positive, commonest
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import blocks, opened, read_table, write_array, write_metrics

@@ -16,7 +16,7 @@ from stages.evaluate import Evaluate
 from stages.plot import Plot
 from stages.split import Split
 from tests.workspace import Workspace
-from textrnn.artifacts.labels import Positive
+from textrnn.artifacts.messages import Positive
 from textrnn.core import params
 from textrnn.core.errors import UserError
 from textrnn.core.params import Section

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from bench import corpora
 from stages import split, vectorize
-from tests.configs import rows_of
+from tests.configs import rows_of, save_rows
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
-from textrnn.artifacts.labels import commonest
+from textrnn.artifacts.messages import commonest
 from textrnn.core import paths
 from textrnn.dedup.groups import groups
 
@@ -170,8 +170,8 @@ def test_a_validation_part_without_one_of_the_labels_is_an_error(workspace: Work
 def test_rows_are_loaded_read_only_and_nothing_is_pickled_or_unpickled(tmp_path: Path) -> None:
     objects: NDArray[Any] = np.array([{}], dtype=object)
     with pytest.raises(ValueError, match="allow_pickle"):
-        ragged.save(tmp_path, rows_of([[1]])._replace(tokens=objects))
-    ragged.save(tmp_path, rows_of([[1, 2], [3]]))
+        save_rows(tmp_path, rows_of([[1]])._replace(tokens=objects))
+    save_rows(tmp_path, rows_of([[1, 2], [3]]))
     assert not any(array.flags.writeable for array in ragged.load(tmp_path))
     np.save(tmp_path / "labels.npy", objects, allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):

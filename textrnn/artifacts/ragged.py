@@ -23,12 +23,6 @@ class Rows(NamedTuple):
     rows: NDArray[np.int64]  # zero-based line in data/clean/messages.tsv
 
 
-def save(directory: Path, rows: Rows) -> None:
-    """Write each array to a file of its name."""
-    for name, array in rows._asdict().items():
-        write_array(directory / f"{name}.npy", array)
-
-
 def save_chosen(directory: Path, source: Path, chosen: NDArray[np.int64]) -> None:
     """Write the `chosen` rows of `source`, in rising order, with the tokens of only FEW rows in memory."""
     rows = load(source)

@@ -13,7 +13,7 @@ import numpy as np
 
 from textrnn.artifacts.messages import columns
 from textrnn.artifacts.ragged import offsets_of
-from textrnn.core.progress import counter
+from textrnn.core.progress import progress
 from textrnn.dedup.near_duplicates import near_duplicates
 from textrnn.dedup.strings import Narrow, StringFiles, Strings, append, column, digest_column, files, strings
 from textrnn.dedup.templates import templates
@@ -101,7 +101,7 @@ def collect(
     """
     codes = new_codes()
     counts = np.zeros(0, np.int64)
-    with counter("compare", "message") as bar:
+    with progress(desc="compare", unit="message") as bar:
         work = partial(described, keep_together=keep_together, seed=seed)
         for texts, templates_of, keys, cut in map_ordered(work, lines):
             words = encode(cut.words, codes)[cut.codes]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn.artifacts import provenance
-from textrnn.artifacts.labels import MOST_CLASSES
+from textrnn.artifacts.messages import MOST_CLASSES
 from textrnn.artifacts.ragged import by_length
 from textrnn.core.errors import UserError, one_line
 from textrnn.core.escape import listed
