@@ -1,4 +1,4 @@
-"""data/clean/messages.tsv, a line for each message: its label, a tab, and its text as it is. And the labels' numbers."""
+"""data/clean/messages.tsv, a line for each message: its label, a tab, and its text as it is. And what labels mean."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pkgutil import resolve_name
 
 from textrnn.core.escape import printable
 
@@ -30,8 +31,11 @@ def run(main: Callable[[], None], description: str | None = None) -> int:
     An OSError (full disk, missing file, no permission) is a user's error too: its own text names
     the file and the reason. So is a lack of memory. Any other exception is a bug and keeps its traceback.
     """
+    program = getattr(sys.modules["__main__"].__spec__, "name", None)
     if description and sys.argv[1:]:
-        _refuse(description)
+        _refuse(program, description)
+    if program and main.__module__ == "__main__":  # other processes find its functions by the name of their module
+        main = resolve_name(f"{program}:{main.__name__}")
     try:
         _clearing_up(main)
     except UserError as error:
@@ -67,17 +71,13 @@ def _end(*_: object) -> None:
     os._exit(INTERRUPTED)
 
 
-def _refuse(description: str) -> None:
+def _refuse(program: str | None, description: str) -> None:
     """Print the description if the command line asks for help, else say that there are no arguments; exit."""
     import argparse  # noqa: PLC0415  # DVC gives none
 
-    name = getattr(sys.modules["__main__"].__spec__, "name", None)
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {name}" if name else None,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.parse_args()
+    name = f"python -m {program}" if program else None
+    form = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(name, description=description, formatter_class=form).parse_args()
 
 
 def _fail(message: str, code: int) -> int:

@@ -1,23 +1,21 @@
 """Apply a function to each part of a corpus, in processes on this machine or on a Dask cluster.
 
 The environment variable TEXTRNN_SCHEDULER names the cluster. It is not a parameter: the results are the same bytes
-wherever the work is done. Calls and results travel as bytes, so the scheduler needs none of this code.
+wherever the work is done. Calls travel as bytes, so the scheduler needs none of this code.
 """
 
 import asyncio
-import io
 import logging
+import operator
 import os
 import pickle
 import platform
-import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib import metadata
-from pkgutil import resolve_name
-from types import FunctionType
 from typing import Any, TypeVar
 
 from textrnn.artifacts import provenance
@@ -51,52 +49,35 @@ def map_on_cluster(function: Callable[[T], R], items: Iterable[T], address: str)
     Dask keeps each call until its result has arrived, and gives it to another worker if one dies.
     """
     with connected(address) as client:
+        from toolz import compose  # noqa: PLC0415  # Dask requires it
+
         submitted: deque[Any] = deque()
         for item in items:
             while submitted and len(submitted) >= AHEAD * threads(client, address):
                 yield result(client, submitted.popleft(), address)
-            call = Call(partial(run, code(), pickled((function, item))))
+            call = pickle.dumps(partial(checked, code(), function, item))
             with cluster_errors(address):
-                submitted.append(client.submit(pickle.loads, pickle.dumps(call), pure=False))
+                submitted.append(client.submit(compose(operator.call, pickle.loads), call, pure=False))
         while submitted:
             yield result(client, submitted.popleft(), address)
 
 
-class Call:
-    """An object that unpickles to the result of a call."""
+def checked(expected_code: str, function: Callable[[T], R], item: T) -> R | Exception:
+    """Call the function on a worker. Return its exception, since Dask raises some kinds for reasons of its own.
 
-    def __init__(self, call: Callable[[], bytes]) -> None:
-        self.call = call
-
-    def __reduce__(self) -> tuple[Callable[[], bytes], tuple[()]]:
-        return self.call, ()
-
-
-def pickled(value: object) -> bytes:
-    """Pickle what `python -m stages.clean` defines under the name stages.clean: on a worker, __main__ is Dask."""
-    program = getattr(sys.modules["__main__"].__spec__, "name", None)
-
-    class Pickler(pickle.Pickler):
-        def reducer_override(self, one: Any) -> Any:
-            if program and isinstance(one, FunctionType | type) and one.__module__ == "__main__":
-                return resolve_name, (f"{program}:{one.__qualname__}",)
-            return NotImplemented
-
-    file = io.BytesIO()
-    Pickler(file).dump(value)
-    return file.getvalue()
-
-
-def run(expected_code: str, call: bytes) -> bytes:
-    """Run a call on a worker and return its result, pickled. Raises UserError if the worker has other code."""
+    Raises UserError if the worker has other code.
+    """
     if code() != expected_code:
         raise UserError(
             f"expected {platform.node()} to run the code of this checkout, Python {platform.python_version()} and the "
             "packages of requirements.txt, found another version of these: restart its Dask workers from a checkout "
             "of the same commit"
         )
-    function, item = pickle.loads(call)  # noqa: S301  # whoever reaches the scheduler may run any code here anyway
-    return pickle.dumps(function(item))
+    try:
+        return function(item)
+    except Exception as error:  # noqa: BLE001  # `result` raises it again, in the stage's process
+        error.add_note(f"on {platform.node()}:\n{traceback.format_exc()}")
+        return error
 
 
 @cache
@@ -141,17 +122,21 @@ def connected(address: str) -> Iterator[Any]:
 
 
 def result(client: Any, future: Any, address: str) -> Any:
-    """Wait for a result and return it. Raises UserError when there is no worker for WORKERS_TIMEOUT."""
+    """Wait for what the function returned or raised. Raises UserError when there is no worker for WORKERS_TIMEOUT."""
     while True:
         try:
             with cluster_errors(address):
-                return pickle.loads(future.result(timeout=WORKERS_TIMEOUT))  # noqa: S301  # as in `run`
+                found = future.result(timeout=WORKERS_TIMEOUT)
+            break
         except TimeoutError:
             if not threads(client, address):
                 raise UserError(
                     f"expected workers of the Dask scheduler at {address}, found none for {WORKERS_TIMEOUT} seconds: "
                     f"start some with `dask worker {address}`"
                 ) from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def threads(client: Any, address: str) -> int:
