@@ -22,7 +22,7 @@ from textrnn.core.errors import UserError, run
 from textrnn.core.files import replacing, write_metrics
 from textrnn.core.progress import progress
 from textrnn.corpus.rows import Batch, Row, batches
-from textrnn.partitions.digests import Digests, digests, first_occurrence
+from textrnn.partitions.digests import Digests, digests, distinct_digests
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import encode, new_codes
 from textrnn.text.normalise import Normalisation, normalise
@@ -93,9 +93,9 @@ def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejec
             parts.append(part._replace(lines=b"", labels=[], rejected=[]))
             bar.update(len(part.lengths) + len(part.rejected))
     of_rows = np.concatenate(label_codes)
-    kept = np.ones(len(of_rows), np.bool_)
+    kept = np.full(len(of_rows), settings.duplicates == "keep")
     if settings.duplicates == "drop" and parts:
-        kept = first_occurrence(np.concatenate([part.digests for part in parts])) == np.arange(len(kept))
+        kept[distinct_digests(np.concatenate([part.digests for part in parts]))[0]] = True
         drop(messages, [part.lengths for part in parts], kept)
     counts = np.bincount(of_rows[kept], minlength=len(codes)).tolist()
     labels = Counter({label: count for label, count in zip(codes, counts, strict=True) if count})

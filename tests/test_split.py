@@ -1,5 +1,6 @@
 """split: every row on one side, stratified and seeded, and rows that belong together on the same side."""
 
+import io
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -44,7 +45,7 @@ def sides_of(messages: Messages, **changes: Any) -> list[str]:
     names = sorted({label for label, _ in messages})
     labels = np.array([names.index(label) for label, _ in messages], np.int8)
     lines = "".join(f"{label}\t{text}\n" for label, text in messages).encode()
-    together = groups([lines] if lines else [], options.keep_together, options.seed, Path(tempfile.gettempdir()))
+    together = groups(io.BytesIO(lines), options.keep_together, options.seed, Path(tempfile.gettempdir()))
     return [split.SIDES[number] for number in split.assign(together, labels, options)]
 
 

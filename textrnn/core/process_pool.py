@@ -58,19 +58,13 @@ def mapped(function: Callable[[T], R], items: Iterator[T | None], source: Binary
     """
     count, pending = processors(), deque[Future[R]]()
     with started(count) as submit:
-        while True:
-            while pending and (len(pending) >= AHEAD * count or not _readable_before(source, pending[0])):
-                yield pending.popleft().result()
-            item = next(items, _END)
-            if item is _END:
-                break
+        for item in items:
             if item is not None:
                 pending.append(submit(function, item))
+            while pending and (len(pending) >= AHEAD * count or not _readable_before(source, pending[0])):
+                yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
-
-
-_END = object()
 
 
 def _readable_before(source: BinaryIO | None, future: Future[Any]) -> bool:
