@@ -22,9 +22,8 @@ from textrnn.core.errors import UserError, run
 from textrnn.core.files import replacing, write_metrics
 from textrnn.core.progress import progress
 from textrnn.corpus.rows import Batch, Row, batches
-from textrnn.partitions.digests import Digests, digests, distinct_digests
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import encode, new_codes
+from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, new_codes
 from textrnn.text.normalise import Normalisation, normalise
 
 Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]

@@ -20,9 +20,8 @@ from textrnn.dedup.near_duplicates import near_duplicates
 from textrnn.dedup.strings import Narrow, alphabetical, append, column, files
 from textrnn.dedup.templates import templates
 from textrnn.dedup.word_sets import Ints, Sets, distinct, runs
-from textrnn.partitions.digests import Digests, digests, distinct_digests, seeded
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import encode, factorize, new_codes
+from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, factorize, new_codes, seeded
 
 ROWS = 100_000  # templates whose words are in memory at a time
 

@@ -1,7 +1,12 @@
-"""Words become codes, numbered in the order in which the words first occur. Each part of a corpus has its own codes."""
+"""Numbers that stand for texts and words, so that the parts of a corpus are joined without their strings.
+
+A text becomes a digest of 128 bits. Two different texts among ten million share a digest with a probability of
+10^14 / 2^129, or 10^-25. A word becomes a code, numbered in the order in which the words of a part first occur.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from hashlib import blake2b, sha256
 from itertools import chain, count
 from typing import NamedTuple
 
@@ -10,6 +15,8 @@ from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import gathered, offsets_of
 
+Digests = NDArray[np.uint64]  # of shape (texts, 2)
+
 
 class Factorized(NamedTuple):
     """Texts as codes: text i is the next `lengths[i]` of `codes`, which are indices into `words`."""
@@ -17,6 +24,33 @@ class Factorized(NamedTuple):
     words: list[str]  # distinct
     codes: NDArray[np.int64]  # flat
     lengths: NDArray[np.int64]  # of each text, in words
+
+
+def digests(texts: Iterable[bytes]) -> Digests:
+    """Return the digest of each text."""
+    return as_numbers(blake2b(text, digest_size=16).digest() for text in texts)
+
+
+def seeded(texts: Iterable[bytes], seed: int) -> Digests:
+    """Return a digest of each text whose order is another one for each seed."""
+    return as_numbers(sha256(b"%d\t%s" % (seed, text)).digest()[:16] for text in texts)
+
+
+def as_numbers(found: Iterable[bytes]) -> Digests:
+    """Return digests of 16 bytes as pairs of numbers, which compare as the bytes do."""
+    return np.frombuffer(b"".join(found), ">u8").reshape(-1, 2).astype(np.uint64)
+
+
+def distinct_digests(of: Digests) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each distinct digest first occurs, in the order of the digests, and each row's number in it."""
+    order = np.lexsort((of[:, 1], of[:, 0]))  # stable: equal digests stay in their order
+    new = np.ones(len(of), np.bool_)
+    for column in of.T:  # one after the other, to save memory
+        new[1:] &= column[order[1:]] == column[order[:-1]]
+    new[1:] = ~new[1:]
+    numbers = np.empty(len(of), np.int64)
+    numbers[order] = np.cumsum(new) - 1
+    return order[new], numbers
 
 
 def factorize(texts: Iterable[str], cut: Callable[[str], list[str]]) -> Factorized:
