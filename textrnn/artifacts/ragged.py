@@ -1,6 +1,5 @@
 """Rows of unequal length without padding: one flat array of tokens, and where each row begins."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -69,11 +68,6 @@ def joined(one: Rows, other: Rows) -> Rows:
         np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("tokens", "labels", "rows")
     )
     return Rows(tokens, offsets, labels, rows)
-
-
-def by_length(lengths: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows in batches of `size`, the shortest rows first: for prediction."""
-    yield from cut(np.argsort(lengths, kind="stable"), size)
 
 
 def cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
