@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from compare.prepare import near_duplicate_keys
 from tests import plain
+from tests.plain import template
 from textrnn.dedup import near_duplicates, word_sets
-from textrnn.dedup.templates import template, templates
+from textrnn.dedup.templates import templates
 from textrnn.dedup.word_sets import Ints, Sets
 
 WORDS = [f"{first}{second}" for first in "abcdefg" for second in "xyz"]

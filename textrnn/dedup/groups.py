@@ -1,13 +1,14 @@
 """Which messages belong together: messages of one text, of one template, or near-duplicates.
 
-The messages are read a part at a time. Temporary files hold what is known of each until all are read
-(textrnn/dedup/strings.py).
+The messages are read a part at a time. Temporary files hold what is known of each until all are read.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,13 @@ from textrnn.artifacts.ragged import offsets_of
 from textrnn.core.files import blocks
 from textrnn.core.progress import progress
 from textrnn.dedup.near_duplicates import near_duplicates
-from textrnn.dedup.strings import Narrow, alphabetical, append, column, files
+from textrnn.dedup.strings import Narrow, alphabetical
 from textrnn.dedup.templates import templates
 from textrnn.dedup.word_sets import Ints, Sets, distinct, runs
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, factorize, new_codes, seeded
+
+N = TypeVar("N", bound=np.generic)
 
 ROWS = 100_000  # templates whose words are in memory at a time
 
@@ -74,7 +77,8 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
     in alphabetical order, others in the order of their digests. Temporary files in `folder` hold what memory does not.
     """
     work = partial(described, keep_together=keep_together, seed=seed)
-    with files(folder, len(Part._fields)) as opened:
+    with ExitStack() as stack:
+        opened = [stack.enter_context(TemporaryFile(dir=folder)) for _ in Part._fields]
         counts, ends = collect(map_ordered(work, blocks(messages)), opened)
         of_texts, of_rows, letters, lengths, order, words, sizes = opened
         names = alphabetical(letters, column(lengths, np.int64), ends)
@@ -106,10 +110,18 @@ def collect(parts: Iterable[tuple[Part, list[str]]], opened: Sequence[IO[bytes]]
             words = encode(vocabulary, codes)[part.words].astype(np.int32)
             counts = np.pad(counts, (0, len(codes) - len(counts)))
             counts += np.bincount(words, minlength=len(codes))
-            append(opened, part._replace(words=words, rows=part.rows + np.int32(ends[-1])))
+            arrays: Iterable[NDArray[Any]] = part._replace(words=words, rows=part.rows + np.int32(ends[-1]))
+            for file, array in zip(opened, arrays, strict=True):
+                file.write(array.tobytes())
             ends.append(ends[-1] + len(part.sizes))
             bar.update(len(part.rows))
     return counts, ends
+
+
+def column(file: IO[bytes], kind: type[N]) -> NDArray[N]:
+    """Read the array that a file holds."""
+    file.seek(0)
+    return np.fromfile(file, kind)
 
 
 def sets_of(file: IO[bytes], lengths: Ints, counts: Ints) -> Sets:

@@ -1,41 +1,17 @@
-"""Arrays in temporary files, and the alphabetical order of millions of strings that lie in one."""
+"""The alphabetical order of millions of strings, which lie in a file."""
 
 import heapq
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from itertools import pairwise
 from mmap import ACCESS_READ, mmap
-from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import offsets_of
 
-N = TypeVar("N", bound=np.generic)
-
 Narrow = NDArray[np.int32]  # numbers of messages: memory does not hold two thousand million of them
-
-
-@contextmanager
-def files(folder: Path, count: int) -> Iterator[list[IO[bytes]]]:
-    """Open `count` unnamed temporary files in `folder`, and close them when the block ends."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(count)]
-
-
-def append(files: Sequence[IO[bytes]], arrays: Sequence[NDArray[Any]]) -> None:
-    """Write each array at the end of its file."""
-    for file, array in zip(files, arrays, strict=True):
-        file.write(array.tobytes())
-
-
-def column(file: IO[bytes], kind: type[N]) -> NDArray[N]:
-    """Read the array that a file holds."""
-    file.seek(0)
-    return np.fromfile(file, kind)
 
 
 def alphabetical(letters: IO[bytes], lengths: NDArray[np.int64], ends: list[int]) -> Narrow:
