@@ -26,11 +26,6 @@ Messages = list[tuple[str, str]]
 KEEP_TOGETHER = ["none", "duplicates", "templates"]
 
 
-def invented(rows: int) -> Messages:
-    """Return rows of an invented corpus, with duplicates and templates filled in twice."""
-    return [(label, text) for label, text in corpora.messages(rows, seed=0)]
-
-
 def distinct(ham: int, spam: int) -> Messages:
     """Return rows of which no two belong together."""
     letters = "abcdefghij"
@@ -93,7 +88,7 @@ def test_each_directory_has_five_arrays_of_the_promised_types_and_the_metrics_ar
 
 @pytest.mark.parametrize("keep_together", KEEP_TOGETHER)
 def test_each_side_has_its_share_of_rows_and_of_spam_and_each_seed_gives_its_own_split(keep_together: str) -> None:
-    messages = invented(2000)
+    messages = [(label, text) for label, text in corpora.messages(2000, seed=0)]
     one, same, other = (sides_of(messages, seed=seed, keep_together=keep_together) for seed in (1, 1, 2))
     spam = np.array([label == "spam" for label, _ in messages])
     for side, share in (("test", 0.2), ("validation", 0.1), ("train", 0.7)):
