@@ -63,11 +63,8 @@ def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def joined(one: Rows, other: Rows) -> Rows:
     """Return the rows of both, those of `one` first."""
-    offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
-    tokens, labels, rows = (
-        np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("tokens", "labels", "rows")
-    )
-    return Rows(tokens, offsets, labels, rows)
+    other = other._replace(offsets=one.offsets[-1] + other.offsets[1:])
+    return Rows(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in Rows._fields))
 
 
 def cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

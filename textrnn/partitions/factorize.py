@@ -59,17 +59,13 @@ def factorize(texts: Iterable[str], cut: Callable[[str], list[str]]) -> Factoriz
     `cut` must treat what stands between white space as if it stood alone: it is called once for each distinct piece.
     """
     piece_codes, word_codes = new_codes(), new_codes()
-    pieces: list[str] = []
-    lengths = []
-    for text in texts:
-        some = text.split()
-        pieces += some
-        lengths.append(len(some))
-    flat = encode(pieces, piece_codes)
+    pieces = [text.split() for text in texts]
+    lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+    flat = encode(chain.from_iterable(pieces), piece_codes)
     cuts = list(map(cut, piece_codes))
     offsets = offsets_of(np.fromiter(map(len, cuts), np.int64, len(cuts)))
     codes, ends = gathered(encode(chain.from_iterable(cuts), word_codes), offsets, flat)
-    return Factorized(list(word_codes), codes, np.diff(ends[offsets_of(np.array(lengths, np.int64))]))
+    return Factorized(list(word_codes), codes, np.diff(ends[offsets_of(lengths)]))
 
 
 def new_codes() -> defaultdict[str, int]:
