@@ -73,7 +73,7 @@ def recompute(names: list[str]) -> dict[str, list[str]]:
     from compare.cell import answers  # noqa: PLC0415  # loads every model's libraries, for seconds
 
     prepare.main()
-    scores = {name: scored(parsed(answers(*name.split("/")))) for name in progress(names, "recompute", "cell")}
+    scores = {name: scored(parsed(answers(*name.split("/")))) for name in progress(names, "recompute", unit="cell")}
     before = committed()
     return {name: found for name, found in scores.items() if found != before[name]}
 

@@ -46,7 +46,7 @@ def near_duplicate_keys(texts: list[str]) -> list[str]:
     The texts are single lines. Their order and number do not change a key.
     """
     lines = "".join(f"\t{text}\n" for text in texts).encode("utf-8")
-    found = groups([lines] if texts else [], "templates", 0, Path(tempfile.gettempdir()))
+    found = groups(io.BytesIO(lines), "templates", 0, Path(tempfile.gettempdir()))
     names = sorted(set(templates(texts)))
     return [names[number] for number in found.near_duplicates]
 

@@ -19,12 +19,10 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from compare.prepare import near_duplicate_keys
 from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
 from textrnn.artifacts import provenance, ragged
-from textrnn.artifacts.labels import Positive
-from textrnn.artifacts.messages import columns, read_messages
+from textrnn.artifacts.messages import Positive, columns, read_messages
 from textrnn.cli import reader
 from textrnn.cli.columns import Kind
 from textrnn.core import params
@@ -34,7 +32,8 @@ from textrnn.core.files import HEADER as NPY_HEADER
 from textrnn.core.files import read_array, read_json
 from textrnn.corpus import sms_spam
 from textrnn.corpus.rows import UTF_16, Row, as_file, as_utf8, batches, is_unicode
-from textrnn.dedup.templates import template
+from textrnn.dedup.groups import groups
+from textrnn.dedup.templates import templates
 from textrnn.inference import predictor
 from textrnn.text import subwords
 from textrnn.text.ngrams import lookup, ngrams
@@ -258,7 +257,8 @@ def ragged_rows(raw: bytes) -> None:
     rows = ragged.Rows(np.frombuffer(b"".join(lines), np.uint8).astype(np.int32), offsets, labels, places)
     backwards = ragged.take(rows, places[::-1])
     with tempfile.TemporaryDirectory() as directory:
-        ragged.save(Path(directory), backwards)
+        for name, array in backwards._asdict().items():
+            np.save(Path(directory) / f"{name}.npy", array)
         loaded = ragged.load(Path(directory))
         forwards = ragged.take(loaded, places[::-1])
         both = ragged.joined(loaded, forwards)
@@ -290,13 +290,20 @@ def bag(raw: bytes) -> None:
 def template_families(raw: bytes) -> None:
     """Check that a template is its own, that texts of one are of one family, and that their order is no matter."""
     texts = text_of(raw).split("\n")
-    templates = [template(text) for text in texts]
-    assert [template(one) for one in templates] == templates
-    assert [bool(one) for one in templates] == [bool(text) for text in texts]
-    keys = near_duplicate_keys(texts)
-    assert near_duplicate_keys(texts[::-1]) == keys[::-1]
-    assert set(keys) <= set(templates)
-    assert len(set(zip(templates, keys, strict=True))) == len(set(templates))
+    found = templates(texts)
+    assert templates(found) == found
+    assert [bool(one) for one in found] == [bool(text) for text in texts]
+    numbers = families(texts)
+    assert families(texts[::-1]) == numbers[::-1]
+    assert set(numbers) <= set(range(len(set(found))))
+    assert len(set(zip(found, numbers, strict=True))) == len(set(found))
+
+
+def families(texts: list[str]) -> list[int]:
+    """Return a number for each text, the same for near-duplicates."""
+    lines = "".join(f"\t{text}\n" for text in texts).encode()
+    found = groups(io.BytesIO(lines), "templates", 0, Path(tempfile.gettempdir()))
+    return [int(number) for number in found.near_duplicates]
 
 
 def parameters(raw: bytes) -> None:

@@ -84,7 +84,7 @@ def row(compared: str) -> dict[str, Any]:
 
 def main() -> None:
     """Run all networks, and write their results."""
-    write_metrics(RESULTS, {name: result(NETWORKS[name]) for name in progress(NETWORKS, "networks", "network")})
+    write_metrics(RESULTS, {name: result(NETWORKS[name]) for name in progress(NETWORKS, "networks", unit="network")})
 
 
 if __name__ == "__main__":

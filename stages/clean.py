@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from textrnn.artifacts.labels import Positive, class_names
+from textrnn.artifacts.messages import Positive, class_names
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import replacing, write_metrics
-from textrnn.core.progress import counter
+from textrnn.core.progress import progress
 from textrnn.corpus.rows import Batch, Row, batches
-from textrnn.partitions.digests import Digests, digests, first_occurrence
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import encode, new_codes
+from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, new_codes
 from textrnn.text.normalise import Normalisation, normalise
 
 Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
@@ -82,7 +81,7 @@ def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejec
     first = None
     rejects = 0
     rejected.write(b"line\treason\n")
-    with counter("clean", "row") as bar:
+    with progress(desc="clean", unit="row") as bar:
         rows = batches(corpus, settings.format, settings.label_column, settings.text_column)
         for part in map_ordered(partial(cleaned, settings=settings), rows):
             messages.write(part.lines)
@@ -93,9 +92,9 @@ def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejec
             parts.append(part._replace(lines=b"", labels=[], rejected=[]))
             bar.update(len(part.lengths) + len(part.rejected))
     of_rows = np.concatenate(label_codes)
-    kept = np.ones(len(of_rows), np.bool_)
+    kept = np.full(len(of_rows), settings.duplicates == "keep")
     if settings.duplicates == "drop" and parts:
-        kept = first_occurrence(np.concatenate([part.digests for part in parts])) == np.arange(len(kept))
+        kept[distinct_digests(np.concatenate([part.digests for part in parts]))[0]] = True
         drop(messages, [part.lengths for part in parts], kept)
     counts = np.bincount(of_rows[kept], minlength=len(codes)).tolist()
     labels = Counter({label: count for label, count in zip(codes, counts, strict=True) if count})

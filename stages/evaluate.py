@@ -17,8 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from textrnn.artifacts import provenance, ragged
-from textrnn.artifacts.labels import Positive, class_names
-from textrnn.artifacts.messages import read_messages
+from textrnn.artifacts.messages import Positive, class_names, read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.escape import printable
@@ -86,7 +85,7 @@ def main() -> None:
     }
     write_json(paths.MODEL / "threshold.json", decision)
     texts = [messages[row][1] for row in test.rows]
-    probabilities = predictor.probabilities(model, texts, lambda batches: progress(batches, "classify", "batch"))
+    probabilities = predictor.probabilities(model, texts, lambda batches: progress(batches, "classify", unit="batch"))
     predicted = predictor.answers(probabilities, positive, cut)
     tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
 

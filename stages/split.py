@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn.artifacts import ragged
-from textrnn.artifacts.labels import Positive, commonest
+from textrnn.artifacts.messages import Positive, commonest
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
-from textrnn.core.files import blocks, opened, read_table, write_array, write_metrics
+from textrnn.core.files import opened, read_table, write_array, write_metrics
 from textrnn.core.params import Section
 from textrnn.dedup.groups import Groups, groups
 
@@ -114,7 +114,7 @@ def main() -> None:
         all_labels = ragged.load(paths.VECTORS).labels
         folder = paths.TRAIN.parent
         folder.mkdir(parents=True, exist_ok=True)
-        together = groups(blocks(messages), settings.keep_together, settings.seed, folder)
+        together = groups(messages, settings.keep_together, settings.seed, folder)
     names = [name for name, _ in read_table(paths.VECTORS / "classes.tsv")]
     sides = assign(together, all_labels, settings)
     rows = {side: np.flatnonzero(sides == number) for number, side in enumerate(SIDES)}

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts import ragged
-from textrnn.artifacts.labels import Positive, class_names
-from textrnn.artifacts.messages import columns
+from textrnn.artifacts.messages import Positive, class_names, columns
 from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import BLOCK, HEADER, blocks, opened, replacing, write_array, write_header, write_metrics
-from textrnn.core.progress import counter
+from textrnn.core.progress import progress
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Factorized, encode, factorize, new_codes
 from textrnn.text.vocabulary import Tokenizer, Vectorize, ranked, tokenize, write_counts
@@ -55,7 +54,7 @@ def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> 
     counts = np.zeros(0, np.int64)
     labels, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     file.write(bytes(HEADER))
-    with counter("tokenize", "message") as bar:
+    with progress(desc="tokenize", unit="message") as bar:
         for names, part in map_ordered(partial(tokenized, tokenizer=tokenizer), lines):
             codes = encode(part.words, token_codes)
             counts = np.pad(counts, (0, len(token_codes) - len(counts)))

@@ -1,6 +1,7 @@
 """Small recipes and rows for the tests, where params.yaml and the corpus would be too large."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import Rows
+from textrnn.core.files import write_array
 from textrnn.model.config import TrainConfig
 
 SMALL: dict[str, Any] = {
@@ -62,3 +64,9 @@ def probabilities_of(model: bytes, batch: Mapping[str, Any]) -> NDArray[np.float
     inputs["places"] = places.reshape(batch["words"].shape).astype(np.int32)
     (result,) = session.run(["probabilities"], {one.name: inputs[one.name] for one in session.get_inputs()})
     return np.asarray(result)
+
+
+def save_rows(directory: Path, rows: Rows) -> None:
+    """Write each array to a file of its name."""
+    for name, array in rows._asdict().items():
+        write_array(directory / f"{name}.npy", array)

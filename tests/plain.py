@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from stages.clean import Clean
 from stages.split import SIDES, Split, quotas
 from textrnn.corpus.rows import Row
-from textrnn.dedup.templates import template
+from textrnn.dedup.templates import bare
 from textrnn.text.normalise import normalise
 from textrnn.text.vocabulary import Tokenizer, ranked, tokenize
 
@@ -40,6 +40,11 @@ def ids(texts: list[str], tokenizer: Tokenizer) -> list[list[int]]:
     """Return the texts as ids of their tokens."""
     numbers = {token: number for number, (token, _) in enumerate(vocabulary(texts, tokenizer))}
     return [[numbers[token] for token in tokenize(text, tokenizer)] for text in texts]
+
+
+def template(text: str) -> str:
+    """Return what is left of the text as a whole, or else the text itself."""
+    return bare(text) or text
 
 
 def near_duplicate_keys(texts: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.configs import rows_of
-from textrnn.artifacts.ragged import Rows, by_length
+from textrnn.artifacts.ragged import Rows
 from textrnn.training.batches import PADDING, POOL, Batch, Collator, InputDropout, shuffled, without_some
 
 SIZE = 4
@@ -54,16 +54,6 @@ def test_another_seed_epoch_or_member_has_other_batches_in_another_order(other: 
     assert [len(batch) for batch in first] == [len(batch) for batch in second]
     shared = {frozenset(batch) for batch in first} & {frozenset(batch) for batch in second}
     assert len(shared) < 5  # of 50: not the same batches in another order
-
-
-def test_prediction_reads_every_row_once_and_the_shortest_first() -> None:
-    lengths = random_lengths(10 * SIZE + 3)
-    batches = as_lists(list(by_length(lengths, SIZE)))
-    order = [row for batch in batches for row in batch]
-    assert sorted(order) == list(range(len(lengths)))
-    assert lengths[order].tolist() == sorted(lengths.tolist())
-    assert all(len(batch) == SIZE for batch in batches[:-1])
-    assert list(by_length(lengths[:0], SIZE)) == []
 
 
 def test_rows_become_word_ids_padded_with_0_and_their_lengths_and_labels() -> None:
@@ -195,15 +185,3 @@ def test_the_share_of_subwords_is_left_out_and_their_words_stay() -> None:
         lost.append(left_out.sum() / 200)
     assert 0.27 < np.mean(lost) < 0.33
     assert len(set(lost)) > 1
-
-
-@pytest.mark.parametrize("dropout", [None, InputDropout(token=0.3), InputDropout(word=0.3)])
-def test_neither_the_numbering_of_tokens_nor_further_tokens_change_a_batch(dropout: InputDropout | None) -> None:
-    rows, turned = many(20), np.random.default_rng(1).permutation(50)
-    words, parts = np.full(50, 99, np.int32), np.full((50, 7), 999, np.int32)  # ten tokens more, one of them longer
-    words[turned[:40]], parts[turned[:40]] = KNOWN, np.pad(FEATURES, ((0, 0), (0, 2)))
-    renumbered = rows._replace(tokens=turned[rows.tokens].astype(np.int32))
-    first = thinned(Collator(KNOWN, FEATURES, 12, masking=True), rows, dropout)
-    second = thinned(Collator(words, parts, 12, masking=True), renumbered, dropout)
-    assert second["words"].tolist() == first["words"].tolist()
-    assert placed(second) == placed(first)

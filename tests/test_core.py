@@ -1,12 +1,12 @@
 """Files written whole or not at all, fields that steer nothing, and how a program ends."""
 
 import errno
-import json
 import math
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import pytest
 from hypothesis import given
@@ -27,16 +27,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "of" / "file.bin"
 
 
-def names(directory: Path) -> list[str]:
-    return sorted(entry.name for entry in directory.iterdir())
-
-
-def fail(path: Path, failure: BaseException) -> None:
-    """Raise `failure` when the new file is half-written."""
-    with files.replacing(path) as file:
+def fail(failure: BaseException, file: IO[bytes] | None = None) -> None:
+    if file:
         file.write(NEW)
         file.flush()
-        raise failure
+    raise failure
 
 
 # Replacing a file
@@ -50,7 +45,7 @@ def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
         file.flush()
         assert path.read_bytes() == OLD
     assert path.read_bytes() == NEW
-    assert names(path.parent) == ["file.bin"]
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("failure", [ValueError("bug"), UserError("mistake"), OSError("full"), KeyboardInterrupt()])
@@ -58,8 +53,8 @@ def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
 def test_a_block_that_raises_leaves_what_was_there(path: Path, old: bytes | None, failure: BaseException) -> None:
     if old:
         path.write_bytes(old)
-    with pytest.raises(type(failure)) as caught:
-        fail(path, failure)
+    with pytest.raises(type(failure)) as caught, files.replacing(path) as file:
+        fail(failure, file)
     assert caught.value is failure
     assert {found.read_bytes() for found in path.parent.iterdir()} == ({old} if old else set())
 
@@ -73,30 +68,28 @@ def test_a_file_takes_the_place_of_a_link_and_leaves_its_target(path: Path, tmp_
     assert (cached.read_bytes(), path.read_text("utf-8"), path.is_symlink()) == (OLD, "new", False)
 
 
-def test_the_temporary_file_of_a_killed_process_is_removed_by_the_next_writer(path: Path) -> None:
-    numbers = DEAD, os.getpid(), os.getppid()  # numbers are used again: this process' own may be that of a dead one
-    for number in numbers:
-        (path.parent / f".file.bin.{number}.tmp").write_bytes(NEW)
+def test_the_next_writer_removes_the_temporary_files_of_killed_processes_and_is_stopped_by_none(path: Path) -> None:
+    # Numbers are used again: this process' own may be that of a dead one. The parent is alive and may write.
+    full, unreadable, link, directory, own, parents = (
+        path.parent / f".file.bin.{number}.tmp" for number in (*range(DEAD - 3, DEAD + 1), os.getpid(), os.getppid())
+    )
+    for left in (full, own, parents):
+        left.write_bytes(NEW)
+    unreadable.touch(mode=0)
+    link.symlink_to("nowhere")
+    directory.mkdir()
     files.write_text(path, "new")
-    assert names(path.parent) == [f".file.bin.{os.getppid()}.tmp", "file.bin"], "the parent is alive and may write"
+    assert set(path.parent.iterdir()) == {directory, parents, path}
 
 
 @pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
 def test_stray_files_or_directories_with_similar_names_are_left_alone(path: Path, make: Callable[[Path], None]) -> None:
-    others = ["x", "", "-1", "0", "1_0", " 1", "٣", "7.8", "x.8", "9" * 30, "\n", "\udce9"]
-    strays = {path.parent / f".file.bin.{other}.tmp" for other in others}
+    names = ["x", "", "-1", "0", "1_0", " 1", "٣", "7.8", "x.8", "9" * 30, "\n", "\udce9"]
+    strays = {path.parent / f".file.bin.{name}.tmp" for name in names}
     for stray in strays:
         make(stray)
     files.write_text(path, "new")
     assert set(path.parent.iterdir()) == {*strays, path}
-
-
-def test_a_directory_or_an_unreadable_file_or_a_dangling_link_in_the_way_stops_nobody(path: Path) -> None:
-    (path.parent / f".file.bin.{DEAD}.tmp").mkdir()
-    (path.parent / f".file.bin.{DEAD - 1}.tmp").touch(mode=0)
-    (path.parent / f".file.bin.{DEAD - 2}.tmp").symlink_to("nowhere")
-    files.write_text(path, "new")
-    assert names(path.parent) == [f".file.bin.{DEAD}.tmp", "file.bin"]
 
 
 # Text, tables and JSON
@@ -126,15 +119,7 @@ def test_json_has_sorted_keys_line_feeds_and_letters_as_they_are(tmp_path: Path)
     assert files.read_json(tmp_path / "a.json") == value
 
 
-@pytest.mark.parametrize("number", [math.nan, -math.inf])
-def test_a_number_that_is_not_finite_is_not_written(tmp_path: Path, number: float) -> None:
-    files.write_metrics(tmp_path / "a.json", {"loss": 1.0})
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        files.write_metrics(tmp_path / "a.json", {"train": {"loss": number}})
-    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"loss": 1.0}
-
-
-def test_fractions_in_metrics_are_rounded_to_six_digits_at_any_depth(tmp_path: Path) -> None:
+def test_fractions_in_metrics_are_rounded_to_six_digits_at_any_depth_and_must_be_finite(tmp_path: Path) -> None:
     given = [0.1234564999, 1e-7, 1234567.1234567, 1.0, 12345678901, True, "0.123456789", None]
     written = [0.123456, 0.0, 1234567.123457, 1.0, 12345678901, True, "0.123456789", None]
     for before, after in zip(given, written, strict=True):
@@ -142,26 +127,30 @@ def test_fractions_in_metrics_are_rounded_to_six_digits_at_any_depth(tmp_path: P
         read = files.read_json(tmp_path / "a.json")
         assert read == {"one": after, "two": {"three": {"four": after}}}
         assert type(read["one"]) is type(after)
+    for number in (math.nan, -math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            files.write_metrics(tmp_path / "a.json", {"train": {"loss": number}})
+    assert files.read_json(tmp_path / "a.json") == read
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("see you", "see you"), ("=1+1", "'=1+1"), ("+44", "'+44"), ("-1", "'-1"), ("@SUM(A1)", "'@SUM(A1)"), (-1, "-1"),
-     ("a\tb\x1b[31m\r\n", "a\\tb\\x1b[31m\\r\\n")],
-)  # fmt: skip
+    [
+        ("see you", "see you"),
+        ("=1+1", "'=1+1"),
+        ("+44", "'+44"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("a\tb\x1b[31m\r\n", "a\\tb\\x1b[31m\\r\\n"),
+        (-1, "-1"),
+    ],
+)
 def test_a_field_neither_steers_a_terminal_nor_is_computed(text: object, expected: str) -> None:
     assert field(text) == expected
     assert unescaped(expected) == expected.removeprefix("'")
 
 
 # How a program ends
-
-
-def raising(failure: BaseException) -> Any:
-    def main() -> None:
-        raise failure
-
-    return main
 
 
 @pytest.mark.parametrize(
@@ -181,13 +170,13 @@ def raising(failure: BaseException) -> Any:
 def test_a_failure_that_a_user_can_mend_ends_in_one_line_and_a_code(
     capsys: pytest.CaptureFixture[str], failure: BaseException, code: int, said: str
 ) -> None:
-    assert run(raising(failure)) == code
+    assert run(partial(fail, failure)) == code
     assert capsys.readouterr() == ("", f"error: {said}\n")
 
 
 @pytest.mark.parametrize("bug", [ValueError("bug"), AssertionError("bug"), SystemExit(2)], ids=repr)
 def test_a_bug_keeps_its_traceback(capsys: pytest.CaptureFixture[str], bug: BaseException) -> None:
     with pytest.raises(type(bug)) as caught:
-        run(raising(bug))
+        run(partial(fail, bug))
     assert caught.value is bug
     assert capsys.readouterr().err == ""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textrnn.artifacts.labels import commonest
+from textrnn.artifacts.messages import commonest
 from textrnn.training.batches import folds
 
 rows = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 2)), min_size=1, max_size=40)

@@ -90,7 +90,7 @@ HI = b"\0ham\thi 12345\n"
         ("inputs", "reader.messages", lambda *_: iter([["hi"], ["\ud83d"]]), HI),
         ("clean", "clean", lambda *_: Tally(0, 0, 0, None, Counter()), HI),
         ("ragged", "ragged.take", lambda rows, _: rows, b"ab\nc"),
-        ("templates", "near_duplicate_keys", lambda texts: [str(number) for number, _ in enumerate(texts)], b"a\na"),
+        ("templates", "families", lambda texts: list(range(len(texts))), b"a\na"),
         ("params", "params.load", unreadable, b""),
         ("array", "read_array", lambda _: np.zeros(9, np.int8), b"12345678"),
         ("printable", "printable", str, b"\x1b"),

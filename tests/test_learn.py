@@ -39,7 +39,7 @@ GROUPS = np.arange(len(TEXTS)) // 3
 TOKENS = sorted({word for text in TEXTS for word in text.split()})
 STRANGE = ["a-word-which-is-much-longer-than-all-the-others", "zeppelin", "aardvark"]
 
-MEMBERS = small(cell="rnn", epochs=2, ensemble=3, subword_buckets=BUCKETS, word_dropout=0.1)
+MEMBERS = small(cell="rnn", epochs=2, ensemble=3, subword_buckets=BUCKETS, word_dropout=0.1, token_dropout=0.1)
 RECIPES = {
     "single": small(cell="rnn", units=6, embedding_size=6, epochs=2),
     "ensemble": MEMBERS,
@@ -124,13 +124,11 @@ def test_words_as_frequent_as_each_other_stand_by_the_alphabet_whatever_other_ro
         assert [counts[number - 1][0] for number in found] == tokens
 
 
-@pytest.mark.parametrize("name", ["single", "linear"])
-def test_neither_the_numbering_of_tokens_nor_tokens_of_other_rows_change_a_bit(name: str) -> None:
-    tokens = [*TOKENS, *STRANGE]
-    again = learned_from(RECIPES[name], tokens=[tokens[n] for n in np.random.default_rng(3).permutation(len(tokens))])
-    assert again.words == learned(name).words
-    assert again.model == learned(name).model
-    assert again.held_out.tobytes() == learned(name).held_out.tobytes()
+def test_neither_the_numbering_of_tokens_nor_tokens_of_other_rows_change_a_bit() -> None:
+    tokens, first = [*TOKENS, *STRANGE], learned("linear")
+    order = np.random.default_rng(3).permutation(len(tokens))
+    again = learned_from(RECIPES["linear"], tokens=[tokens[number] for number in order])
+    assert (again.words, again.model, again.held_out.tobytes()) == (first.words, first.model, first.held_out.tobytes())
 
 
 def test_a_word_which_only_held_out_rows_hold_is_unknown_and_the_graph_answers_as_the_network_does() -> None:

@@ -46,23 +46,24 @@ def test_the_hash_of_the_code_changes_with_a_module_that_train_imports_and_with_
         assert (provenance.code() != before) == matters, name
 
 
+OTHERS = "tensorflow==1.0 \\\n    --hash=sha256:00\nnumpy==1.0\n"
+TOLD = ["has no AVX2", "on 2 GPUs", "tensorflow is 2", "numpy is ", "requirements.txt has 1.0"]
+
+
 @pytest.mark.usefixtures("workspace")
-def test_on_a_machine_like_the_others_nothing_is_said_but_no_avx2_gpus_and_other_packages_are_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copy(Workspace.ORIGINAL / "requirements.txt", paths.REQUIREMENTS)
+@pytest.mark.parametrize(("packages", "avx2", "gpus", "told"), [(OTHERS, False, 2, TOLD), (None, True, 0, [])])
+def test_what_differs_from_the_machine_of_the_committed_results_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    packages: str | None, avx2: bool, gpus: int, told: list[str],
+) -> None:  # fmt: skip
+    paths.REQUIREMENTS.write_text(packages or (Workspace.ORIGINAL / "requirements.txt").read_text("utf-8"), "utf-8")
+    monkeypatch.setattr(machine, "has_avx2", lambda: avx2)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.setattr(machine, "has_avx2", lambda: True)
-    machine.report(gpus=0)
-    assert (capsys.readouterr().err, read_json(paths.MACHINE)["differences"]) == ("", [])
-    paths.REQUIREMENTS.write_text("tensorflow==1.0 \\\n    --hash=sha256:00\nnumpy==1.0\n")
-    monkeypatch.setattr(machine, "has_avx2", lambda: False)
-    machine.report(gpus=2)
+    machine.report(gpus)
     said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    for words in ("has no AVX2", "on 2 GPUs", "tensorflow is 2", "requirements.txt has 1.0", "numpy is "):
-        assert words in said
-    assert len(read_json(paths.MACHINE)["differences"]) == 4
+    assert said.count("\n") == min(1, len(told))
+    assert all(words in said for words in told)
+    assert len(read_json(paths.MACHINE)["differences"]) == (4 if told else 0)
 
 
 def test_avx2_is_read_from_the_system(tmp_path: Path) -> None:

@@ -238,13 +238,6 @@ def test_keyboard_and_pointer_move_the_threshold_and_its_scores(sight: Sight, ro
     assert len(rows) == len(figures.IN_TABLE) + 1
 
 
-def test_the_slider_stops_at_round_thresholds_and_at_the_models_own() -> None:
-    found = figures.thresholds(0.00005)
-    assert found == sorted(found)
-    assert {0, 0.00005, 0.0001, 0.9999, 1, *figures.IN_TABLE} <= set(found)
-    assert all(round(stop, 4) == stop for stop in found if stop != 0.00005)
-
-
 # The charts
 
 
@@ -382,7 +375,6 @@ def test_a_single_network_without_a_mistake_or_a_validation_part_is_described(si
     [
         ("/home/anna/mine.tsv", "mine.tsv"),
         ("C:\\data\\mine.tsv", "mine.tsv"),
-        ("https://corpus.example/a/mine.tsv", "https://corpus.example/a/mine.tsv"),
         ("zip://mine.tsv::https://anna:word@corpus.example/a.zip", "zip://mine.tsv::https://corpus.example/a.zip"),
         ("https://anna:word@corpus.example:8080/mine.tsv?key=1#part", "https://corpus.example:8080/mine.tsv"),
     ],

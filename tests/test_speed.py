@@ -1,4 +1,4 @@
-"""bench.inference and bench.stages: the invented stream, the measures and the tables."""
+"""The benchmarks: the invented stream, the measures and the tables. Real runs of them are in docs/speed."""
 
 import sys
 from itertools import islice
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import arithmetic, inference, measure, stages, stream
+from bench import arithmetic, inference, measure, scale, stages, stream
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError
 from textrnn.model.config import TrainConfig
@@ -64,3 +64,13 @@ def test_measures_are_taken_in_turn_and_a_summary_is_the_median_between_the_leas
 def test_the_multiplications_of_a_step_are_those_of_its_kernels() -> None:
     # Three gates of 64 units that read 64 inputs and 64 units, in both directions.
     assert arithmetic.multiply_adds(params.load("train", TrainConfig)) == 2 * (64 * 3 * 64 + 64 * 3 * 64)
+
+
+def test_times_by_message_are_shown_as_a_ratio_to_those_of_a_hundred_thousand() -> None:
+    one = scale.summary(scale.BASE, [scale.Measured(2.0, 100), scale.Measured(1.0, 120), scale.Measured(9.0, 90)])
+    assert (one["seconds"], one["seconds_least"], one["seconds_most"], one["peak_megabytes"]) == (2, 1, 9, 120)
+    assert (one["messages_per_second"], one["microseconds_per_message"]) == (50_000, 20)
+    other = scale.summary(10 * scale.BASE, [scale.Measured(30.0, 200)])
+    last = scale.table({str(scale.BASE): {"clean": one}, str(10 * scale.BASE): {"clean": other}}).splitlines()[-1]
+    assert last.split()[:2] == ["1,000,000", "clean"]
+    assert last.split()[-2:] == ["1.50", "200"]

@@ -1,5 +1,6 @@
 """split: every row on one side, stratified and seeded, and rows that belong together on the same side."""
 
+import io
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -14,20 +15,15 @@ from numpy.typing import NDArray
 
 from bench import corpora
 from stages import split, vectorize
-from tests.configs import rows_of
+from tests.configs import rows_of, save_rows
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
-from textrnn.artifacts.labels import commonest
+from textrnn.artifacts.messages import commonest
 from textrnn.core import paths
 from textrnn.dedup.groups import groups
 
 Messages = list[tuple[str, str]]
 KEEP_TOGETHER = ["none", "duplicates", "templates"]
-
-
-def invented(rows: int) -> Messages:
-    """Return rows of an invented corpus, with duplicates and templates filled in twice."""
-    return [(label, text) for label, text in corpora.messages(rows, seed=0)]
 
 
 def distinct(ham: int, spam: int) -> Messages:
@@ -44,7 +40,7 @@ def sides_of(messages: Messages, **changes: Any) -> list[str]:
     names = sorted({label for label, _ in messages})
     labels = np.array([names.index(label) for label, _ in messages], np.int8)
     lines = "".join(f"{label}\t{text}\n" for label, text in messages).encode()
-    together = groups([lines] if lines else [], options.keep_together, options.seed, Path(tempfile.gettempdir()))
+    together = groups(io.BytesIO(lines), options.keep_together, options.seed, Path(tempfile.gettempdir()))
     return [split.SIDES[number] for number in split.assign(together, labels, options)]
 
 
@@ -92,7 +88,7 @@ def test_each_directory_has_five_arrays_of_the_promised_types_and_the_metrics_ar
 
 @pytest.mark.parametrize("keep_together", KEEP_TOGETHER)
 def test_each_side_has_its_share_of_rows_and_of_spam_and_each_seed_gives_its_own_split(keep_together: str) -> None:
-    messages = invented(2000)
+    messages = [(label, text) for label, text in corpora.messages(2000, seed=0)]
     one, same, other = (sides_of(messages, seed=seed, keep_together=keep_together) for seed in (1, 1, 2))
     spam = np.array([label == "spam" for label, _ in messages])
     for side, share in (("test", 0.2), ("validation", 0.1), ("train", 0.7)):
@@ -170,8 +166,8 @@ def test_a_validation_part_without_one_of_the_labels_is_an_error(workspace: Work
 def test_rows_are_loaded_read_only_and_nothing_is_pickled_or_unpickled(tmp_path: Path) -> None:
     objects: NDArray[Any] = np.array([{}], dtype=object)
     with pytest.raises(ValueError, match="allow_pickle"):
-        ragged.save(tmp_path, rows_of([[1]])._replace(tokens=objects))
-    ragged.save(tmp_path, rows_of([[1, 2], [3]]))
+        save_rows(tmp_path, rows_of([[1]])._replace(tokens=objects))
+    save_rows(tmp_path, rows_of([[1, 2], [3]]))
     assert not any(array.flags.writeable for array in ragged.load(tmp_path))
     np.save(tmp_path / "labels.npy", objects, allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):

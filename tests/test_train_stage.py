@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stages import evaluate, train, vectorize
+from tests.configs import save_rows
 from tests.models import TWO, copied, place, trained
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
@@ -57,7 +58,7 @@ def replace_test_rows(workspace: Workspace) -> None:
     workspace.messages(messages)
     workspace.run(vectorize.main)
     for path, rows in parts.items():
-        ragged.save(path, ragged.take(ragged.load(paths.VECTORS), rows))
+        save_rows(path, ragged.take(ragged.load(paths.VECTORS), rows))
 
 
 def test_other_test_rows_change_no_byte_of_what_was_learnt_and_not_the_threshold(runs: Runs) -> None:

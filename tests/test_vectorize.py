@@ -70,10 +70,3 @@ def test_the_metrics_count_the_frequent_words_with_the_unknown_one_and_the_longe
     assert workspace.metrics("vectorize") == {
         "vocabulary_size": size, "distinct_tokens": 7, "tokens": 15, "truncated_share": share,
     }  # fmt: skip
-
-
-def test_without_messages_the_error_says_how_to_make_them(workspace: Workspace) -> None:
-    workspace.settings()
-    message = workspace.failure(vectorize.main)
-    assert str(paths.MESSAGES) in message
-    assert "dvc repro" in message

@@ -17,14 +17,7 @@ PACKAGES = ("keras", "numpy", "onnx", "scikit-learn", "scipy", "tensorflow")  # 
 RECORD = "model.json"
 CODE = Path(__file__).parents[2]
 # The code of the stage train, as `python -m tools.deps` writes it into dvc.yaml.
-TRAIN = (
-    "stages/train.py",
-    "textrnn/artifacts",
-    "textrnn/core",
-    "textrnn/model",
-    "textrnn/text",
-    "textrnn/training",
-)
+TRAIN = ("stages/train.py", "textrnn/artifacts", "textrnn/core", "textrnn/model", "textrnn/text", "textrnn/training")
 
 
 def checksum(path: Path) -> str:

@@ -1,6 +1,5 @@
 """Rows of unequal length without padding: one flat array of tokens, and where each row begins."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -21,12 +20,6 @@ class Rows(NamedTuple):
     offsets: NDArray[np.int64]  # one more than there are rows
     labels: NDArray[np.int8]
     rows: NDArray[np.int64]  # zero-based line in data/clean/messages.tsv
-
-
-def save(directory: Path, rows: Rows) -> None:
-    """Write each array to a file of its name."""
-    for name, array in rows._asdict().items():
-        write_array(directory / f"{name}.npy", array)
 
 
 def save_chosen(directory: Path, source: Path, chosen: NDArray[np.int64]) -> None:
@@ -70,16 +63,8 @@ def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def joined(one: Rows, other: Rows) -> Rows:
     """Return the rows of both, those of `one` first."""
-    offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
-    tokens, labels, rows = (
-        np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("tokens", "labels", "rows")
-    )
-    return Rows(tokens, offsets, labels, rows)
-
-
-def by_length(lengths: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows in batches of `size`, the shortest rows first: for prediction."""
-    yield from cut(np.argsort(lengths, kind="stable"), size)
+    other = other._replace(offsets=one.offsets[-1] + other.offsets[1:])
+    return Rows(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in Rows._fields))
 
 
 def cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

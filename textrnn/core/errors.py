@@ -26,17 +26,16 @@ def end_at_ctrl_c() -> None:
 def run(main: Callable[[], None], description: str | None = None) -> int:
     """Call `main` and return the exit code: 0, 1 after a user's error, 130 when interrupted.
 
-    With the description of a module that takes no arguments, --help prints it, and any other argument is refused. What
-    `python -m stages.clean` hands to other processes goes by the name stages.clean: on a Dask worker, __main__ is Dask.
+    With the description of a module that takes no arguments, --help prints it, and any other argument is refused.
 
     An OSError (full disk, missing file, no permission) is a user's error too: its own text names
     the file and the reason. So is a lack of memory. Any other exception is a bug and keeps its traceback.
     """
     program = getattr(sys.modules["__main__"].__spec__, "name", None)
     if description and sys.argv[1:]:
-        _refuse(description, program)
-    if program and main.__module__ == "__main__":
-        main = resolve_name(f"{program}:{main.__qualname__}")
+        _refuse(program, description)
+    if program and main.__module__ == "__main__":  # other processes find its functions by the name of their module
+        main = resolve_name(f"{program}:{main.__name__}")
     try:
         _clearing_up(main)
     except UserError as error:
@@ -72,16 +71,13 @@ def _end(*_: object) -> None:
     os._exit(INTERRUPTED)
 
 
-def _refuse(description: str, program: str | None) -> None:
+def _refuse(program: str | None, description: str) -> None:
     """Print the description if the command line asks for help, else say that there are no arguments; exit."""
     import argparse  # noqa: PLC0415  # DVC gives none
 
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {program}" if program else None,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.parse_args()
+    name = f"python -m {program}" if program else None
+    form = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(name, description=description, formatter_class=form).parse_args()
 
 
 def _fail(message: str, code: int) -> int:

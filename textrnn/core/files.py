@@ -1,6 +1,5 @@
 """Files written whole or not at all, in the same bytes on every machine."""
 
-import glob
 import io
 import json
 import os
@@ -20,7 +19,6 @@ HEADER = 128  # bytes before the numbers in the .npy file of an array of one dim
 # Of fractions in metrics and of probabilities: processors differ in later ones, and they are noise in a diff.
 DIGITS = 6
 BLOCK = 1 << 20  # bytes of a large file of lines that are in memory at a time
-PROCESS = re.compile("[1-9][0-9]{0,9}")  # the number of a process
 
 
 @contextmanager
@@ -48,9 +46,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove the temporary files for `path` that killed processes have left. Files of other names are not ours."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        process = left.name.removeprefix(f".{path.name}.").removesuffix(".tmp")
-        if PROCESS.fullmatch(process) and not _alive(int(process)):
+    ours = re.compile(rf"\.{re.escape(path.name)}\.([1-9][0-9]{{0,9}})\.tmp")
+    for left in path.parent.glob(".*.tmp"):
+        if (found := ours.fullmatch(left.name)) and not _alive(int(found[1])):
             with suppress(OSError):  # a directory, another user's file, or already gone
                 left.unlink()
 

@@ -8,7 +8,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader, ProtocolError, ReadTimeoutError
 
 from textrnn.core.errors import UserError, one_line
-from textrnn.core.progress import counter
+from textrnn.core.progress import progress
 
 PATIENCE = 60.0  # seconds of pauses before further tries, in all
 READ_TIMEOUT = 20.0  # seconds in which LEAST_BYTES must come
@@ -62,7 +62,7 @@ def _retry_after(raw: urllib3.HTTPResponse) -> float:
 def _body(raw: urllib3.HTTPResponse, most_bytes: int) -> bytes:
     content = bytearray()
     begin, before = monotonic(), 0
-    with counter("download", "B") as bar:
+    with progress(desc="download", unit="B") as bar:
         while part := raw.read1(1 << 16):  # whatever has come, so that a slow drip is noticed
             content += part
             bar.update(len(part))

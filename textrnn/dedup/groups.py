@@ -1,135 +1,150 @@
 """Which messages belong together: messages of one text, of one template, or near-duplicates.
 
-The messages are read a part at a time. Arrays hold what is known of each distinct string; the strings themselves lie in
-unnamed temporary files (textrnn/dedup/strings.py).
+The messages are read a part at a time. Temporary files hold what is known of each until all are read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textrnn.artifacts.messages import columns
 from textrnn.artifacts.ragged import offsets_of
-from textrnn.core.progress import counter
+from textrnn.core.files import blocks
+from textrnn.core.progress import progress
 from textrnn.dedup.near_duplicates import near_duplicates
-from textrnn.dedup.strings import Narrow, StringFiles, Strings, append, column, digest_column, files, strings
+from textrnn.dedup.strings import Narrow, alphabetical
 from textrnn.dedup.templates import templates
-from textrnn.dedup.word_sets import Ints, Sets, distinct
-from textrnn.partitions.digests import Digests, digests, first_occurrence
+from textrnn.dedup.word_sets import Ints, Sets, distinct, runs
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import Factorized, encode, factorize, new_codes
+from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, factorize, new_codes, seeded
+
+N = TypeVar("N", bound=np.generic)
 
 ROWS = 100_000  # templates whose words are in memory at a time
-
-
-# What some messages may have in common with others: their texts, their templates, what the messages of a group share if
-# it is not their templates, and the words of each distinct template.
-Described = tuple[Digests, Strings, Strings, Factorized]
 
 
 class Groups(NamedTuple):
     """Numbers of each message: of its group, and of its text, its template and its near-duplicates."""
 
-    numbers: Narrow  # 0 … groups - 1, in the alphabetical order of what the messages of a group share
-    order: Digests  # of each group: the seeded hashes by which groups are dealt to the sides
+    numbers: Narrow  # 0 … groups - 1
+    order: Digests  # of each group: the seeded digests by which groups are dealt to the sides
     texts: Narrow
     templates: Narrow
     near_duplicates: Narrow  # the lowest number of the templates connected by near-duplicates
 
 
-def described(lines: bytes, keep_together: str, seed: int) -> Described:
-    """Describe some lines of messages.tsv."""
-    text = lines.decode("utf-8")
-    texts = columns(text)[1]
-    keys = texts if keep_together == "duplicates" else []
-    if keep_together == "none":
-        keys = [f"{line}\t1" for line in text.split("\n")[:-1]]
-    names, of_templates = distinct_strings(templates(texts), seed)
+class Part(NamedTuple):
+    """What some messages may have in common with others: their texts, and their templates and the words of these."""
+
+    texts: Digests  # of each message; seeded, if its text decides its group
+    rows: Narrow  # for each message, the index of its template
+    letters: NDArray[np.uint8]  # of the distinct templates in alphabetical order, in UTF-8
+    lengths: Ints  # of each template, in bytes
+    order: Digests  # of each template, seeded
+    words: NDArray[np.int32]  # of each template, distinct, as codes
+    sizes: Ints  # of each template, in words
+
+
+def described(lines: bytes, keep_together: str, seed: int) -> tuple[Part, list[str]]:
+    """Describe some lines of messages.tsv. Returns the words that the codes stand for, too."""
+    texts = columns(lines.decode("utf-8"))[1]
+    encoded = [text.encode("utf-8") for text in texts]
+    of_texts = seeded(encoded, seed) if keep_together == "duplicates" else digests(encoded)
+    of_rows = templates(texts)
+    names = sorted(set(of_rows))
+    indices = {name: index for index, name in enumerate(names)}
+    rows = np.fromiter(map(indices.__getitem__, of_rows), np.int32)
+    encoded = [name.encode("utf-8") for name in names]
+    letters = np.frombuffer(b"".join(encoded), np.uint8)
+    lengths = np.fromiter(map(len, encoded), np.int64)
     cut = factorize(names, str.split)
     words, offsets = distinct(cut.codes, offsets_of(cut.lengths))
-    of_texts, of_keys = digests(text.encode("utf-8") for text in texts), distinct_strings(keys, seed)[1]
-    return of_texts, of_templates, of_keys, cut._replace(codes=words, lengths=np.diff(offsets))
+    part = Part(of_texts, rows, letters, lengths, seeded(encoded, seed), words.astype(np.int32), np.diff(offsets))
+    return part, cut.words
 
 
-def distinct_strings(texts: list[str], seed: int) -> tuple[list[str], Strings]:
-    """Return the distinct texts in alphabetical order, and the same as Strings, with the rows that have them."""
-    names = sorted(set(texts))
-    codes = {name: code for code, name in enumerate(names)}
-    rows = np.fromiter(map(codes.__getitem__, texts), np.int32)
-    return names, strings([name.encode("utf-8") for name in names], rows, seed)
-
-
-def groups(lines: Iterable[bytes], keep_together: str, seed: int, folder: Path) -> Groups:
-    """Return which messages belong together. `lines` are those of messages.tsv, some at a time.
+def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> Groups:
+    """Return which messages belong together. `messages` is messages.tsv.
 
     `keep_together` says what the messages of a group share: nothing, so that each is a group of its own (none), the
-    text (duplicates), or a template, that of a near-duplicate included (templates). Unnamed temporary files in `folder`
-    hold what memory does not.
+    text (duplicates), or a template, that of a near-duplicate included (templates). Groups of templates are numbered
+    in alphabetical order, others in the order of their digests. Temporary files in `folder` hold what memory does not.
     """
-    with files(folder, 11) as opened:
-        of_words, of_templates, of_keys = opened[:3], StringFiles(opened[3:7]), StringFiles(opened[7:])
-        counts = collect(lines, keep_together, seed, of_words, of_templates, of_keys)
-        texts, words, lengths = of_words
-        ranks, of_rows, hashes = of_templates.ranked()
-        found = near_duplicates(sets_of(words, column(lengths, np.int64), counts), folder)
-        near = lowest_ranks(found, ranks)[of_rows]
-        del found
-        of_texts = first_occurrence(digest_column(texts)).astype(np.int32)
-        if keep_together == "templates":
-            present, of_groups = np.unique(near, return_inverse=True)
-            return Groups(of_groups.astype(np.int32), hashes[present], of_texts, of_rows, near)
-        if keep_together == "none":
-            of_keys.make_unique(seed)
-        _, numbers, order = of_keys.ranked()
-        return Groups(numbers, order, of_texts, of_rows, near)
+    work = partial(described, keep_together=keep_together, seed=seed)
+    with ExitStack() as stack:
+        opened = [stack.enter_context(TemporaryFile(dir=folder)) for _ in Part._fields]
+        counts, ends = collect(map_ordered(work, blocks(messages)), opened)
+        of_texts, of_rows, letters, lengths, order, words, sizes = opened
+        names = alphabetical(letters, column(lengths, np.int64), ends)
+        found = near_duplicates(sets_of(words, column(sizes, np.int64), counts), folder)
+        rows, texts = column(of_rows, np.int32), column(of_texts, np.uint64).reshape(-1, 2)
+        by_name = column(order, np.uint64).reshape(-1, 2)[np.unique(names, return_index=True)[1]]
+    lowest = np.full(len(names), len(names), np.int32)
+    np.minimum.at(lowest, found, names)
+    near = lowest[found[rows]]
+    if keep_together == "templates":
+        present, numbers = np.unique(near, return_inverse=True)
+        hashes = by_name[present]
+    else:
+        keys = line_digests(messages, seed) if keep_together == "none" else texts
+        first, numbers = distinct_digests(keys)
+        hashes = keys[first]
+    return Groups(numbers.astype(np.int32), hashes, distinct_digests(texts)[1].astype(np.int32), names[rows], near)
 
 
-def collect(
-    lines: Iterable[bytes],
-    keep_together: str,
-    seed: int,
-    of_words: Sequence[IO[bytes]],
-    of_templates: StringFiles,
-    of_keys: StringFiles,
-) -> Ints:
-    """Write what describes the messages, and return how often each word's code occurs in the templates.
+def collect(parts: Iterable[tuple[Part, list[str]]], opened: Sequence[IO[bytes]]) -> tuple[Ints, list[int]]:
+    """Write each array of the parts to a file of its own, their words as codes of the whole.
 
-    `of_words` gets the digests of the texts, the words of each template as codes, and how many words each has.
+    Returns how often each word's code occurs, and after a 0 how many templates there are up to the end of each part.
     """
     codes = new_codes()
-    counts = np.zeros(0, np.int64)
-    with counter("compare", "message") as bar:
-        work = partial(described, keep_together=keep_together, seed=seed)
-        for texts, templates_of, keys, cut in map_ordered(work, lines):
-            words = encode(cut.words, codes)[cut.codes]
+    counts, ends = np.zeros(0, np.int64), [0]
+    with progress(desc="compare", unit="message") as bar:
+        for part, vocabulary in parts:
+            words = encode(vocabulary, codes)[part.words].astype(np.int32)
             counts = np.pad(counts, (0, len(codes) - len(counts)))
             counts += np.bincount(words, minlength=len(codes))
-            append(of_words, texts, words.astype(np.int32), cut.lengths)
-            of_templates.append(templates_of)
-            of_keys.append(keys)
-            bar.update(len(texts))
-    return counts
+            arrays: Iterable[NDArray[Any]] = part._replace(words=words, rows=part.rows + np.int32(ends[-1]))
+            for file, array in zip(opened, arrays, strict=True):
+                file.write(array.tobytes())
+            ends.append(ends[-1] + len(part.sizes))
+            bar.update(len(part.rows))
+    return counts, ends
 
 
-def lowest_ranks(found: Ints, ranks: Narrow) -> Narrow:
-    """Return, for each rank, the lowest rank of all strings with the same number in `found`."""
-    lowest = np.full(len(ranks), len(ranks), np.int32)
-    np.minimum.at(lowest, found, ranks)
-    result = np.zeros(ranks.max(initial=-1) + 1, np.int32)
-    result[ranks] = lowest[found]
-    return result
+def column(file: IO[bytes], kind: type[N]) -> NDArray[N]:
+    """Read the array that a file holds."""
+    file.seek(0)
+    return np.fromfile(file, kind)
 
 
 def sets_of(file: IO[bytes], lengths: Ints, counts: Ints) -> Sets:
     """Return the sets of words of the templates. The file holds the words' codes, which occur `counts` times."""
-    file.seek(0)
-    words, offsets = np.fromfile(file, np.int32), offsets_of(lengths)
+    words, offsets = column(file, np.int32), offsets_of(lengths)
     by_rarity = np.argsort(np.argsort(counts, kind="stable"))  # the new code of each word
     for start in range(0, len(lengths), ROWS):
         ends = offsets[start : start + ROWS + 1]
         some = slice(int(ends[0]), int(ends[-1]))
         words[some] = distinct(by_rarity[words[some]], ends - ends[0])[0]
     return Sets(words, offsets)
+
+
+def line_digests(file: IO[bytes], seed: int) -> Digests:
+    """Return a seeded digest of each line and its number among the lines that equal it."""
+
+    def of_all(of_some: Callable[[list[bytes]], Digests]) -> Digests:
+        file.seek(0)
+        return np.concatenate([digests([]), *(of_some(block.split(b"\n")[:-1]) for block in blocks(file))])
+
+    numbers = distinct_digests(of_all(digests))[1]
+    order = np.argsort(numbers, kind="stable")
+    starts, lengths = runs(numbers[order])
+    numbers[order] = np.arange(1, len(order) + 1) - np.repeat(starts, lengths)
+    rest = iter(numbers.tolist())
+    return of_all(lambda lines: seeded((b"%s\t%d" % (line, next(rest)) for line in lines), seed))

@@ -8,20 +8,19 @@ _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _SPACE = re.compile(r"[\W_]+")
 
 
-def template(text: str) -> str:
-    """Return the template of `text`. If nothing would be left, the text is its own template."""
-    return _bare(text) or text
-
-
 def templates(texts: list[str]) -> list[str]:
-    """Return the template of each text. Each distinct piece between spaces is looked at once."""
+    """Return the template of each text: the text itself, if nothing would be left.
+
+    Each distinct piece between spaces is looked at once.
+    """
     cut = [text.split() for text in texts]
-    bare = {piece: _bare(piece) for piece in dict.fromkeys(chain.from_iterable(cut))}
-    found = (" ".join(filter(None, map(bare.__getitem__, pieces))) for pieces in cut)
+    left = {piece: bare(piece) for piece in dict.fromkeys(chain.from_iterable(cut))}
+    found = (" ".join(filter(None, map(left.__getitem__, pieces))) for pieces in cut)
     return [name or text for name, text in zip(found, texts, strict=True)]
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """Return what is left of a text, or of a piece of it."""
     text = text.casefold()
     if "://" in text or "www." in text:
         text = _LINK.sub(" link ", text)

@@ -11,9 +11,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from pydantic import Field
 
-from textrnn.artifacts import provenance
-from textrnn.artifacts.labels import MOST_CLASSES
-from textrnn.artifacts.ragged import by_length
+from textrnn.artifacts import provenance, ragged
+from textrnn.artifacts.messages import MOST_CLASSES
 from textrnn.core.errors import UserError, one_line
 from textrnn.core.escape import listed
 from textrnn.core.files import DIGITS, opened, read_array, read_json
@@ -119,7 +118,7 @@ def probabilities(
     tokens = [tokens_of(text, model.settings.tokenizer)[:longest] for text in texts]
     lengths = np.array([max(1, len(row)) if model.settings.masking else longest for row in tokens], np.int64)
     result = np.zeros((len(texts), len(model.settings.labels)))
-    for chosen in progress(list(by_length(lengths, BATCH))):
+    for chosen in progress(ragged.cut(np.argsort(lengths, kind="stable"), BATCH)):
         # A row alone is multiplied by another kernel, which adds up in another order.
         rows = np.resize(chosen, max(2, len(chosen)))
         inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows])

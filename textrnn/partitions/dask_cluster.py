@@ -5,6 +5,7 @@ import logging
 import operator
 import pickle
 import platform
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -32,13 +33,13 @@ PACKAGES = ("numpy", "regex")  # their versions may change what the data stages 
 def ordered(function: Callable[[T], R], items: Iterable[T], address: str) -> Iterator[R]:
     """Yield `function(item)` for each item, in order, with AHEAD items in flight for each thread of the cluster.
 
-    Calls and results travel as bytes. Dask keeps each call until its result has arrived, and gives it to another
-    worker if one dies.
+    Calls travel as bytes. Dask keeps each call until its result has arrived, and gives it to another worker if one
+    dies.
     """
     with connected(address) as client:
         submitted: deque[Any] = deque()
         for item in items:
-            call = pickle.dumps(partial(run, code(), pickle.dumps((function, item))))
+            call = pickle.dumps(partial(checked, code(), function, item))
             with cluster_errors(address):
                 submitted.append(client.submit(compose(operator.call, pickle.loads), call, pure=False))
             while submitted and len(submitted) >= AHEAD * threads(client, address):
@@ -47,16 +48,22 @@ def ordered(function: Callable[[T], R], items: Iterable[T], address: str) -> Ite
             yield result(client, submitted.popleft(), address)
 
 
-def run(expected_code: str, call: bytes) -> bytes:
-    """Run a call on a worker and return its result, pickled. Raises UserError if the worker has other code."""
+def checked(expected_code: str, function: Callable[[T], R], item: T) -> R | Exception:
+    """Call the function on a worker. Return its exception, since Dask raises some kinds for reasons of its own.
+
+    Raises UserError if the worker has other code.
+    """
     if code() != expected_code:
         raise UserError(
             f"expected {platform.node()} to run the code of this checkout, Python {platform.python_version()} and the "
             "packages of requirements.txt, found another version of these: restart its Dask workers from a checkout "
             "of the same commit"
         )
-    function, item = pickle.loads(call)  # noqa: S301  # whoever reaches the scheduler may run any code here anyway
-    return pickle.dumps(function(item))
+    try:
+        return function(item)
+    except Exception as error:  # noqa: BLE001  # `result` raises it again, in the stage's process
+        error.add_note(f"on {platform.node()}:\n{traceback.format_exc()}")
+        return error
 
 
 @cache
@@ -92,17 +99,21 @@ def connected(address: str) -> Iterator[Any]:
 
 
 def result(client: Any, future: Any, address: str) -> Any:
-    """Wait for a result and return it. Raises UserError when there is no worker for WORKERS_TIMEOUT."""
+    """Wait for what the function returned or raised. Raises UserError when there is no worker for WORKERS_TIMEOUT."""
     while True:
         try:
             with cluster_errors(address):
-                return pickle.loads(future.result(timeout=WORKERS_TIMEOUT))  # noqa: S301  # as in `run`
+                found = future.result(timeout=WORKERS_TIMEOUT)
+            break
         except TimeoutError:
             if not threads(client, address):
                 raise UserError(
                     f"expected workers of the Dask scheduler at {address}, found none for {WORKERS_TIMEOUT} seconds: "
                     f"start some with `dask worker {address}`"
                 ) from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def threads(client: Any, address: str) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.artifacts.labels import commonest
+from textrnn.artifacts.messages import commonest
 from textrnn.artifacts.ragged import Rows, cut
 
 POOL = 16  # batches' worth of rows that are sorted by length together: more saves padding, less mixes better

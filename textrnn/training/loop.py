@@ -79,7 +79,7 @@ def fit(run: Run, ensemble: Ensemble, fingerprint: str, cluster: Cluster = ALONE
         print(f"resuming after epoch {len(history)}", flush=True)
     states = split_by_member(now, count) if saved else None
     with closing(run(ensemble, len(history), states)) as epochs:
-        bar = progress(range(len(history) + 1, config.epochs + 1), "train", "epoch")
+        bar = progress(range(len(history) + 1, config.epochs + 1), "train", unit="epoch")
         for epoch in bar:
             if config.patience and epoch > best_epoch(history) + config.patience:
                 break

@@ -27,9 +27,8 @@ def differences(gpus: int, workers: int = 1) -> list[str]:
         found.append(f"{workers} workers train together")
     lines = paths.REQUIREMENTS.read_text("utf-8") if paths.REQUIREMENTS.exists() else ""
     for name, installed in provenance.packages().items():
-        locked = set(
-            re.findall(rf"^{re.escape(name)}==([\w.+!-]+)", lines, re.MULTILINE)
-        )  # they may differ by Python's
+        # They may differ by Python's version.
+        locked = set(re.findall(rf"^{re.escape(name)}==([\w.+!-]+)", lines, re.MULTILINE))
         if installed not in (locked or {installed}):
             found.append(f"{name} is {installed}, and requirements.txt has {' or '.join(sorted(locked))}")
     return found

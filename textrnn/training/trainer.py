@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.artifacts.ragged import Rows, by_length
+from textrnn.artifacts.ragged import Rows, cut
 from textrnn.model.config import TrainConfig
 from textrnn.model.network import Network, build, trained_variables
 from textrnn.model.runtime import keras, tf
@@ -88,7 +88,7 @@ class Trainer:
         """Return (rows, classes) logits, in the order of the rows."""
         lengths = collator.lengths(rows)
         logits = np.zeros((len(rows.rows), self.network.logits.units))
-        for chosen in by_length(lengths, PREDICTION_BATCH):
+        for chosen in cut(np.argsort(lengths, kind="stable"), PREDICTION_BATCH):
             logits[chosen] = self.logits(collator.batch(rows, chosen, lengths)).numpy()
         return logits
 
