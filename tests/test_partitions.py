@@ -176,6 +176,8 @@ def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_ne
     assert [next(failing) for _ in range(7)] == list(range(7))
     with pytest.raises(UserError, match="expected less than 7, found 7"):
         next(failing)
+    with pytest.raises(FileNotFoundError, match="nowhere"):  # not what Dask itself raises when its connection breaks
+        list(map_on_cluster(Path.stat, [Path("nowhere")], two))
 
 
 # What goes wrong on a cluster
