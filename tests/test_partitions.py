@@ -177,7 +177,7 @@ def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_ne
     with pytest.raises(UserError, match="expected less than 7, found 7"):
         next(failing)
     with pytest.raises(FileNotFoundError, match="nowhere"):  # not what Dask itself raises when its connection breaks
-        list(map_on_cluster(Path.stat, [Path("nowhere")], two))
+        list(dask_cluster.ordered(Path.stat, [Path("nowhere")], two))
 
 
 # What goes wrong on a cluster
