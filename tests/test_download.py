@@ -24,8 +24,7 @@ from textrnn.core import errors, paths
 from textrnn.core.errors import UserError
 from textrnn.corpus import http, sms_spam
 
-SHA256 = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d"
-MEMBER = "SMSSpamCollection"
+SHA256, MEMBER = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d", "SMSSpamCollection"
 OWN = "ham\tsee you at the old bridge\r\nspam\tWIN a kettle \u00a35 now\n".encode()  # nobody's messages
 OWN_SHA256 = sha256(OWN).hexdigest()
 ARCHIVE, MIRROR, INDEX = sms_spam.SOURCES

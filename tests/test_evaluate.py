@@ -120,10 +120,8 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
         distances = [abs(float(row["probability"]) - threshold) for row in found]
         assert distances == sorted(distances, reverse=True), "the surest first"
     else:
-        likeliest = predictor.probabilities(predictor.load(root / "model"), [text for _, text in expected]).argmax(
-            axis=1
-        )
-        assert [row["predicted"] for row in rows] == [sorted(THREE)[place] for place in likeliest]
+        likely = predictor.probabilities(predictor.load(root / "model"), [text for _, text in expected])
+        assert [row["predicted"] for row in rows] == [sorted(THREE)[place] for place in likely.argmax(axis=1)]
 
 
 @both
@@ -173,10 +171,8 @@ def test_a_label_error_has_its_label_and_the_likelier_one_and_the_metrics_count_
     assert read_json(root / "metrics/evaluate.json")["label_errors"] == counted
     assert test | set(held_out(root)) == set(range(len(messages)))
     if names == list(TWO):
-        planted = {
-            row for row, (label, text) in enumerate(messages)
-            if not text.startswith(tuple(BEGINNINGS[TWO.index(label)]))
-        }  # fmt: skip
+        own = [text.startswith(tuple(BEGINNINGS[TWO.index(label)])) for label, text in messages]
+        planted = set(np.flatnonzero(~np.array(own)).tolist())
         assert {int(line["row"]) for line in lines} <= planted
         assert len(lines) > 0.8 * len(planted) > 10
 
@@ -219,9 +215,7 @@ def test_without_held_out_rows_of_both_kinds_only_a_given_threshold_works(two: P
 # Requirements and warnings
 
 
-def test_a_score_worse_than_required_fails_the_stage_once_the_same_bytes_are_written_again(
-    two_labels: Workspace,
-) -> None:
+def test_a_score_worse_than_required_fails_the_stage_once_the_same_bytes_are_written(two_labels: Workspace) -> None:
     outputs = [paths.MODEL / "threshold.json", paths.METRICS / "evaluate.json"]
     outputs += [paths.PREDICTIONS, paths.ERRORS, paths.LABEL_ERRORS]
     before = [path.read_bytes() for path in outputs]

@@ -1,6 +1,5 @@
 """The exported model without TensorFlow: its inputs, its answers and their reasons, and damaged files."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -19,13 +18,13 @@ from tests.configs import rows_of
 from tests.models import TWO, corpus, resealed
 from textrnn.core import paths
 from textrnn.core.errors import UserError
-from textrnn.core.files import write_json
+from textrnn.core.files import read_json, write_json
 from textrnn.inference import explain, predictor
 from textrnn.inference.predictor import Model
 from textrnn.text import subwords
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.normalise import Normalisation
-from textrnn.text.vocabulary import UNKNOWN, Tokenizer, tokenize
+from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens, tokenize
 from textrnn.training.batches import Collator
 
 KNOWN = ["tea", "at", "WIN", "9", "café", "!!"]
@@ -205,14 +204,14 @@ def test_the_answer_is_the_positive_label_from_its_threshold_on_and_of_three_the
 
 def test_a_model_is_loaded_as_it_was_saved(trained_model: Path) -> None:
     model = predictor.load(trained_model)
-    assert model.settings.model_dump() == json.loads((trained_model / "settings.json").read_text("utf-8"))
-    lines = (trained_model / "vocabulary.tsv").read_text("utf-8").splitlines()
-    assert [model.ids[line.split("\t")[0]] for line in lines] == list(range(1, len(lines) + 1))
+    assert model.settings.model_dump() == read_json(trained_model / "settings.json")
+    tokens = read_tokens(trained_model / "vocabulary.tsv")
+    assert [model.ids[token] for token in tokens] == list(range(1, len(tokens) + 1))
     assert model.ngrams.tolist() == np.load(trained_model / "ngrams.npy").tolist()
 
 
 def edited(**changes: Any) -> Spoil:
-    return lambda path: write_json(path, json.loads(path.read_text("utf-8")) | changes)
+    return lambda path: write_json(path, read_json(path) | changes)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -27,6 +28,7 @@ from textrnn.cli import reader, writer
 from textrnn.cli.writer import Answer, Look
 from textrnn.core import paths, process_pool
 from textrnn.core.errors import UserError, run
+from textrnn.core.files import read_json, write_json
 from textrnn.inference import explain, predictor
 
 SPAM, HAM = "URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"
@@ -140,27 +142,22 @@ def test_an_empty_file_has_no_answers_and_a_binary_one_harmless_ones(
     assert all(line.replace("\t", "").isprintable() for line in lines)
 
 
+@pytest.mark.parametrize(("positive", "negative"), [("spam", "ham"), ("ham", "spam")])
 def test_the_probability_is_that_of_the_positive_label_which_wins_at_its_threshold(
-    ran: Predict, model_copy: Path
+    ran: Predict, model_copy: Path, positive: str, negative: str
 ) -> None:
-    answers = {}
-    for positive, threshold in (("spam", 0.0), ("spam", 1.0), ("ham", 0.0), ("ham", 1.0)):
-        decision = json.loads((model_copy / "threshold.json").read_text("utf-8"))
-        decision |= {"positive_label": positive, "threshold": threshold}
-        (model_copy / "threshold.json").write_text(json.dumps(decision))
+    for threshold, label in ((0.0, positive), (1.0, negative)):
+        decision = read_json(model_copy / "threshold.json") | {"positive_label": positive, "threshold": threshold}
+        write_json(model_copy / "threshold.json", decision)
         predict.loaded.cache_clear()
-        answers[positive, threshold] = json.loads(ran(SPAM, "--format", "jsonl", model=model_copy).lines[0])
-    assert {key: answer["label"] for key, answer in answers.items()} == {
-        ("spam", 0.0): "spam", ("spam", 1.0): "ham", ("ham", 0.0): "ham", ("ham", 1.0): "spam",
-    }  # fmt: skip
-    assert answers["spam", 0.0]["probability"] == answers["spam", 1.0]["probability"] > 0.7
-    assert answers["ham", 0.0]["probability"] == pytest.approx(1 - answers["spam", 0.0]["probability"], abs=2e-6)
+        answer = json.loads(ran(SPAM, "--format", "jsonl", model=model_copy).lines[0])
+        assert answer["label"] == label
+        assert (answer["probability"] > 0.7) == (positive == "spam")
 
 
 def test_a_message_is_normalised_as_the_corpus_was_and_shown_as_it_came(ran: Predict, model_copy: Path) -> None:
-    settings = json.loads((model_copy / "settings.json").read_text("utf-8"))
-    settings["normalisation"] = {"lowercase": True, "ascii_only": True, "remove_pattern": "[0-9]+ "}
-    (model_copy / "settings.json").write_text(json.dumps(settings))
+    changed = {"normalisation": {"lowercase": True, "ascii_only": True, "remove_pattern": "[0-9]+ "}}
+    write_json(model_copy / "settings.json", read_json(model_copy / "settings.json") | changed)
     resealed(model_copy)
     lines = ran("win\ncaf", "123 WIN\ncafé", "--explain", "--format", "jsonl", model=model_copy).lines
     first, second = map(json.loads, lines)
@@ -326,16 +323,10 @@ def test_after_a_long_stream_each_line_is_still_answered_and_ctrl_c_ends_all_pro
 
 def test_a_reader_who_has_seen_enough_is_no_error(trained_model: Path, tmp_path: Path) -> None:
     (tmp_path / "many").write_bytes(f"{SPAM}\n".encode() * 4000)  # more than a pipe holds
-    with subprocess.Popen(
-        command(trained_model, "--input", tmp_path / "many"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline().startswith(b"spam")
-        process.stdout.close()
-        assert process.stderr.read() == b""
-        assert process.wait() == 0
+    line = shlex.join(map(str, command(trained_model, "--input", tmp_path / "many"))) + " | head -n 1"
+    shell = ["/bin/bash", "-o", "pipefail", "-c", line]
+    done = subprocess.run(shell, capture_output=True, env=ENVIRONMENT, check=False)
+    assert (done.returncode, done.stdout[:5], done.stderr) == (0, b"spam\t", b"")
 
 
 def test_a_message_that_is_not_utf_8_and_a_full_disk(trained_model: Path) -> None:

@@ -1,4 +1,4 @@
-"""The rows of a labelled corpus, TSV or CSV: each has a label and a text, or a reason why it has none."""
+"""The rows of a labelled corpus, TSV or CSV, in UTF-8 or UTF-16: each has a label and a text, or why it has none."""
 
 import codecs
 import csv
@@ -12,7 +12,7 @@ from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.files import blocks
 
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # with which a file in UTF-16 begins, as spreadsheets write
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # the marks of UTF-16, as spreadsheets write it
 MOST_CHARACTERS = 1_000_000  # of a text: a longer one is no message, but a file read wrongly
 BATCH_ROWS = 2_000  # of a CSV; a TSV comes in blocks of bytes
 

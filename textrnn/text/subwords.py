@@ -43,7 +43,7 @@ def shape(token: str) -> str:
 
 
 def table(tokens: list[str], buckets: int, multiple: int = 1) -> NDArray[np.int32]:
-    """Return the features of each token, as `padded` does."""
+    """Return the features of each token, a row each, padded to the least multiple that holds the longest."""
     rows = [features(token, buckets) for token in tokens]
     return padded(np.fromiter(chain(*rows), np.int32), np.fromiter(map(len, rows), np.int64), multiple)
 
