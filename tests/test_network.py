@@ -10,7 +10,7 @@ from tests import reference
 from tests.configs import small
 from textrnn.model.config import TrainConfig
 from textrnn.model.network import Network, build, orthogonal, trained_variables, truncated_normal
-from textrnn.model.runtime import deterministic, keras, tf
+from textrnn.model.runtime import deterministic, tf
 
 ROWS = 300
 
@@ -122,16 +122,6 @@ def test_truncated_normal_values_lie_within_two_deviations() -> None:
     assert 0.199 < np.abs(values).max() <= 0.2
     assert abs(values.mean()) < 0.002
     assert values.std() == pytest.approx(0.08796, rel=0.02)  # of a normal distribution cut at two deviations
-
-
-def test_the_seed_decides_what_keras_tensorflow_and_numpy_draw() -> None:
-    def drawn(seed: int) -> list[Any]:
-        deterministic(seed)
-        return [keras.random.normal([4]).numpy().tolist(), tf.random.normal([4]).numpy().tolist(), np.random.normal()]
-
-    first, again, other = drawn(0), drawn(0), drawn(1)
-    assert first == again
-    assert all(one != two for one, two in zip(first, other, strict=True))
 
 
 def test_an_operation_that_would_not_repeat_is_refused() -> None:

@@ -107,14 +107,6 @@ def test_a_wrong_value_is_an_error_that_says_what_was_expected_and_found(
     assert error(changed(tmp_path, section, **{name: value}), section) == f"{key}: {said}"
 
 
-def test_a_whole_number_will_do_for_a_fraction(tmp_path: Path) -> None:
-    changes = {"learning_rate": 1, "clip_norm": 0, "dropout": 0, "word_dropout": 0, "embedding_dropout": 0}
-    read = params.load("train", TrainConfig, path=changed(tmp_path, "train", **changes))
-    for name, value in changes.items():
-        assert getattr(read, name) == value
-        assert type(getattr(read, name)) is float
-
-
 @pytest.mark.parametrize(("section", "kind"), [("evaluate", Positive), ("clean", Normalisation)])
 def test_a_stage_may_read_some_keys_of_a_section_and_ignore_the_others(
     tmp_path: Path, section: str, kind: type[Section]

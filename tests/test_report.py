@@ -136,7 +136,7 @@ INTRUDERS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["three labels", "hostile"])
 def test_everybody_can_read_the_page(sight: Sight) -> None:
     assert sight.run(STRUCTURE) == []
     for width in (320, 768, 1440):

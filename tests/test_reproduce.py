@@ -49,15 +49,12 @@ def differ(folder: Path, written: bytes = LOCK) -> list[str]:
     return differing(LOCK, written, of_files(folder, of_lock(LOCK)))
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_one_changed_file_is_the_one_told(folder: Path, name: str) -> None:
+def test_what_differs_is_told_a_file_or_the_lock_if_only_where_it_names_no_output(folder: Path) -> None:
     assert differ(folder) == []
-    (folder / name).write_text("c\n", "utf-8")
-    output = "data/folder" if "folder" in name else name
-    assert differ(folder) == [f"{output} (the file)"]
-
-
-def test_a_lock_that_differs_is_told_if_only_where_it_names_no_output(folder: Path) -> None:
+    for name, output in (("data/a", "data/a"), ("data/folder/a/b", "data/folder")):
+        (folder / name).write_text("c\n", "utf-8")
+        assert differ(folder) == [f"{output} (the file)"]
+        (folder / name).write_text(FILES[name], "utf-8")
     assert differ(folder, LOCK.replace(b"3b5d5c37", b"00000000")) == ["data/b (dvc.lock)"]
     assert differ(folder, LOCK[: LOCK.index(b"  second")]) == ["data/b (dvc.lock)"]
     assert differ(folder, LOCK.replace(b"cmd: python", b"cmd: python3")) == ["dvc.lock (not its outputs)"]
