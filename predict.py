@@ -14,6 +14,7 @@ import sys
 from collections.abc import Generator
 from contextlib import closing, nullcontext
 from functools import cache, partial
+from itertools import repeat
 from pathlib import Path
 from typing import get_args
 
@@ -35,7 +36,13 @@ ALONE = 4_000  # messages after which several processes answer: they take half a
 TOKENS = 25  # times as long an explained message takes: it is read once more without each of its tokens
 
 MORE = """\
-columns:
+kinds of input:
+  lines        a message a line
+  tsv, csv     a column, by its name in the header line or, without one, by its
+               position from 0; quotes are data in tsv, and RFC 4180's in csv
+  jsonl        a string a line, or an object of which one key holds the message
+
+columns of the output:
   label        the answer: the positive label if its probability reaches the
                model's threshold, else the other one; of more than two labels
                the likeliest
@@ -68,8 +75,8 @@ def classify(
     labels, cleaned = model.settings.labels, [normalise(text, model.settings.normalisation) for text in texts]
     probabilities = predictor.probabilities(model, cleaned)
     chosen = predictor.answers(probabilities, positive, threshold).tolist()
-    whys = [pieces(model, text, answer if len(labels) > 2 else positive) if explain else ()
-            for text, answer in zip(cleaned, chosen, strict=True)]  # fmt: skip
+    explained = chosen if len(labels) > 2 else repeat(positive)
+    whys = map(partial(pieces, model), cleaned, explained) if explain else repeat(())
     answers = [labels[answer] for answer in chosen]
     return list(map(Answer, answers, probabilities[:, positive].tolist(), texts, whys))
 
@@ -104,19 +111,15 @@ def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[st
 
 def arguments() -> argparse.Namespace:
     """Return the command line, checked."""
+    form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        description="Classify messages with the trained model.", epilog=MORE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+        description="Classify messages with the trained model.", epilog=MORE, formatter_class=form
+    )
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="a message")
     add("--input", metavar="FILE", help="a file of messages; - for standard input")
-    add("--kind", choices=get_args(Kind), help="how the input is read: a message a line, or a column of tsv (quotes "
-        "are data), csv (RFC 4180) or jsonl (an object or a string a line); default: as the file's name ends, else "
-        "lines")  # fmt: skip
-    add("--column", metavar="NAME|N", help="the text's column: a name in the header line of csv or tsv, or a key in "
-        "jsonl; or a position from 0 in csv or tsv without a header line; default: text, in tsv the last "
-        "column")  # fmt: skip
+    add("--kind", choices=get_args(Kind), help="how the input is read; default: as the file's name ends, else lines")
+    add("--column", metavar="NAME|N", help="the text's column or key; default: text, in tsv the last column")
     add("--format", choices=get_args(writer.Format), help="of the output; default: table on a terminal, else tsv")
     add("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
     add("--explain", action="store_true", help=f"show the effect of each token; takes about {TOKENS} times as long")

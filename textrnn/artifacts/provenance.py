@@ -43,17 +43,15 @@ def write(
     directory: Path, corpus: Path, parameters: Mapping[str, Section], inputs: list[Path], parts: tuple[str, ...]
 ) -> None:
     """Write the record of the model in `directory`, whose files `parts` are there already."""
-    write_json(
-        directory / RECORD,
-        {
-            "code": code(),
-            "corpus": checksum(corpus),
-            "inputs": {paths.shown(path): checksum(path) for path in inputs},
-            "packages": packages(),
-            "params": {name: section.model_dump() for name, section in parameters.items()},
-            "parts": {name: checksum(directory / name) for name in parts},
-        },
-    )
+    record = {
+        "code": code(),
+        "corpus": checksum(corpus),
+        "inputs": {paths.shown(path): checksum(path) for path in inputs},
+        "packages": packages(),
+        "params": {name: section.model_dump() for name, section in parameters.items()},
+        "parts": {name: checksum(directory / name) for name in parts},
+    }
+    write_json(directory / RECORD, record)
 
 
 def check_parts(directory: Path, parts: tuple[str, ...]) -> None:
