@@ -31,7 +31,7 @@ from textrnn.core.escape import printable
 from textrnn.core.files import HEADER as NPY_HEADER
 from textrnn.core.files import read_array, read_json
 from textrnn.corpus import sms_spam
-from textrnn.corpus.rows import UTF_16, Row, as_file, as_utf8, batches, is_unicode
+from textrnn.corpus.rows import UTF_16, Row, as_utf8, batches, is_unicode
 from textrnn.dedup.groups import groups
 from textrnn.dedup.templates import templates
 from textrnn.inference import predictor
@@ -92,7 +92,7 @@ def file_of(raw: bytes) -> Iterator[Path]:
 def unmarked(raw: bytes) -> bytes | None:
     """Return a corpus in UTF-8, None when it is no UTF-16 though its mark says so: this is a user's error."""
     try:
-        return as_utf8(as_file(raw), "a corpus").read()
+        return as_utf8(io.BufferedReader(io.BytesIO(raw)), "a corpus").read()
     except UserError:
         return None
 
@@ -106,7 +106,7 @@ def whole(row: Row) -> bool:
 def all_rows(raw: bytes, settings: Clean) -> list[Row]:
     """Return the rows of a corpus."""
     columns = settings.label_column, settings.text_column
-    return [row for batch in batches(as_file(raw), settings.format, *columns) for row in batch()]
+    return [row for batch in batches(io.BufferedReader(io.BytesIO(raw)), settings.format, *columns) for row in batch()]
 
 
 # Targets
@@ -137,7 +137,7 @@ def csv_rows(raw: bytes) -> None:
     settings = CLEAN | {"format": "csv", "label_column": label_column, "text_column": text_column}
     with suppress(UserError):
         rows = all_rows(raw, Clean.model_validate(settings))
-        raw = as_utf8(as_file(raw), "a corpus").read()
+        raw = as_utf8(io.BufferedReader(io.BytesIO(raw)), "a corpus").read()
         lines = list(io.StringIO(raw.decode("utf-8", errors="surrogateescape"), newline=""))
         records = sum(map(bool, csv.reader(lines)))  # blank lines are no rows
         header = isinstance(label_column, str) or isinstance(text_column, str)
@@ -184,7 +184,7 @@ def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
     settings = Clean.model_validate(CLEAN | changes)
     raw = b"" if unmarked(raw) is None else raw
     kept, rejected = io.BytesIO(), io.BytesIO()
-    tally = clean(as_file(raw), settings, kept, rejected)
+    tally = clean(io.BufferedReader(io.BytesIO(raw)), settings, kept, rejected)
     assert tally.rows == len(all_rows(raw, settings))
     assert 1 + tally.rejected == rejected.getvalue().count(b"\n")  # a header, and a line for each
     return kept.getvalue(), tally, settings

@@ -138,9 +138,8 @@ def main() -> None:
         class_names(tally.labels, positive)
     kept = tally.labels.total()
     counts = {"rows": tally.rows, "kept": kept, "duplicates": tally.duplicates, "rejected": tally.rejected}
-    write_metrics(
-        paths.METRICS / "clean.json", counts | {"positive_share": tally.labels[positive.positive_label] / kept}
-    )
+    share = tally.labels[positive.positive_label] / kept
+    write_metrics(paths.METRICS / "clean.json", counts | {"positive_share": share})
 
 
 if __name__ == "__main__":

@@ -77,13 +77,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def write_metrics(path: Path, value: Mapping[str, Any]) -> None:
     """Write metrics for DVC, their fractions rounded to six digits: more is noise in every diff."""
-    write_json(path, _rounded(value))
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
-    return round(value, DIGITS) if isinstance(value, float) else value
+    write_json(path, json.loads(json.dumps(value), parse_float=lambda digits: round(float(digits), DIGITS)))
 
 
 def read_json(path: Path) -> Any:

@@ -9,13 +9,11 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
-from textrnn.metrics.scores import majority_baseline
+from textrnn.metrics.scores import Floats, majority_baseline
 from textrnn.report import figures
 from textrnn.report.formatting import address, percent, shown_scores, some
 
 TEMPLATES = Path(__file__).parent
-
-Floats = NDArray[np.float64]
 
 
 def page(

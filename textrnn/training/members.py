@@ -54,9 +54,8 @@ def side_by_side(ensemble: Ensemble, done: int, states: list[Arrays] | None) -> 
     # Forked processes share the rows in memory; but a fork breaks threads such as TensorFlow's.
     forks = sys.platform == "linux" and "tensorflow" not in sys.modules
     numbers, prepare = range(len(ensemble.members)), partial(_keep, ensemble)
-    with process_pool.started(
-        min(process_pool.processors(), len(numbers)), "fork" if forks else "spawn", prepare
-    ) as submit:
+    processes = min(process_pool.processors(), len(numbers))
+    with process_pool.started(processes, "fork" if forks else "spawn", prepare) as submit:
         gpus = submit(_gpus)
         running = {submit(_train_epoch, done + 1, one, states and states[one]): (done + 1, one) for one in numbers}
         machine.report(gpus.result())

@@ -36,15 +36,14 @@ def join(cluster: Cluster, seed: int) -> None:
     from tensorflow.python.eager import context  # noqa: PLC0415  # not before textrnn.model.runtime
 
     runtime.deterministic(seed)
+    job = context.coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(cluster.workers))
     # As the strategy would do it, with other limits; there is no public name for it.
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader="/job:worker/replica:0/task:0",
         cluster_register_timeout_in_ms=LOAD_TIMEOUT,
         heartbeat_timeout_in_ms=HEARTBEAT_TIMEOUT,
-        coordinated_jobs=[
-            context.coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(cluster.workers))
-        ],
+        coordinated_jobs=[job],
     )
     spec = tf.train.ClusterSpec({"worker": list(cluster.workers)})
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
