@@ -51,8 +51,7 @@ ELSEWHERE = {
         "git push", "python -m tools.share",
     ),
     "tests/test_reproduce.py": ("python -m bench.reproduce",),
-    "tests/test_scale.py": ("python -m bench.scale",),
-    "tests/test_speed.py": ("python -m bench.inference", "python -m bench.stages"),
+    "tests/test_speed.py": ("python -m bench.inference", "python -m bench.scale", "python -m bench.stages"),
     "tests/test_training.py": ("python -m bench.training",),
 }  # fmt: skip
 RUN: set[str] = set()  # by the tests below
