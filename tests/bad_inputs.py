@@ -45,13 +45,8 @@ HAPPENED = {
     USAGE: "predict.py prints its usage and this line, and ends with exit code 2",
 }
 STAGES: dict[str, Callable[[], None]] = {
-    "download": download.main,
-    "clean": clean.main,
-    "vectorize": vectorize.main,
-    "split": split.main,
-    "train": train.main,
-    "evaluate": evaluate.main,
-    "plot": plot.main,
+    stage.__name__.removeprefix("stages."): stage.main
+    for stage in (download, clean, vectorize, split, train, evaluate, plot)
 }
 GOOD = "ham\tsee you at the old bridge\nspam\tWIN a kettle now\nham\tsoup at eight\nspam\tfree lamp, call 00000\n"
 
@@ -109,15 +104,6 @@ def outcome(case: Case, bench: Bench) -> Outcome:
     return happened, re.sub(r"\b([0-9a-f]{8})[0-9a-f]{56}\b", r"\1…", message.strip())
 
 
-def ended(main: Callable[[], None]) -> tuple[int, list[str]]:
-    """Run a stage, and return its exit code and the lines that it printed to stderr."""
-    with redirect_stderr(io.StringIO()) as stderr, redirect_stdout(io.StringIO()):
-        code = run(main)
-    lines = stderr.getvalue().splitlines()
-    assert not code or (code == 1 and lines[-1].startswith("error: "))
-    return code, lines
-
-
 def set_params(case: Case, bench: Bench, **changes: Any) -> None:
     """Write params.yaml with the settings of the case."""
     own = {key: text_of(value) if isinstance(value, list) else value for key, value in case.get("settings", {}).items()}
@@ -155,11 +141,11 @@ def of_source(case: Case, bench: Bench) -> Outcome:
         (bench.workspace.root / "cache").touch()
     checked = {"download__sha256": 64 * "0" if case["cache"] == "other" else checksum} if "cache" in case else {}
     bench.workspace.settings(download__source=source, **checked)
-    code, lines = ended(download.main)
+    code, said = bench.workspace.ran(download.main)
     if code:
-        return ERROR, lines[-1]
+        return ERROR, said.splitlines()[-1]
     assert paths.CORPUS.read_bytes() == content
-    return NOTICED, lines[0]
+    return NOTICED, said.splitlines()[0]
 
 
 def of_corpus(case: Case, bench: Bench) -> Outcome:
@@ -169,9 +155,9 @@ def of_corpus(case: Case, bench: Bench) -> Outcome:
     set_params(case, bench, **({"clean__max_rejected_share": 1} if "row" in case else {}))
     bench.workspace.corpus(raw)
     for name in case.get("stages", ["clean"]):
-        code, lines = ended(STAGES[name])
+        code, said = bench.workspace.ran(STAGES[name])
     if code:
-        return ERROR, lines[-1]
+        return ERROR, said.splitlines()[-1]
     rejected = [line.split("\t") for line in paths.REJECTED.read_text("utf-8").splitlines()]
     if rejected and rejected[-1][0].isdecimal():
         return REJECTED, f"line {rejected[-1][0]}: {rejected[-1][1]}"
@@ -180,7 +166,6 @@ def of_corpus(case: Case, bench: Bench) -> Outcome:
 
 
 def of_settings(case: Case, bench: Bench) -> Outcome:
-    """Run the stage whose settings are wrong."""
     set_params(case, bench)
     bench.workspace.corpus(GOOD)
     message = bench.workspace.failure(STAGES[next(iter(case["settings"])).partition(".")[0]])
@@ -197,7 +182,6 @@ def of_params(case: Case, bench: Bench) -> Outcome:
 
 
 def of_cluster(case: Case, bench: Bench) -> Outcome:
-    """Run train with a TF_CONFIG."""
     bench.patch.setenv("TF_CONFIG", case["TF_CONFIG"])
     bench.workspace.settings()
     return ERROR, bench.workspace.failure(train.main)
@@ -292,28 +276,24 @@ def document(outcomes: list[tuple[Case, Outcome]]) -> str:
         if case["section"] != section:
             section = case["section"]
             text += f"\n## {section}\n\n| input | what happens | message, or what is kept |\n|---|---|---|\n"
-        text += f"| {escaped(case['input'])} | {happened} | {code(message)} |\n"
+        cells = (cell.replace("|", r"\|") for cell in (case["input"], happened, code(message)))
+        text += f"| {' | '.join(cells)} |\n"
     return text
 
 
-def escaped(text: str) -> str:
-    """Return text for a cell of a table."""
-    return text.replace("|", r"\|")
-
-
 def code(text: str) -> str:
-    """Return text as code for a cell of a table, between more backticks than it holds itself."""
+    """Return text as code, between more backticks than it holds itself."""
     if not text:
         return ""
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     space = " " if len(fence) > 1 or text != text.strip() else ""
-    return f"{fence}{space}{escaped(text)}{space}{fence}"
+    return f"{fence}{space}{text}{space}{fence}"
 
 
 def main() -> None:
     """Run every case, and write the document."""
     outcomes = []
-    with tempfile.TemporaryDirectory() as base, running() as server:
+    with tempfile.TemporaryDirectory() as base, running() as server, redirect_stdout(io.StringIO()):
         model = trained(Path(base), TWO) / "model"
         for number, case in enumerate(CASES):
             root = Path(base) / str(number)

@@ -53,6 +53,11 @@ def rows_of(rows: list[list[int]], labels: list[int] | None = None) -> Rows:
     return Rows(tokens, offsets, np.array(labels or [0] * len(rows), np.int8), np.arange(len(rows), dtype=np.int64))
 
 
+def placed(batch: Mapping[str, NDArray[Any]]) -> list[list[list[int]]]:
+    """Return the subwords of each token where it stands, without padding."""
+    return [[parts[parts > 0].tolist() for parts in row] for row in batch["subwords"][batch["places"]]]
+
+
 def probabilities_of(model: bytes, batch: Mapping[str, Any]) -> NDArray[np.float32]:
     """Return what an exported graph answers to a batch of the network, in which words stand where they are read."""
     session = onnxruntime.InferenceSession(model)

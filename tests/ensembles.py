@@ -71,7 +71,6 @@ def learned(run: Run, file: Path, epochs: int) -> str:
 
 
 def main() -> None:
-    """Train side by side."""
     process_pool.processors = lambda: 2
     assert "tensorflow" not in sys.modules
     learned(members.side_by_side, Path(sys.argv[1]), 10_000)

@@ -54,7 +54,6 @@ def trained(base: Path, labels: tuple[str, ...]) -> Path:
 
 
 def train_in(root: Path, labels: tuple[str, ...]) -> None:
-    """Run the stages from clean to plot in `root`."""
     from stages import clean, evaluate, plot, split, train, vectorize
 
     root.mkdir()
@@ -86,13 +85,6 @@ def place(patch: pytest.MonkeyPatch, root: Path) -> None:
 def copied(workspace: Workspace, root: Path) -> None:
     """Fill an empty workspace with what `trained` returned."""
     shutil.copytree(root, workspace.root, dirs_exist_ok=True)
-
-
-def scramble(network: Any, seed: int = 1) -> None:
-    """Give a network weights as large as after a long training, its biases too."""
-    random = np.random.default_rng(seed)
-    for variable in network.trainable_variables:
-        variable.assign(random.normal(0, 0.3 if "bias" in variable.path else 1.5, variable.shape))
 
 
 def resealed(directory: Path) -> None:

@@ -37,7 +37,6 @@ def vocabulary(texts: list[str], tokenizer: Tokenizer) -> list[tuple[str, int]]:
 
 
 def ids(texts: list[str], tokenizer: Tokenizer) -> list[list[int]]:
-    """Return the texts as ids of their tokens."""
     numbers = {token: number for number, (token, _) in enumerate(vocabulary(texts, tokenizer))}
     return [[numbers[token] for token in tokenize(text, tokenizer)] for text in texts]
 

@@ -4,7 +4,6 @@ import getpass
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +14,7 @@ import pytest
 
 from tests.server import closed_port
 from tests.workspace import wait_for
+from textrnn.training.distributed.cluster import answers
 
 ACCESS_KEY, SECRET_KEY = "anna-of-the-team", secrets.token_hex(20)
 
@@ -32,17 +32,11 @@ def listening(port: int, log: Path, *command: str) -> Iterator[None]:
     """Run a server during the block, which begins once it listens at `port`."""
     with log.open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
         try:
-            wait_for(lambda: process.poll() is not None or answers(port))
+            wait_for(lambda: process.poll() is not None or answers(f"127.0.0.1:{port}"))
             assert process.poll() is None, log.read_text("utf-8")
             yield
         finally:
             process.terminate()
-
-
-def answers(port: int) -> bool:
-    """Return whether something listens at this port of 127.0.0.1."""
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 SSHD = """\

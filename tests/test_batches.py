@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.configs import rows_of
+from tests.configs import placed, rows_of
 from textrnn.artifacts.ragged import Rows
 from textrnn.training.batches import PADDING, POOL, Batch, Collator, InputDropout, shuffled, without_some
 
@@ -21,15 +21,6 @@ def random_lengths(rows: int, longest: int = 30) -> NDArray[np.int64]:
 
 def padding(lengths: NDArray[np.int64], batches: list[NDArray[np.int64]]) -> int:
     return sum(int((lengths[rows].max() - lengths[rows]).sum()) for rows in batches)
-
-
-def placed(batch: Batch) -> list[list[list[int]]]:
-    """Return the subwords of each token where it stands, without padding."""
-    return [[parts[parts > 0].tolist() for parts in row] for row in batch["subwords"][batch["places"]]]
-
-
-def as_lists(batches: list[NDArray[np.int64]]) -> list[list[int]]:
-    return [rows.tolist() for rows in batches]
 
 
 @pytest.mark.parametrize("rows", [0, 1, SIZE + 1, POOL * SIZE, 3 * POOL * SIZE + 5])
@@ -50,7 +41,7 @@ def test_rows_of_like_length_come_together() -> None:
 @pytest.mark.parametrize("other", [(8, 1, 0), (7, 2, 0), (7, 1, 1)], ids=["seed", "epoch", "member"])
 def test_another_seed_epoch_or_member_has_other_batches_in_another_order(other: tuple[int, ...]) -> None:
     lengths = random_lengths(200)
-    first, second = (as_lists(shuffled(lengths, SIZE, seed)) for seed in ((7, 1, 0), other))
+    first, second = ([rows.tolist() for rows in shuffled(lengths, SIZE, seed)] for seed in ((7, 1, 0), other))
     assert [len(batch) for batch in first] == [len(batch) for batch in second]
     shared = {frozenset(batch) for batch in first} & {frozenset(batch) for batch in second}
     assert len(shared) < 5  # of 50: not the same batches in another order

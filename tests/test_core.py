@@ -95,12 +95,6 @@ def test_stray_files_or_directories_with_similar_names_are_left_alone(path: Path
 # Text, tables and JSON
 
 
-def test_a_missing_file_is_a_users_error_that_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as error:
-        files.read_text(tmp_path / "nothing")
-    assert str(error.value) == f"expected the file {tmp_path / 'nothing'}, found none: run `dvc repro`, which makes it"
-
-
 FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n"))
 
 

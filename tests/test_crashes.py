@@ -21,7 +21,7 @@ import pytest
 from stages import vectorize
 from tests.models import copied
 from tests.repository import Repository, as_tsv, invented
-from tests.server import Handler, body, direct, running
+from tests.server import body, direct, raw, running
 from tests.workspace import Workspace, wait_for
 from textrnn.core import paths
 from textrnn.core.files import write_text
@@ -98,15 +98,10 @@ def test_ctrl_c_while_a_command_loads_its_libraries_ends_it_in_a_line(
     assert temporary(copy) == []
 
 
-def silent(handler: Handler) -> None:
-    """Answer nothing while the server is up."""
-    handler.server.closing.wait()
-
-
 def test_ctrl_c_amid_a_download_ends_it_in_a_line_and_keeps_nothing(copy: Path) -> None:
     (copy / "data/raw/corpus").unlink()
     with running() as server:
-        address = server.serves("/corpus", silent)
+        address = server.serves("/corpus", raw(b"", hang=True))
         Repository(copy).set(**{"download.source": address})
         with begun(copy, "-m", "stages.download") as process:
             wait_for(lambda: process.poll() is not None or server.requests)

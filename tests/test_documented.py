@@ -219,12 +219,6 @@ def messages_of(text: str) -> list[str]:
     return "".join(re.findall(r"^```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE)).splitlines()
 
 
-def is_printed(line: str, printed: str) -> bool:
-    """Return whether a line of the document is among those printed; … stands for anything."""
-    pattern = ".*".join(map(re.escape, line.split("…")))
-    return any(re.fullmatch(pattern, one) for one in printed.splitlines())
-
-
 def test_forty_rows_are_learnt_from_with_the_notes_that_the_tutorial_shows(workspace: Workspace) -> None:
     """The notes need no training: stages.evaluate takes them from the labels of the parts."""
     write_feedback(workspace.root / "feedback.csv", feedback())
@@ -260,7 +254,8 @@ def test_an_error_that_the_tutorial_explains_reads_so(word: str, workspace: Work
     if main is split.main:
         workspace.run(clean.main)
         workspace.run(vectorize.main)
-    assert is_printed(line, workspace.failure(main)), workspace.failure(main)
+    said = workspace.failure(main)
+    assert re.fullmatch(".*".join(map(re.escape, line.split("…"))), said.rstrip("\n")), said
 
 
 def test_every_error_of_the_tutorial_is_provoked_here_or_in_the_tests_of_evaluate() -> None:

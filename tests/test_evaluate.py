@@ -34,19 +34,14 @@ COLUMNS = {
 both = pytest.mark.parametrize("labels", [TWO, THREE], ids=["two", "three"])
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.getbasetemp(), TWO)
-
-
 @pytest.fixture
 def root(labels: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.getbasetemp(), labels)
 
 
 @pytest.fixture
-def two_labels(two: Path, workspace: Workspace) -> Workspace:
-    copied(workspace, two)
+def two_labels(trained_model: Path, workspace: Workspace) -> Workspace:
+    copied(workspace, trained_model.parent)
     return workspace
 
 
@@ -180,7 +175,8 @@ def test_a_label_error_has_its_label_and_the_likelier_one_and_the_metrics_count_
 # The threshold
 
 
-def test_the_threshold_is_the_best_one_of_the_held_out_rows(two: Path) -> None:
+def test_the_threshold_is_the_best_one_of_the_held_out_rows(trained_model: Path) -> None:
+    two = trained_model.parent
     messages, probabilities = read_messages(two / "data/clean/messages.tsv"), held_out(two)
     truth = np.array([messages[row][0] == "spam" for row in probabilities])
     expected = best_threshold(truth, np.array([spam for _, spam in probabilities.values()]))
@@ -192,7 +188,9 @@ def test_the_threshold_is_the_best_one_of_the_held_out_rows(two: Path) -> None:
         assert row["predicted"] == ("spam" if float(row["probability"]) >= expected else "ham")
 
 
-def test_without_held_out_rows_of_both_kinds_only_a_given_threshold_works(two: Path, two_labels: Workspace) -> None:
+def test_without_held_out_rows_of_both_kinds_only_a_given_threshold_works(
+    trained_model: Path, two_labels: Workspace
+) -> None:
     messages = read_messages(paths.MESSAGES)
     write_held_out({row: spam for row, (_, spam) in held_out(paths.ROOT).items() if messages[row][0] == "ham"})
     said = two_labels.failure(evaluate.main)
@@ -206,7 +204,7 @@ def test_without_held_out_rows_of_both_kinds_only_a_given_threshold_works(two: P
     assert read_json(paths.MODEL / "threshold.json")["threshold"] == 0.123456789
     assert two_labels.metrics("evaluate")["threshold"] == 0.123457
     after = table(paths.ROOT, "predictions")
-    for spam, ham in zip(table(two, "predictions"), after, strict=True):
+    for spam, ham in zip(table(trained_model.parent, "predictions"), after, strict=True):
         assert float(spam["probability"]) + float(ham["probability"]) == pytest.approx(1, abs=2e-6)
         assert ham["predicted"] == ("ham" if float(ham["probability"]) >= 0.123456789 else "spam")
     assert_measured(two_labels.metrics("evaluate"), after, "ham")

@@ -109,15 +109,8 @@ def test_the_shares_are_of_a_thousand_and_no_piece_is_too_long_for_the_fuzzer() 
     assert max(len(piece) for target in TARGETS.values() for piece in target.pieces) <= LONGEST_PIECE
 
 
-def fuzz(root: Path, scratch: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the fuzzer of a project in `root`, which keeps what it finds in `scratch`."""
-    pytest.importorskip("atheris", reason="there is no atheris for this system")
-    command = [sys.executable, "-m", "fuzz", *arguments]
-    environment = {"PATH": "", "TMPDIR": str(scratch)}
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-
-
 def test_a_search_that_finds_something_fails_and_keeps_the_input(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="there is no atheris for this system")
     project, scratch = tmp_path / "project", tmp_path / "scratch"
     for package in ("fuzz", "stages", "textrnn"):
         shutil.copytree(ROOT / package, project / package)
@@ -125,7 +118,9 @@ def test_a_search_that_finds_something_fails_and_keeps_the_input(tmp_path: Path)
     scratch.mkdir()
     tokenizers = project / "textrnn/text/vocabulary.py"
     tokenizers.write_text(tokenizers.read_text("utf-8").replace(r'r"|\d+"', r'r"|[0-8]+"'), "utf-8")
-    done = fuzz(project, scratch, "--inputs", "4000", "--target", "tokenize")
+    command = [sys.executable, "-m", "fuzz", "--inputs", "4000", "--target", "tokenize"]
+    environment = {"PATH": "", "TMPDIR": str(scratch)}
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.search(r"^tokenize +[\d,]+ +[\d,]+ +1$", done.stdout, re.MULTILINE)
     assert "AssertionError" in done.stdout

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.configs import rows_of
+from tests.configs import placed, rows_of
 from tests.models import TWO, corpus, resealed
 from textrnn.core import paths
 from textrnn.core.errors import UserError
@@ -110,12 +110,7 @@ def test_the_model_reads_a_text_as_training_read_its_row(tokenizer: Tokenizer, b
     assert found["words"][found["places"]].tolist() == expected["words"].tolist()
     assert found["lengths"].tolist() == expected["lengths"].tolist()
     if buckets:  # the tokens may be ordered otherwise, and a batch is as wide as its own longest token
-        assert sorted_features(found) == sorted_features(expected)
-
-
-def sorted_features(inputs: Inputs) -> list[list[list[int]]]:
-    """Return the features of each token where it stands, without padding."""
-    return [[sorted(step[step > 0].tolist()) for step in inputs["subwords"][row]] for row in inputs["places"]]
+        assert placed(found) == placed(expected)
 
 
 def test_a_token_that_was_read_before_is_given_as_its_vector() -> None:

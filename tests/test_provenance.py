@@ -35,15 +35,11 @@ def test_the_hash_of_the_code_changes_with_a_module_that_train_imports_and_with_
     before = provenance.code()
     monkeypatch.setattr(provenance, "CODE", tmp_path)
     assert provenance.code() == before, "wherever it lies"
-    for name, matters in {
-        "textrnn/report/charts.py": False,
-        "textrnn/model/gru.py": True,
-        "stages/train.py": True,
-    }.items():
+    for name in ("textrnn/report/charts.py", "textrnn/model/gru.py", "stages/train.py"):
         before = provenance.code()
         with (tmp_path / name).open("a") as file:
             file.write("# another byte\n")
-        assert (provenance.code() != before) == matters, name
+        assert (provenance.code() != before) == ("report" not in name), name
 
 
 OTHERS = "tensorflow==1.0 \\\n    --hash=sha256:00\nnumpy==1.0\n"

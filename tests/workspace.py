@@ -67,8 +67,7 @@ class Workspace:
     """Files under `root`, laid out as in the repository. The fixture points textrnn.core.paths at it."""
 
     ORIGINAL = paths.ROOT
-    DEFAULTS = paths.PARAMS.read_text("utf-8")
-    SECTIONS = YAML(typ="safe", pure=True).load(DEFAULTS)
+    SECTIONS = YAML(typ="safe", pure=True).load(paths.PARAMS)
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -92,21 +91,23 @@ class Workspace:
 
     def run(self, main: Callable[[], None]) -> None:
         """Run a stage, which must succeed."""
-        code, said = self._run(main)
+        code, said = self.ran(main)
         assert code == 0, said
 
     def failure(self, main: Callable[[], None]) -> str:
         """Run a stage, which must fail as a user's mistake does, and return its one message."""
-        code, said = self._run(main)
+        code, said = self.ran(main)
         assert code == 1
         assert said.startswith("error: ")
         assert said.count("\n") == 1, "one line, and no traceback"
         return said
 
     @staticmethod
-    def _run(main: Callable[[], None]) -> tuple[int, str]:
+    def ran(main: Callable[[], None]) -> tuple[int, str]:
+        """Run a stage, and return its exit code, 1 after an error, and what it printed to stderr."""
         with contextlib.redirect_stderr(io.StringIO()) as stderr:
             code = run(main)
+        assert code in (0, 1), stderr.getvalue()
         return code, stderr.getvalue()
 
     @staticmethod
