@@ -7,7 +7,7 @@ import codecs
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
@@ -80,13 +80,20 @@ def until_failure(items: Iterator[T], failures: list[Exception]) -> Iterator[T]:
 
 
 def lines(raw: BinaryIO, size: int, newline: str) -> Iterator[list[str]]:
-    """Yield, for each read, the lines it completed; `newline` as in `open`. A line that is too long comes in pieces."""
-    ends, begun = newline or ("\n", "\r"), io.StringIO(newline="")
-    for part in decoded(raw, size):
+    """Yield, for each read, the lines it completed; `newline` as in `open`."""
+    ends = newline or ("\n", "\r")
+    parts = (io.StringIO(part, newline=newline) for part in decoded(raw, size))
+    return completed(parts, lambda piece: piece.endswith(ends))
+
+
+def completed(parts: Iterable[Iterable[str]], ends: Callable[[str], bool]) -> Iterator[list[str]]:
+    """Yield, for each part, the rows it completed: a piece ends one. A row that is too long comes in pieces."""
+    begun = io.StringIO(newline="")
+    for part in parts:
         whole = []
-        for piece in io.StringIO(part, newline=newline):
+        for piece in part:
             begun.write(piece)
-            if piece.endswith(ends) or begun.tell() > LONGEST:
+            if ends(piece) or begun.tell() > LONGEST:
                 whole.append(begun.getvalue())
                 begun = io.StringIO(newline="")
         yield whole
@@ -107,16 +114,12 @@ def decoded(raw: BinaryIO, size: int) -> Iterator[str]:
 
 
 def records(found: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Yield, for each list of lines, the rows of CSV it completed. A row that is too long comes in pieces."""
-    begun, is_open = io.StringIO(newline=""), False
-    for some in found:
-        whole = []
-        for line in some:
-            begun.write(line)
-            is_open = bool(OPEN.fullmatch(f'"{line}' if is_open else line))
-            if not is_open or begun.tell() > LONGEST:
-                whole.append(begun.getvalue())
-                begun = io.StringIO(newline="")
-        yield whole
-    if last := begun.getvalue():
-        yield [last]
+    """Yield, for each list of lines, the rows of CSV it completed."""
+    is_open = False
+
+    def ends(line: str) -> bool:
+        nonlocal is_open
+        is_open = bool(OPEN.fullmatch(f'"{line}' if is_open else line))
+        return not is_open
+
+    return completed(found, ends)
