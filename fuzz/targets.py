@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
+from compare.prepare import near_duplicate_keys
 from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
 from textrnn.artifacts import provenance, ragged
@@ -31,8 +32,7 @@ from textrnn.core.escape import printable
 from textrnn.core.files import HEADER as NPY_HEADER
 from textrnn.core.files import read_array, read_json
 from textrnn.corpus import sms_spam
-from textrnn.corpus.rows import UTF_16, Row, as_utf8, batches, is_unicode
-from textrnn.dedup.groups import groups
+from textrnn.corpus.rows import UTF_16, Row, as_file, as_utf8, batches, is_unicode
 from textrnn.dedup.templates import templates
 from textrnn.inference import predictor
 from textrnn.text import subwords
@@ -92,7 +92,7 @@ def file_of(raw: bytes) -> Iterator[Path]:
 def unmarked(raw: bytes) -> bytes | None:
     """Return a corpus in UTF-8, None when it is no UTF-16 though its mark says so: this is a user's error."""
     try:
-        return as_utf8(io.BufferedReader(io.BytesIO(raw)), "a corpus").read()
+        return as_utf8(as_file(raw), "a corpus").read()
     except UserError:
         return None
 
@@ -106,7 +106,7 @@ def whole(row: Row) -> bool:
 def all_rows(raw: bytes, settings: Clean) -> list[Row]:
     """Return the rows of a corpus."""
     columns = settings.label_column, settings.text_column
-    return [row for batch in batches(io.BufferedReader(io.BytesIO(raw)), settings.format, *columns) for row in batch()]
+    return [row for batch in batches(as_file(raw), settings.format, *columns) for row in batch()]
 
 
 # Targets
@@ -137,7 +137,7 @@ def csv_rows(raw: bytes) -> None:
     settings = CLEAN | {"format": "csv", "label_column": label_column, "text_column": text_column}
     with suppress(UserError):
         rows = all_rows(raw, Clean.model_validate(settings))
-        raw = as_utf8(io.BufferedReader(io.BytesIO(raw)), "a corpus").read()
+        raw = as_utf8(as_file(raw), "a corpus").read()
         lines = list(io.StringIO(raw.decode("utf-8", errors="surrogateescape"), newline=""))
         records = sum(map(bool, csv.reader(lines)))  # blank lines are no rows
         header = isinstance(label_column, str) or isinstance(text_column, str)
@@ -184,7 +184,7 @@ def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
     settings = Clean.model_validate(CLEAN | changes)
     raw = b"" if unmarked(raw) is None else raw
     kept, rejected = io.BytesIO(), io.BytesIO()
-    tally = clean(io.BufferedReader(io.BytesIO(raw)), settings, kept, rejected)
+    tally = clean(as_file(raw), settings, kept, rejected)
     assert tally.rows == len(all_rows(raw, settings))
     assert 1 + tally.rejected == rejected.getvalue().count(b"\n")  # a header, and a line for each
     return kept.getvalue(), tally, settings
@@ -293,17 +293,10 @@ def template_families(raw: bytes) -> None:
     found = templates(texts)
     assert templates(found) == found
     assert [bool(one) for one in found] == [bool(text) for text in texts]
-    numbers = families(texts)
-    assert families(texts[::-1]) == numbers[::-1]
-    assert set(numbers) <= set(range(len(set(found))))
-    assert len(set(zip(found, numbers, strict=True))) == len(set(found))
-
-
-def families(texts: list[str]) -> list[int]:
-    """Return a number for each text, the same for near-duplicates."""
-    lines = "".join(f"\t{text}\n" for text in texts).encode()
-    found = groups(io.BytesIO(lines), "templates", 0, Path(tempfile.gettempdir()))
-    return [int(number) for number in found.near_duplicates]
+    keys = near_duplicate_keys(texts)
+    assert near_duplicate_keys(texts[::-1]) == keys[::-1]
+    assert set(keys) <= set(found)
+    assert len(set(zip(found, keys, strict=True))) == len(set(found))
 
 
 def parameters(raw: bytes) -> None:

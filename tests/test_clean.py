@@ -16,6 +16,7 @@ from textrnn.artifacts.messages import columns, read_messages
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_table
+from textrnn.corpus.rows import as_file
 from textrnn.text.normalise import Normalisation, normalise
 
 GOOD = "ham\tare you home yet\nspam\tyou won a cruise\n"
@@ -34,9 +35,7 @@ def cleaned(raw: bytes | str, **changes: Any) -> tuple[Pairs, list[list[str]]]:
     """Return the (label, text) pairs that are kept of a corpus, and the line and reason of each row rejected."""
     chosen = clean.Clean.model_validate(SETTINGS | changes)
     messages, rejected = io.BytesIO(), io.BytesIO()
-    tally = clean.clean(
-        io.BufferedReader(io.BytesIO(raw if isinstance(raw, bytes) else raw.encode())), chosen, messages, rejected
-    )
+    tally = clean.clean(as_file(raw if isinstance(raw, bytes) else raw.encode()), chosen, messages, rejected)
     kept = list(zip(*columns(messages.getvalue().decode()), strict=True))
     header, *rejects = [line.split("\t") for line in rejected.getvalue().decode().split("\n")[:-1]]
     assert header == ["line", "reason"]

@@ -90,7 +90,7 @@ HI = b"\0ham\thi 12345\n"
         ("inputs", "reader.messages", lambda *_: iter([["hi"], ["\ud83d"]]), HI),
         ("clean", "clean", lambda *_: Tally(0, 0, 0, None, Counter()), HI),
         ("ragged", "ragged.take", lambda rows, _: rows, b"ab\nc"),
-        ("templates", "families", lambda texts: list(range(len(texts))), b"a\na"),
+        ("templates", "near_duplicate_keys", lambda texts: [str(number) for number, _ in enumerate(texts)], b"a\na"),
         ("params", "params.load", unreadable, b""),
         ("array", "read_array", lambda _: np.zeros(9, np.int8), b"12345678"),
         ("printable", "printable", str, b"\x1b"),
@@ -112,7 +112,7 @@ def test_the_shares_are_of_a_thousand_and_no_piece_is_too_long_for_the_fuzzer() 
 def test_a_search_that_finds_something_fails_and_keeps_the_input(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="there is no atheris for this system")
     project, scratch = tmp_path / "project", tmp_path / "scratch"
-    for package in ("fuzz", "stages", "textrnn"):
+    for package in ("compare", "fuzz", "stages", "textrnn"):
         shutil.copytree(ROOT / package, project / package)
     shutil.copy(ROOT / "predict.py", project)
     scratch.mkdir()

@@ -1,13 +1,12 @@
 """A user's own corpus as files: one or several, plain or compressed, here or in any store that fsspec reads."""
 
 import glob
-import io
 from pathlib import Path
 
 import fsspec
 
 from textrnn.core.errors import UserError, one_line
-from textrnn.corpus.rows import as_utf8
+from textrnn.corpus.rows import as_file, as_utf8
 
 
 def read(source: str, most_bytes: int, header: bool) -> bytes:
@@ -44,7 +43,7 @@ def joined(contents: list[tuple[str, bytes]], header: bool) -> bytes:
     lines: list[bytes] = []
     first = b""
     for name, content in contents:
-        text = as_utf8(io.BufferedReader(io.BytesIO(content)), name).read()
+        text = as_utf8(as_file(content), name).read()
         if header:
             begins, _, rest = text.partition(b"\n")
             first = first or begins.rstrip(b"\r")

@@ -61,9 +61,14 @@ def as_utf8(file: io.BufferedReader, name: str) -> io.BufferedReader:
     if not mark.startswith(UTF_16):
         return file
     try:  # as a whole: a spreadsheet has a million rows at most
-        return io.BufferedReader(io.BytesIO(file.read().decode("utf-16").encode("utf-8")))
+        return as_file(file.read().decode("utf-16").encode("utf-8"))
     except UnicodeError as error:
         raise UserError(f"{name}: expected UTF-16, as its byte order mark says: {error}") from None
+
+
+def as_file(raw: bytes) -> io.BufferedReader:
+    """Return `raw` as an open file."""
+    return io.BufferedReader(io.BytesIO(raw))
 
 
 def tsv_rows(raw: bytes, label_column: int, text_column: int, first: int = 1) -> Iterator[Row]:
