@@ -78,11 +78,8 @@ def main() -> None:
     held_out = read_held_out(messages, names)
 
     cut = threshold(settings, held_out.labels == positive, held_out.probabilities[:, positive])
-    decision = {
-        "model": provenance.checksum(paths.MODEL / provenance.RECORD),
-        "positive_label": settings.positive_label,
-        "threshold": cut,
-    }
+    of_model = provenance.checksum(paths.MODEL / provenance.RECORD)
+    decision = {"model": of_model, "positive_label": settings.positive_label, "threshold": cut}
     write_json(paths.MODEL / "threshold.json", decision)
     texts = [messages[row][1] for row in test.rows]
     probabilities = predictor.probabilities(model, texts, lambda batches: progress(batches, "classify", unit="batch"))

@@ -22,11 +22,6 @@ SMALL: dict[str, Any] = {
     "embedding_range": 0.05,
     "recurrent_range": 0.0,
     "subword_buckets": 0,
-    "word_dropout": 0.0,
-    "token_dropout": 0.0,
-    "subword_dropout": 0.0,
-    "embedding_dropout": 0.0,
-    "dropout": 0.0,
     "pooling": "last",
     "masking": True,
     "epochs": 3,
@@ -39,6 +34,7 @@ SMALL: dict[str, Any] = {
     "ensemble": 1,
     "linear": False,
 }
+SMALL |= dict.fromkeys(("word_dropout", "token_dropout", "subword_dropout", "embedding_dropout", "dropout"), 0.0)
 
 
 def small(**changes: Any) -> TrainConfig:

@@ -43,12 +43,6 @@ def failed(raw: bytes, kind: Kind, column: str | None = None, size: int = 1 << 1
     return [text for texts in found for text in texts or ()], str(told.value)
 
 
-def csv_of(texts: list[str]) -> bytes:
-    file = io.StringIO(newline="")
-    csv.writer(file).writerows([text, "ham"] for text in texts)
-    return file.getvalue().encode()
-
-
 def test_the_end_of_a_files_name_says_how_it_is_read() -> None:
     names = ("a.csv", "dir.csv/a.TSV", "a.jsonl", "a.ndjson", "a.txt", "csv", "-", "a.csv.gz")
     assert list(map(reader.kind_of, names)) == ["csv", "tsv", "jsonl", "jsonl", "lines", "lines", "lines", "lines"]
@@ -62,7 +56,9 @@ def test_lines_are_read_as_they_were_written(texts: list[str], end: str, size: i
 
 @given(TEXTS, SIZES)
 def test_training_reads_the_same_texts(texts: list[str], size: int) -> None:
-    raw = csv_of(["mark", *texts])  # a byte order mark at the beginning of a file would be no text
+    # A byte order mark at the beginning of a file would be no text.
+    csv.writer(file := io.StringIO(newline="")).writerows([text, "ham"] for text in ["mark", *texts])
+    raw = file.getvalue().encode()
     kept = [row.text for row in csv_rows(io.BytesIO(raw), 1, 0) if not row.reason]
     assert [text for text in read(raw, "csv", "0", size) if text.strip()] == kept
     raw = "".join(f"ham\t{text.translate({9: 32, 10: 32, 13: 32})}\n" for text in texts).encode()

@@ -15,6 +15,7 @@ from textrnn.core.errors import UserError
 from textrnn.inference.predictor import linear_inputs
 from textrnn.model import linear
 from textrnn.model.config import TrainConfig
+from textrnn.model.stacking import Floats
 from textrnn.text import subwords
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
@@ -26,8 +27,6 @@ from textrnn.training.members import one_by_one
 
 VECTORIZE = Vectorize(tokenizer="word", min_word_frequency=0, max_sequence_length=6)
 BUCKETS = 30
-
-Floats = NDArray[np.float64]
 
 # Three messages a group, those of the first, third and so on of label 1; no two groups share their last word.
 PLEAS = ["claim your", "win a free", "collect the"]

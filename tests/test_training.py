@@ -17,15 +17,13 @@ from tests.ensembles import BUCKETS, CLASSES, TRAIN, VOCABULARY, collator_of, en
 from tests.trainers import trainer_of
 from textrnn.model.config import TrainConfig
 from textrnn.model.runtime import keras, tf
-from textrnn.model.stacking import softmax
+from textrnn.model.stacking import Floats, softmax
 from textrnn.training import loop, machine, optimizers, trainer
 from textrnn.training.batches import InputDropout
 from textrnn.training.loop import COLUMNS, Fitted, best_epoch, fit
 from textrnn.training.members import one_by_one
 from textrnn.training.optimizers import cosine
 from textrnn.training.trainer import Trainer
-
-Floats = NDArray[np.float64]
 
 
 class Trained(NamedTuple):

@@ -1,8 +1,8 @@
 """vectorize: messages to integers and back, nothing lost, and what is measured on the way."""
 
-from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stages import vectorize
@@ -25,11 +25,6 @@ def vectors(workspace: Workspace, messages: list[tuple[str, str]], **changes: An
     workspace.messages(messages)
     workspace.run(vectorize.main)
     return ragged.load(paths.VECTORS), read_tokens(paths.VECTORS / "vocabulary.tsv")
-
-
-def decoded(rows: ragged.Rows, tokens: Sequence[str]) -> list[list[str]]:
-    ends = zip(rows.offsets[:-1], rows.offsets[1:], strict=True)
-    return [[tokens[number] for number in rows.tokens[start:end]] for start, end in ends]
 
 
 def test_the_tokens_are_those_of_the_tokenizer_that_is_set(workspace: Workspace) -> None:
@@ -58,7 +53,8 @@ def test_the_metrics_count_the_frequent_words_with_the_unknown_one_and_the_longe
     workspace: Workspace, least: int, longest: int, size: int, share: float
 ) -> None:
     rows, tokens = vectors(workspace, MESSAGES, min_word_frequency=least, max_sequence_length=longest)
-    assert decoded(rows, tokens) == [text.split() for _, text in MESSAGES]
+    decoded = [[tokens[number] for number in part] for part in np.split(rows.tokens, rows.offsets[1:-1])]
+    assert decoded == [text.split() for _, text in MESSAGES]
     assert workspace.metrics("vectorize") == {
         "vocabulary_size": size, "distinct_tokens": 7, "tokens": 15, "truncated_share": share,
     }  # fmt: skip

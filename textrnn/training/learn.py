@@ -12,7 +12,7 @@ from textrnn.core.errors import UserError
 from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import export
-from textrnn.model.stacking import softmax
+from textrnn.model.stacking import Floats, softmax
 from textrnn.text import subwords, vocabulary
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
@@ -21,8 +21,6 @@ from textrnn.training.batches import Collator, folds
 from textrnn.training.distributed.cluster import ALONE, Cluster
 from textrnn.training.loop import Ensemble, Fitted, Member
 from textrnn.training.members import one_by_one, side_by_side
-
-Floats = NDArray[np.float64]
 
 
 class TrainingSet(NamedTuple):

@@ -12,7 +12,7 @@ from textrnn.core import paths
 from textrnn.core.files import DIGITS
 from textrnn.core.progress import progress
 from textrnn.model.config import TrainConfig
-from textrnn.model.stacking import softmax
+from textrnn.model.stacking import Floats, softmax
 from textrnn.training import checkpoint
 from textrnn.training.batches import Collator
 from textrnn.training.checkpoint import Arrays, Checkpoint
@@ -21,8 +21,6 @@ from textrnn.training.distributed.cluster import ALONE, Cluster, wait_for_all
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
 CHECKPOINT = paths.CHECKPOINTS / "train.npz"
 WEIGHTS, LOGITS = "weights/", "logits"  # names in a state, see textrnn/training/trainer.py
-
-Floats = NDArray[np.float64]
 
 
 class Member(NamedTuple):

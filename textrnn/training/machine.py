@@ -44,8 +44,7 @@ def has_avx2(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 def report(gpus: int, workers: int = 1) -> None:
     """Print one line on stderr if the bits will differ here, and record why outside the outputs."""
-    found = differences(gpus, workers)
-    if found:
+    if found := differences(gpus, workers):
         print(f"note: the bits will differ from those in dvc.lock: {'; '.join(found)}", file=sys.stderr, flush=True)
     machine = {
         "differences": found,
