@@ -27,7 +27,7 @@ def task(protocol: str, split: str) -> tuple[Task, list[int], list[str]]:
     return (
         Task(
             [texts[row] for row in train],
-            np.array([LABELS.index(labels[row]) for row in train], np.int8),
+            np.array([LABELS.index(labels[row]) for row in train], np.int16),
             np.array([int(groups[row]) for row in train], np.int64),
             [texts[row] for row in test],
         ),

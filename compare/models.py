@@ -42,7 +42,7 @@ TUTORIAL = paths.ROOT / "presets/tutorial.txt"
 INNER = 5  # folds of the training rows, for a linear model's out-of-fold decisions
 
 Floats = NDArray[np.float64]
-Labels = NDArray[np.int8]
+Labels = NDArray[np.int16]
 
 
 class Task(NamedTuple):
@@ -167,7 +167,7 @@ def vectors(texts: list[str], labels: Labels, tokenizer: Tokenizer) -> tuple[rag
     # `vectorize` wants a label for each row. The test rows get an empty one, which nothing reads.
     found = vectorize(["".join(f"\t{text}\n" for text in texts).encode("utf-8")], tokenizer, file)
     ids = np.frombuffer(file.getvalue(), np.int32, offset=HEADER)
-    of_all = np.concatenate([labels, np.zeros(len(texts) - len(labels), np.int8)])
+    of_all = np.concatenate([labels, np.zeros(len(texts) - len(labels), np.int16)])
     return ragged.Rows(ids, found.offsets, of_all, np.arange(len(texts))), found.tokens
 
 

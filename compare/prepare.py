@@ -62,7 +62,7 @@ def messages(settings: Clean) -> list[tuple[str, str]]:
 def table(messages: list[tuple[str, str]], protocol: str, seed: int) -> str:
     """Return a line for each message: its fold in each repeat, group, label and text."""
     names = sorted({label for label, _ in messages})
-    labels = np.array([names.index(label) for label, _ in messages], np.int8)
+    labels = np.array([names.index(label) for label, _ in messages], np.int16)
     groups_of = np.unique(keys([text for _, text in messages], protocol), return_inverse=True)[1]
     dealt = [folds(groups_of, labels, FOLDS, seed * REPEATS + repeat) for repeat in range(REPEATS)]
     lines = zip(*dealt, groups_of, messages, strict=True)

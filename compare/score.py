@@ -22,16 +22,16 @@ class Answers(NamedTuple):
     """What a cell has written, by test row."""
 
     rows: NDArray[np.int64]
-    labels: NDArray[np.int8]  # 1: spam
+    labels: NDArray[np.int16]  # 1: spam
     score: NDArray[np.float64]  # grows with the probability of spam
-    spam: NDArray[np.int8]
+    spam: NDArray[np.int16]
 
 
 def parsed(text: str) -> Answers:
     """Return the answers that the file of a cell holds."""
     rows, labels, score, spam = zip(*(line.split("\t") for line in text.splitlines()[1:]), strict=True)
-    numbers = np.array([LABELS.index(label) for label in labels], np.int8)
-    return Answers(np.array(rows, np.int64), numbers, np.array(score, float), np.array(spam, np.int8))
+    numbers = np.array([LABELS.index(label) for label in labels], np.int16)
+    return Answers(np.array(rows, np.int64), numbers, np.array(score, float), np.array(spam, np.int16))
 
 
 def scored(answers: Answers) -> list[str]:

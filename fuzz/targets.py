@@ -253,7 +253,7 @@ def ragged_rows(raw: bytes) -> None:
     lines = raw.split(b"\n")
     places = np.arange(len(lines))
     offsets = np.cumsum([0, *map(len, lines)], dtype=np.int64)
-    labels = (places % 3).astype(np.int8)
+    labels = (places % 3).astype(np.int16)
     rows = ragged.Rows(np.frombuffer(b"".join(lines), np.uint8).astype(np.int32), offsets, labels, places)
     backwards = ragged.take(rows, places[::-1])
     with tempfile.TemporaryDirectory() as directory:

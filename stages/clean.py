@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from textrnn.artifacts.messages import Positive, class_names
+from textrnn.artifacts.messages import Positive, positive_label
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import replacing, write_metrics
@@ -135,11 +135,11 @@ def main() -> None:
         with paths.CORPUS.open("rb") as corpus, replacing(paths.REJECTED) as rejected:
             tally = clean(corpus, settings, messages, rejected)
         check(tally, settings.max_rejected_share)
-        class_names(tally.labels, positive)
+        label = positive_label(tally.labels, positive)
     kept = tally.labels.total()
     counts = {"rows": tally.rows, "kept": kept, "duplicates": tally.duplicates, "rejected": tally.rejected}
-    share = tally.labels[positive.positive_label] / kept
-    write_metrics(paths.METRICS / "clean.json", counts | {"positive_share": share})
+    share = {"positive_share": tally.labels[label] / kept} if label else {}
+    write_metrics(paths.METRICS / "clean.json", counts | share)
 
 
 if __name__ == "__main__":

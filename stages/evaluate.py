@@ -11,13 +11,14 @@ Run     python -m stages.evaluate
 """
 
 import sys
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from textrnn.artifacts import provenance, ragged
-from textrnn.artifacts.messages import Positive, class_names, read_messages
+from textrnn.artifacts.messages import Positive, class_names, positive_label, read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.escape import printable
@@ -57,9 +58,9 @@ def read_held_out(messages: Messages, names: list[str]) -> Answers:
     """Return the answers to the rows held out in training, from networks that did not train on them."""
     lines = read_table(paths.HELD_OUT)[1:]
     rows = np.array([line[0] for line in lines], np.int64)
-    labels = np.array([names.index(messages[row][0]) for row in rows], np.int8)
+    labels = np.array([names.index(messages[row][0]) for row in rows], np.int16)
     probabilities = np.array([line[1:] for line in lines], float).reshape(-1, len(names))
-    return Answers(rows, labels, probabilities.argmax(axis=1).astype(np.int8), probabilities)
+    return Answers(rows, labels, probabilities.argmax(axis=1).astype(np.int16), probabilities)
 
 
 def counts(labels: Labels, names: list[str]) -> dict[str, int]:
@@ -72,14 +73,15 @@ def main() -> None:
     settings = params.load("evaluate", Evaluate)
     model = predictor.load(paths.MODEL)
     messages = read_messages(paths.MESSAGES)
-    names = class_names((label for label, _ in messages), settings)
-    positive = names.index(settings.positive_label)
+    of_labels = Counter(label for label, _ in messages)
+    names, label = class_names(of_labels), positive_label(of_labels, settings)
+    positive = names.index(label or names[0])
     train, validation, test = (ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST))
     held_out = read_held_out(messages, names)
 
     cut = threshold(settings, held_out.labels == positive, held_out.probabilities[:, positive])
     of_model = provenance.checksum(paths.MODEL / provenance.RECORD)
-    decision = {"model": of_model, "positive_label": settings.positive_label, "threshold": cut}
+    decision = {"model": of_model, "positive_label": names[positive], "threshold": cut}
     write_json(paths.MODEL / "threshold.json", decision)
     texts = [messages[row][1] for row in test.rows]
     probabilities = predictor.probabilities(model, texts, lambda batches: progress(batches, "classify", unit="batch"))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn.artifacts import ragged
-from textrnn.artifacts.messages import Positive, commonest
+from textrnn.artifacts.messages import Positive, commonest, positive_label
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import opened, read_table, write_array, write_metrics
@@ -52,7 +52,7 @@ def quotas(sizes: list[int], share: float) -> list[int]:
     return counts
 
 
-def assign(together: Groups, labels: NDArray[np.int8], settings: Split) -> NDArray[np.int8]:
+def assign(together: Groups, labels: NDArray[np.int16], settings: Split) -> NDArray[np.int8]:
     """Return the side of each row, as an index into SIDES.
 
     A group's stratum is its commonest label. The groups of a stratum are taken in the order of a seeded hash of what
@@ -93,7 +93,7 @@ def twins(together: Groups, sides: NDArray[np.int8]) -> dict[str, int]:
     return {name: int(np.isin(of[in_test], of[~in_test]).sum()) for name, of in kinds.items()}
 
 
-def check(labels: dict[str, NDArray[np.int8]], classes: int, settings: Split) -> None:
+def check(labels: dict[str, NDArray[np.int16]], classes: int, settings: Split) -> None:
     """Raise UserError if a side with a share above zero lacks one of the labels."""
     for side, found in labels.items():
         if len(np.unique(found)) < classes and (side != "validation" or settings.validation_share):
@@ -115,19 +115,20 @@ def main() -> None:
         folder = paths.TRAIN.parent
         folder.mkdir(parents=True, exist_ok=True)
         together = groups(messages, settings.keep_together, settings.seed, folder)
-    names = [name for name, _ in read_table(paths.VECTORS / "classes.tsv")]
+    of_labels = {name: int(count) for name, count in read_table(paths.VECTORS / "classes.tsv")}
     sides = assign(together, all_labels, settings)
     rows = {side: np.flatnonzero(sides == number) for number, side in enumerate(SIDES)}
     labels = {side: all_labels[rows[side]] for side in SIDES}
-    check(labels, len(names), settings)
+    check(labels, len(of_labels), settings)
     for directory in (paths.TRAIN, paths.VALIDATION, paths.TEST):
         chosen = rows[directory.name]
         ragged.save_chosen(directory, paths.VECTORS, chosen)
         write_array(directory / "groups.npy", together.numbers[chosen].astype(np.int64))
-    positive_number = names.index(positive.positive_label)
-    shares = {side: float(np.mean(of == positive_number)) if len(of) else 0.0 for side, of in labels.items()}
     counts = {side: len(of) for side, of in labels.items()}
-    more = {"positive_share": shares, "groups": len(together.order), "test_twins": twins(together, sides)}
+    more: dict[str, object] = {"groups": len(together.order), "test_twins": twins(together, sides)}
+    if label := positive_label(of_labels, positive):
+        number = list(of_labels).index(label)
+        more["positive_share"] = {side: float(np.mean(of == number)) if len(of) else 0.0 for side, of in labels.items()}
     write_metrics(paths.METRICS / "split.json", counts | more)
 
 

@@ -2,7 +2,7 @@
 
 Train decides which words are frequent enough to keep, from the training rows alone.
 
-Reads   data/clean/messages.tsv; section `vectorize` and evaluate.positive_label of params.yaml
+Reads   data/clean/messages.tsv; section `vectorize` of params.yaml
 Writes  data/vectors/ (tokens, offsets, labels, rows .npy; vocabulary.tsv; classes.tsv),
         metrics/vectorize.json
 Run     python -m stages.vectorize
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts import ragged
-from textrnn.artifacts.messages import Positive, class_names, columns
+from textrnn.artifacts.messages import class_names, columns
 from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import BLOCK, HEADER, blocks, opened, replacing, write_array, write_header, write_metrics
@@ -97,12 +97,11 @@ def summary(vectors: Vectors, settings: Vectorize) -> dict[str, float]:
 def main() -> None:
     """Run the stage."""
     settings = params.load("vectorize", Vectorize)
-    positive = params.load("evaluate", Positive, part=True)
     with opened(paths.MESSAGES) as messages, replacing(paths.VECTORS / "tokens.npy") as file:
         vectors = vectorize(blocks(messages), settings.tokenizer, file)
         labels = Counter(dict(zip(vectors.classes, np.bincount(vectors.labels).tolist(), strict=True)))
-        names = class_names(labels, positive)
-    label_ids = np.array([names.index(label) for label in vectors.classes], np.int8)
+        names = class_names(labels)
+    label_ids = np.searchsorted(names, vectors.classes).astype(np.int16)
     write_array(paths.VECTORS / "offsets.npy", vectors.offsets)
     write_array(paths.VECTORS / "labels.npy", label_ids[vectors.labels])
     write_array(paths.VECTORS / "rows.npy", np.arange(len(vectors.labels), dtype=np.int64))

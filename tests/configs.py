@@ -46,7 +46,7 @@ def rows_of(rows: list[list[int]], labels: list[int] | None = None) -> Rows:
     """Return rows of corpus ids; labels are 0 where none are given."""
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     tokens = np.array([token for row in rows for token in row], np.int32)
-    return Rows(tokens, offsets, np.array(labels or [0] * len(rows), np.int8), np.arange(len(rows), dtype=np.int64))
+    return Rows(tokens, offsets, np.array(labels or [0] * len(rows), np.int16), np.arange(len(rows), dtype=np.int64))
 
 
 def placed(batch: Mapping[str, NDArray[Any]]) -> list[list[list[int]]]:

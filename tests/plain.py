@@ -70,7 +70,7 @@ def group_keys(messages: Messages, keep_together: str) -> list[str]:
 def sides(messages: Messages, settings: Split) -> list[str]:
     """Return the side of each row."""
     names = sorted({label for label, _ in messages})
-    labels = np.array([names.index(label) for label, _ in messages], np.int8)
+    labels = np.array([names.index(label) for label, _ in messages], np.int16)
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row, key in enumerate(group_keys(messages, settings.keep_together)):
         members[key].append(row)

@@ -87,10 +87,10 @@ def test_every_row_is_tested_once_in_each_repeat_and_trained_on_otherwise(protoc
 
 
 @pytest.fixture(scope="module")
-def todo() -> tuple[Task, NDArray[np.int8]]:
+def todo() -> tuple[Task, NDArray[np.int16]]:
     """Return a task on the invented messages, and the labels of its test rows."""
     messages = list(dict.fromkeys(MESSAGES))
-    labels, texts = np.array([LABELS.index(label) for label, _ in messages], np.int8), [text for _, text in messages]
+    labels, texts = np.array([LABELS.index(label) for label, _ in messages], np.int16), [text for _, text in messages]
     groups = np.unique([text.split("\t")[0] for text in texts], return_inverse=True)[1]
     test = folds(groups, labels, 4, 0) == 0
     train = np.flatnonzero(~test)
@@ -101,7 +101,7 @@ def todo() -> tuple[Task, NDArray[np.int8]]:
 
 @pytest.mark.parametrize("model", ["naive_bayes", "svm_characters", "svm", "svm_cut", "linear_branch", "network"])
 def test_an_answer_of_a_model_is_for_its_message_whatever_the_other_messages(
-    model: str, todo: tuple[Task, NDArray[np.int8]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, todo: tuple[Task, NDArray[np.int16]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT", tmp_path / "checkpoint.npz")
     if model == "network":  # in this process, where TensorFlow is loaded and the network compiled once
@@ -126,7 +126,7 @@ def test_the_threshold_of_an_svm_is_chosen_on_training_rows_out_of_fold_with_gro
     words = [word for beginning in BEGINNINGS[0] + BEGINNINGS[1] for word in beginning.split()]
     texts = [" ".join(random.choice(words, 5)) for _ in range(240)]
     groups = np.repeat(np.arange(40), 3)  # each message three times; only its copies give away its label
-    labels = (groups % 4 == 0).astype(np.int8)
+    labels = (groups % 4 == 0).astype(np.int16)
     task = Task([f"{texts[group]} {row}" for row, group in enumerate(groups)], labels, groups, texts[40:])
     decisions, spam = MODELS["svm_cut"](task)
     assert decisions.tolist() == MODELS["svm"](task).score.tolist()
@@ -141,7 +141,7 @@ def test_the_threshold_of_an_svm_is_chosen_on_training_rows_out_of_fold_with_gro
 
 
 def test_a_checkpoint_of_other_rows_or_settings_has_another_fingerprint(
-    todo: tuple[Task, NDArray[np.int8]], monkeypatch: pytest.MonkeyPatch
+    todo: tuple[Task, NDArray[np.int16]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[object] = []
 
@@ -207,7 +207,7 @@ def test_the_ceiling_counts_the_rows_that_every_good_model_gets_wrong_each_time(
         wrong = always | ({20: (0, 1)} if model != "svm" else {})
         for repeat, fold in (map(int, split.split("-")) for split in SPLITS):
             rows = np.arange(fold, 30, FOLDS)
-            labels = (rows % 3 == 0).astype(np.int8)
+            labels = (rows % 3 == 0).astype(np.int16)
             spam = labels ^ np.array([repeat in wrong.get(row, ()) for row in rows.tolist()])
             cells.append(score.Answers(rows, labels, spam.astype(float), spam))
     truth = [int(row % 3 == 0) for row in range(30)]

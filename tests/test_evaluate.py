@@ -62,7 +62,7 @@ def write_held_out(spam: dict[int, float]) -> None:
     write_text(paths.HELD_OUT, "row\tham\tspam\n" + lines)
 
 
-def relabel(labels: NDArray[np.int8]) -> None:
+def relabel(labels: NDArray[np.int16]) -> None:
     """Give the test rows these labels, in every file that has them."""
     messages = read_messages(paths.MESSAGES)
     for row, label in zip(ragged.load(paths.TEST).rows, labels, strict=True):
@@ -138,7 +138,7 @@ def test_a_mistake_comes_with_its_tokens_and_with_the_most_similar_training_row(
 
 
 def test_without_a_mistake_the_errors_are_a_header_alone(two_labels: Workspace) -> None:
-    relabel(np.array([TWO.index(row["predicted"]) for row in table(paths.ROOT, "predictions")], np.int8))
+    relabel(np.array([TWO.index(row["predicted"]) for row in table(paths.ROOT, "predictions")], np.int16))
     two_labels.run(evaluate.main)
     assert table(paths.ROOT, "errors") == []
     assert two_labels.metrics("evaluate")["accuracy"] == 1
@@ -232,7 +232,7 @@ def test_other_labels_of_test_rows_change_the_scores_and_the_warnings_but_not_th
     assert paths.WARNINGS.read_text("utf-8") == "warning\n", "never empty"
     threshold, before = (paths.MODEL / "threshold.json").read_bytes(), two_labels.metrics("evaluate")["accuracy"]
     labels = np.asarray(ragged.load(two_labels.root / "data/split/test").labels)
-    relabel(np.sign(np.arange(len(labels))).astype(np.int8))
+    relabel(np.sign(np.arange(len(labels))).astype(np.int16))
     evaluate.main()
     header, *found = paths.WARNINGS.read_text("utf-8").splitlines()
     assert header == "warning"

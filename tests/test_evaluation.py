@@ -15,7 +15,7 @@ Rows = list[tuple[int, list[float]]]
 
 def found(rows: Rows) -> list[int]:
     """Return the label errors among rows of a label and its probabilities in sixteenths, which no sum rounds."""
-    numbers = label_errors(np.array([row[0] for row in rows], np.int8), np.array([row[1] for row in rows]) / 16)
+    numbers = label_errors(np.array([row[0] for row in rows], np.int16), np.array([row[1] for row in rows]) / 16)
     return [int(number) for number in numbers]
 
 

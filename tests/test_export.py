@@ -52,7 +52,7 @@ def members_of(config: TrainConfig, classes: int) -> tuple[list[Weights], NDArra
 
 def branch_of(classes: int) -> Linear:
     texts = ["see you at soup", "claim your two tickets 00000", "your parcel: a lamp", "at the lamp, you"] * 2
-    return linear.fit([ngrams(text) for text in texts], np.arange(8, dtype=np.int8) % classes)
+    return linear.fit([ngrams(text) for text in texts], np.arange(8, dtype=np.int16) % classes)
 
 
 def blend_of(features: int, classes: int) -> Blend:

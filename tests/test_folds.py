@@ -17,7 +17,7 @@ seeds = st.integers(0, 2**31 - 1)
 
 
 def deal(groups: list[int], labels: list[int], count: int, seed: int = 0) -> list[int]:
-    found: list[int] = folds(np.array(groups, np.int64), np.array(labels, np.int8), count, seed).tolist()
+    found: list[int] = folds(np.array(groups, np.int64), np.array(labels, np.int16), count, seed).tolist()
     return found
 
 
@@ -70,4 +70,4 @@ def test_large_groups_are_dealt_first_small_ones_fill_up_and_a_mixed_one_counts_
 
 def test_the_smallest_of_equally_common_labels_is_the_commonest() -> None:
     groups, labels = [0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3], [2, 0, 1, 1, 2, 1, 2, 1, 1, 0, 2, 2, 0]
-    assert commonest(np.array(groups), np.array(labels, np.int8), 4).tolist() == [2, 1, 1, 0]
+    assert commonest(np.array(groups), np.array(labels, np.int16), 4).tolist() == [2, 1, 1, 0]

@@ -92,7 +92,7 @@ HI = b"\0ham\thi 12345\n"
         ("ragged", "ragged.take", lambda rows, _: rows, b"ab\nc"),
         ("templates", "near_duplicate_keys", lambda texts: [str(number) for number, _ in enumerate(texts)], b"a\na"),
         ("params", "params.load", unreadable, b""),
-        ("array", "read_array", lambda _: np.zeros(9, np.int8), b"12345678"),
+        ("array", "read_array", lambda _: np.zeros(9, np.int16), b"12345678"),
         ("printable", "printable", str, b"\x1b"),
     ],
 )

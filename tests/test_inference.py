@@ -194,7 +194,7 @@ def test_the_answer_is_the_positive_label_from_its_threshold_on_and_of_three_the
 ) -> None:
     found = predictor.answers(np.array(probabilities), positive, cut)
     assert found.tolist() == expected
-    assert found.dtype == np.int8
+    assert found.dtype == np.int16
 
 
 def test_a_model_is_loaded_as_it_was_saved(trained_model: Path) -> None:

@@ -78,7 +78,7 @@ def learned(name: str) -> TrainedModel:
 
 
 def fold_of(config: TrainConfig, labels: list[int] = LABELS) -> NDArray[np.int64]:
-    return folds(GROUPS, np.array(labels, np.int8), config.ensemble, config.seed)
+    return folds(GROUPS, np.array(labels, np.int16), config.ensemble, config.seed)
 
 
 def answers(model: bytes, config: TrainConfig, found: TrainedModel, texts: list[str]) -> Floats:
@@ -174,7 +174,7 @@ def test_the_held_out_rows_of_the_members_are_blended_in_the_order_of_all_rows(n
         bags = [ngrams(text) for text in TEXTS]
         for row, text in enumerate(TEXTS):
             others = np.flatnonzero(fold != fold[row])
-            branch = linear.fit([bags[other] for other in others], np.array(LABELS, np.int8)[others])
+            branch = linear.fit([bags[other] for other in others], np.array(LABELS, np.int16)[others])
             features[row, 1:] = [*linear.decisions(branch, [bags[row]])[0], size(text)]
     expected = LogisticRegression(C=100, tol=1e-8, max_iter=10_000).fit(features, LABELS).predict_proba(features)
     np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=5e-4)

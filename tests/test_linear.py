@@ -22,11 +22,11 @@ Floats = NDArray[np.float64]
 CLASSES = pytest.mark.parametrize("classes", [2, 3])
 
 
-def messages(classes: int) -> tuple[Bags, NDArray[np.int8]]:
+def messages(classes: int) -> tuple[Bags, NDArray[np.int16]]:
     """Return the n-grams and labels of invented messages. Every seventh has a wrong label; one has no n-gram."""
     texts = [f"{start} {middle}{end}" for middle in MIDDLES for end in ENDS for start in STARTS[:classes]] + [""]
     labels = [(row + (row % 7 == 0)) % classes for row in range(len(texts))]
-    return [ngrams(text) for text in texts], np.array(labels, np.int8)
+    return [ngrams(text) for text in texts], np.array(labels, np.int16)
 
 
 def words(bag: NDArray[np.uint32]) -> list[str]:
@@ -66,13 +66,13 @@ def test_fitting_again_gives_the_same_rounded_numbers() -> None:
         assert (array != np.round(array, 5)).any()
 
 
-def held_out(classes: int, others: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
+def held_out(classes: int, others: int) -> tuple[Floats, Floats, NDArray[np.int16]]:
     """Return logits, further features and labels. Both hint at the label, and neither is sure.
 
     The logits are multiples of an eighth, so that their sums and differences are exact.
     """
     random = np.random.default_rng(classes + 10 * others)
-    labels = random.integers(0, classes, 300).astype(np.int8)
+    labels = random.integers(0, classes, 300).astype(np.int16)
     logits = np.eye(classes)[labels] * 2 + random.normal(0, 2, (len(labels), classes))
     return np.round(8 * logits) / 8, labels[:, None] * 0.5 + random.normal(0, 1, (len(labels), others)), labels
 
@@ -101,7 +101,7 @@ def test_overconfident_logits_are_tempered() -> None:
 
 @CLASSES
 def test_the_weights_stay_finite_where_the_rows_are_separable(classes: int) -> None:
-    labels = np.arange(60, dtype=np.int8) % classes
+    labels = np.arange(60, dtype=np.int16) % classes
     blend = stacking.fit(np.eye(classes)[labels], np.zeros((60, 0)), labels)
     assert np.abs(blend.kernel).max() < 100
     assert softmax(stacking.apply(blend, np.eye(classes), np.zeros((classes, 0))), axis=1).diagonal().min() > 0.98

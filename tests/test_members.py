@@ -55,7 +55,7 @@ def test_a_training_stopped_by_ctrl_c_and_resumed_in_another_process_ends_in_the
 
 def test_a_wrong_answer_of_no_probability_has_a_finite_loss() -> None:
     result = loop.EpochResult(0.5, 1.0, {loop.LOGITS: np.array([[900.0, 0.0], [0.0, 0.0]])})
-    assert loop.measured([result], np.array([1, 1], np.int8)) == pytest.approx([0.5, 1, 44, 0], abs=0.1)
+    assert loop.measured([result], np.array([1, 1], np.int16)) == pytest.approx([0.5, 1, 44, 0], abs=0.1)
 
 
 CHILD = """

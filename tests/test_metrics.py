@@ -19,9 +19,9 @@ MACRO = {"macro_f1", "macro_precision", "macro_recall"}  # with more than two la
 # Scores
 
 
-LABELS = np.array([1, 1, 1, 0, 0, 0, 0, 0], np.int8)
+LABELS = np.array([1, 1, 1, 0, 0, 0, 0, 0], np.int16)
 SPAM = np.array([0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.1, 0.0])
-PREDICTED = (SPAM >= 0.5).astype(np.int8)  # two found, one missed, one false alarm
+PREDICTED = (SPAM >= 0.5).astype(np.int16)  # two found, one missed, one false alarm
 EXPECTED = {
     "majority_accuracy": 5 / 8,
     "mcc": (2 * 4 - 1 * 1) / 15,
@@ -48,7 +48,7 @@ def test_the_scores_are_those_of_the_hand_made_example(positive: int) -> None:
 @pytest.mark.parametrize("answer", [0.0, 1.0])
 def test_a_probability_rounded_to_0_or_1_has_a_finite_loss(answer: float) -> None:
     spam = np.full(8, answer)
-    found = scores.scores(LABELS, (spam >= 0.5).astype(np.int8), np.stack([1 - spam, spam], axis=1), 1)
+    found = scores.scores(LABELS, (spam >= 0.5).astype(np.int16), np.stack([1 - spam, spam], axis=1), 1)
     assert all(math.isfinite(value) for value in found.values())
     wrong = np.mean(answer != LABELS)
     assert found["loss"] == pytest.approx(-wrong * math.log(0.5e-6))  # no more than six digits can say
@@ -128,7 +128,7 @@ def simulated(rows: int, classes: int, random: np.random.Generator) -> tuple[Lab
     logits = random.normal(0, 1.5, (rows, classes))
     logits[np.arange(rows), labels] += 3
     probabilities = softmax(logits)
-    return labels.astype(np.int8), probabilities.argmax(axis=1).astype(np.int8), probabilities
+    return labels.astype(np.int16), probabilities.argmax(axis=1).astype(np.int16), probabilities
 
 
 def bounds(
@@ -161,7 +161,7 @@ def test_a_seed_gives_the_same_interval_however_many_draws_are_in_memory(monkeyp
 
 @pytest.mark.parametrize("kinds", [[900, 131], [20, 20, 30]])
 def test_without_a_mistake_no_score_is_certain(kinds: list[int]) -> None:
-    labels = np.repeat(range(len(kinds)), kinds).astype(np.int8)
+    labels = np.repeat(range(len(kinds)), kinds).astype(np.int16)
     probabilities = np.eye(len(kinds))[labels] * 0.8 + 0.1
     found = bounds(labels, labels, probabilities, 1, 500, seed=0)
     for name in (HEADLINE | MACRO) - {"brier", "loss", "false_positive_rate"} & set(found["ci_low"]):

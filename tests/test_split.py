@@ -38,7 +38,7 @@ def sides_of(messages: Messages, **changes: Any) -> list[str]:
     chosen = {"seed": 0, "test_share": 0.2, "validation_share": 0.1, "keep_together": "templates"} | changes
     options = split.Split.model_validate(chosen)
     names = sorted({label for label, _ in messages})
-    labels = np.array([names.index(label) for label, _ in messages], np.int8)
+    labels = np.array([names.index(label) for label, _ in messages], np.int16)
     lines = "".join(f"{label}\t{text}\n" for label, text in messages).encode()
     together = groups(io.BytesIO(lines), options.keep_together, options.seed, Path(tempfile.gettempdir()))
     return [split.SIDES[number] for number in split.assign(together, labels, options)]
@@ -126,7 +126,7 @@ def test_a_group_larger_than_a_side_goes_to_the_next_and_other_groups_fill_the_s
 
 
 def test_a_group_counts_as_its_commonest_label_the_smallest_of_those_that_tie() -> None:
-    labels = np.array([2, 1, 1, 2, 0, 0], np.int8)
+    labels = np.array([2, 1, 1, 2, 0, 0], np.int16)
     assert commonest(np.array([0, 0, 0, 0, 0, 1]), labels, 2).tolist() == [1, 0]
 
 

@@ -1,18 +1,19 @@
 """data/clean/messages.tsv, a line for each message: its label, a tab, and its text as it is. And what labels mean."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.files import read_text
 from textrnn.core.params import Section
 
-MOST_CLASSES = 127  # labels.npy is int8
+MOST_CLASSES = 32_767  # labels.npy is int16
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}\.0+", re.ASCII)
 
 
 def read_messages(path: Path) -> list[tuple[str, str]]:
@@ -33,32 +34,52 @@ def columns(lines: str) -> tuple[list[str], list[str]]:
 class Positive(Section):
     """The key of section `evaluate` that names the positive label."""
 
-    positive_label: str = Field(min_length=1)
+    positive_label: str | bool | int | float | None
 
 
-def class_names(labels: Iterable[str], positive: Positive) -> list[str]:
-    """Return the distinct labels in alphabetical order: a label's number is its place among them.
+def class_names(counts: Mapping[str, int]) -> list[str]:
+    """Return the labels that have messages, in alphabetical order: a label's number is its place among them.
 
-    Raises UserError when there are fewer than two labels, or too many, or the positive one is missing.
+    Raises UserError when there are fewer than two labels, or too many.
     """
-    names = sorted(set(labels))
+    names = sorted(counts)
     if not 2 <= len(names) <= MOST_CLASSES:
         raise UserError(
-            f"expected 2 to {MOST_CLASSES} labels in data/raw/corpus, found {len(names)} ({listed(names)}): "
-            "check clean.format, clean.label_column and clean.text_column"
-        )
-    if positive.positive_label not in names:
-        raise UserError(
-            f"params.yaml: expected evaluate.positive_label to be one of {listed(names)}, "
-            f"found {positive.positive_label!r}"
+            f"expected 2 to {MOST_CLASSES:,} labels among the messages, found {len(names):,} ({listed(names)}): "
+            "check clean.label_column and clean.text_column"
         )
     return names
 
 
-def commonest(groups: NDArray[np.integer], labels: NDArray[np.int8], count: int) -> NDArray[np.int64]:
+def positive_label(counts: Mapping[str, int], settings: Positive) -> str | None:
+    """Return the label that evaluate.positive_label names, as the corpus spells it.
+
+    Without a name it is the rarer one of two labels, the later in the alphabet if both are as frequent; of more than
+    two, none is positive. YAML's numbers and booleans stand for the labels that print so. Raises UserError.
+    """
+    wanted, names = settings.positive_label, class_names(counts)
+    if wanted is None:
+        return min(reversed(names), key=counts.__getitem__) if len(names) == 2 else None
+    label = printed(str(wanted))
+    if label not in names:
+        raise UserError(
+            f"params.yaml: expected evaluate.positive_label to be null or one of {listed(names)}, found {label!r}"
+        )
+    return label
+
+
+def printed(label: str) -> str:
+    """Return a label without blanks around it, numbers as 1 and not as 1.0, and booleans as true and false."""
+    label = label.strip()
+    if WHOLE_NUMBER.fullmatch(label):
+        return label.partition(".")[0]
+    return label.lower() if label.lower() in ("true", "false") else label
+
+
+def commonest(groups: NDArray[np.integer], labels: NDArray[np.int16], count: int) -> NDArray[np.int64]:
     """Return the commonest label of each group, 0 … count - 1. Of labels that tie, it is the smallest."""
-    pairs, times = np.unique(groups.astype(np.int64) << 8 | labels, return_counts=True)
-    group, label = pairs >> 8, pairs & 255
+    pairs, times = np.unique(groups.astype(np.int64) << 16 | labels, return_counts=True)
+    group, label = pairs >> 16, pairs & 0xFFFF
     order = np.lexsort((-label, times, group))  # the last of each group is the one
     result = np.zeros(count, np.int64)
     result[group[order]] = label[order]

@@ -18,7 +18,7 @@ class Rows(NamedTuple):
 
     tokens: NDArray[np.int32]  # flat, ids of the corpus
     offsets: NDArray[np.int64]  # one more than there are rows
-    labels: NDArray[np.int8]
+    labels: NDArray[np.int16]
     rows: NDArray[np.int64]  # zero-based line in data/clean/messages.tsv
 
 

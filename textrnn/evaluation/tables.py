@@ -22,8 +22,8 @@ class Answers(NamedTuple):
     """What the model answers to some rows of data/clean/messages.tsv, in order."""
 
     rows: NDArray[np.int64]
-    labels: NDArray[np.int8]  # their own
-    predicted: NDArray[np.int8]
+    labels: NDArray[np.int16]  # their own
+    predicted: NDArray[np.int16]
     probabilities: NDArray[np.float64]  # (rows, labels)
 
     def some(self, chosen: NDArray[np.int64]) -> "Answers":
@@ -111,7 +111,7 @@ def mislabelled(answers: Answers, tested: int, messages: Messages, names: list[s
     }
 
 
-def label_errors(labels: NDArray[np.int8], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+def label_errors(labels: NDArray[np.int16], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the rows whose label is likely wrong, the row with the least likely label first.
 
     Confident learning (Northcutt, Jiang and Chuang 2021): a model is confident of a label if its probability reaches

@@ -137,15 +137,15 @@ def probabilities(
     return np.round(result, DIGITS)
 
 
-def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> NDArray[np.int8]:
-    """Return the label number, int8, answered for each row of (rows, labels) probabilities.
+def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> NDArray[np.int16]:
+    """Return the label number, int16, answered for each row of (rows, labels) probabilities.
 
     Of two labels the positive one, if its probability is at least `cut`; of more, the likeliest.
     """
     likeliest: NDArray[np.intp] = np.argmax(probabilities, axis=1)
     if probabilities.shape[1] == 2:
         likeliest = np.where(probabilities[:, positive] >= cut, positive, 1 - positive)
-    return likeliest.astype(np.int8)
+    return likeliest.astype(np.int16)
 
 
 _cached_tokens = lru_cache(maxsize=CACHED)(tokenize)

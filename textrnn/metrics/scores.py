@@ -8,7 +8,7 @@ from textrnn.core.files import DIGITS
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Labels = NDArray[np.int8]
+Labels = NDArray[np.int16]
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 
@@ -75,7 +75,7 @@ def macro_averages(table: NDArray[np.int64] | Floats) -> dict[str, Floats]:
 def majority_baseline(labels: Labels, classes: int, positive: int) -> dict[str, float]:
     """Return the scores of always answering the commonest label, with the labels' shares as probabilities."""
     counts = np.bincount(labels, minlength=classes)
-    answers = np.full(len(labels), counts.argmax(), np.int8)
+    answers = np.full(len(labels), counts.argmax(), np.int16)
     return scores(labels, answers, np.tile(counts / len(labels), (len(labels), 1)), positive)
 
 

@@ -33,7 +33,7 @@ class Linear(NamedTuple):
     intercept: Floats  # (decisions)
 
 
-def fit(bags: list[NDArray[np.uint32]], labels: NDArray[np.int8]) -> Linear:
+def fit(bags: list[NDArray[np.uint32]], labels: NDArray[np.int16]) -> Linear:
     """Fit the branch to the messages' distinct n-grams."""
     known, flat = np.unique(np.concatenate(bags), return_inverse=True)
     columns = np.split(flat, np.cumsum([len(bag) for bag in bags])[:-1])

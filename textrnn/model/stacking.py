@@ -27,7 +27,7 @@ class Blend(NamedTuple):
     bias: Floats  # (classes)
 
 
-def fit(logits: Floats, others: Floats, labels: NDArray[np.int8]) -> Blend:
+def fit(logits: Floats, others: Floats, labels: NDArray[np.int16]) -> Blend:
     """Fit the weights of the (rows, classes) logits and of the (rows, others) further features.
 
     Only the differences between a row's logits matter, so the first class' logit is subtracted from the others.

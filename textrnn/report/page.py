@@ -17,7 +17,7 @@ TEMPLATES = Path(__file__).parent
 
 
 def page(
-    shown: dict[str, Any], labels: dict[str, NDArray[np.int8]], lengths: NDArray[np.int64], probability: Floats
+    shown: dict[str, Any], labels: dict[str, NDArray[np.int16]], lengths: NDArray[np.int64], probability: Floats
 ) -> str:
     """Return the page as HTML that loads nothing and runs no script but its own. Equal arguments give equal bytes.
 

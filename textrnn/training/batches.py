@@ -109,7 +109,7 @@ def shuffled(lengths: NDArray[np.int64], size: int, seed: tuple[int, ...]) -> li
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def folds(groups: NDArray[np.int64], labels: NDArray[np.int8], count: int, seed: int) -> NDArray[np.int64]:
+def folds(groups: NDArray[np.int64], labels: NDArray[np.int16], count: int, seed: int) -> NDArray[np.int64]:
     """Return the fold, 0 … count - 1, of each row.
 
     The largest groups are dealt first, those of one size in an order that the seed decides. Each group goes whole to

@@ -95,7 +95,7 @@ def fit(run: Run, ensemble: Ensemble, fingerprint: str, cluster: Cluster = ALONE
     return Fitted(history, kept_epoch, [checkpoint.part(one, WEIGHTS) for one in kept], [one[LOGITS] for one in kept])
 
 
-def measured(results: list[EpochResult], labels: NDArray[np.int8]) -> Floats:
+def measured(results: list[EpochResult], labels: NDArray[np.int16]) -> Floats:
     """Return loss (in nats) and accuracy on the training rows and on the held-out rows, rounded to DIGITS."""
     probabilities = softmax(np.vstack([result.state[LOGITS] for result in results]))
     own = np.maximum(probabilities[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
