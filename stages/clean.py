@@ -1,16 +1,18 @@
 """clean: every row of the corpus is parsed, validated and normalised, or rejected with a reason.
 
-Reads   data/raw/corpus; section `clean` and evaluate.positive_label of params.yaml
-Writes  data/clean/messages.tsv (label, tab, text), data/clean/rejected.tsv (line, reason; with a header),
-        metrics/clean.json
+Reads   data/raw/{corpus,test}; section `clean`, the columns of section `split` and evaluate.positive_label of
+        params.yaml
+Writes  data/clean/messages.tsv (label, tab, text), data/clean/columns/{part,group,time}.npy,
+        data/clean/{rejected,contradictions}.tsv (with a header), metrics/clean.json
 Run     python -m stages.clean
 """
 
-import io
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from functools import partial
-from typing import IO, Annotated, Literal, NamedTuple
+from itertools import chain
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +20,22 @@ from pydantic import Field
 
 from textrnn.artifacts.messages import Positive, positive_label
 from textrnn.core import params, paths
-from textrnn.core.errors import UserError, run
-from textrnn.core.files import replacing, write_metrics
+from textrnn.core.errors import UserError, note, run
+from textrnn.core.files import replacing, write_array, write_metrics, write_text
 from textrnn.core.progress import progress
-from textrnn.corpus.rows import Batch, Row, batches
+from textrnn.corpus import labels, readers, settings
+from textrnn.corpus.readers import Batch, Seen
+from textrnn.corpus.rows import Row
+from textrnn.partitions import lines
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, new_codes
 from textrnn.text.normalise import Normalisation, normalise
 
-Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
 
-
-class Clean(Normalisation):
+class Clean(Normalisation, settings.Reading):
     """Section `clean` of params.yaml."""
 
-    format: Literal["tsv", "csv"]
-    label_column: Column
-    text_column: Column
+    labels: labels.Labels
     duplicates: Literal["keep", "drop"]
     max_rejected_share: float = Field(ge=0, le=1)
 
@@ -45,73 +46,81 @@ class Cleaned(NamedTuple):
     lines: bytes
     lengths: NDArray[np.int64]  # of each line, in bytes
     digests: Digests  # of each text, if duplicates are to be dropped
-    labels: list[str]
+    columns: tuple[list[str], list[int], list[str], list[float]]  # label, part, group and time
     rejected: list[Row]
 
 
 class Tally(NamedTuple):
-    """The counts of the stage."""
+    """What became of the rows."""
 
-    rows: int
-    duplicates: int
+    labels: Counter[str]  # of the messages kept
     rejected: int
     first: Row | None  # the first row rejected
-    labels: Counter[str]  # of the messages kept
+    duplicates: int
+    contradictions: list[tuple[int, str, str]]  # a message kept, its label, and another that its text has elsewhere
+    columns: dict[str, NDArray[Any]]  # part, group and time of the messages kept
+
+    @property
+    def rows(self) -> int:
+        """The number of rows read."""
+        return self.labels.total() + self.duplicates + self.rejected
 
 
-def cleaned(batch: Batch, settings: Clean) -> Cleaned:
+def cleaned(batch: Batch, chosen: Clean) -> Cleaned:
     """Clean a batch. Duplicates are still in it."""
     rows = list(batch())
-    labels = [row.label for row in rows if not row.reason]
-    texts = [normalise(row.text, settings).encode("utf-8") for row in rows if not row.reason]
-    lines = [b"%s\t%s\n" % (label.encode("utf-8"), text) for label, text in zip(labels, texts, strict=True)]
-    lengths = np.fromiter(map(len, lines), np.int64, len(lines))
-    of_texts = digests(texts if settings.duplicates == "drop" else [])
-    return Cleaned(b"".join(lines), lengths, of_texts, labels, [row for row in rows if row.reason])
+    names = {label: labels.corrected(label, chosen.labels) for label in {row.label for row in rows}}
+    rows = [row if row.reason or names[row.label] else row._replace(reason=f"the label is missing ({row.label})")
+            for row in rows]  # fmt: skip
+    good, rejected = [row for row in rows if not row.reason], [row for row in rows if row.reason]
+    texts = [normalise(row.text, chosen).encode("utf-8") for row in good]
+    found = [names[row.label] for row in good]
+    written = [b"%s\t%s\n" % (label.encode("utf-8"), text) for label, text in zip(found, texts, strict=True)]
+    # A text that two parts have is no duplicate: a given test part stays as it is.
+    keys = [b"%d\n%s" % (row.part, text) if row.part >= 0 else text for row, text in zip(good, texts, strict=True)]
+    columns = found, [row.part for row in good], [row.group for row in good], [row.time for row in good]
+    lengths = np.fromiter(map(len, written), np.int64, len(written))
+    return Cleaned(b"".join(written), lengths, digests(keys if chosen.duplicates == "drop" else []), columns, rejected)
 
 
-def clean(corpus: io.BufferedReader, settings: Clean, messages: IO[bytes], rejected: IO[bytes]) -> Tally:
+def clean(corpus: Iterable[Batch], chosen: Clean, messages: IO[bytes], rejected: IO[bytes]) -> Tally:
     """Write the messages kept and the rows rejected.
 
-    A message is a duplicate if an earlier one has the same text after normalisation. The earlier one is kept.
+    A message is a duplicate if an earlier one of its part has the same text after normalisation. The earlier one is
+    kept.
     """
-    parts: list[Cleaned] = []  # without their lines
-    codes = new_codes()
-    label_codes = [np.zeros(0, np.int64)]
-    first = None
-    rejects = 0
+    lengths, of_texts, columns = [], [], [tuple(np.zeros(0, kind) for kind in (np.int64, np.int8, np.int64, float))]
+    label_codes, group_codes = new_codes(), new_codes()
+    group_codes[""] = -1
+    rejects, first = 0, None
     rejected.write(b"line\treason\n")
     with progress(desc="clean", unit="row") as bar:
-        rows = batches(corpus, settings.format, settings.label_column, settings.text_column)
-        for part in map_ordered(partial(cleaned, settings=settings), rows):
+        for part in map_ordered(partial(cleaned, chosen=chosen), corpus):
             messages.write(part.lines)
             rejected.write("".join(f"{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))
             first = first or next(iter(part.rejected), None)
             rejects += len(part.rejected)
-            label_codes.append(encode(part.labels, codes))
-            parts.append(part._replace(lines=b"", labels=[], rejected=[]))
-            bar.update(len(part.lengths) + len(part.rejected))
-    of_rows = np.concatenate(label_codes)
-    kept = np.full(len(of_rows), settings.duplicates == "keep")
-    if settings.duplicates == "drop" and parts:
-        kept[distinct_digests(np.concatenate([part.digests for part in parts]))[0]] = True
-        drop(messages, [part.lengths for part in parts], kept)
-    counts = np.bincount(of_rows[kept], minlength=len(codes)).tolist()
-    labels = Counter({label: count for label, count in zip(codes, counts, strict=True) if count})
-    return Tally(len(kept) + rejects, int(np.sum(~kept)), rejects, first, labels)
-
-
-def drop(file: IO[bytes], lengths: list[NDArray[np.int64]], kept: NDArray[np.bool_]) -> None:
-    """Delete the lines that are not kept. `lengths` are those of all lines, in bytes; one part is read at a time."""
-    row = start = end = 0
-    for part in lengths:
-        file.seek(start)
-        content = np.frombuffer(file.read(int(part.sum())), np.uint8)
-        start += len(content)
-        file.seek(end)
-        end += file.write(content[np.repeat(kept[row : row + len(part)], part)].tobytes())
-        row += len(part)
-    file.truncate(end)
+            names, parts, groups, times = part.columns
+            of_groups = encode(groups, group_codes)
+            columns.append((encode(names, label_codes), np.array(parts, np.int8), of_groups, np.array(times)))
+            lengths.append(part.lengths)
+            of_texts.append(part.digests)
+            bar.update(len(names) + len(part.rejected))
+    codes, *others = (np.concatenate(column) for column in zip(*columns, strict=True))
+    earliest = np.arange(len(codes))  # of each row, the row with the same text that is kept
+    if chosen.duplicates == "drop" and lengths:
+        firsts, numbers = distinct_digests(np.concatenate(of_texts))
+        earliest = firsts[numbers]
+    kept = earliest == np.arange(len(codes))
+    lines.drop(messages, lengths, kept)
+    names = list(label_codes)
+    counts = np.bincount(codes[kept], minlength=len(names)).tolist()
+    of_kept = Counter({name: count for name, count in zip(names, counts, strict=True) if count})
+    wrong, places = np.flatnonzero(codes != codes[earliest]), np.cumsum(kept) - 1
+    pairs = zip(places[earliest[wrong]].tolist(), codes[earliest[wrong]], codes[wrong], strict=True)
+    contradictions = [(place, names[label], names[other]) for place, label, other in pairs]
+    of_columns = dict(zip(("part", "group", "time"), (column[kept] for column in others), strict=True))
+    return Tally(of_kept, rejects, first, int(np.sum(~kept)), contradictions, of_columns)
 
 
 def check(tally: Tally, limit: float) -> None:
@@ -129,17 +138,31 @@ def check(tally: Tally, limit: float) -> None:
 
 def main() -> None:
     """Run the stage."""
-    settings = params.load("clean", Clean)
+    chosen, reading = params.load("clean", Clean), settings.load()
     positive = params.load("evaluate", Positive, part=True)
+    seen: list[Seen] = []
+    corpus = readers.batches(paths.CORPUS, reading, "data/raw/corpus", seen.append)
+    if paths.TEST_CORPUS.exists() and paths.TEST_CORPUS.stat().st_size:
+        corpus = chain(corpus, readers.test_batches(paths.TEST_CORPUS, reading, "data/raw/test", seen.append))
     with replacing(paths.MESSAGES) as messages:
-        with paths.CORPUS.open("rb") as corpus, replacing(paths.REJECTED) as rejected:
-            tally = clean(corpus, settings, messages, rejected)
-        check(tally, settings.max_rejected_share)
+        with replacing(paths.REJECTED) as rejected:
+            tally = clean(corpus, chosen, messages, rejected)
+        check(tally, chosen.max_rejected_share)
+        for one in [*chain.from_iterable(one.notes for one in seen), *labels.notes(tally.labels)]:
+            note(one)
         label = positive_label(tally.labels, positive)
+        if label and positive.positive_label is None:
+            note(f"the positive label is {label!r}, the rarer one of two: evaluate.positive_label may name the other")
+    for name, column in tally.columns.items():
+        known = reading.wanted.time is not None if name == "time" else (column >= 0).any()
+        write_array(paths.COLUMNS / f"{name}.npy", column if known else column[:0])
+    table = [("row", "label", "other_label"), *tally.contradictions]
+    write_text(paths.CONTRADICTIONS, "".join("\t".join(map(str, line)) + "\n" for line in table))
     kept = tally.labels.total()
     counts = {"rows": tally.rows, "kept": kept, "duplicates": tally.duplicates, "rejected": tally.rejected}
+    more = {"contradictions": len(tally.contradictions), "encoding": seen[0].encoding.name}
     share = {"positive_share": tally.labels[label] / kept} if label else {}
-    write_metrics(paths.METRICS / "clean.json", counts | share)
+    write_metrics(paths.METRICS / "clean.json", counts | share | more)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 Verified bytes are kept in a cache outside the workspace (TEXTRNN_CACHE, else the user's cache
 directory), since `dvc exp run --queue` works in temporary copies and must not download again.
 
-Reads   section `download` of params.yaml; of several files of yours, clean.label_column and clean.text_column too
-Writes  data/raw/corpus
+Your own file becomes a dependency in dvc.yaml, so that DVC runs the stage again when the file has changed.
+
+Reads   section `download` and split.test_source of params.yaml
+Writes  data/raw/corpus, and data/raw/test (empty without split.test_source)
 Run     python -m stages.download
 """
 
@@ -16,11 +18,11 @@ import platformdirs
 from pydantic import Field
 
 from textrnn.core import params, paths
-from textrnn.core.errors import UserError, run
+from textrnn.core.errors import UserError, note, run
 from textrnn.core.escape import printable
 from textrnn.core.files import replacing
 from textrnn.core.params import Section
-from textrnn.corpus import local_files, sms_spam
+from textrnn.corpus import local_files, sms_spam, watch
 from textrnn.corpus.http import fetch
 from textrnn.corpus.sms_spam import verified
 
@@ -35,11 +37,10 @@ class Download(Section):
     connect_timeout: float = Field(gt=0, le=600)
 
 
-class Columns(Section):
-    """The keys of section `clean` that say whether files have a header line."""
+class Test(Section):
+    """The key of section `split` that names a second corpus."""
 
-    label_column: int | str
-    text_column: int | str
+    test_source: str | None = Field(min_length=1)
 
 
 def sms_spam_collection(connect_timeout: float) -> bytes:
@@ -64,21 +65,19 @@ def sms_spam_collection(connect_timeout: float) -> bytes:
     )
 
 
-def own_corpus(source: str, checksum: str | None, connect_timeout: float) -> bytes:
+def own_corpus(key: str, source: str, checksum: str | None, connect_timeout: float) -> bytes:
     """Return a user's own corpus, from a URL or from the files at a path relative to the repository."""
-    columns = params.load("clean", Columns, part=True)
-    header = isinstance(columns.label_column, str) or isinstance(columns.text_column, str)
     try:
         if source.startswith(("http://", "https://")):
-            content = fetch(source, MOST_BYTES, connect_timeout)
+            content = local_files.unpacked(fetch(source, MOST_BYTES, connect_timeout), MOST_BYTES)
         else:
             path = source if "://" in source else str(paths.ROOT / Path(source).expanduser())
-            content = local_files.read(path, MOST_BYTES, header)
+            content = local_files.read(path, MOST_BYTES)
         if not content:
             raise UserError("expected a corpus, found an empty file")
         return verified(content, checksum) if checksum else content
     except (UserError, RuntimeError) as error:  # RuntimeError: no home directory
-        raise UserError(f"download.source {source}: {error}") from None
+        raise UserError(f"{key} {source}: {error}") from None
 
 
 def cached(checksum: str) -> Path:
@@ -123,11 +122,27 @@ def main() -> None:
         raise UserError(f"params.yaml: expected download.sha256 null for sms-spam, found {settings.sha256}")
     content = from_cache(checksum) if checksum else None
     if content is None:
-        content = own_corpus(source, checksum, timeout) if own else sms_spam_collection(timeout)
+        content = own_corpus("download.source", source, checksum, timeout) if own else sms_spam_collection(timeout)
         if checksum:
             keep(content, checksum)
-    with replacing(paths.CORPUS) as file:
-        file.write(content)
+    test = params.load("split", Test, part=True).test_source
+    for path, written in (
+        (paths.CORPUS, content),
+        (paths.TEST_CORPUS, own_corpus("split.test_source", test, None, timeout) if test else b""),
+    ):
+        with replacing(path) as file:
+            file.write(written)
+    watched([one for one in (source, test) if one and one != "sms-spam"], timeout)
+
+
+def watched(sources: list[str], timeout: float) -> None:
+    """Let DVC watch the sources, and print it if it has not yet, or cannot."""
+    entries = {source: watch.entry(source, timeout) for source in sources}
+    if watch.write(entry for entry in entries.values() if entry):
+        note(f"dvc.yaml: DVC now watches {', '.join(filter(None, entries.values())) or 'no file of yours'}")
+    for source, entry in entries.items():
+        if entry is None:
+            note(f"DVC cannot watch {source}: when it has changed, run `dvc repro -f download`, then `dvc repro`")
 
 
 if __name__ == "__main__":

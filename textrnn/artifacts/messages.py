@@ -1,7 +1,9 @@
 """data/clean/messages.tsv, a line for each message: its label, a tab, and its text as it is. And what labels mean."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -68,9 +70,10 @@ def positive_label(counts: Mapping[str, int], settings: Positive) -> str | None:
     return label
 
 
+@lru_cache(maxsize=1 << 16)
 def printed(label: str) -> str:
-    """Return a label without blanks around it, numbers as 1 and not as 1.0, and booleans as true and false."""
-    label = label.strip()
+    """Return a label as it is compared: single blanks, Unicode composed, 1.0 as 1, and booleans as true and false."""
+    label = unicodedata.normalize("NFC", " ".join(label.split()))
     if WHOLE_NUMBER.fullmatch(label):
         return label.partition(".")[0]
     return label.lower() if label.lower() in ("true", "false") else label

@@ -13,7 +13,8 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from textrnn.cli.columns import Kind, reader
 from textrnn.core.errors import UserError
-from textrnn.corpus.rows import MOST_CHARACTERS, UTF_16
+from textrnn.corpus.encoding import UTF_16
+from textrnn.corpus.rows import MOST_CHARACTERS
 
 T = TypeVar("T")
 

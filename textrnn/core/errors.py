@@ -49,6 +49,11 @@ def run(main: Callable[[], None], description: str | None = None) -> int:
     return 0
 
 
+def note(text: str) -> None:
+    """Print a sentence to stderr that a person should read, though nothing has failed."""
+    print(f"note: {printable(text)}", file=sys.stderr, flush=True)
+
+
 def one_line(error: BaseException) -> str:
     """Return the kind and the text of an error in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())

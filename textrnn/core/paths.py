@@ -5,6 +5,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 PARAMS = ROOT / "params.yaml"
+PIPELINE = ROOT / "dvc.yaml"
 REQUIREMENTS = ROOT / "requirements.txt"
 CHECKPOINTS = ROOT / ".checkpoints"
 MACHINE = ROOT / ".machine.json"  # the machine that train ran on last: not in Git, and no output of a stage
@@ -13,6 +14,7 @@ CORPUS = ROOT / "data/raw/corpus"
 TEST_CORPUS = ROOT / "data/raw/test"  # of split.test_source; empty without one
 MESSAGES = ROOT / "data/clean/messages.tsv"
 COLUMNS = ROOT / "data/clean/columns"  # part, group and time of each message, as the user's file has them
+CONTRADICTIONS = ROOT / "data/clean/contradictions.tsv"
 REJECTED = ROOT / "data/clean/rejected.tsv"
 VECTORS = ROOT / "data/vectors"
 TRAIN = ROOT / "data/split/train"

@@ -1,24 +1,51 @@
-"""The rows of a labelled corpus, TSV or CSV, in UTF-8 or UTF-16: each has a label and a text, or why it has none."""
+"""A row of a labelled corpus: its label and text, perhaps its part, group and time, or why it has none."""
 
-import codecs
-import csv
-import io
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import islice
-from typing import IO, NamedTuple
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 
+from textrnn.artifacts.messages import printed
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
-from textrnn.core.files import blocks
 
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # the marks of UTF-16, as spreadsheets write it
 MOST_CHARACTERS = 1_000_000  # of a text: a longer one is no message, but a file read wrongly
-BATCH_ROWS = 2_000  # of a CSV; a TSV comes in blocks of bytes
+MOST_OF_LABEL = 200  # characters: a longer one is a text
+MISSING = frozenset(("", "NaN", "nan", "NULL", "null", "None", "N/A", "n/a", "NA", "#N/A", "<NA>"))
+PARTS = ("test", "validation", "train")  # a part's number is its place here
+PART_WORDS = {  # what corpora call their parts
+    "test": 0, "testing": 0, "train": 2, "training": 2,
+    "valid": 1, "validation": 1, "val": 1, "dev": 1, "development": 1,
+}  # fmt: skip
+WORDS = re.compile(r"[^\W\d_]+")
 
-Column = int | str  # a position from 0, or a name in the header line
+Column = int | str  # a position from 0, or a name in the header
 
-csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB that csv allows at first
+
+class Wanted(NamedTuple):
+    """The columns that params.yaml names. The last three may be None."""
+
+    label: Column
+    text: Column
+    part: Column | None = None
+    group: Column | None = None
+    time: Column | None = None
+
+
+class Columns(NamedTuple):
+    """The positions of the columns in a row; -1: the corpus has no such column."""
+
+    label: int
+    text: int
+    part: int = -1
+    group: int = -1
+    time: int = -1
+
+
+KEYS = Columns._make((
+    "clean.label_column", "clean.text_column", "split.column", "split.group_column", "split.time_column"
+))  # fmt: skip
 
 
 class Row(NamedTuple):
@@ -28,106 +55,118 @@ class Row(NamedTuple):
     label: str = ""
     text: str = ""
     reason: str = ""
+    part: int = -1  # an index into PARTS; -1: in none
+    group: str = ""
+    time: float = 0.0  # seconds since 1970, or any number that says which row is newer
 
 
-Batch = Callable[[], Iterator[Row]]  # returns some rows of the corpus; picklable, so that a worker may parse them
+def resolved(wanted: Wanted, header: Sequence[str], name: str) -> tuple[Columns, list[str]]:
+    """Return the columns' positions, and a sentence for each that is spelt otherwise in the header.
 
-
-def batches(corpus: io.BufferedReader, file_format: str, label_column: Column, text_column: Column) -> Iterator[Batch]:
-    """Yield the rows of a corpus, csv or tsv, some at a time. Raises UserError if it has no such columns."""
-    corpus = as_utf8(corpus, "data/raw/corpus")
-    if label_column == text_column:
-        raise UserError(
-            f"params.yaml: expected two columns, found {label_column!r} for clean.label_column and text_column"
-        )
-    if file_format == "csv":
-        rows = csv_rows(corpus, label_column, text_column)
-        while some := list(islice(rows, BATCH_ROWS)):
-            yield partial(iter, some)
-    elif isinstance(label_column, int) and isinstance(text_column, int):
-        first = 1
-        for block in blocks(corpus):
-            yield partial(tsv_rows, block, label_column, text_column, first)
-            first += block.count(b"\n")
-    else:
-        raise UserError("params.yaml: expected clean.label_column and clean.text_column as positions for format tsv")
-
-
-def as_utf8(file: io.BufferedReader, name: str) -> io.BufferedReader:
-    """Return the file without its byte order mark, converted from UTF-16 if the mark says so. Raises UserError."""
-    mark = file.peek(3)[:3]
-    if mark == codecs.BOM_UTF8:
-        file.read(3)
-    if not mark.startswith(UTF_16):
-        return file
-    try:  # as a whole: a spreadsheet has a million rows at most
-        return as_file(file.read().decode("utf-16").encode("utf-8"))
-    except UnicodeError as error:
-        raise UserError(f"{name}: expected UTF-16, as its byte order mark says: {error}") from None
-
-
-def as_file(raw: bytes) -> io.BufferedReader:
-    """Return `raw` as an open file."""
-    return io.BufferedReader(io.BytesIO(raw))
-
-
-def tsv_rows(raw: bytes, label_column: int, text_column: int, first: int = 1) -> Iterator[Row]:
-    """Yield the rows of lines of TSV, numbered from `first`. Quotes are text, and so are tabs after the last column."""
-    last = max(label_column, text_column)
-    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
-        try:
-            fields = line.removesuffix(b"\r").decode("utf-8").split("\t", last)
-        except UnicodeDecodeError as error:
-            yield Row(number, reason=f"byte {error.start} is not UTF-8")
+    Raises UserError if the header lacks a column or has it twice, or if label and text are the same one.
+    """
+    found: list[int] = []
+    notes: list[str] = []
+    for key, column in zip(KEYS, wanted, strict=True):
+        if column is None or isinstance(column, int):
+            found.append(-1 if column is None else column)
             continue
-        yield checked_row(number, fields, label_column, text_column)
+        place = position(header, column, f"set {key} to one of these, or to a position, from 0", f"{name}: ")
+        if header[place] != column:
+            notes.append(f"{key} {column!r} is the column {header[place]!r}")
+        found.append(place)
+    if found[0] == found[1]:
+        raise UserError(
+            f"params.yaml: expected two columns, found {wanted.label!r} for clean.label_column and "
+            f"{wanted.text!r} for clean.text_column"
+        )
+    return Columns._make(found), notes
 
 
-def csv_rows(file: IO[bytes], label_column: Column, text_column: Column) -> Iterator[Row]:
-    """Yield the rows of an RFC 4180 file. It must have a header line if a column is given by its name."""
-    text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-    reader = csv.reader(text, strict=True)
-    line = 1
-    try:
-        if isinstance(label_column, str) or isinstance(text_column, str):
-            header = next(reader, [])
-            advice = "set clean.label_column and clean.text_column to names in it, or to positions, from 0"
-            label_column, text_column = (position(header, column, advice) for column in (label_column, text_column))
-            line = reader.line_num + 1
-        for fields in reader:
-            if fields:
-                yield checked_row(line, fields, label_column, text_column)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(f"data/raw/corpus, row at line {line}: expected CSV quoted as RFC 4180, {error}") from None
-    except UserError as error:
-        raise UserError(f"params.yaml: {error}") from None
+def position(header: Sequence[str], column: str, advice: str, begin: str = "") -> int:
+    """Return the position of a column, whose blanks and capitals may differ if only one column is called so.
+
+    Raises UserError, with advice, unless the header has it once.
+    """
+    names = list(header)
+    if column not in names:
+        names = [" ".join(one.split()).casefold() for one in names]
+        column = " ".join(column.split()).casefold() if " ".join(column.split()).casefold() in names else column
+    if names.count(column) != 1:
+        times = f"it {names.count(column)} times in" if column in names else "the columns"
+        raise UserError(f"{begin}expected one column {column!r}, found {times} {listed(list(header))}: {advice}")
+    return names.index(column)
 
 
-def position(header: list[str], column: Column, advice: str) -> int:
-    """Return the position of `column` in `header`. Raises UserError, with advice, unless the header has it once."""
-    if isinstance(column, int):
-        return column
-    if header.count(column) != 1:
-        raise UserError(f"expected one column {column!r} in a header line, found {listed(header)}: {advice}")
-    return header.index(column)
+def checked_rows(rows: Iterable[tuple[int, Sequence[str]]], columns: Columns) -> Iterator[Row]:
+    """Yield the rows of (line, fields)."""
+    return (checked_row(line, fields, columns) for line, fields in rows)
 
 
-def checked_row(line: int, fields: list[str], label_column: int, text_column: int) -> Row:
-    """Return the row with the label and the text among `fields`, or with the reason why they are none."""
-    wanted = max(label_column, text_column) + 1
+def checked_row(line: int, fields: Sequence[str], columns: Columns) -> Row:
+    """Return the row that stands in some fields, or the reason why they are none."""
+    wanted = max(columns) + 1
     if len(fields) < wanted:
         return Row(line, reason=f"expected at least {wanted} columns, found {len(fields)}")
-    label, text = fields[label_column].strip(), fields[text_column]
+    label, text = printed(fields[columns.label]), fields[columns.text]
+    if reason := _wrong(label, text):
+        return Row(line, reason=reason)
+    if max(columns[2:]) < 0:
+        return Row(line, label, text)
+    part, group, time = (fields[column].strip() if column >= 0 else "" for column in columns[2:])
+    number, moment = part_of(part), moment_of(time)
+    if columns.part >= 0 and number < 0:
+        return Row(line, reason=f"the part is {part[:40]!a}, expected train, validation or test")
+    if columns.time >= 0 and math.isnan(moment):
+        return Row(line, reason=f"the time is {time[:40]!a}, expected a number or ISO 8601, such as 2026-01-31 12:00")
+    return Row(line, label, text, "", number, group if is_unicode(group) else "", moment)
+
+
+def _wrong(label: str, text: str) -> str:
+    """Return why a label and a text are no row, or nothing."""
     if not (is_unicode(label) and is_unicode(text)):
-        return Row(line, reason="a byte is not UTF-8")
+        return "a byte is not UTF-8"
     if not label or not text.strip():
-        return Row(line, reason="the text is empty" if label else "the label is empty")
+        return "the text is empty" if label else "the label is empty"
     if len(text) > MOST_CHARACTERS:
-        return Row(line, reason=f"the text has {len(text):,} characters, expected at most {MOST_CHARACTERS:,}")
-    if not label.isprintable():
-        return Row(line, reason="the label holds a character that cannot be printed")
-    return Row(line, label, text)
+        return f"the text has {len(text):,} characters, expected at most {MOST_CHARACTERS:,}"
+    if len(label) > MOST_OF_LABEL:
+        return f"the label has {len(label):,} characters, expected at most {MOST_OF_LABEL}"
+    return "" if label.isprintable() else "the label holds a character that cannot be printed"
+
+
+def part_of(name: str) -> int:
+    """Return the number of the part that a word of `name` means, such as 1 for dev or oos_val; -1 for none."""
+    return next((PART_WORDS[word] for word in WORDS.findall(name.casefold()) if word in PART_WORDS), -1)
+
+
+def moment_of(time: str) -> float:
+    """Return a time as a number: the number that it is, or the seconds since 1970 (ISO 8601); else not a number."""
+    try:
+        number = float(time)
+        return number if math.isfinite(number) else math.nan
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(time)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def as_text(value: object) -> str:
+    """Return a value of JSON, Parquet or a spreadsheet as it would stand in CSV; "" for none."""
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, date):
+        return value.isoformat()
+    return "|".join(map(as_text, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def is_unicode(text: str) -> bool:

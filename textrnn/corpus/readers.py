@@ -1,0 +1,268 @@
+"""Read the rows of a labelled corpus in any of the FORMATS, some at a time, for workers to check.
+
+A corpus is a file, or a zip of several. Of each file it is found out in turn which encoding and which layout it has.
+"""
+
+import csv
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from textrnn.core.errors import UserError, one_line
+from textrnn.core.files import blocks
+from textrnn.corpus import encoding, layout, tables
+from textrnn.corpus.layout import FASTTEXT, Layout
+from textrnn.corpus.rows import PARTS, Columns, Row, Wanted, as_text, checked_row, checked_rows, resolved
+
+Format = Literal["auto", "csv", "tsv", "jsonl", "json", "fasttext", "parquet", "xlsx"]
+BATCH_ROWS = 2_000
+KINDS = {  # files that are no corpora, by their first bytes
+    b"%PDF": "a PDF", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
+    b"SQLite format 3": "a database", b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive",
+    b"\x7fELF": "a program", b"version https://git-lfs": "a pointer of Git LFS (run `git lfs pull`)",
+    b"<!doctype html": "an HTML page", b"<html": "an HTML page", b"{\\rtf": "a document of a word processor",
+}  # fmt: skip
+
+csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB that csv allows at first
+
+Batch = Callable[[], Iterator[Row]]  # returns some rows of the corpus; picklable, so that a worker may parse them
+
+
+class Settings(NamedTuple):
+    """How params.yaml says that the corpus is to be read."""
+
+    wanted: Wanted
+    format: Format = "auto"
+    encoding: str = "auto"
+    header: bool | None = None
+
+
+class Seen(NamedTuple):
+    """What was found out about a file."""
+
+    name: str
+    format: str
+    encoding: encoding.Encoding
+    header: tuple[str, ...]  # the names of the columns, if it has any
+    layout: Layout
+    notes: list[str]  # what a person should know
+
+
+def batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]) -> Iterator[Batch]:
+    """Yield the rows of a corpus, some at a time, and tell `found` of each file before its rows.
+
+    Messages call the corpus `name`. Raises UserError if it cannot be read, or has no such columns.
+    """
+    with corpus.open("rb") as file:
+        for part, content in parts(file, name):
+            yield from _rows(content, part, settings, found)
+
+
+def test_batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]) -> Iterator[Batch]:
+    """Yield the rows of a second corpus as `batches` does, all of them in the part test."""
+    settings = settings._replace(wanted=settings.wanted._replace(part=None))
+    for batch in batches(corpus, settings, name, found):
+        yield partial(_in_test, batch)
+
+
+def _in_test(batch: Batch) -> Iterator[Row]:
+    return (row._replace(part=PARTS.index("test")) for row in batch())
+
+
+def parts(file: io.BufferedReader, name: str) -> Iterator[tuple[str, io.BufferedReader]]:
+    """Yield the name and the content of each file of a corpus: the file itself, or the members of a zip."""
+    if not file.peek(4).startswith(b"PK\3\4") or tables.is_workbook(file):
+        yield name, file
+        return
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in sorted(archive.infolist(), key=lambda one: one.filename):
+                hidden = member.filename.startswith("__MACOSX") or Path(member.filename).name.startswith(".")
+                if not member.is_dir() and not hidden and member.file_size:
+                    yield f"{name}: {member.filename}", encoding.as_file(_bounded(archive, member))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
+        raise UserError(f"{name}: expected a zip whose files can be read: {one_line(error)}") from None
+
+
+def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with archive.open(member) as file:
+        return file.read(member.file_size)
+
+
+def _rows(file: io.BufferedReader, name: str, settings: Settings, found: Callable[[Seen], None]) -> Iterator[Batch]:
+    """Yield the rows of one file."""
+    begin = file.peek(512)[:512]
+    kind = next((kind for mark, kind in KINDS.items() if begin.lstrip().lower().startswith(mark.lower())), "")
+    if kind := kind or ("a tar archive" if begin[257:262] == b"ustar" else ""):
+        raise UserError(f"{name}: expected labelled texts, found {kind}: save them as CSV, JSON Lines, Parquet or xlsx")
+    if found_table := tables.kind_of(file, settings.format):
+        header, rows, notes = tables.read(found_table, file, name, settings.wanted, settings.header)
+        columns, more = resolved(settings.wanted, header, name)
+        found(Seen(name, found_table, encoding.Encoding("binary"), header, Layout(found_table), [*notes, *more]))
+        yield from _listed(rows, columns)
+        return
+    of_file = encoding.detect(file, settings.encoding, name)
+    file = encoding.as_utf8(file, of_file.name, name)
+    start = file.tell()
+    sample = file.read(layout.SAMPLE)
+    whole = len(sample) < layout.SAMPLE
+    text = sample.decode("utf-8", "surrogateescape")
+    file.seek(start)
+    named = any(isinstance(column, str) for column in settings.wanted)
+    if not whole:
+        text = text[: text.rfind("\n") + 1] or text
+    laid = layout.of(text, whole, settings.format, named, settings.header, name)
+    notes = _told(laid, of_file, settings, named)
+    if laid.format == "json":
+        yield from _json(file, name, settings, lambda *seen: found(Seen(name, "json", of_file, seen[0], laid, seen[1])))
+        return
+    if laid.format == "jsonl":
+        laid = laid._replace(header=_keys(text))
+    columns, more = resolved(settings.wanted, laid.header, name)
+    found(Seen(name, laid.format, of_file, laid.header, laid, [*notes, *more]))
+    parser: dict[str, Callable[..., Iterator[Row]]] = {
+        "tsv": tsv_rows,
+        "fasttext": fasttext_rows,
+        "jsonl": partial(json_rows, header=laid.header),
+    }
+    first = 1
+    for _ in range(laid.first + (laid.format == "tsv" and bool(laid.header))):
+        file.readline()
+        first += 1
+    if laid.format == "csv":
+        yield from _listed(csv_records(file, laid, name), columns)
+        return
+    for block in blocks(file):
+        yield partial(parser[laid.format], block, columns, first)
+        first += block.count(b"\n")
+
+
+def _told(laid: Layout, of_file: encoding.Encoding, settings: Settings, named: bool) -> list[str]:
+    """Return a sentence for each thing that was guessed and may be wrong."""
+    notes = []
+    if of_file.confidence < encoding.SURE:
+        sure = f"with a confidence of {of_file.confidence:.0%}"
+        notes.append(f"read as {of_file.name}, {sure}: if letters are wrong, set clean.encoding")
+    if laid.header and settings.header is None and not named and laid.format in ("csv", "tsv"):
+        names = ", ".join(laid.header)[:80]
+        notes.append(
+            f"the first line is taken for names of columns ({names}): if it is a row, set clean.header to false"
+        )
+    return notes
+
+
+def _listed(records: Iterable[tuple[int, Sequence[str]]], columns: Columns) -> Iterator[Batch]:
+    records = iter(records)
+    while some := list(islice(records, BATCH_ROWS)):
+        yield partial(checked_rows, some, columns)
+
+
+def tsv_rows(raw: bytes, columns: Columns, first: int = 1) -> Iterator[Row]:
+    """Yield the rows of lines of TSV, numbered from `first`. Quotes are text, and so are tabs after the last column."""
+    last = max(columns)
+    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
+        try:
+            fields = line.removesuffix(b"\r").decode("utf-8").split("\t", last)
+        except UnicodeDecodeError as error:
+            yield Row(number, reason=f"byte {error.start} is not UTF-8")
+            continue
+        yield checked_row(number, fields, columns)
+
+
+def fasttext_rows(raw: bytes, columns: Columns, first: int) -> Iterator[Row]:
+    """Yield the rows of lines that begin with one label or more, each a word after __label__."""
+    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
+        words = line.decode("utf-8", "surrogateescape").strip().split(" ")
+        count = next((place for place, word in enumerate(words) if not word.startswith(FASTTEXT)), len(words))
+        labels = "|".join(word.removeprefix(FASTTEXT).rstrip(",") for word in words[:count])
+        yield checked_row(number, (labels, " ".join(words[count:])), columns)
+
+
+def json_rows(raw: bytes, columns: Columns, first: int, header: tuple[str, ...]) -> Iterator[Row]:
+    """Yield the rows of lines of JSON, an object or a list each. Blank lines are none."""
+    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield Row(number, reason=f"expected JSON, found none ({one_line(error)[:80]})")
+            continue
+        yield json_row(number, value, columns, header)
+
+
+def json_row(number: int, value: Any, columns: Columns, header: tuple[str, ...]) -> Row:
+    """Return the row that an object or a list of JSON is."""
+    if isinstance(value, list):
+        return checked_row(number, [as_text(one) for one in value], columns)
+    if not isinstance(value, dict):
+        return Row(number, reason="expected an object or a list of JSON, found another value")
+    return checked_row(number, [as_text(value.get(key)) for key in header[: max(columns) + 1]], columns)
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    """Return the keys of the first lines of JSON, in the order in which they first occur."""
+    keys: dict[str, None] = {}
+    for line in text.split("\n")[:100]:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            keys |= dict.fromkeys(value)
+    return tuple(keys)
+
+
+def _json(
+    file: io.BufferedReader, name: str, settings: Settings, found: Callable[[tuple[str, ...], list[str]], None]
+) -> Iterator[Batch]:
+    """Yield the rows of a JSON list of objects or lists, or of an object whose lists are the parts of the corpus."""
+    try:
+        value = json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{name}: expected JSON: {one_line(error)}") from None
+    wanted, notes = settings.wanted, []
+    lists = value if isinstance(value, list) else None
+    if isinstance(value, dict) and value and all(isinstance(one, list) for one in value.values()):
+        lists = [_with_part(row, part) for part, rows in value.items() for row in rows]
+        notes = [f"the lists {', '.join(value)[:80]} are read as one: set split.column to part to keep them apart"]
+    if lists is None:
+        raise UserError(f"{name}: expected a list of objects, or an object of lists, found another value of JSON")
+    header = tuple(dict.fromkeys(chain.from_iterable(row for row in lists[:100] if isinstance(row, dict))))
+    header = header or (("0", "1", "part") if notes else ())
+    columns, more = resolved(wanted, header, name)
+    found(header, [*(notes if wanted.part is None else []), *more])
+    for start in range(0, len(lists), BATCH_ROWS):
+        yield partial(_json_batch, lists[start : start + BATCH_ROWS], columns, start + 1, header)
+
+
+def _with_part(row: Any, part: str) -> Any:
+    return [*row[:2], part] if isinstance(row, list) else row | {"part": part} if isinstance(row, dict) else row
+
+
+def _json_batch(values: list[Any], columns: Columns, first: int, header: tuple[str, ...]) -> Iterator[Row]:
+    return (json_row(number, value, columns, header) for number, value in enumerate(values, first))
+
+
+def csv_records(file: io.BufferedReader, laid: Layout, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the fields of each row of CSV after the header, and the line where it begins. Raises UserError."""
+    text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
+    reader = laid.parser(text)
+    line, skip = laid.first + 1, bool(laid.header)
+    try:
+        for fields in reader:
+            if fields and not skip:
+                yield line, fields
+            skip = skip and not fields
+            line = laid.first + reader.line_num + 1
+    except csv.Error as error:
+        raise UserError(
+            f"{name}, row at line {line}: expected CSV with {laid.separator!r} between and {laid.quote} around fields "
+            f"(RFC 4180), {error}: mend the row, or set clean.format to tsv if quotes are text"
+        ) from None

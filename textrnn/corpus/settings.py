@@ -1,0 +1,38 @@
+"""The parameters that say how a corpus is read, which several stages and tools look at."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from textrnn.core import params
+from textrnn.core.params import Section
+from textrnn.corpus import readers
+from textrnn.corpus.rows import Wanted
+
+Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
+
+
+class Reading(Section):
+    """The keys of section `clean` that say how files are read."""
+
+    format: readers.Format
+    encoding: str = Field(min_length=1)
+    header: bool | Literal["auto"]
+    label_column: Column
+    text_column: Column
+
+
+class Parts(Section):
+    """The keys of section `split` that name columns of the corpus."""
+
+    column: Column | None
+    group_column: Column | None
+    time_column: Column | None
+
+
+def load() -> readers.Settings:
+    """Return what params.yaml says. Raises UserError."""
+    clean, split = params.load("clean", Reading, part=True), params.load("split", Parts, part=True)
+    wanted = Wanted(clean.label_column, clean.text_column, split.column, split.group_column, split.time_column)
+    header = None if clean.header == "auto" else clean.header
+    return readers.Settings(wanted, clean.format, clean.encoding, header)

@@ -1,0 +1,64 @@
+"""What DVC watches for changes: the user's own files are dependencies of the stage download in dvc.yaml.
+
+DVC has no way to compute a path from a parameter, so the entries are written: by `python -m tools.adopt`, or by the
+stage itself when params.yaml names another source than dvc.yaml.
+"""
+
+import glob
+import json
+import re
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+from textrnn.core import paths
+from textrnn.core.files import read_text, write_text
+
+MARK = "  # watched: params.yaml names it"
+AFTER = re.compile(r"(?m)^      - textrnn/corpus\n")  # the last of the code that download depends on
+ENTRIES = re.compile(rf"(?m)^      - .*{re.escape(MARK)}\n")
+STORES = {"s3": "dvc_s3", "gs": "dvc_gs", "gcs": "dvc_gs", "ssh": "dvc_ssh", "sftp": "dvc_ssh", "az": "dvc_azure"}
+
+
+def entry(source: str, timeout: float) -> str | None:
+    """Return what DVC is to watch for a source: a file, a folder or an address; None if it has no way to.
+
+    A server of HTTP must tell its file's ETag, or DVC refuses to work with it.
+    """
+    scheme, _, _ = source.partition("://")
+    if source == "sms-spam" or (scheme != source and scheme not in ("http", "https", *STORES)):
+        return None
+    if scheme in ("http", "https"):
+        return source if _has_etag(source, timeout) else None
+    if scheme in STORES:
+        return _folder(source) if find_spec(STORES[scheme]) else None
+    path = paths.ROOT / Path(source).expanduser()
+    path = path if path.exists() else Path(_folder(str(path)))
+    return path.relative_to(paths.ROOT).as_posix() if path.is_relative_to(paths.ROOT) else path.as_posix()
+
+
+def _folder(pattern: str) -> str:
+    """Return the part of a path before the first name with *, ? or [ ]."""
+    while glob.has_magic(pattern):
+        pattern = pattern.rpartition("/")[0]
+    return pattern
+
+
+def _has_etag(url: str, timeout: float) -> bool:
+    import requests  # noqa: PLC0415  # as in http.fetch
+
+    try:
+        answer = requests.head(url, timeout=timeout, allow_redirects=True)
+    except (OSError, ValueError):
+        return False
+    return answer.ok and bool({"etag", "content-md5"} & {name.lower() for name in answer.headers})
+
+
+def write(entries: Iterable[str]) -> bool:
+    """Write the entries into dvc.yaml, if it has others, and return whether it had."""
+    old = read_text(paths.PIPELINE)
+    lines = "".join(f"      - {json.dumps(one, ensure_ascii=False)}{MARK}\n" for one in entries)
+    new = AFTER.sub(lambda found: found[0] + lines, ENTRIES.sub("", old), count=1)
+    if new != old:
+        write_text(paths.PIPELINE, new)
+    return new != old
