@@ -3,7 +3,7 @@
 import io
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,11 @@ def sides_of(messages: Messages, **changes: Any) -> list[str]:
     return [SIDES[number] for number in assign(together, labels, part, options)]
 
 
-def prepare(workspace: Workspace, messages: Messages, **changes: Any) -> None:
+def prepare(
+    workspace: Workspace, messages: Messages, columns: Mapping[str, Sequence[float]] | None = None, **changes: Any
+) -> None:
     workspace.settings(**{f"split__{key}": value for key, value in changes.items()})
-    workspace.messages(messages)
+    workspace.messages(messages, **columns or {})
     workspace.run(vectorize.main)
 
 

@@ -5,7 +5,7 @@ import fcntl
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class Workspace:
         paths.CORPUS.parent.mkdir(parents=True, exist_ok=True)
         paths.CORPUS.write_bytes(raw if isinstance(raw, bytes) else raw.encode("utf-8"))
 
-    def messages(self, messages: list[tuple[str, str]], **columns: list[int]) -> None:
+    def messages(self, messages: list[tuple[str, str]], **columns: Sequence[float]) -> None:
         """Write the files that clean leaves. A column of the user's that is not given is empty."""
         write_text(paths.MESSAGES, "".join(f"{label}\t{text}\n" for label, text in messages))
         for name, kind in (("part", np.int8), ("group", np.int64), ("time", np.float64)):

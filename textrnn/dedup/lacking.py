@@ -31,9 +31,9 @@ class Counts(NamedTuple):
         return ", ".join(some) + (f" and {len(chosen) - FEW:,} more" if len(chosen) > FEW else "")
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: np.int64, noun: str) -> str:
     """Return the number with its noun."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def count(sides: Sides, part: Sides, labels: NDArray[np.int16], groups: NDArray[np.int32], names: list[str]) -> Counts:
@@ -57,7 +57,7 @@ def check(counts: Counts, settings: Split) -> list[str]:
         lacking = np.flatnonzero((rows == 0) & ~tested_only)
         wanted = side != "validation" or settings.validation_share or side in counts.given
         if len(lacking) and wanted and side in counts.given - {"train"}:
-            notes.append(f"no {side} row has {counts.told(lacking)}: how well they are told cannot be seen there")
+            notes.append(f"no {side} row has {counts.told(lacking)}: no score there covers them")
         elif len(lacking) and wanted:
             raise UserError(
                 f"expected every label among the {side} rows, found none of {counts.told(lacking)}: "
