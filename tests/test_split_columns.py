@@ -233,7 +233,8 @@ def test_an_error_says_that_groups_are_too_large_for_a_side(workspace: Workspace
     prepare(workspace, [(label, f"{label} {name} {row}") for row in range(20) for label in labels for name in "abc"])
     assert workspace.failure(split.main) == (
         "error: expected every label among the test rows, found none of 'ham' (60 rows in 3 groups), 'spam' (60 rows "
-        f"in 3 groups): {WHOLE} large: set split.keep_together: duplicates, or set a larger split.test_share, or {MORE}\n"
+        f"in 3 groups): {WHOLE} large: set split.keep_together: duplicates, or set a larger split.test_share, "
+        f"or {MORE}\n"
     )
 
 
