@@ -17,6 +17,7 @@ Run     python -m stages.split
 """
 
 import sys
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -42,12 +43,15 @@ class Dealt(NamedTuple):
 
 
 def dealt(
-    messages: IO[bytes], labels: NDArray[np.int16], names: list[str], columns: list[NDArray[Any]], settings: Split
+    messages: IO[bytes],
+    labels: NDArray[np.int16],
+    names: list[str],
+    columns: list[NDArray[Any]],
+    settings: Split,
+    folder: Path,
 ) -> Dealt:
     """Deal the rows. `columns` are part, group and time, of length 0 where the user has none. Raises UserError."""
     part, users, time = columns
-    folder = paths.TRAIN.parent
-    folder.mkdir(parents=True, exist_ok=True)
     together = groups(messages, settings.keep_together, settings.seed, folder)
     chosen = len(part) or len(users)
     part, users = (of if len(of) else np.full(len(labels), -1, of.dtype) for of in (part, users))
@@ -64,8 +68,10 @@ def main() -> None:
     of_labels = {name: int(count) for name, count in read_table(paths.VECTORS / "classes.tsv")}
     columns = [read_array(paths.COLUMNS / f"{name}.npy") for name in ("part", "group", "time")]
     labels = ragged.load(paths.VECTORS).labels
+    folder = paths.TRAIN.parent
+    folder.mkdir(parents=True, exist_ok=True)
     with opened(paths.MESSAGES) as messages:
-        sides, together, notes = dealt(messages, labels, list(of_labels), columns, settings)
+        sides, together, notes = dealt(messages, labels, list(of_labels), columns, settings, folder)
     for note in notes:
         print(f"note: {printable(note)}", file=sys.stderr, flush=True)
     counts: dict[str, object] = {"groups": len(together.order)}

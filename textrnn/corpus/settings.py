@@ -1,5 +1,6 @@
 """The parameters that say how a corpus is read, which several stages and tools look at."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -30,9 +31,9 @@ class Parts(Section):
     time_column: Column | None
 
 
-def load() -> readers.Settings:
-    """Return what params.yaml says. Raises UserError."""
-    clean, split = params.load("clean", Reading, part=True), params.load("split", Parts, part=True)
+def load(path: Path | None = None) -> readers.Settings:
+    """Return what params.yaml says, or the file at `path`. Raises UserError."""
+    clean, split = params.load("clean", Reading, True, path), params.load("split", Parts, True, path)
     wanted = Wanted(clean.label_column, clean.text_column, split.column, split.group_column, split.time_column)
     header = None if clean.header == "auto" else clean.header
     return readers.Settings(wanted, clean.format, clean.encoding, header)
