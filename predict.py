@@ -23,7 +23,7 @@ from textrnn.core.errors import end_at_ctrl_c, run
 if __name__ == "__main__":
     end_at_ctrl_c()  # before the imports that take long
 
-from textrnn.cli import reader, writer
+from textrnn.cli import files, reader, writer
 from textrnn.cli.columns import Kind
 from textrnn.cli.writer import Answer, Look
 from textrnn.core import paths, process_pool
@@ -41,6 +41,8 @@ kinds of input:
   tsv, csv     a column, by its name in the header line or, without one, by its
                position from 0; quotes are data in tsv, and RFC 4180's in csv
   jsonl        a string a line, or an object of which one key holds the message
+               A file may be compressed (gz, bz2, xz), in any encoding, with other
+               separators; Parquet and workbooks (xlsx, xls, ods) are read too
 
 columns of the output:
   label        the answer: the positive label if its probability reaches the
@@ -97,7 +99,8 @@ def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[st
     """Yield the answers to the messages of a file or of standard input, as they are written."""
     count, times = 0, TOKENS if look.explained else 1
     failures: list[Exception] = []
-    with reader.opened(source.path) as raw:
+    raw, source = files.opened(source)
+    with raw:
         lists = reader.until_failure(reader.messages(raw, source, READ // times), failures)
         for texts in lists:
             if texts:

@@ -22,6 +22,8 @@ from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import write_text
 from textrnn.core.params import Section
+from textrnn.corpus import readers
+from textrnn.corpus import settings as reading
 from textrnn.dedup.groups import groups
 from textrnn.dedup.templates import templates
 from textrnn.training.batches import folds
@@ -54,8 +56,9 @@ def near_duplicate_keys(texts: list[str]) -> list[str]:
 def messages(settings: Clean) -> list[tuple[str, str]]:
     """Return the (label, text) pairs of the corpus that these settings keep."""
     kept = io.BytesIO()
-    with paths.CORPUS.open("rb") as corpus:
-        clean(corpus, settings, kept, io.BytesIO())
+    clean(
+        readers.batches(paths.CORPUS, reading.load(), "data/raw/corpus", lambda _: None), settings, kept, io.BytesIO()
+    )
     return list(zip(*columns(kept.getvalue().decode("utf-8")), strict=True))
 
 

@@ -4,6 +4,7 @@ An AssertionError is a broken promise, any other exception one which the user sh
 byte of an input chooses among settings where there are some.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -18,12 +19,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 
 from compare.prepare import near_duplicate_keys
 from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
 from textrnn.artifacts import provenance, ragged
 from textrnn.artifacts.messages import Positive, columns, read_messages
+from textrnn.artifacts.messages import printed as printed_label
 from textrnn.cli import reader
 from textrnn.cli.columns import Kind
 from textrnn.core import params
@@ -31,8 +35,9 @@ from textrnn.core.errors import UserError
 from textrnn.core.escape import printable
 from textrnn.core.files import HEADER as NPY_HEADER
 from textrnn.core.files import read_array, read_json
-from textrnn.corpus import sms_spam
-from textrnn.corpus.rows import UTF_16, Row, as_file, as_utf8, batches, is_unicode
+from textrnn.corpus import readers, sms_spam
+from textrnn.corpus.encoding import UTF_16, as_file
+from textrnn.corpus.rows import Row, Wanted, is_unicode
 from textrnn.dedup.templates import templates
 from textrnn.inference import predictor
 from textrnn.text import subwords
@@ -44,6 +49,9 @@ SPARE = 10_000_000  # bytes that reading a small file may take: more than numpy 
 
 CLEAN: dict[str, Any] = {
     "format": "tsv",
+    "encoding": "auto",
+    "header": "auto",
+    "labels": {"fold_case": False, "map": {}},
     "label_column": 0,
     "text_column": 1,
     "lowercase": False,
@@ -53,7 +61,7 @@ CLEAN: dict[str, Any] = {
     "max_rejected_share": 1.0,
 }
 TSV_COLUMNS = ((0, 1), (1, 0), (2, 0), (1, 3), (0, 16_383))
-CSV_COLUMNS = (*TSV_COLUMNS, ("label", "text"), (0, "text"), ("é", "text"))
+COLUMNS = (*TSV_COLUMNS, ("label", "text"), (0, "text"), ("é", "text"))
 INPUTS: tuple[tuple[Kind, str | None], ...] = (
     ("lines", None),
     ("csv", "0"),
@@ -89,24 +97,19 @@ def file_of(raw: bytes) -> Iterator[Path]:
         yield path
 
 
-def unmarked(raw: bytes) -> bytes | None:
-    """Return a corpus in UTF-8, None when it is no UTF-16 though its mark says so: this is a user's error."""
-    try:
-        return as_utf8(as_file(raw), "a corpus").read()
-    except UserError:
-        return None
-
-
 def whole(row: Row) -> bool:
     """Tell whether a row is what it should be: a label and a text without lone surrogates, or a reason."""
     (row.label + row.text).encode("utf-8")  # raises if there is one
     return bool(row.reason) != bool(row.label and row.label.isprintable() and row.text.strip())
 
 
-def all_rows(raw: bytes, settings: Clean) -> list[Row]:
+def all_rows(raw: bytes, chosen: readers.Settings) -> list[Row]:
     """Return the rows of a corpus."""
-    columns = settings.label_column, settings.text_column
-    return [row for batch in batches(as_file(raw), settings.format, *columns) for row in batch()]
+    seen: list[readers.Seen] = []
+    files = readers.parts(as_file(raw), "a corpus")
+    return [
+        row for name, file in files for batch in readers.of_file(file, name, chosen, seen.append) for row in batch()
+    ]
 
 
 # Targets
@@ -115,37 +118,31 @@ def all_rows(raw: bytes, settings: Clean) -> list[Row]:
 def tsv_rows(raw: bytes) -> None:
     """Check that each line is one row, which holds what the line holds."""
     number, raw = knob(raw)
-    label_column, text_column = TSV_COLUMNS[number % len(TSV_COLUMNS)]
-    settings = Clean.model_validate(CLEAN | {"label_column": label_column, "text_column": text_column})
-    utf8 = unmarked(raw)
-    if utf8 is None:
-        return
-    rows = all_rows(raw, settings)
-    lines = utf8.removesuffix(b"\n").split(b"\n") if utf8 else []
+    columns = TSV_COLUMNS[number % len(TSV_COLUMNS)]
+    rows = all_rows(raw, readers.Settings(Wanted(*columns), "tsv", "utf-8", header=False))
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    lines = raw.removesuffix(b"\n").split(b"\n") if raw else []
     assert [row.line for row in rows] == list(range(1, len(lines) + 1))
     assert all(map(whole, rows))
     for row, line in zip(rows, lines, strict=True):
-        if (label_column, text_column) == (0, 1) and not row.reason:
+        if columns == (0, 1) and not row.reason:
             label, _, text = line.removesuffix(b"\r").decode("utf-8").partition("\t")
-            assert (row.label, row.text) == (label.strip(), text)
+            assert (row.label, row.text) == (printed_label(label), text)
 
 
-def csv_rows(raw: bytes) -> None:
-    """Check that each row stands on a line of its own, and that all have a label and a text or a reason."""
-    number, raw = knob(raw)
-    label_column, text_column = CSV_COLUMNS[number % len(CSV_COLUMNS)]
-    settings = CLEAN | {"format": "csv", "label_column": label_column, "text_column": text_column}
-    with suppress(UserError):
-        rows = all_rows(raw, Clean.model_validate(settings))
-        raw = as_utf8(as_file(raw), "a corpus").read()
-        lines = list(io.StringIO(raw.decode("utf-8", errors="surrogateescape"), newline=""))
-        records = sum(map(bool, csv.reader(lines)))  # blank lines are no rows
-        header = isinstance(label_column, str) or isinstance(text_column, str)
-        assert len(rows) == records - header
-        starts = [row.line for row in rows]
-        assert starts == sorted(set(starts))
-        assert not starts or (starts[0] > header and starts[-1] <= len(lines))
-        assert all(map(whole, rows))
+def corpus_rows(file_format: readers.Format) -> Callable[[bytes], None]:
+    """Return a check that rows stand on rising lines, and that all have a label and a text or a reason."""
+
+    def check(raw: bytes) -> None:
+        number, raw = knob(raw)
+        wanted = Wanted(*COLUMNS[number % len(COLUMNS)])
+        with suppress(UserError):
+            rows = all_rows(raw, readers.Settings(wanted, file_format, header=(None, False, True)[number % 3]))
+            starts = [row.line for row in rows]
+            assert file_format == "auto" or starts == sorted(set(starts))  # auto: a zip may have several files
+            assert all(map(whole, rows))
+
+    return check
 
 
 def read_of(raw: bytes, source: reader.Source, size: int) -> tuple[list[str], list[Exception]]:
@@ -182,10 +179,10 @@ def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
         "remove_pattern": r"[0-9]+|ab" if number & 8 else "",
     }
     settings = Clean.model_validate(CLEAN | changes)
-    raw = b"" if unmarked(raw) is None else raw
     kept, rejected = io.BytesIO(), io.BytesIO()
-    tally = clean(as_file(raw), settings, kept, rejected)
-    assert tally.rows == len(all_rows(raw, settings))
+    reading = readers.Settings(Wanted(0, 1), "tsv", "utf-8", header=False)
+    tally = clean(readers.of_file(as_file(raw), "a corpus", reading, lambda _: None), settings, kept, rejected)
+    assert tally.rows == len(all_rows(raw, reading))
     assert 1 + tally.rejected == rejected.getvalue().count(b"\n")  # a header, and a line for each
     return kept.getvalue(), tally, settings
 
@@ -349,6 +346,31 @@ def printed(raw: bytes) -> None:
 # What each begins with
 
 
+def parquet() -> bytes:
+    """Return a small corpus as a file of Parquet."""
+    table = pyarrow.table({"label": ["ham", "spam"], "text": ["hi", "win"], "n": [1.0, None]})
+    pyarrow.parquet.write_table(table, file := io.BytesIO())
+    return file.getvalue()
+
+
+def workbook() -> bytes:
+    """Return a small corpus as a workbook of a spreadsheet, the least that ECMA-376 allows."""
+    main, office = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org/"
+    relations = office + "officeDocument/2006/relationships"
+    cells = "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in ("ham", "hi"))
+    members = {
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{relations}"><sheets>'
+        '<sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{office}package/2006/relationships">'
+        f'<Relationship Id="r1" Type="{relations}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData><row>{cells}</row></sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
 class Target(NamedTuple):
     """A function to fuzz, how many of a thousand inputs it has, and what the search begins with."""
 
@@ -496,11 +518,20 @@ ZIPS = (
     b"\xff" * 4,
 )
 
+CORPORA = (
+    *encoded("\0ham,hi\r\n", '\5label,text\r\nham,"on\r\n""two"" lines"\n\n,x\n', "\0ham;hi, you\nspam;win\n"),
+    *encoded('\5{"label": "ham", "text": "hi"}\n{"text": [1.0, null]}\n', '\0[["ham", "hi"], {"a": true}]'),
+    *encoded("\0__label__ham hi\n__label__a __label__b c\n", "\1sep=;\r\n'hi';'ham'\n'ho';'ham'\n"),
+    b"\0" + parquet(), b"\0" + workbook(),
+)  # fmt: skip
+
 TARGETS: dict[str, Target] = {
-    "tsv_rows": Target(tsv_rows, 100, MESSAGES, TEXT),
-    "csv_rows": Target(
-        csv_rows, 90, encoded("\0ham,hi\r\n", '\5label,text\r\nham,"on\r\n""two"" lines"\n\n,x\n'), MARKS + TEXT
-    ),
+    "tsv_rows": Target(tsv_rows, 60, MESSAGES, TEXT),
+    **{
+        name: Target(corpus_rows(name), 30 if name in ("auto", "csv") else 14, CORPORA, MARKS + JSON + TEXT)
+        for name in get_args(readers.Format)
+        if name != "tsv"
+    },
     "inputs": Target(
         input_rows,
         70,

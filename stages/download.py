@@ -132,16 +132,16 @@ def main() -> None:
     ):
         with replacing(path) as file:
             file.write(written)
-    watched([one for one in (source, test) if one and one != "sms-spam"], timeout)
+    watched([one for one in (None if checksum else source, test) if one], timeout)
 
 
 def watched(sources: list[str], timeout: float) -> None:
-    """Let DVC watch the sources, and print it if it has not yet, or cannot."""
+    """Let DVC watch sources whose content no checksum says, and print it if it has not yet, or cannot."""
     entries = {source: watch.entry(source, timeout) for source in sources}
     if watch.write(entry for entry in entries.values() if entry):
         note(f"dvc.yaml: DVC now watches {', '.join(filter(None, entries.values())) or 'no file of yours'}")
     for source, entry in entries.items():
-        if entry is None:
+        if entry is None and paths.PIPELINE.exists():
             note(f"DVC cannot watch {source}: when it has changed, run `dvc repro -f download`, then `dvc repro`")
 
 

@@ -16,14 +16,17 @@ from textrnn.artifacts.messages import columns, read_messages
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_table
-from textrnn.corpus.rows import as_file
+from textrnn.corpus import readers
+from textrnn.corpus.encoding import as_file
+from textrnn.corpus.rows import Wanted
 from textrnn.text.normalise import Normalisation, normalise
 
 GOOD = "ham\tare you home yet\nspam\tyou won a cruise\n"
 TUTORIAL = r"([^\s\w]|_|[0-9])+"
 PLAIN: dict[str, Any] = {"lowercase": False, "ascii_only": False, "remove_pattern": ""}
 SETTINGS = PLAIN | {
-    "format": "tsv", "label_column": 0, "text_column": 1, "duplicates": "drop", "max_rejected_share": 0.01,
+    "format": "tsv", "encoding": "auto", "header": "auto", "label_column": 0, "text_column": 1,
+    "labels": {"fold_case": False, "map": {}}, "duplicates": "drop", "max_rejected_share": 0.01,
 }  # fmt: skip
 NAMED = {"format": "csv", "label_column": "label", "text_column": "text"}
 LABEL_REASON = "the label holds a character that cannot be printed"
@@ -35,10 +38,13 @@ def cleaned(raw: bytes | str, **changes: Any) -> tuple[Pairs, list[list[str]]]:
     """Return the (label, text) pairs that are kept of a corpus, and the line and reason of each row rejected."""
     chosen = clean.Clean.model_validate(SETTINGS | changes)
     messages, rejected = io.BytesIO(), io.BytesIO()
-    tally = clean.clean(as_file(raw if isinstance(raw, bytes) else raw.encode()), chosen, messages, rejected)
+    file = as_file(raw if isinstance(raw, bytes) else raw.encode())
+    header = None if chosen.header == "auto" else chosen.header
+    reading = readers.Settings(Wanted(chosen.label_column, chosen.text_column), chosen.format, chosen.encoding, header)
+    tally = clean.clean(readers.of_file(file, "corpus", reading, lambda _: None), chosen, messages, rejected)
     kept = list(zip(*columns(messages.getvalue().decode()), strict=True))
-    header, *rejects = [line.split("\t") for line in rejected.getvalue().decode().split("\n")[:-1]]
-    assert header == ["line", "reason"]
+    heading, *rejects = [line.split("\t") for line in rejected.getvalue().decode().split("\n")[:-1]]
+    assert heading == ["line", "reason"]
     assert (len(kept), len(rejects)) == (tally.labels.total(), tally.rejected)
     assert tally.rows == len(kept) + tally.duplicates + len(rejects)
     return kept, rejects
@@ -98,7 +104,7 @@ def test_a_csv_may_have_a_byte_order_mark_a_header_any_line_ends_and_a_text_of_s
 
 
 def test_a_rejected_line_is_named_by_its_number() -> None:
-    kept, rejects = cleaned(GOOD.encode() + b"ham are you home\nham\tbye\r\nham\tcaf\xe9\r\n\r\n")
+    kept, rejects = cleaned(GOOD.encode() + b"ham are you home\nham\tbye\r\nham\tcaf\xe9\r\n\r\n", encoding="utf-8")
     assert kept[2:] == [("ham", "bye")]
     columns = "expected at least 2 columns, found 1"
     assert rejects == [["3", columns], ["5", "byte 7 is not UTF-8"], ["6", columns]]
@@ -116,7 +122,7 @@ def test_a_rejected_csv_row_is_named_by_its_first_line() -> None:
         b'"h\nam",hi\r\n'  # 12 and 13
         b"spam,last\r\n"
     )
-    kept, rejects = cleaned(raw, **NAMED)
+    kept, rejects = cleaned(raw, **NAMED, encoding="utf-8")
     assert kept == [("ham", "on three lines"), ("spam", "last")]
     assert rejects == [
         ["5", "the label is empty"],
@@ -172,8 +178,8 @@ def test_a_text_is_normalised_as_the_settings_say() -> None:
 def test_a_corpus_or_settings_that_cannot_be_used_are_refused_with_the_reason() -> None:
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("", NAMED, "expected one column 'label' in a header line, found none: set clean.label_column"),
-        ('label,"te"xt\r\nham,hi\r\n', NAMED, "line 1: expected CSV quoted as RFC 4180"),
-        ('label,text\r\nham,"a\nb"\r\nham,"hi"!\r\n', NAMED, "line 4: expected CSV quoted as RFC 4180"),
+        ('label,"te"xt\r\nham,hi\r\n', NAMED, "line 1: expected CSV with ',' between"),
+        ('label,text\r\nham,"a\nb"\r\nham,"hi"!\r\n', NAMED, "line 4: expected CSV with ',' between"),
         (GOOD, {"remove_pattern": "(" * 999}, "expected a regular expression"),
         (GOOD, {"remove_pattern": "(a{2,1000}){1,101}"}, "expected at most 100,000 repetitions"),
     ]
@@ -182,14 +188,16 @@ def test_a_corpus_or_settings_that_cannot_be_used_are_refused_with_the_reason() 
             cleaned(raw, **changes)
 
 
-def test_the_stage_writes_three_files_and_nothing_else(workspace: Workspace) -> None:
+def test_the_stage_writes_its_files_and_nothing_else(workspace: Workspace) -> None:
     workspace.settings(clean__max_rejected_share=0.5, evaluate__positive_label="good news")
     workspace.corpus(GOOD + "ham\tare you home yet\ngood news\tyes\r\nbad\n")
     workspace.run(clean.main)
-    outputs = {"data/clean/messages.tsv", "data/clean/rejected.tsv", "metrics/clean.json"}
+    outputs = {f"data/clean/{name}" for name in ("messages.tsv", "rejected.tsv", "contradictions.tsv")}
+    outputs |= {"metrics/clean.json", *(f"data/clean/columns/{name}.npy" for name in ("part", "group", "time"))}
     assert workspace.files() == outputs | {"params.yaml", "data/raw/corpus"}
     counts = {"rows": 5, "kept": 3, "duplicates": 1, "rejected": 1}
-    assert workspace.metrics("clean") == counts | {"positive_share": 0.333333}
+    more = {"positive_share": 0.333333, "contradictions": 0, "encoding": "utf-8"}
+    assert workspace.metrics("clean") == counts | more
     assert paths.MESSAGES.read_bytes() == (GOOD + "good news\tyes\n").encode()
     assert read_table(paths.REJECTED) == [["line", "reason"], ["5", "expected at least 2 columns, found 1"]]
     assert read_messages(paths.MESSAGES)[2] == ("good news", "yes")

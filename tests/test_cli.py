@@ -19,7 +19,10 @@ from textrnn.cli.columns import Kind
 from textrnn.cli.reader import Source
 from textrnn.cli.writer import Answer, Look, cut, width
 from textrnn.core.errors import UserError
-from textrnn.corpus.rows import MOST_CHARACTERS, csv_rows, tsv_rows
+from textrnn.corpus.encoding import as_file
+from textrnn.corpus.layout import Layout
+from textrnn.corpus.readers import csv_records, tsv_rows
+from textrnn.corpus.rows import MOST_CHARACTERS, Columns, checked_rows
 
 TEXTS = st.lists(
     st.text(st.characters(codec="utf-8") | st.sampled_from(list('",\t\n\r\ufeff')), max_size=12), max_size=6
@@ -59,10 +62,11 @@ def test_training_reads_the_same_texts(texts: list[str], size: int) -> None:
     # A byte order mark at the beginning of a file would be no text.
     csv.writer(file := io.StringIO(newline="")).writerows([text, "ham"] for text in ["mark", *texts])
     raw = file.getvalue().encode()
-    kept = [row.text for row in csv_rows(io.BytesIO(raw), 1, 0) if not row.reason]
+    records = csv_records(as_file(raw), Layout("csv"), "a corpus")
+    kept = [row.text for row in checked_rows(records, Columns(1, 0)) if not row.reason]
     assert [text for text in read(raw, "csv", "0", size) if text.strip()] == kept
     raw = "".join(f"ham\t{text.translate({9: 32, 10: 32, 13: 32})}\n" for text in texts).encode()
-    kept = [row.text for row in tsv_rows(raw, 0, 1) if not row.reason]
+    kept = [row.text for row in tsv_rows(raw, Columns(0, 1)) if not row.reason]
     assert [text for text in read(raw, "tsv", None, size) if text.strip()] == kept
 
 

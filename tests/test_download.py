@@ -17,7 +17,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from stages import download
+from stages import clean, download
 from tests.server import Server, body, direct, memory_below, running, status
 from tests.workspace import Workspace
 from textrnn.core import errors, paths
@@ -189,13 +189,13 @@ def test_an_own_file_is_found_from_wherever_the_stage_runs(
         paths.CORPUS.unlink()
 
 
-def test_several_own_files_have_a_header_each_if_a_column_is_named(workspace: Workspace) -> None:
-    for month in ("04", "05"):
-        (workspace.root / f"{month}.csv").write_text(f"label,text\nham,tea in {month}", "utf-8")
-    for column, header in (("text", b""), (1, b"label,text\n")):
-        workspace.settings(download__source="*.csv", clean__text_column=column)
-        assert run() == DONE
-        assert paths.CORPUS.read_bytes() == b"label,text\nham,tea in 04\n" + header + b"ham,tea in 05\n"
+def test_several_own_files_are_read_each_with_its_own_header_and_layout(workspace: Workspace) -> None:
+    (workspace.root / "04.csv").write_text("label,text\nham,tea in 04", "utf-8")
+    (workspace.root / "05.csv").write_text("text;label\nwin in 05;spam\n", "utf-16")
+    workspace.settings(download__source="*.csv", clean__label_column="label", clean__text_column="text")
+    workspace.run(download.main)
+    workspace.run(clean.main)
+    assert paths.MESSAGES.read_text("utf-8") == "ham\ttea in 04\nspam\twin in 05\n"
 
 
 def test_an_own_address_is_fetched_anew_each_time_unless_its_checksum_is_given(

@@ -88,7 +88,7 @@ HI = b"\0ham\thi 12345\n"
     [
         ("tsv_rows", "all_rows", nothing, HI),
         ("inputs", "reader.messages", lambda *_: iter([["hi"], ["\ud83d"]]), HI),
-        ("clean", "clean", lambda *_: Tally(0, 0, 0, None, Counter()), HI),
+        ("clean", "clean", lambda *_: Tally(Counter(), 0, None, 0, [], {}), HI),
         ("ragged", "ragged.take", lambda rows, _: rows, b"ab\nc"),
         ("templates", "near_duplicate_keys", lambda texts: [str(number) for number, _ in enumerate(texts)], b"a\na"),
         ("params", "params.load", unreadable, b""),

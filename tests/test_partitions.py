@@ -28,8 +28,9 @@ from textrnn.core import files, params, paths, process_pool
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_table
 from textrnn.core.paths import ROOT
-from textrnn.corpus import rows
-from textrnn.corpus.rows import tsv_rows
+from textrnn.corpus import readers
+from textrnn.corpus.readers import tsv_rows
+from textrnn.corpus.rows import Columns
 from textrnn.dedup import near_duplicates
 from textrnn.dedup.sides import Split
 from textrnn.partitions import dask_cluster, execute
@@ -61,7 +62,7 @@ def cut(monkeypatch: pytest.MonkeyPatch, processes: int, size: int) -> None:
     monkeypatch.setattr(process_pool, "LONG", 0)
     for module in (files, vectorize):
         monkeypatch.setattr(module, "BLOCK", size)
-    monkeypatch.setattr(rows, "BATCH_ROWS", 1 + size // 100)
+    monkeypatch.setattr(readers, "BATCH_ROWS", 1 + size // 100)
     monkeypatch.setattr(near_duplicates, "ENTRIES", max(100, size // 10))
 
 
@@ -79,7 +80,7 @@ def test_the_stages_write_what_a_plain_program_finds(
     for stage in STAGES:
         workspace.run(stage.main)
 
-    rows = list(tsv_rows(CORPUS.encode(), 0, 1))
+    rows = list(tsv_rows(CORPUS.encode(), Columns(0, 1)))
     kept, rejected, dropped = plain.clean(rows, params.load("clean", clean.Clean))
     assert paths.MESSAGES.read_text("utf-8") == "".join(f"{label}\t{text}\n" for label, text in kept)
     assert read_table(paths.REJECTED)[1:] == [[str(row.line), row.reason] for row in rejected]

@@ -16,6 +16,7 @@ from textrnn.core.params import Section
 
 SIDES = ("test", "validation", "train")  # in the order in which split fills them
 MOST_CLASSES = 32_767  # labels.npy is int16
+BLANKS = re.compile("  +")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}\.0+", re.ASCII)
 
 
@@ -74,7 +75,7 @@ def positive_label(counts: Mapping[str, int], settings: Positive) -> str | None:
 @lru_cache(maxsize=1 << 16)
 def printed(label: str) -> str:
     """Return a label as it is compared: single blanks, Unicode composed, 1.0 as 1, and booleans as true and false."""
-    label = unicodedata.normalize("NFC", " ".join(label.split()))
+    label = unicodedata.normalize("NFC", BLANKS.sub(" ", label.strip()))
     if WHOLE_NUMBER.fullmatch(label):
         return label.partition(".")[0]
     return label.lower() if label.lower() in ("true", "false") else label

@@ -6,7 +6,6 @@ In memory are only the rows that one read has brought, and the beginning of the 
 import codecs
 import io
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
@@ -18,7 +17,7 @@ from textrnn.corpus.rows import MOST_CHARACTERS
 
 T = TypeVar("T")
 
-SUFFIXES: dict[str, Kind] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+SUFFIXES: dict[str, Kind] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 LONGEST = MOST_CHARACTERS + 2  # of a row with its end
 TOO_LONG = f"expected a row of at most {MOST_CHARACTERS:,} characters, found a longer one: divide it"
 # A line of CSV whose last field begins with a quote and is not closed: the row goes on. Each repetition ends in one way
@@ -39,13 +38,9 @@ class Source(NamedTuple):
 
 
 def kind_of(path: str) -> Kind:
-    """Return how a file is read, by how its name ends."""
-    return SUFFIXES.get(Path(path).suffix.lower(), "lines")
-
-
-def opened(path: str) -> BinaryIO:
-    """Open a file, or standard input for -, without a buffer, which would keep rows from a reader that waits."""
-    return open(sys.stdin.fileno(), "rb", 0, closefd=False) if path == "-" else Path(path).open("rb", 0)
+    """Return how a file is read, by how its name ends, perhaps before .gz and the like."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in (".gz", ".bz2", ".xz")]
+    return SUFFIXES.get(suffixes[-1] if suffixes else "", "lines")
 
 
 def messages(raw: BinaryIO, source: Source, size: int) -> Iterator[list[str] | None]:

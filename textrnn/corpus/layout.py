@@ -97,9 +97,11 @@ def _dialect(text: str, whole: bool, separators: str, forced: bool, name: str) -
     best, best_layout, best_rows, quoted = 0.0, Layout("csv"), list[list[str]](), False
     for separator, quote, escape in product(separators, "\"'", [None, "\\"] if '\\"' in text else [None]):
         layout = Layout("csv", separator, quote, escape, f"{separator} {quote}" in text)
-        rows, clean = _parsed(layout, text, whole)
         around = _quoted(text, layout)
-        found = consistency(rows, least=1 if forced else 2) * (1 if clean else BROKEN) + QUOTED * around
+        if quote == "'" and not around:  # an apostrophe
+            continue
+        rows, clean = _parsed(layout, text, whole)
+        found = consistency(rows, least=2) * (1 if clean else BROKEN) + QUOTED * around
         if found > best + 1e-9:
             best, best_layout, best_rows, quoted = found, layout, rows, clean and around
     # Quotes beside tabs are text, unless they are right everywhere and hold tabs, line ends or doubled quotes.
@@ -112,7 +114,7 @@ def _dialect(text: str, whole: bool, separators: str, forced: bool, name: str) -
             f"{name}: expected labels and texts with a comma, a semicolon, a tab or | between, or JSON, found none of "
             "them: set clean.format, or save the file as CSV, JSON Lines, Parquet or xlsx"
         )
-    return best_layout, best_rows
+    return best_layout, best_rows or _parsed(best_layout, text, whole)[0]
 
 
 def _parsed(layout: Layout, text: str, whole: bool) -> tuple[list[list[str]], bool]:

@@ -22,6 +22,7 @@ from textrnn.corpus.rows import PARTS, Columns, Row, Wanted, as_text, checked_ro
 
 Format = Literal["auto", "csv", "tsv", "jsonl", "json", "fasttext", "parquet", "xlsx"]
 BATCH_ROWS = 2_000
+MOST_BYTES = 1 << 30  # of a zip, unpacked
 KINDS = {  # files that are no corpora, by their first bytes
     b"%PDF": "a PDF", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
     b"SQLite format 3": "a database", b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive",
@@ -61,7 +62,7 @@ def batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen],
     """
     with corpus.open("rb") as file:
         for part, content in parts(file, name):
-            yield from _rows(content, part, settings, found)
+            yield from of_file(content, part, settings, found)
 
 
 def test_batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]) -> Iterator[Batch]:
@@ -82,21 +83,24 @@ def parts(file: io.BufferedReader, name: str) -> Iterator[tuple[str, io.Buffered
         return
     try:
         with zipfile.ZipFile(file) as archive:
-            for member in sorted(archive.infolist(), key=lambda one: one.filename):
-                hidden = member.filename.startswith("__MACOSX") or Path(member.filename).name.startswith(".")
-                if not member.is_dir() and not hidden and member.file_size:
-                    yield f"{name}: {member.filename}", encoding.as_file(_bounded(archive, member))
+            members = [one for one in archive.infolist() if one.file_size and not one.is_dir() and not _hidden(one)]
+            if sum(one.file_size for one in members) > MOST_BYTES:
+                raise UserError(f"{name}: expected at most {MOST_BYTES:,} bytes in a zip, found more")
+            if any(one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for one in members):
+                raise NotImplementedError("neither stored nor deflated")  # zipfile inflates others without bounds
+            for member in sorted(members, key=lambda one: one.filename):
+                with archive.open(member) as opened:
+                    yield f"{name}: {member.filename}", encoding.as_file(opened.read(member.file_size))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{name}: expected a zip whose files can be read: {one_line(error)}") from None
 
 
-def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    with archive.open(member) as file:
-        return file.read(member.file_size)
+def _hidden(member: zipfile.ZipInfo) -> bool:
+    return member.filename.startswith("__MACOSX") or Path(member.filename).name.startswith(".")
 
 
-def _rows(file: io.BufferedReader, name: str, settings: Settings, found: Callable[[Seen], None]) -> Iterator[Batch]:
-    """Yield the rows of one file."""
+def of_file(file: io.BufferedReader, name: str, settings: Settings, found: Callable[[Seen], None]) -> Iterator[Batch]:
+    """Yield the rows of one file, as `batches` does."""
     begin = file.peek(512)[:512]
     kind = next((kind for mark, kind in KINDS.items() if begin.lstrip().lower().startswith(mark.lower())), "")
     if kind := kind or ("a tar archive" if begin[257:262] == b"ustar" else ""):

@@ -94,8 +94,9 @@ def position(header: Sequence[str], column: str, advice: str, begin: str = "") -
         names = [" ".join(one.split()).casefold() for one in names]
         column = " ".join(column.split()).casefold() if " ".join(column.split()).casefold() in names else column
     if names.count(column) != 1:
-        times = f"it {names.count(column)} times in" if column in names else "the columns"
-        raise UserError(f"{begin}expected one column {column!r}, found {times} {listed(list(header))}: {advice}")
+        raise UserError(
+            f"{begin}expected one column {column!r} in a header line, found {listed(list(header))}: {advice}"
+        )
     return names.index(column)
 
 

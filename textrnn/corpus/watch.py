@@ -56,6 +56,8 @@ def _has_etag(url: str, timeout: float) -> bool:
 
 def write(entries: Iterable[str]) -> bool:
     """Write the entries into dvc.yaml, if it has others, and return whether it had."""
+    if not paths.PIPELINE.exists():  # the stage runs without DVC
+        return False
     old = read_text(paths.PIPELINE)
     lines = "".join(f"      - {json.dumps(one, ensure_ascii=False)}{MARK}\n" for one in entries)
     new = AFTER.sub(lambda found: found[0] + lines, ENTRIES.sub("", old), count=1)
