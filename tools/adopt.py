@@ -1,4 +1,4 @@
-"""Look at a file of labelled texts, say what is in it, and set params.yaml and dvc.yaml to it, so that `dvc repro` runs.
+"""Look at a file of labelled texts, say what is in it, and set params.yaml and dvc.yaml to it, ready for `dvc repro`.
 
 It asks nothing: in doubt it takes the likeliest, and names the option that settles it. What it cannot read it says in
 one line, and writes nothing. `python -m tools.adopt sms-spam` sets everything back.
@@ -86,7 +86,7 @@ def of_file(seen: Seen) -> Iterator[str]:
     names = "its columns have names" if seen.header else "its columns have no names"
     yield f"{seen.name}: {seen.format}{'' if encoding == 'binary' else f' in {encoding}'}{fields}; {names}"
     if sure < SURE:
-        yield f"  in doubt: the encoding, {sure:.0%} sure; if letters below are wrong, set clean.encoding in params.yaml"
+        yield f"  in doubt: the encoding, {sure:.0%} sure; if letters below are wrong, set clean.encoding"
     usual = {regex.split(r"[\W_]+", name.casefold())[-1] for name in seen.header} & COLUMN_WORDS
     if seen.format in ("csv", "tsv", "xlsx") and seen.header and not usual:
         yield (
@@ -114,7 +114,8 @@ def of_choice(choice: Choice, given: argparse.Namespace, columns: list[Column]) 
     """Say why the label and the text are what they are, and which options settle what is in doubt."""
     label, text = choice.label, choice.text
     if given.label is None and choice.labels and not (label.called(LABELS) and not choice.labels[0].called(LABELS)):
-        yield f"  in doubt: the label could be another column: --label {shlex.quote(str(spelt(choice.labels[0], columns)))}"
+        other = shlex.quote(str(spelt(choice.labels[0], columns)))
+        yield f"  in doubt: the label could be another column: --label {other}"
     if given.text is None and text.words < 2:
         yield "  in doubt: the texts are single words; --text names another column"
     for one in columns:
@@ -146,7 +147,8 @@ def of_texts(trial: Trial, vectorize: Vectorize) -> Iterator[str]:
     total = max(sum(found.values()), 1)
     scripts = [name for name, count in sorted(found.items(), key=lambda item: -item[1]) if count > total / 100]
     words = [len(WORD.findall(text)) for text in texts]
-    yield f"texts: {' and '.join(scripts) or 'no'} letters; {statistics.median(words):,.0f} words in the middle, {max(words):,} at most"
+    middle, longest = statistics.median(words), max(words)
+    yield f"texts: {' and '.join(scripts) or 'no'} letters; {middle:,.0f} words in the middle, {longest:,} at most"
     most = vectorize.max_sequence_length
     cut = sum(len(tokenize(text, vectorize.tokenizer)) > most for text in texts) / len(texts)
     if cut >= 0.01:
@@ -162,64 +164,65 @@ def of_rows(trial: Trial) -> Iterator[str]:
         yield f"  rejected: {count:,}, the first is line {line:,}: {reason}"
     if tally.contradictions:
         _, label, other = tally.contradictions[0]
-        yield (
-            f"  {len(tally.contradictions):,} duplicates have another label, such as {other} and not {label}: the first counts"
-        )
+        several = f"{len(tally.contradictions):,} duplicates have another label"
+        yield f"  {several}, such as {other} after {label}: the first counts"
 
 
-def of_git(source: str, content: bytes) -> Iterator[str]:
+def of_git(source: str, corpus: Path) -> Iterator[str]:
     """Say what Git needs to know of a file in the repository."""
     path = paths.ROOT / source
-    if not path.exists() or not path.resolve().is_relative_to(paths.ROOT):
+    if not path.exists() or not path.resolve().is_relative_to(paths.ROOT) or _git("status", source) is None:
         return
-
-    def git(*arguments: str) -> str | None:
-        done = subprocess.run(
-            ["git", *arguments, "--", source], cwd=paths.ROOT, capture_output=True, text=True, check=False
-        )  # noqa: S607
-        return done.stdout if done.returncode == 0 else None
-
-    attributes = git("check-attr", "text")
-    if attributes is not None and git("ls-files", "--error-unmatch") is None:
-        yield f"Git does not have the file: `dvc exp run --queue` and `--temp` need `git add {shlex.quote(source)}`"
-        if path.is_file() and b"\r\n" in content and not attributes.rstrip().endswith("unset"):
-            yield f"  its line ends are those of Windows: first add the line `{source} -text` to .gitattributes"
+    if _git("ls-files", "--error-unmatch", source) is None:
+        yield f"`dvc exp run --queue` and `--temp` take files from Git: git add {shlex.quote(source)}"
+        attributes = _git("check-attr", "text", source) or ""
+        if path.is_file() and b"\r\n" in corpus.read_bytes() and not attributes.rstrip().endswith("unset"):
+            yield f"  but Git would change its line ends: first add `{source} -text` to .gitattributes"
 
 
-def adopted(given: argparse.Namespace, folder: Path) -> tuple[Changes, list[str]]:
-    """Say what is in the corpus, and return what it changes in params.yaml, and what is said at the end."""
+def _git(command: str, *arguments: str) -> str | None:
+    """Return what Git prints, or None if it fails or there is none."""
+    try:
+        done = subprocess.run(["git", command, *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=False)  # noqa: S607
+    except OSError:
+        return None
+    return None if done.returncode else done.stdout
+
+
+def columns_of(columns: list[Column], choice: Choice, given: argparse.Namespace) -> Changes:
+    """Return the settings that name columns."""
+    taken: dict[str, Column | None] = {
+        "clean.label_column": choice.label, "clean.text_column": choice.text, "split.column": choice.part,
+        "split.group_column": given.group and named(columns, given.group, "--group"),
+        "split.time_column": given.time and named(columns, given.time, "--time"),
+    }  # fmt: skip
+    changes = {key: spelt(column, columns) for key, column in taken.items() if column}
+    position = any(isinstance(one, int) for one in changes.values())
+    return changes | ({"clean.header": True} if position and any(one.name for one in columns) else {})
+
+
+def adopted(given: argparse.Namespace, folder: Path) -> Changes:
+    """Say what is in the corpus, and return what it changes in params.yaml. Raises UserError."""
     text = read_text(paths.PARAMS)
     before, vectorize = params.load("download", download.Download), params.load("vectorize", Vectorize)
     for source, name in ((given.file, "corpus"), (given.test, "test")):
         if source:
-            content = download.own_corpus("cannot read", source, None, before.connect_timeout)
-            (folder / name).write_bytes(content)
+            (folder / name).write_bytes(download.own_corpus("cannot read", source, None, before.connect_timeout))
     seen, columns = look(folder / "corpus", given.file)
     choice = choose(columns, given.label, given.text, given.part)
-    changes = {key: new for key, new in DEFAULTS.items() if before.source != given.file or "labels.map" not in key}
-    changes |= {"download.source": given.file, "split.test_source": given.test}
-    taken = {"clean.label_column": choice.label, "clean.text_column": choice.text, "split.column": choice.part}
-    for key, option in (("split.group_column", "group"), ("split.time_column", "time")):
-        taken[key] = named(columns, getattr(given, option), f"--{option}") if getattr(given, option) else None
-    changes |= {key: spelt(column, columns) for key, column in taken.items() if column}
-    if seen.header and any(isinstance(changes[key], int) for key, column in taken.items() if column):
-        changes["clean.header"] = True
+    changes = DEFAULTS | {"download.source": given.file, "split.test_source": given.test}
+    if before.source == given.file:
+        changes = {key: new for key, new in changes.items() if key != "clean.labels.map"}
+    changes |= columns_of(columns, choice, given)
     trial, told = settled(text, changes, attempt(edited(text, changes), folder, given.file, given.test))
-    label, why = positive(trial.tally.labels, given.positive)
-    changes["evaluate.positive_label"] = label
-    if label:
-        other = shlex.quote(next(one for one in trial.tally.labels if one != label))
-        told.append(
-            f"the positive label, the one you are after, is {label!r} ({why})"
-            + (f"; else: --positive {other}" if given.positive is None else "")
-        )
-    told += dealt(text, changes, trial)
+    changes["evaluate.positive_label"], why = positive(trial.tally.labels, given.positive)
     for line in (
         *of_file(seen), *of_columns(columns, choice, seen.encoding.confidence), *of_choice(choice, given, columns),
-        *of_labels(trial), *of_texts(trial, vectorize), *of_rows(trial), *told,
+        *of_labels(trial), *why, *of_texts(trial, vectorize), *of_rows(trial), *told, *dealt(text, changes, trial),
+        *of_git(given.file, folder / "corpus"),
     ):  # fmt: skip
         print(printable(line))
-    return changes, []
+    return changes
 
 
 def main() -> None:
@@ -229,11 +232,11 @@ def main() -> None:
     changes = SMS
     if given.file != "sms-spam":
         with tempfile.TemporaryDirectory() as folder:
-            changes, _ = adopted(given, Path(folder))
+            changes = adopted(given, Path(folder))
     timeout = params.load("download", download.Download).connect_timeout
     entries = [watch.entry(source, timeout) for source in (given.file, given.test) if source]
     diff = write(edited(read_text(paths.PARAMS), changes), [one for one in entries if one])
-    print(f"\n{diff or 'params.yaml says all this already'}\n\nNow run: dvc repro")
+    print(f"\n{diff or 'params.yaml and dvc.yaml say so already.'}\n\nNow run: dvc repro")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the columns of a corpus hold, and which of them look like the label, the text and the part."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -151,7 +152,7 @@ def _lacking(columns: list[Column], text: Column | None) -> UserError:
 
 
 def _like_text(column: Column) -> float:
-    return column.words * column.distinct**0.5 * (TELLING if column.called(TEXTS) else 1)
+    return column.words * math.sqrt(column.distinct) * (TELLING if column.called(TEXTS) else 1)
 
 
 def _may_be_label(column: Column) -> bool:

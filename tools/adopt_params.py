@@ -137,18 +137,19 @@ def settled(text: str, changes: Changes, first: Trial) -> tuple[Trial, list[str]
     return trial, told
 
 
-def positive(counts: Counter[str], wanted: str | None) -> tuple[str | None, str]:
-    """Return the positive label, and why: the one `wanted`, of two the telling or the rarer, of more none."""
+def positive(counts: Counter[str], wanted: str | None) -> tuple[str | None, list[str]]:
+    """Return the positive label, the one `wanted`, or of two the telling or rarer one, and a line that says so."""
     if wanted is not None:
         alike = [label for label in counts if label.casefold() == printed(wanted).casefold()]
-        return positive_label(counts, Positive(positive_label=alike[0] if len(alike) == 1 else wanted)), "--positive"
-    if len(counts) > 2:
-        return None, "there are more than two"
+        return positive_label(counts, Positive(positive_label=alike[0] if len(alike) == 1 else wanted)), []
     telling = [label for label in counts if label.casefold() in TELLING]
-    if len(telling) == 1:
-        return telling[0], "by its name"
-    rarer = positive_label(counts, Positive(positive_label=None))
-    return rarer, "the rarer one" if len(set(counts.values())) > 1 else "both are as frequent"
+    label = positive_label(counts, Positive(positive_label=telling[0] if len(telling) == 1 else None))
+    if len(counts) > 2 or label is None:
+        return None, []
+    why = "the rarer one" if len(set(counts.values())) > 1 else "both are as frequent"
+    other = shlex.quote(next(one for one in counts if one != label))
+    said = f"  the positive label, the one you are after, is {label} ({'by its name' if len(telling) == 1 else why})"
+    return label, [f"{said}; else: --positive {other}"]
 
 
 def dealt(text: str, changes: Changes, trial: Trial) -> list[str]:
