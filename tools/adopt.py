@@ -97,8 +97,9 @@ def of_file(seen: Seen) -> Iterator[str]:
 
 def of_columns(columns: list[Column], choice: Choice, sure: float) -> Iterator[str]:
     """Say what each column holds, and what it is taken for."""
-    taken = {choice.label.place: "  <- label", choice.text.place: "  <- text"}
-    taken |= {choice.part.place: "  <- part"} if choice.part else {}
+    why = "by its name" if choice.label.called(LABELS) else "its values repeat"
+    taken = {choice.label.place: f"  <- label ({why})", choice.text.place: "  <- text (the longest)"}
+    taken |= {choice.part.place: "  <- part (train, validation or test)"} if choice.part else {}
     for one in columns:
         values = list(one.counts)
         strange = [value for value in values if not value.isascii()] if sure < SURE else []
@@ -168,7 +169,7 @@ def of_rows(trial: Trial) -> Iterator[str]:
         yield f"  {several}, such as {other} after {label}: the first counts"
 
 
-def of_git(source: str, corpus: Path) -> Iterator[str]:
+def of_git(source: str) -> Iterator[str]:
     """Say what Git needs to know of a file in the repository."""
     path = paths.ROOT / source
     if not path.exists() or not path.resolve().is_relative_to(paths.ROOT) or _git("status", source) is None:
@@ -176,7 +177,8 @@ def of_git(source: str, corpus: Path) -> Iterator[str]:
     if _git("ls-files", "--error-unmatch", source) is None:
         yield f"`dvc exp run --queue` and `--temp` take files from Git: git add {shlex.quote(source)}"
         attributes = _git("check-attr", "text", source) or ""
-        if path.is_file() and b"\r\n" in corpus.read_bytes() and not attributes.rstrip().endswith("unset"):
+        begin = path.read_bytes()[:8_000] if path.is_file() else b""  # Git takes a file with a zero byte for binary
+        if b"\r\n" in begin and b"\0" not in begin and not attributes.rstrip().endswith("unset"):
             yield f"  but Git would change its line ends: first add `{source} -text` to .gitattributes"
 
 
@@ -201,8 +203,8 @@ def columns_of(columns: list[Column], choice: Choice, given: argparse.Namespace)
     return changes | ({"clean.header": True} if position and any(one.name for one in columns) else {})
 
 
-def adopted(given: argparse.Namespace, folder: Path) -> Changes:
-    """Say what is in the corpus, and return what it changes in params.yaml. Raises UserError."""
+def adopted(given: argparse.Namespace, folder: Path) -> tuple[Changes, bool]:
+    """Say what is in the corpus. Return what it changes in params.yaml, and if the split will work. Raises UserError."""
     text = read_text(paths.PARAMS)
     before, vectorize = params.load("download", download.Download), params.load("vectorize", Vectorize)
     for source, name in ((given.file, "corpus"), (given.test, "test")):
@@ -216,27 +218,30 @@ def adopted(given: argparse.Namespace, folder: Path) -> Changes:
     changes |= columns_of(columns, choice, given)
     trial, told = settled(text, changes, attempt(edited(text, changes), folder, given.file, given.test))
     changes["evaluate.positive_label"], why = positive(trial.tally.labels, given.positive)
+    parts, ready = dealt(text, changes, trial)
     for line in (
         *of_file(seen), *of_columns(columns, choice, seen.encoding.confidence), *of_choice(choice, given, columns),
-        *of_labels(trial), *why, *of_texts(trial, vectorize), *of_rows(trial), *told, *dealt(text, changes, trial),
-        *of_git(given.file, folder / "corpus"),
+        *of_labels(trial), *why, *of_texts(trial, vectorize), *of_rows(trial), *told, *parts,
+        *of_git(given.file), *(of_git(given.test) if given.test else ()),
     ):  # fmt: skip
         print(printable(line))
-    return changes
+    return changes, ready
 
 
 def main() -> None:
     """Adopt the file."""
     given = arguments()
     given.file, given.test = within(given.file), within(given.test) if given.test else None
-    changes = SMS
+    changes, ready = SMS, True
     if given.file != "sms-spam":
         with tempfile.TemporaryDirectory() as folder:
-            changes = adopted(given, Path(folder))
+            changes, ready = adopted(given, Path(folder))
     timeout = params.load("download", download.Download).connect_timeout
     entries = [watch.entry(source, timeout) for source in (given.file, given.test) if source]
     diff = write(edited(read_text(paths.PARAMS), changes), [one for one in entries if one])
-    print(f"\n{diff or 'params.yaml and dvc.yaml say so already.'}\n\nNow run: dvc repro")
+    print(
+        f"\n{diff or 'params.yaml and dvc.yaml say so already.'}\n\n{'Now' if ready else 'Mend the rare labels, then'} run: dvc repro"
+    )
 
 
 if __name__ == "__main__":

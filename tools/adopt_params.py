@@ -102,7 +102,7 @@ def attempt(text: str, folder: Path, source: str, test: str | None) -> Trial:
     reasons: dict[str, tuple[int, int]] = {}
     for row in read_text(folder / "rejected").split("\n")[1:-1]:
         line, _, reason = row.partition("\t")
-        reason = regex.sub(r"^byte \d+", "a byte", reason)
+        reason = regex.sub(r" \(.*\)$", "", regex.sub(r"^byte \d+", "a byte", reason))
         count, first = reasons.get(reason, (0, int(line)))
         reasons[reason] = count + 1, first
     return Trial(source, folder, test, tally, reasons)
@@ -152,8 +152,8 @@ def positive(counts: Counter[str], wanted: str | None) -> tuple[str | None, list
     return label, [f"{said}; else: --positive {other}"]
 
 
-def dealt(text: str, changes: Changes, trial: Trial) -> list[str]:
-    """Add to `changes` what the split and the training need to run at all. Return lines about the parts."""
+def dealt(text: str, changes: Changes, trial: Trial) -> tuple[list[str], bool]:
+    """Add to `changes` what split and train need to run at all. Return lines about the parts, and whether they run."""
     of_messages, _ = columns(read_text(trial.folder / "messages"))
     names = class_names(trial.tally.labels)
     numbers = {name: code for code, name in enumerate(names)}
@@ -179,8 +179,8 @@ def dealt(text: str, changes: Changes, trial: Trial) -> list[str]:
         if lonely := in_one_fold(text, codes, found):
             changes |= {"train.ensemble": 1, "train.linear": False}
             told.append(f"one network, no ensemble: the rows of {listed([names[one] for one in lonely])} are too few")
-        return told
-    return [f"`dvc repro` will stop at the split: {failures[0]}"]
+        return told, True
+    return [f"`dvc repro` will stop at the split: {failures[0]}"], False
 
 
 def in_one_fold(text: str, codes: NDArray[np.int16], found: split.Dealt) -> list[int]:
