@@ -11,8 +11,9 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from stages.clean import Clean
-from stages.split import SIDES, Split, quotas
+from textrnn.artifacts.messages import SIDES
 from textrnn.corpus.rows import Row
+from textrnn.dedup.sides import Split, quotas
 from textrnn.dedup.templates import bare
 from textrnn.text.normalise import normalise
 from textrnn.text.vocabulary import Tokenizer, ranked, tokenize

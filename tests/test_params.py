@@ -13,12 +13,12 @@ from stages.clean import Clean
 from stages.download import Download
 from stages.evaluate import Evaluate
 from stages.plot import Plot
-from stages.split import Split
 from tests.workspace import Workspace
 from textrnn.artifacts.messages import Positive
 from textrnn.core import params
 from textrnn.core.errors import UserError
 from textrnn.core.params import Section
+from textrnn.dedup.sides import Split
 from textrnn.model.config import TrainConfig
 from textrnn.text.normalise import Normalisation
 from textrnn.text.vocabulary import Vectorize
@@ -77,7 +77,8 @@ def test_every_wrong_or_missing_key_of_a_section_is_named_at_once_and_for_a_miss
         "split.seed: expected at least 0, found -1",
         "split.test_share: expected a number, found 'x'",
         "split.keep_together: expected this setting, found none: add it",
-        "split.size: no such setting, expected one of seed, test_share, validation_share, keep_together",
+        "split.size: no such setting, expected one of seed, test_share, validation_share, keep_together, "
+        "column, group_column, time_column, test_source",
     ]
 
 

@@ -32,6 +32,7 @@ from textrnn.corpus import readers
 from textrnn.corpus.readers import tsv_rows
 from textrnn.corpus.rows import Columns
 from textrnn.dedup import near_duplicates
+from textrnn.dedup.sides import Split
 from textrnn.partitions import dask_cluster, execute
 from textrnn.text.vocabulary import Vectorize
 
@@ -97,9 +98,9 @@ def test_the_stages_write_what_a_plain_program_finds(
         [token, str(count)] for token, count in plain.vocabulary(texts, tokenizer)
     ]
 
-    sides = plain.sides(kept, params.load("split", split.Split))
+    sides = plain.sides(kept, params.load("split", Split))
     keys = plain.group_keys(kept, keep_together)
-    order = None if keep_together == "templates" else partial(plain.seeded_hash, params.load("split", split.Split).seed)
+    order = None if keep_together == "templates" else partial(plain.seeded_hash, params.load("split", Split).seed)
     numbers = {key: number for number, key in enumerate(sorted(set(keys), key=order))}
     for folder in (paths.TRAIN, paths.VALIDATION, paths.TEST):
         expected = [row for row, side in enumerate(sides) if side == folder.name]

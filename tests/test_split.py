@@ -3,7 +3,7 @@
 import io
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from stages import split, vectorize
 from tests.configs import rows_of, save_rows
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
-from textrnn.artifacts.messages import commonest
+from textrnn.artifacts.messages import SIDES, commonest
 from textrnn.core import paths
 from textrnn.dedup.groups import groups
+from textrnn.dedup.sides import Split, assign, quotas
 
 Messages = list[tuple[str, str]]
+COLUMNS = ("column", "group_column", "time_column", "test_source")
 KEEP_TOGETHER = ["none", "duplicates", "templates"]
 
 
@@ -36,17 +38,20 @@ def distinct(ham: int, spam: int) -> Messages:
 def sides_of(messages: Messages, **changes: Any) -> list[str]:
     """Return the side of each row."""
     chosen = {"seed": 0, "test_share": 0.2, "validation_share": 0.1, "keep_together": "templates"} | changes
-    options = split.Split.model_validate(chosen)
+    options = Split.model_validate(chosen | dict.fromkeys(COLUMNS))
     names = sorted({label for label, _ in messages})
     labels = np.array([names.index(label) for label, _ in messages], np.int16)
     lines = "".join(f"{label}\t{text}\n" for label, text in messages).encode()
     together = groups(io.BytesIO(lines), options.keep_together, options.seed, Path(tempfile.gettempdir()))
-    return [split.SIDES[number] for number in split.assign(together, labels, options)]
+    part = np.full(len(labels), -1, np.int8)
+    return [SIDES[number] for number in assign(together, labels, part, options)]
 
 
-def prepare(workspace: Workspace, messages: Messages, **changes: Any) -> None:
+def prepare(
+    workspace: Workspace, messages: Messages, columns: Mapping[str, Sequence[float]] | None = None, **changes: Any
+) -> None:
     workspace.settings(**{f"split__{key}": value for key, value in changes.items()})
-    workspace.messages(messages)
+    workspace.messages(messages, **columns or {})
     workspace.run(vectorize.main)
 
 
@@ -70,8 +75,9 @@ def test_each_directory_has_five_arrays_of_the_promised_types_and_the_metrics_ar
     parts = {path.name: ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST)}
     for name, part in parts.items():
         arrays = {path.stem: np.load(path) for path in (paths.TRAIN.parent / name).iterdir()}
+        assert arrays.pop("twins", np.zeros(0, np.bool_)).tolist() == [False] * len(part.rows) * (name == "test")
         assert {stem: array.dtype for stem, array in arrays.items()} == {
-            "tokens": "<i4", "offsets": "<i8", "labels": "i1", "rows": "<i8", "groups": "<i8",
+            "tokens": "<i4", "offsets": "<i8", "labels": "<i2", "rows": "<i8", "groups": "<i8",
         }  # fmt: skip
         assert len(arrays["tokens"]) == part.offsets[-1]
         assert {len(arrays["offsets"]) - 1, len(arrays["labels"]), len(arrays["groups"])} == {len(part.rows)}
@@ -114,7 +120,7 @@ def test_quotas_go_by_largest_remainder_and_their_total_is_rounded_up() -> None:
         ([10, 20], 0, [0, 0]),
         ([4827, 747], 0.2, [966, 149]),  # the tutorial's split
     ):
-        assert split.quotas(sizes, share) == counts
+        assert quotas(sizes, share) == counts
 
 
 def test_a_group_larger_than_a_side_goes_to_the_next_and_other_groups_fill_the_side() -> None:
@@ -148,16 +154,6 @@ def test_a_messages_side_does_not_depend_on_the_order_of_rows_and_duplicates_sha
         found.append(Counter(zip(messages, sides, strict=True)))
         assert keep_together == "none" or crossing((text for _, text in messages), sides) == 0
     assert found[0] == found[1]
-
-
-# What cannot be split: docs/errors.md has the messages
-
-
-def test_a_validation_part_without_one_of_the_labels_is_an_error(workspace: Workspace) -> None:
-    prepare(workspace, distinct(44, 2), test_share=0.5, validation_share=0.1)
-    assert "2 labels among the validation rows, found 1 in 5 rows" in workspace.failure(split.main)
-    assert not paths.TRAIN.exists()
-    assert not (paths.METRICS / "split.json").exists()
 
 
 # Ragged rows

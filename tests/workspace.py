@@ -5,17 +5,18 @@ import fcntl
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from ruamel.yaml import YAML
 
 from textrnn.core import paths
 from textrnn.core.errors import run
-from textrnn.core.files import read_json, write_text
+from textrnn.core.files import read_json, write_array, write_text
 
 
 def wait_for(happened: Callable[[], object]) -> None:
@@ -85,9 +86,11 @@ class Workspace:
         paths.CORPUS.parent.mkdir(parents=True, exist_ok=True)
         paths.CORPUS.write_bytes(raw if isinstance(raw, bytes) else raw.encode("utf-8"))
 
-    def messages(self, messages: list[tuple[str, str]]) -> None:
-        """Write the file that clean leaves."""
+    def messages(self, messages: list[tuple[str, str]], **columns: Sequence[float]) -> None:
+        """Write the files that clean leaves. A column of the user's that is not given is empty."""
         write_text(paths.MESSAGES, "".join(f"{label}\t{text}\n" for label, text in messages))
+        for name, kind in (("part", np.int8), ("group", np.int64), ("time", np.float64)):
+            write_array(paths.COLUMNS / f"{name}.npy", np.array(columns.get(name, []), kind))
 
     def run(self, main: Callable[[], None]) -> None:
         """Run a stage, which must succeed."""

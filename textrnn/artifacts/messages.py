@@ -14,6 +14,7 @@ from textrnn.core.escape import listed
 from textrnn.core.files import read_text
 from textrnn.core.params import Section
 
+SIDES = ("test", "validation", "train")  # in the order in which split fills them
 MOST_CLASSES = 32_767  # labels.npy is int16
 BLANKS = re.compile("  +")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}\.0+", re.ASCII)

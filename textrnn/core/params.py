@@ -5,9 +5,9 @@ from difflib import get_close_matches
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from textrnn.core import paths
 from textrnn.core.errors import UserError
@@ -28,6 +28,7 @@ PLAINER = {  # than pydantic's words
     "a valid number": "a number",
     "to match pattern '^[0-9a-fA-F]{64}$'": "64 hexadecimal digits",
 }
+Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]  # of a table: position or name
 
 
 class Section(BaseModel):

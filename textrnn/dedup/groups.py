@@ -20,7 +20,7 @@ from textrnn.core.progress import progress
 from textrnn.dedup.near_duplicates import near_duplicates
 from textrnn.dedup.strings import Narrow, alphabetical
 from textrnn.dedup.templates import templates
-from textrnn.dedup.word_sets import Ints, Sets, distinct, runs
+from textrnn.dedup.word_sets import Ints, Sets, distinct, roots, runs, unite
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, factorize, new_codes, seeded
 
@@ -96,6 +96,24 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
         first, numbers = distinct_digests(keys)
         hashes = keys[first]
     return Groups(numbers.astype(np.int32), hashes, distinct_digests(texts)[1].astype(np.int32), names[rows], near)
+
+
+def united(together: Groups, labels: NDArray[np.int16], part: NDArray[np.int8], users: Ints) -> Groups:
+    """Return the groups after those with rows of one of the user's groups became one. A user's group of -1 is none.
+
+    Of equal messages with keep_together none, the user's group and the part decide which has which number, as the row
+    order must not.
+    """
+    numbers, equal = together.numbers.copy(), (labels, together.texts)
+    numbers[np.lexsort((users, part, *equal))] = together.numbers[np.lexsort((together.numbers, *equal))]
+    rows = np.flatnonzero(users >= 0)
+    _, first, of_rows = np.unique(users[rows], return_index=True, return_inverse=True)
+    trees = np.arange(len(together.order))
+    unite(trees, numbers[rows].astype(np.int64), numbers[rows[first]][of_rows].astype(np.int64))
+    present, new = np.unique(roots(trees, np.arange(len(trees))), return_inverse=True)
+    order = np.zeros((len(present), 2), np.uint64)
+    np.add.at(order, new, together.order)  # a sum modulo 2^64, as even as its terms, so no large group comes sooner
+    return together._replace(numbers=new[numbers].astype(np.int32), order=order)
 
 
 def collect(parts: Iterable[tuple[Part, list[str]]], opened: Sequence[IO[bytes]]) -> tuple[Ints, list[int]]:
