@@ -30,8 +30,8 @@ softmax = partial(scipy.special.softmax, axis=1)  # (rows, classes) logits to pr
 class Blend(NamedTuple):
     """Blended logits are the bias and the sum of each source times its scales.
 
-    The sources are the networks' logits (rows, classes) and, with the linear branch, its decisions (rows, decisions) and
-    the sizes of the texts (rows, 1).
+    The sources are the networks' logits (rows, classes) and, with the linear branch, its decisions (rows, decisions)
+    and the sizes of the texts (rows, 1).
     """
 
     scales: Floats  # (sources, classes)
@@ -77,7 +77,7 @@ def fit(sources: list[Floats], labels: NDArray[np.int16], class_weight: ClassWei
         if weights[worst] >= 0:
             break
         used.remove(worst)
-    scales = weights[:, None] * spread
+    scales = weights[:, None] * np.array(spread)
     return Blend(np.round(scales, DIGITS), np.round(bias - centres @ scales, DIGITS))
 
 

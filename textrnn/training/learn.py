@@ -83,18 +83,18 @@ def learn(
         blend = stacking.fit(sources, training.rows.labels, config.class_weight)
         logits = stacking.cross_fitted(sources, training.rows.labels, fold, config.class_weight)
     known = branch.known if branch else np.zeros(0, np.uint32)
-    return TrainedModel(fitted, kept, known, export(fitted.weights, config, len(labels), branch, blend), softmax(logits))
+    graph = export(fitted.weights, config, len(labels), branch, blend)
+    return TrainedModel(fitted, kept, known, graph, softmax(logits))
 
 
 def check_labels(labels: list[str], training: TrainingSet, fold: NDArray[np.int64]) -> None:
     """Raise UserError when all rows of a label are in one fold: the member that leaves it out would not know it."""
-    of_label = [training.rows.labels == number for number in range(len(labels))]
-    few = [number for number, here in enumerate(of_label) if len(np.unique(fold[here])) < FEWEST_FOLDS]
-    told = [
-        f"{listed([labels[one]])} (rows: {of_label[one].sum()}, groups: {len(np.unique(training.groups[of_label[one]]))})"
-        for one in few[:MOST_TOLD]
-    ]
-    if few:
+    folds_of = np.bincount(np.unique([training.rows.labels, fold], axis=1)[0], minlength=len(labels))
+    few, told = np.flatnonzero(folds_of < FEWEST_FOLDS), []
+    for number in few[:MOST_TOLD]:
+        groups = training.groups[training.rows.labels == number]
+        told.append(f"{listed([labels[number]])} (rows: {len(groups)}, groups: {len(np.unique(groups))})")
+    if told:
         raise UserError(
             f"expected training rows of every label in {FEWEST_FOLDS} or more of the {fold.max() + 1} folds of "
             f"train.ensemble, found all in one of {', '.join(told)}{', …' if len(few) > MOST_TOLD else ''}: give more "

@@ -83,7 +83,7 @@ class Trainer:
             if self.config.schedule == "cosine":
                 done = (epoch - 1 + (place + 0.5) / len(batches)) / self.config.epochs
                 self.optimizer.learning_rate.assign(self.config.learning_rate * cosine(done))
-            batch = collator.batch(rows, chosen, lengths, self.input_dropout, random)
+            batch = dict(collator.batch(rows, chosen, lengths, self.input_dropout, random))
             sums += self.step(batch | ({"weights": weights[chosen]} if self.config.class_weight else {})).numpy()
         loss, accuracy = sums / len(rows.rows)
         return float(loss), float(accuracy)
