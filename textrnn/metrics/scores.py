@@ -35,7 +35,8 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
     own = probabilities[np.arange(len(labels)), labels]
     found["calibration_error"] = calibration_error(labels == predicted, probabilities.max(axis=1))
     if classes > 3:
-        found["top_3_accuracy"] = float(((probabilities > own[:, None]).sum(axis=1) < 3).mean())
+        first = (probabilities == own[:, None]) & (np.arange(classes) < labels[:, None])  # of labels as likely
+        found["top_3_accuracy"] = float((((probabilities > own[:, None]) | first).sum(axis=1) < 3).mean())
     return found
 
 
