@@ -119,7 +119,10 @@ def bars(confused: Points, dpi: int) -> Figure:
     title = (
         f"The {len(shown)} commonest of {len(confused):,} confusions" if shown else "No label is confused with another"
     )
-    axis = figure.add_subplot(title=f"{title}, test rows", xlabel="test rows")
+    axis = figure.add_subplot(
+        title=f"{title}, test rows", xlabel="test rows, and their share of the actual label, on the left"
+    )
+    axis.set_axisbelow(True)
     names = [f"{shortened(row['actual'])} → {shortened(row['predicted'])}" for row in shown]
     drawn = axis.barh(range(len(shown)), [row["count"] for row in shown], color=BLUE)
     axis.bar_label(drawn, [f"{row['count']:,} ({row['share']:.0%})" for row in shown], padding=3)
