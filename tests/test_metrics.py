@@ -66,7 +66,7 @@ def test_probabilities_that_come_true_as_often_as_they_say_are_calibrated() -> N
 def test_correlation_and_macro_averages_are_scikit_learns(rows: list[tuple[int, int]]) -> None:
     labels, predicted = zip(*rows, [0, 1], strict=True)  # scikit-learn warns of a single label
     table = metrics.confusion_matrix(labels, predicted, labels=range(3))
-    expected = {}
+    expected: dict[str, float] = {}
     for kind in ("macro", "weighted"):
         found = metrics.precision_recall_fscore_support(labels, predicted, average=kind, zero_division=0)
         expected |= dict(zip((f"{kind}_precision", f"{kind}_recall", f"{kind}_f1"), found[:3], strict=True))
