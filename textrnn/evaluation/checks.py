@@ -43,17 +43,17 @@ def warnings(trained: Mapping[str, int], tested: Mapping[str, int], lowest_mcc: 
 
 
 def rare(counts: Mapping[str, int], few: int, rows: str, of_one: str) -> list[str]:
-    """Return one sentence on all labels with fewer than `few` rows, `of_one` if it is a single label."""
-    found = sorted((label for label, count in counts.items() if count < few), key=counts.__getitem__)
-    if len(found) == 1:
-        count = counts[found[0]]
-        named = "1 row" if count == 1 else f"{count} rows"
-        return [of_one.format(label=found[0], rows=named, few=few, share=1 / max(1, count))]
-    if not found:
-        return []
-    least, most = counts[found[0]], counts[found[-1]]
+    """Return a sentence, `of_one`, on each label with fewer than `few` rows, or a single one on more than two."""
+    found = {label: count for label, count in counts.items() if count < few}
+    if len(found) <= 2:
+        named = {label: "1 row" if count == 1 else f"{count} rows" for label, count in found.items()}
+        return [
+            of_one.format(label=label, rows=named[label], few=few, share=1 / max(1, found[label])) for label in found
+        ]
+    least, most = min(found.values()), max(found.values())
     span = f"{least}" if least == most else f"{least} to {most}"
-    return [f"{len(found)} labels have fewer than {few} {rows}, the rarest first: {listed(found)} ({span} rows)"]
+    named_first = listed(sorted(found, key=found.__getitem__))
+    return [f"{len(found)} labels have fewer than {few} {rows}, the rarest first: {named_first} ({span} rows)"]
 
 
 def truncated(lengths: NDArray[np.int64], longest: int) -> list[str]:
