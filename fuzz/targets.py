@@ -357,15 +357,14 @@ def workbook(rows: list[tuple[str, ...]]) -> bytes:
     """Return a corpus as a workbook of a spreadsheet, the least that ECMA-376 allows."""
     main, office = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org/"
     relations = office + "officeDocument/2006/relationships"
-    cells = "".join(
-        "<row>" + "".join(f'<c t="inlineStr"><is><t>{escape(text)}</t></is></c>' for text in row) + "</row>"
-        for row in rows
-    )
+    begin = f'<Relationships xmlns="{office}package/2006/relationships"><Relationship Id="r1" Type="{relations}'
+    cell = '<c t="inlineStr"><is><t>{}</t></is></c>'
+    cells = "".join(f"<row>{''.join(cell.format(escape(text)) for text in row)}</row>" for row in rows)
     members = {
+        "_rels/.rels": f'{begin}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{relations}"><sheets>'
         '<sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{office}package/2006/relationships">'
-        f'<Relationship Id="r1" Type="{relations}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/_rels/workbook.xml.rels": f'{begin}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
         "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
     }
     with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
@@ -525,7 +524,8 @@ CORPORA = (
     *encoded("\0ham,hi\r\n", '\5label,text\r\nham,"on\r\n""two"" lines"\n\n,x\n', "\0ham;hi, you\nspam;win\n"),
     *encoded('\5{"label": "ham", "text": "hi"}\n{"text": [1.0, null]}\n', '\0[["ham", "hi"], {"a": true}]'),
     *encoded("\0__label__ham hi\n__label__a __label__b c\n", "\1sep=;\r\n'hi';'ham'\n'ho';'ham'\n"),
-    b"\0" + parquet({"label": ["ham", "spam"], "text": ["hi", "win"], "n": [1.0, None]}), b"\0" + workbook([("ham", "hi")]),
+    b"\0" + parquet({"label": ["ham", "spam"], "text": ["hi", "win"], "n": [1.0, None]}),
+    b"\0" + workbook([("ham", "hi")]),
 )  # fmt: skip
 
 TARGETS: dict[str, Target] = {

@@ -20,8 +20,8 @@ from textrnn.cli.reader import Source
 from textrnn.cli.writer import Answer, Look, cut, width
 from textrnn.core.errors import UserError
 from textrnn.corpus.encoding import as_file
+from textrnn.corpus.formats import csv_records, tsv_rows
 from textrnn.corpus.layout import Layout
-from textrnn.corpus.readers import csv_records, tsv_rows
 from textrnn.corpus.rows import MOST_CHARACTERS, Columns, checked_rows
 
 TEXTS = st.lists(

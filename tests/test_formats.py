@@ -48,30 +48,46 @@ def objects(rows: Rows) -> list[dict[str, str]]:
     return [dict(zip(HEADER, row, strict=True)) for row in rows]
 
 
+def lines(form: str, header: bool = False) -> Callable[[Rows], bytes]:
+    """Return a function of rows that writes a line for each, as `form` says."""
+    return lambda rows: "".join(form.format(*row) + "\n" for row in [HEADER, *rows][not header :]).encode()
+
+
+def fields(encoding: str, begin: str = "", header: bool = True, **dialect: Any) -> Callable[[Rows], bytes]:
+    return lambda rows: separated(rows, encoding, begin, header, **dialect)
+
+
+def table(rows: Rows) -> bytes:
+    labels, texts = zip(*rows, strict=True)
+    return parquet({"id": list(range(len(rows))), HEADER[0]: list(labels), HEADER[1]: list(texts)})
+
+
+PLAIN = fields("utf-8")
+QUOTED = fields("utf-8", quoting=csv.QUOTE_ALL)
 WAYS: dict[str, tuple[str, Callable[[Rows], bytes], tuple[int | str, int | str]]] = {
-    "plain": ("a.csv", lambda rows: separated(rows, "utf-8"), HEADER),
-    "a mark, semicolons": ("a.csv", lambda rows: separated(rows, "utf-8-sig", delimiter=";"), HEADER),
-    "cp1252, semicolons": ("a.csv", lambda rows: separated(rows, "cp1252", delimiter=";"), HEADER),
-    "UTF-16 of a spreadsheet": ("a.csv", lambda rows: separated(rows, "utf-16", delimiter="\t"), HEADER),
-    "UTF-16 without a mark": ("a.csv", lambda rows: separated(rows, "utf-16-be"), HEADER),
-    "sep=": ("a.csv", lambda rows: separated(rows, "utf-8", "sep=;\r\n", delimiter=";"), HEADER),
-    "pipes": ("a.txt", lambda rows: separated(rows, "utf-8", delimiter="|"), HEADER),
-    "a blank after each comma": ("a.csv", lambda rows: separated(rows, "utf-8", quoting=csv.QUOTE_ALL).replace(b'","', b'", "'), HEADER),
-    "single quotes": ("a.csv", lambda rows: separated(rows, "utf-8", delimiter=";", quotechar="'"), HEADER),
-    "backslashes": ("a.csv", lambda rows: separated(rows, "utf-8", doublequote=False, escapechar="\\", quoting=csv.QUOTE_ALL), HEADER),
-    "tabs": ("a.tsv", lambda rows: "".join("\t".join(row) + "\n" for row in [HEADER, *rows]).encode(), HEADER),
-    "tabs and quotes": ("a.tsv", lambda rows: separated(rows, "utf-8", delimiter="\t"), HEADER),
-    "tabs, text before label": ("a.tsv", lambda rows: "".join(f"{text}\t{label}\n" for label, text in rows).encode(), (1, 0)),
-    "no header": ("a.csv", lambda rows: separated(rows, "utf-8", header=False), (0, 1)),
-    "other capitals and blanks": ("a.csv", lambda rows: separated(rows, "utf-8").replace(b"category,message", b"Category ,MESSAGE", 1), HEADER),
+    "plain": ("a.csv", PLAIN, HEADER),
+    "a mark and semicolons": ("a.csv", fields("utf-8-sig", delimiter=";"), HEADER),
+    "cp1252 and semicolons": ("a.csv", fields("cp1252", delimiter=";"), HEADER),
+    "UTF-16 with tabs": ("a.csv", fields("utf-16", delimiter="\t"), HEADER),
+    "UTF-16 without a mark": ("a.csv", fields("utf-16-be"), HEADER),
+    "sep=": ("a.csv", fields("utf-8", "sep=;\r\n", delimiter=";"), HEADER),
+    "pipes": ("a.csv", fields("utf-8", delimiter="|"), HEADER),
+    "a blank after each comma": ("a.csv", lambda rows: QUOTED(rows).replace(b'","', b'", "'), HEADER),
+    "single quotes": ("a.csv", fields("utf-8", delimiter=";", quotechar="'"), HEADER),
+    "backslashes": ("a.csv", fields("utf-8", doublequote=False, escapechar="\\", quoting=csv.QUOTE_ALL), HEADER),
+    "tabs": ("a.tsv", lines("{}\t{}", header=True), HEADER),
+    "tabs and quotes": ("a.tsv", fields("utf-8", delimiter="\t"), HEADER),
+    "tabs, the text first": ("a.tsv", lines("{1}\t{0}"), (1, 0)),
+    "no header": ("a.csv", fields("utf-8", header=False), (0, 1)),
+    "other capitals": ("a.csv", lambda rows: PLAIN(rows).replace(b"category,message", b"Category ,MESSAGE", 1), HEADER),
     "JSON lines": ("a.jsonl", lambda rows: "".join(json.dumps(row) + "\n" for row in objects(rows)).encode(), HEADER),
     "a JSON list": ("a.json", lambda rows: json.dumps(objects(rows), indent=1).encode(), HEADER),
-    "fastText": ("a.txt", lambda rows: "".join(f"__label__{label} {text}\n" for label, text in rows).encode(), ("label", "text")),
-    "Parquet": ("a.parquet", lambda rows: parquet({"id": list(range(len(rows))), HEADER[0]: [row[0] for row in rows], HEADER[1]: [row[1] for row in rows]}), HEADER),
+    "fastText": ("a.txt", lines("__label__{} {}"), ("label", "text")),
+    "Parquet": ("a.parquet", table, HEADER),
     "xlsx": ("a.xlsx", lambda rows: workbook([HEADER, *rows]), HEADER),
-    "gzip": ("a.csv.gz", lambda rows: gzip.compress(separated(rows, "utf-8")), HEADER),
-    "zip": ("a.zip", lambda rows: zipped(separated(rows, "utf-8")), HEADER),
-}  # fmt: skip
+    "gzip": ("a.csv.gz", lambda rows: gzip.compress(PLAIN(rows)), HEADER),
+    "zip": ("a.zip", lambda rows: zipped(PLAIN(rows)), HEADER),
+}
 OUTPUTS = ("data/clean/messages.tsv", "data/vectors", "data/split")
 
 
@@ -106,7 +122,7 @@ def test_predict_reads_the_texts_that_training_reads(way: str, tmp_path: Path) -
     name, save, (_, column) = WAYS[way]
     path = tmp_path / name
     path.write_bytes(save(ROWS))
-    kind = reader.kind_of(name) if not name.endswith(".txt") else "csv"
+    kind = reader.kind_of(name)
     raw, source = files.opened(reader.Source(str(path), kind, str(column)))
     with raw:
         found = [text for texts in reader.messages(raw, source, 1 << 17) for text in texts or ()]

@@ -1,15 +1,12 @@
 """The parameters that say how a corpus is read, which several stages and tools look at."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from textrnn.core import params
-from textrnn.core.params import Section
+from textrnn.core.params import Column, Section
 from textrnn.corpus import readers
 from textrnn.corpus.rows import Wanted
-
-Column = Annotated[int, Field(ge=0, lt=16_384)] | Annotated[str, Field(min_length=1)]
 
 
 class Reading(Section):
@@ -30,9 +27,8 @@ class Parts(Section):
     time_column: Column | None
 
 
-def load() -> readers.Settings:
-    """Return what params.yaml says. Raises UserError."""
-    clean, split = params.load("clean", Reading, part=True), params.load("split", Parts, part=True)
+def reading_of(clean: Reading, split: Parts) -> readers.Settings:
+    """Return how a corpus is to be read."""
     wanted = Wanted(clean.label_column, clean.text_column, split.column, split.group_column, split.time_column)
     header = None if clean.header == "auto" else clean.header
     return readers.Settings(wanted, clean.format, clean.encoding, header)
