@@ -1,7 +1,8 @@
 """Classify messages with the trained model: a message a line in, its label and probability a line out.
 
-The probability is that of the positive label (evaluate.positive_label). Messages are answered in order, each as soon
-as it has come; those of a fast stream are answered in batches, and those of a long one by several processes.
+The probability is that of the positive label (evaluate.positive_label) or, without one, of the answer. Messages are
+answered in order, each as soon as it has come; those of a fast stream are answered in batches, and those of a long one
+by several processes.
 
 Run     python predict.py "Call now to claim your prize" "see you at 8"
         python predict.py --help
@@ -11,7 +12,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing, nullcontext
 from functools import cache, partial
 from itertools import repeat
@@ -22,6 +23,9 @@ from textrnn.core.errors import end_at_ctrl_c, run
 
 if __name__ == "__main__":
     end_at_ctrl_c()  # before the imports that take long
+
+import numpy as np
+from numpy.typing import NDArray
 
 from textrnn.cli import files, reader, writer
 from textrnn.cli.columns import Kind
@@ -49,7 +53,11 @@ columns of the output:
                model's threshold, else the other one; of more than two labels
                the likeliest
   probability  of the positive label, evaluate.positive_label in params.yaml,
-               whatever the answer
+               whatever the answer; of more than two labels none need be
+               positive: then that of the answer
+  top          with --top N: the N likeliest labels, each with its probability,
+               the likeliest first. In a table a line each, below the answer;
+               in tsv two fields each; in jsonl [label, probability]
   explanation  with --explain: by how much the log-odds of the positive label
                (of more than two: of the answer) fall without each token. In a
                table the strongest tokens, and below them the text in colours:
@@ -62,6 +70,7 @@ columns of the output:
 examples:
   python predict.py "Call now to claim your prize" "see you at 8"
   python predict.py --explain "Call now to claim your prize"
+  python predict.py --top 3 "where is my parcel?"
   python predict.py --input messages.csv --column message > answers.tsv
   tail -f messages.txt | python predict.py --input - --format jsonl
 
@@ -71,28 +80,41 @@ line; 130 when interrupted
 
 
 def classify(
-    model: predictor.Model, positive: int, threshold: float, texts: list[str], explain: bool = False
-) -> list[Answer]:
-    """Return an answer for each text, in order."""
+    model: predictor.Model, positive: int | None, threshold: float, texts: list[str],
+    explain: bool = False, top: int = 1,
+) -> list[Answer]:  # fmt: skip
+    """Return an answer for each text, in order, with the `top` likeliest labels if they are more than one."""
     labels, cleaned = model.settings.labels, [normalise(text, model.settings.normalisation) for text in texts]
     probabilities = predictor.probabilities(model, cleaned)
-    chosen = predictor.answers(probabilities, positive, threshold).tolist()
-    explained = chosen if len(labels) > 2 else repeat(positive)
+    predicted = predictor.answers(probabilities, positive, threshold)
+    chosen = predicted.tolist()
+    explained = chosen if positive is None or len(labels) > 2 else repeat(positive)
     whys = map(partial(pieces, model), cleaned, explained) if explain else repeat(())
     answers = [labels[answer] for answer in chosen]
-    return list(map(Answer, answers, probabilities[:, positive].tolist(), texts, whys))
+    shown = predictor.shown(probabilities, predicted, positive).tolist()
+    return list(map(Answer, answers, shown, texts, whys, likeliest(probabilities, labels, top)))
+
+
+def likeliest(probabilities: NDArray[np.float64], labels: list[str], top: int) -> Iterable[list[tuple[str, float]]]:
+    """Yield the `top` likeliest labels of each row, with their probabilities; none if only one is asked for."""
+    if top == 1:
+        return repeat([])
+    places = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    values = np.take_along_axis(probabilities, places, axis=1)
+    rows = zip(places.tolist(), values.tolist(), strict=True)
+    return ([(labels[place], value) for place, value in zip(*row, strict=True)] for row in rows)
 
 
 @cache
-def loaded(directory: Path) -> tuple[predictor.Model, int, float]:
-    """Return the model in `directory`, the number of its positive label, and its threshold."""
+def loaded(directory: Path) -> tuple[predictor.Model, int | None, float]:
+    """Return the model in `directory`, the number of its positive label, if it has one, and its threshold."""
     model = predictor.load(directory)
     return model, *predictor.decision(directory, model.settings.labels)
 
 
 def answered(directory: Path, look: Look, texts: list[str]) -> str:
     """Return the answers to the texts, as they are written. A worker process loads the model for its first texts."""
-    return "".join(writer.written(classify(*loaded(directory), texts, look.explained), look))
+    return "".join(writer.written(classify(*loaded(directory), texts, look.explained, look.top), look))
 
 
 def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[str, None, None]:
@@ -126,12 +148,15 @@ def arguments() -> argparse.Namespace:
     add("--format", choices=get_args(writer.Format), help="of the output; default: table on a terminal, else tsv")
     add("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
     add("--explain", action="store_true", help=f"show the effect of each token; takes about {TOKENS} times as long")
+    add("--top", type=int, default=1, metavar="N", help="show the N likeliest labels with their probabilities")
     given = parser.parse_args()
     given.text = [os.fsencode(text).decode("utf-8", errors="replace") for text in given.text]
     if bool(given.text) == bool(given.input):
         parser.error('expected messages or --input, one of the two: python predict.py "Call now to win"')
     if given.text and (given.kind or given.column is not None):
         parser.error("--kind and --column go with --input: they say how a file is read")
+    if given.top < 1:
+        parser.error(f"expected --top of at least 1, found {given.top}")
     given.kind = given.kind or reader.kind_of(given.input or "")
     if given.kind == "lines" and given.column is not None:
         parser.error("--column goes with --kind tsv, csv or jsonl: lines have no columns")
@@ -146,7 +171,9 @@ def main() -> None:
     style: writer.Format = given.format or ("table" if is_terminal else "tsv")
     coloured = is_terminal and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size().columns
-    look = Look(style, given.explain, coloured, width, tuple(labels), labels[positive])
+    look = Look(
+        style, given.explain, coloured, width, tuple(labels), "" if positive is None else labels[positive], given.top
+    )
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
     source = reader.Source(given.input, given.kind, given.column)
     stream = streamed(given.model, look, source) if given.input else None

@@ -132,14 +132,17 @@ def linear_branch(task: Task) -> Answers:
     """Use the default without its networks: its linear branch and the size of the message."""
     fold = folds(task.groups, task.labels, INNER, 0)
     rows = ragged.Rows(np.zeros(0, np.int32), np.zeros(len(fold) + 1, np.int64), task.labels, np.arange(len(fold)))
-    branch, beside = learn.linear_branch(learn.TrainingSet(rows, task.groups, task.texts), fold)
-    nothing = np.zeros((len(fold), len(LABELS)))  # in place of the networks' logits
-    mixed = stacking.fit(nothing, beside, task.labels)
-    cut = best_threshold(task.labels == 1, softmax(stacking.apply(mixed, nothing, beside))[:, 1])
-    decisions = linear.decisions(branch, [ngrams(text) for text in task.test_texts])
-    others = np.hstack([decisions, [[size(text)] for text in task.test_texts]])
-    score = softmax(stacking.apply(mixed, np.zeros((len(others), len(LABELS))), others))[:, 1]
+    branch, decisions = learn.linear_branch(learn.TrainingSet(rows, task.groups, task.texts), fold)
+    beside = sources(decisions, task.texts)
+    cut = best_threshold(task.labels == 1, softmax(stacking.cross_fitted(beside, task.labels, fold))[:, 1])
+    tested = sources(linear.decisions(branch, [ngrams(text) for text in task.test_texts]), task.test_texts)
+    score = softmax(stacking.apply(stacking.fit(beside, task.labels), tested))[:, 1]
     return Answers(score, score >= cut)
+
+
+def sources(decisions: Floats, texts: list[str]) -> list[Floats]:
+    """Return the blend's sources, with nothing in place of the networks' logits."""
+    return [np.zeros((len(texts), len(LABELS))), decisions, np.array([[size(text)] for text in texts])]
 
 
 def changed(overrides: tuple[str, ...]) -> dict[str, Any]:
@@ -189,7 +192,7 @@ def network(*overrides: str) -> Model:
         part = learn.TrainingSet(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
         inputs = (config, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
         mark = checkpoint.fingerprint(repr(inputs), [])
-        learnt = learn.learn(config, words, tokens, 2, part, ragged.take(rows, held_out), mark)
+        learnt = learn.learn(config, words, tokens, LABELS, part, ragged.take(rows, held_out), mark)
         loop.CHECKPOINT.unlink(missing_ok=True)
         cut = given if given is not None else best_threshold(task.labels[held_out] == 1, learnt.held_out[:, 1])
         settings = predictor.Settings(

@@ -56,9 +56,8 @@ def near_duplicate_keys(texts: list[str]) -> list[str]:
 def messages(settings: Clean) -> list[tuple[str, str]]:
     """Return the (label, text) pairs of the corpus that these settings keep."""
     kept = io.BytesIO()
-    clean(
-        readers.batches(paths.CORPUS, reading.load(), "data/raw/corpus", lambda _: None), settings, kept, io.BytesIO()
-    )
+    chosen = reading.reading_of(settings, params.load("split", reading.Parts, part=True))
+    clean(readers.batches(paths.CORPUS, chosen, "data/raw/corpus", lambda _: None), settings, kept, io.BytesIO())
     return list(zip(*columns(kept.getvalue().decode("utf-8")), strict=True))
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
+from xml.sax.saxutils import escape
 
 import numpy as np
 import pyarrow
@@ -346,24 +347,25 @@ def printed(raw: bytes) -> None:
 # What each begins with
 
 
-def parquet() -> bytes:
-    """Return a small corpus as a file of Parquet."""
-    table = pyarrow.table({"label": ["ham", "spam"], "text": ["hi", "win"], "n": [1.0, None]})
-    pyarrow.parquet.write_table(table, file := io.BytesIO())
+def parquet(columns: dict[str, list[Any]]) -> bytes:
+    """Return a corpus as a file of Parquet."""
+    pyarrow.parquet.write_table(pyarrow.table(columns), file := io.BytesIO())
     return file.getvalue()
 
 
-def workbook() -> bytes:
-    """Return a small corpus as a workbook of a spreadsheet, the least that ECMA-376 allows."""
+def workbook(rows: list[tuple[str, ...]]) -> bytes:
+    """Return a corpus as a workbook of a spreadsheet, the least that ECMA-376 allows."""
     main, office = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org/"
     relations = office + "officeDocument/2006/relationships"
-    cells = "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in ("ham", "hi"))
+    begin = f'<Relationships xmlns="{office}package/2006/relationships"><Relationship Id="r1" Type="{relations}'
+    cell = '<c t="inlineStr"><is><t>{}</t></is></c>'
+    cells = "".join(f"<row>{''.join(cell.format(escape(text)) for text in row)}</row>" for row in rows)
     members = {
+        "_rels/.rels": f'{begin}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{relations}"><sheets>'
         '<sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{office}package/2006/relationships">'
-        f'<Relationship Id="r1" Type="{relations}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData><row>{cells}</row></sheetData></worksheet>',
+        "xl/_rels/workbook.xml.rels": f'{begin}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
     }
     with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
         for name, content in members.items():
@@ -522,7 +524,8 @@ CORPORA = (
     *encoded("\0ham,hi\r\n", '\5label,text\r\nham,"on\r\n""two"" lines"\n\n,x\n', "\0ham;hi, you\nspam;win\n"),
     *encoded('\5{"label": "ham", "text": "hi"}\n{"text": [1.0, null]}\n', '\0[["ham", "hi"], {"a": true}]'),
     *encoded("\0__label__ham hi\n__label__a __label__b c\n", "\1sep=;\r\n'hi';'ham'\n'ho';'ham'\n"),
-    b"\0" + parquet(), b"\0" + workbook(),
+    b"\0" + parquet({"label": ["ham", "spam"], "text": ["hi", "win"], "n": [1.0, None]}),
+    b"\0" + workbook([("ham", "hi")]),
 )  # fmt: skip
 
 TARGETS: dict[str, Target] = {

@@ -23,16 +23,17 @@ from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
 from textrnn.core.files import replacing, write_array, write_metrics, write_text
 from textrnn.core.progress import progress
-from textrnn.corpus import labels, readers, settings
+from textrnn.corpus import labels, readers
 from textrnn.corpus.readers import Batch, Seen
 from textrnn.corpus.rows import Row
+from textrnn.corpus.settings import Parts, Reading, reading_of
 from textrnn.partitions import lines
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, new_codes
+from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, new_codes, ranks
 from textrnn.text.normalise import Normalisation, normalise
 
 
-class Clean(Normalisation, settings.Reading):
+class Clean(Normalisation, Reading):
     """Section `clean` of params.yaml."""
 
     labels: labels.Labels
@@ -113,6 +114,7 @@ def clean(corpus: Iterable[Batch], chosen: Clean, messages: IO[bytes], rejected:
         earliest = firsts[numbers]
     kept = earliest == np.arange(len(codes))
     lines.drop(messages, lengths, kept)
+    others[1] = ranks(group_codes)[others[1]]
     names = list(label_codes)
     counts = np.bincount(codes[kept], minlength=len(names)).tolist()
     of_kept = Counter({name: count for name, count in zip(names, counts, strict=True) if count})
@@ -138,8 +140,8 @@ def check(tally: Tally, limit: float) -> None:
 
 def main() -> None:
     """Run the stage."""
-    chosen, reading = params.load("clean", Clean), settings.load()
-    positive = params.load("evaluate", Positive, part=True)
+    chosen, positive = params.load("clean", Clean), params.load("evaluate", Positive, part=True)
+    reading = reading_of(chosen, params.load("split", Parts, part=True))
     seen: list[Seen] = []
     corpus = readers.batches(paths.CORPUS, reading, "data/raw/corpus", seen.append)
     if paths.TEST_CORPUS.exists() and paths.TEST_CORPUS.stat().st_size:

@@ -1,12 +1,13 @@
 """evaluate: score the exported model on the test rows, which played no part in training or tuning.
 
 With two labels, a message is positive when its probability reaches a threshold, chosen where the expected Matthews
-correlation of the rows held out in training is highest; with more, the likeliest label is the answer. The stage fails,
-after writing everything, if a score is worse than evaluate.require allows.
+correlation of the rows held out in training is highest; with more, the likeliest label is the answer, and none need be
+positive. The stage fails, after writing everything, if a score is worse than evaluate.require allows.
 
 Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/messages.tsv,
         data/split/{train,validation,test}/, data/scored/held_out.tsv; section `evaluate` of params.yaml
-Writes  model/threshold.json, data/scored/{predictions,errors,label_errors,warnings}.tsv, metrics/evaluate.json
+Writes  model/threshold.json, data/scored/{predictions,labels,errors,label_errors,warnings}.tsv,
+        metrics/evaluate.json
 Run     python -m stages.evaluate
 """
 
@@ -22,13 +23,13 @@ from textrnn.artifacts.messages import Positive, class_names, positive_label, re
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.escape import printable
-from textrnn.core.files import read_table, write_json, write_metrics
+from textrnn.core.files import read_array, read_table, write_json, write_metrics
 from textrnn.core.progress import progress
 from textrnn.evaluation import checks, tables
 from textrnn.evaluation.tables import Answers, Messages
 from textrnn.inference import predictor
 from textrnn.metrics.intervals import intervals
-from textrnn.metrics.scores import Bools, Floats, Labels, scores
+from textrnn.metrics.scores import Bools, Floats, Labels, averages, correlation, margins, scores
 from textrnn.metrics.threshold import best_threshold
 
 SEED = 0  # of the intervals
@@ -58,9 +59,25 @@ def read_held_out(messages: Messages, names: list[str]) -> Answers:
     """Return the answers to the rows held out in training, from networks that did not train on them."""
     lines = read_table(paths.HELD_OUT)[1:]
     rows = np.array([line[0] for line in lines], np.int64)
-    labels = np.array([names.index(messages[row][0]) for row in rows], np.int16)
+    numbers = {name: number for number, name in enumerate(names)}
+    labels = np.array([numbers[messages[row][0]] for row in rows], np.int16)
     probabilities = np.array([line[1:] for line in lines], float).reshape(-1, len(names))
     return Answers(rows, labels, probabilities.argmax(axis=1).astype(np.int16), probabilities)
+
+
+def without_twins(answers: Answers, twins: Bools) -> dict[str, float]:
+    """Return the scores of the test rows that have no near-duplicate outside the test part."""
+    alone = answers.some(np.flatnonzero(~twins))
+    rows = len(alone.rows)
+    if not rows:
+        return {"rows": 0}
+    right = margins(alone.labels, alone.predicted)
+    return {
+        "rows": rows,
+        "accuracy": float(right[0].sum() / rows),
+        "mcc": float(correlation(*right)),
+        "macro_f1": float(averages(*right)["macro_f1"]),
+    }
 
 
 def counts(labels: Labels, names: list[str]) -> dict[str, int]:
@@ -75,24 +92,27 @@ def main() -> None:
     messages = read_messages(paths.MESSAGES)
     of_labels = Counter(label for label, _ in messages)
     names, label = class_names(of_labels), positive_label(of_labels, settings)
-    positive = names.index(label or names[0])
+    positive = None if label is None else names.index(label)
     train, validation, test = (ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST))
     held_out = read_held_out(messages, names)
 
-    cut = threshold(settings, held_out.labels == positive, held_out.probabilities[:, positive])
+    cut = None
+    if positive is not None:
+        cut = threshold(settings, held_out.labels == positive, held_out.probabilities[:, positive])
     of_model = provenance.checksum(paths.MODEL / provenance.RECORD)
-    decision = {"model": of_model, "positive_label": names[positive], "threshold": cut}
-    write_json(paths.MODEL / "threshold.json", decision)
+    write_json(paths.MODEL / "threshold.json", {"model": of_model, "positive_label": label, "threshold": cut})
     texts = [messages[row][1] for row in test.rows]
     probabilities = predictor.probabilities(model, texts, lambda batches: progress(batches, "classify", unit="batch"))
-    predicted = predictor.answers(probabilities, positive, cut)
+    predicted = predictor.answers(probabilities, positive, cut or 0.0)
     tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
 
     scored = (tested.labels, predicted, probabilities, positive)
     measured = scores(*scored)
     mislabelled = tables.mislabelled(tested.and_then(held_out), len(predicted), messages, names)
+    twins = np.asarray(read_array(paths.TEST / "twins.npy"))
     found: dict[str, Any] = {
-        "threshold": cut,
+        **({} if cut is None else {"threshold": cut}),
+        **({"without_twins": without_twins(tested, twins)} if twins.any() else {}),
         "label_errors": {"all": len(mislabelled["part"]), "test": mislabelled["part"].count("test")},
         **measured,
         **intervals(measured, *scored, settings.bootstrap_samples, SEED),
@@ -101,8 +121,11 @@ def main() -> None:
     known = np.concatenate([train.rows, validation.rows])
     learnt = counts(np.concatenate([train.labels, validation.labels]), names)
     warnings = checks.warnings(learnt, counts(tested.labels, names), found["ci_low"]["mcc"])
+    lengths = np.concatenate([np.diff(part.offsets) for part in (train, validation, test)])
+    warnings += checks.truncated(lengths, model.settings.max_sequence_length)
     tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive))
-    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut, known, model))
+    tables.write(paths.LABELS, tables.by_label(tested, names))
+    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut or 0.0, known, model))
     tables.write(paths.LABEL_ERRORS, mislabelled)
     tables.write(paths.WARNINGS, {"warning": list(warnings)})
     for warning in warnings:

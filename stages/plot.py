@@ -1,8 +1,8 @@
 """plot: write the data that `dvc plots` draws, the same curves as PNGs for a README, and a report of the whole run.
 
-Reads   model/{history.tsv,threshold.json,model.json}, data/scored/{predictions,errors,label_errors,warnings}.tsv,
-        data/clean/rejected.tsv, metrics/*.json, data/vectors/ and data/split/ (labels and lengths); sections `plot`,
-        `download`, `clean`, `split` and `evaluate` of params.yaml
+Reads   model/{history.tsv,threshold.json,model.json}, data/scored/{predictions,labels,errors,label_errors,
+        warnings}.tsv, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and data/split/ (labels and lengths);
+        sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
 Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json}, plots/images/*.png, report/index.html
 Run     python -m stages.plot
 """
@@ -12,6 +12,7 @@ import io
 import json
 import sys
 from collections import Counter
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -42,13 +43,17 @@ class OtherSection(Section):
 
 
 def confusion(labels: list[str], predicted: list[str]) -> list[dict[str, Any]]:
-    """Return a row for each pair of labels: how many messages, and their share of the actual label."""
+    """Return a row for each pair of labels: how many messages, and their share of the actual label.
+
+    Of more labels than a matrix shows, the pairs without messages are left out, but for each label and itself.
+    """
     counts, totals = Counter(zip(labels, predicted, strict=True)), Counter(labels)
     names = sorted({*labels, *predicted})
+    few = len(names) <= charts.MOST_IN_MATRIX
+    pairs = product(names, names) if few else sorted({*counts, *zip(names, names, strict=True)})
     return [
         {"actual": actual, "predicted": answer, "count": count, "share": round(count / max(1, totals[actual]), DIGITS)}
-        for actual in names
-        for answer in names
+        for actual, answer in pairs
         for count in [counts[actual, answer]]
     ]
 
@@ -77,13 +82,14 @@ def main() -> None:
     decision = read_json(paths.MODEL / "threshold.json")
     positive = decision["positive_label"]
     scored = as_rows(read_table(paths.PREDICTIONS))
-    labels = [row["label"] for row in scored]
+    labels, predicted = ([row[name] for row in scored] for name in ("label", "predicted"))
+    truth = np.array(labels) == (np.array(predicted) if positive is None else positive)
     probability = np.array([row["probability"] for row in scored], float)
     columns, *epochs = read_table(paths.MODEL / "history.tsv")
     history = dict(zip(columns, np.array(epochs, float).T, strict=True))
 
-    table = confusion(labels, [row["predicted"] for row in scored])
-    lines = curves(np.array(labels) == positive, probability)
+    table = confusion(labels, predicted)
+    lines = curves(truth, probability)
     write_text(paths.PLOTS / "history.tsv", read_text(paths.MODEL / "history.tsv"))
     write_text(paths.PLOTS / "confusion.csv", as_csv(table))
     for name, points in lines.items():
@@ -110,14 +116,16 @@ def main() -> None:
         "mistakes": as_rows(read_table(paths.ERRORS)),
         "label_errors": as_rows(read_table(paths.LABEL_ERRORS)),
         "metrics": {name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
+        "labels": as_rows(read_table(paths.LABELS)),
         "confusion": table,
+        "pairs": charts.pairs(table),
         "warnings": [warning for (warning,) in read_table(paths.WARNINGS)[1:]],
         "rejected": as_rows(read_table(paths.REJECTED)[: 1 + REASONS]),
     }
     parts = {"kept": paths.VECTORS, "train": paths.TRAIN, "validation": paths.VALIDATION, "test": paths.TEST}
     of_parts = {part: np.asarray(read_array(path / "labels.npy")) for part, path in parts.items()}
     lengths = np.diff(read_array(paths.VECTORS / "offsets.npy"))
-    write_text(paths.REPORT, page.page(shown, of_parts, lengths, probability))
+    write_text(paths.REPORT, page.page(shown, of_parts, lengths, truth, probability))
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def main() -> None:
         inputs += sorted(directory.glob("*.npy"))
     fingerprint = checkpoint.fingerprint(f"{config!r} {vectorize!r} {normalisation!r}", inputs)
 
-    trained = learn(config, vectorize, tokens, len(labels), training, held_out, fingerprint, cluster)
+    trained = learn(config, vectorize, tokens, labels, training, held_out, fingerprint, cluster)
     if not cluster.chief:
         return
 

@@ -169,7 +169,7 @@ def of_settings(case: Case, bench: Bench) -> Outcome:
     set_params(case, bench)
     bench.workspace.corpus(GOOD)
     message = bench.workspace.failure(STAGES[next(iter(case["settings"])).partition(".")[0]])
-    assert "params.yaml: " in message
+    assert "params.yaml: " in message, message
     return ERROR, message
 
 

@@ -31,6 +31,7 @@ SMALL: dict[str, Any] = {
     "schedule": "constant",
     "clip_norm": 1.0,
     "patience": 0,
+    "class_weights": "none",
     "ensemble": 1,
     "linear": False,
 }

@@ -11,8 +11,9 @@ import pytest
 from tests import workspace as workspaces
 from tests.configs import SMALL
 from tests.workspace import Workspace, made_once, shared
-from textrnn.artifacts import provenance
-from textrnn.core.files import read_json, write_json
+from textrnn.artifacts import provenance, ragged
+from textrnn.core import paths
+from textrnn.core.files import read_json, write_array, write_json
 from textrnn.training.members import one_by_one
 
 BEGINNINGS = [
@@ -72,6 +73,8 @@ def train_in(root: Path, labels: tuple[str, ...]) -> None:
         workspace.corpus(corpus(labels))
         for stage in (clean, vectorize, split, train, evaluate, plot):
             workspace.run(stage.main)
+            if stage is split and not (twins := paths.TEST / "twins.npy").exists():
+                write_array(twins, np.zeros(len(ragged.load(paths.TEST).rows), bool))
 
 
 def place(patch: pytest.MonkeyPatch, root: Path) -> None:

@@ -20,8 +20,8 @@ from textrnn.cli.reader import Source
 from textrnn.cli.writer import Answer, Look, cut, width
 from textrnn.core.errors import UserError
 from textrnn.corpus.encoding import as_file
+from textrnn.corpus.formats import csv_records, tsv_rows
 from textrnn.corpus.layout import Layout
-from textrnn.corpus.readers import csv_records, tsv_rows
 from textrnn.corpus.rows import MOST_CHARACTERS, Columns, checked_rows
 
 TEXTS = st.lists(
@@ -227,10 +227,13 @@ def test_an_explained_table_has_the_strongest_tokens_and_then_the_whole_text() -
 @pytest.mark.parametrize("labels", [("ham", "новости", "win"), ("a" * 60, "垃圾", "\x1b[31m")])
 @pytest.mark.parametrize("columns", [1, 80, 200])
 def test_the_columns_of_a_table_are_aligned(labels: tuple[str, ...], columns: int) -> None:
-    for positive, label, explained in product(labels, labels, (False, True)):
-        how = Look("table", explained, False, columns, labels, positive)
+    for positive, label, explained, top in product((*labels, ""), labels, (False, True), (1, 2)):
+        how = Look("table", explained, False, columns, labels, positive, top)
         text = "\N{PILE OF POO} 垃圾 é see " * 20
-        found = written(Answer(label, 0.5, text, ((text, 0.7),)), how).split("\n")[0]
+        answer = Answer(label, 0.5, text, ((text, 0.7),), [(label, 0.5), (labels[0], 0.2)] * (top > 1))
+        found, *rest = written(answer, how).split("\n")
+        if top > 1:
+            assert width(rest[-1]) == width(found[: found.index("\N{PILE OF POO}")]) - 2
         header = writer.header(how).removesuffix("\n")
         start = header.index("for " if explained else "text")
         assert width(header[:start]) == width(found[: found.index("\N{PILE OF POO}")])
@@ -251,8 +254,9 @@ def test_the_stronger_a_token_the_stronger_its_colour() -> None:
 @pytest.mark.parametrize("explained", [False, True])
 def test_nothing_can_steer_a_terminal(style: writer.Format, explained: bool) -> None:
     evil = "\x1b[31m\x07\u202e\r\n"
-    how = look(style, explained=explained, labels=("ham", evil), positive=evil)
-    shown = writer.header(how) + written(Answer(evil, 0.5, evil, ((evil, 3.0), (evil, None))), how)
+    how = look(style, explained=explained, labels=("ham", evil), positive=evil, top=2)
+    answer = Answer(evil, 0.5, evil, ((evil, 3.0), (evil, None)), [("ham", 0.5), (evil, 0.5)])
+    shown = writer.header(how) + written(answer, how)
     assert shown.translate({9: " ", 10: " "}).isprintable()
 
 

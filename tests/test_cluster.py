@@ -166,7 +166,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
         recipe = RECIPE | {
             "cell": "rnn", "bidirectional": False, "dropout": 0.3, "embedding_dropout": 0.2, "subword_dropout": 0.2,
             "optimizer": "rmsprop", "clip_norm": 0.05, "ensemble": 1, "linear": False, "epochs": 10_000,
-            "batch_size": 12,
+            "batch_size": 12, "class_weights": "balanced",
         }  # fmt: skip
         workspace.settings(
             clean__duplicates="keep", split__keep_together="none",

@@ -18,7 +18,7 @@ from textrnn.artifacts import provenance, ragged
 from textrnn.artifacts.messages import read_messages
 from textrnn.core import paths
 from textrnn.core.escape import field
-from textrnn.core.files import read_json, read_table, write_array, write_text
+from textrnn.core.files import read_array, read_json, read_table, write_array, write_text
 from textrnn.evaluation.checks import flattened
 from textrnn.evaluation.tables import nearest
 from textrnn.inference import explain, predictor
@@ -28,6 +28,20 @@ PREDICTION = ["row", "label", "predicted", "probability", "text"]
 COLUMNS = {
     "predictions": PREDICTION,
     "errors": [*PREDICTION[:-1], "similarity", "nearest_row", "nearest_label", "nearest_text", "tokens", "text"],
+    "labels": [
+        "label",
+        "rows",
+        "predicted",
+        "precision",
+        "precision_low",
+        "precision_high",
+        "recall",
+        "recall_low",
+        "recall_high",
+        "f1",
+        "confused_with",
+        "confused",
+    ],
     "label_errors": ["row", "part", "label", "likelier", "probability_of_label", "text"],
 }
 
@@ -50,6 +64,10 @@ def table(root: Path, name: str) -> list[dict[str, str]]:
     header, *rows = read_table(root / f"data/scored/{name}.tsv")
     assert header == COLUMNS[name]
     return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def twins_of(root: Path) -> NDArray[np.bool_]:
+    return np.asarray(read_array(root / "data/split/test/twins.npy"))
 
 
 def held_out(root: Path) -> dict[int, list[float]]:
@@ -80,6 +98,8 @@ def test_evaluate_writes_the_metrics_of_its_predictions(root: Path) -> None:
     measured = scored | counts | {"majority_accuracy", "calibration_error"}
     promised = {f"{bound}.{name}" for bound in ("ci_low", "ci_high") for name in scored}
     promised |= measured | {"threshold", "label_errors.all", "label_errors.test"}
+    if twins_of(root).any():
+        promised |= {f"without_twins.{name}" for name in ("rows", "accuracy", "mcc", "macro_f1")}
     assert set(flattened(found)) == promised
     assert all(math.isfinite(value) and value == round(value, 6) for value in flattened(found).values())
     assert written == json.dumps(found, indent=2, sort_keys=True) + "\n"
@@ -210,12 +230,55 @@ def test_without_held_out_rows_of_both_kinds_only_a_given_threshold_works(
     assert_measured(two_labels.metrics("evaluate"), after, "ham")
 
 
+# More than two labels, and none positive
+
+
+def test_without_a_positive_label_every_label_counts_alike(
+    tmp_path_factory: pytest.TempPathFactory, workspace: Workspace
+) -> None:
+    copied(workspace, trained(tmp_path_factory.getbasetemp(), THREE))
+    workspace.settings(evaluate__positive_label=None, evaluate__bootstrap_samples=200)
+    workspace.run(evaluate.main)
+    decision, found = read_json(paths.MODEL / "threshold.json"), workspace.metrics("evaluate")
+    assert (decision["positive_label"], decision["threshold"]) == (None, None)
+    assert predictor.decision(paths.MODEL, sorted(THREE)) == (None, 0.0)
+    assert {"macro_f1", "weighted_f1"} <= set(found["ci_low"])
+    assert not {"threshold", "recall", "average_precision", "true_positives"} & set(found)
+    rows = table(paths.ROOT, "predictions")
+    messages = read_messages(paths.MESSAGES)
+    texts = [messages[int(row["row"])][1] for row in rows]
+    likely = predictor.probabilities(predictor.load(paths.MODEL), texts).max(axis=1)
+    assert [float(row["probability"]) for row in rows] == likely.tolist(), "that of the answer"
+    label, answer = ([row[name] for row in rows] for name in ("label", "predicted"))
+    labels = table(paths.ROOT, "labels")
+    assert found["macro_recall"] == pytest.approx(np.mean([float(line["recall"]) for line in labels]), abs=1e-6)
+    for line in labels:
+        assert int(line["rows"]) == label.count(line["label"])
+        assert int(line["predicted"]) == answer.count(line["label"])
+        if line["confused_with"]:
+            pairs = zip(label, answer, strict=True)
+            assert int(line["confused"]) == sum(pair == (line["label"], line["confused_with"]) for pair in pairs)
+
+
+def test_rows_with_a_twin_outside_the_test_part_are_scored_with_and_without(two_labels: Workspace) -> None:
+    rows = table(paths.ROOT, "predictions")
+    right = np.array([row["label"] == row["predicted"] for row in rows])
+    write_array(paths.TEST / "twins.npy", right)
+    two_labels.run(evaluate.main)
+    found = two_labels.metrics("evaluate")
+    assert found["without_twins"] == {"rows": (~right).sum(), "accuracy": 0, "mcc": -1, "macro_f1": 0}
+    assert found["accuracy"] == pytest.approx(right.mean(), abs=1e-6)
+    write_array(paths.TEST / "twins.npy", np.ones(len(rows), bool))
+    two_labels.run(evaluate.main)
+    assert two_labels.metrics("evaluate")["without_twins"] == {"rows": 0}
+
+
 # Requirements and warnings
 
 
 def test_a_score_worse_than_required_fails_the_stage_once_the_same_bytes_are_written(two_labels: Workspace) -> None:
     outputs = [paths.MODEL / "threshold.json", paths.METRICS / "evaluate.json"]
-    outputs += [paths.PREDICTIONS, paths.ERRORS, paths.LABEL_ERRORS]
+    outputs += [paths.PREDICTIONS, paths.ERRORS, paths.LABELS, paths.LABEL_ERRORS]
     before = [path.read_bytes() for path in outputs]
     for path in outputs:
         path.unlink()

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from textrnn.core.errors import UserError
-from textrnn.evaluation.checks import FEW_TO_LEARN, FEW_TO_TEST, unmet, warnings
-from textrnn.evaluation.tables import label_errors, nearest
+from textrnn.evaluation.checks import FEW_TO_LEARN, FEW_TO_TEST, truncated, unmet, warnings
+from textrnn.evaluation.tables import Answers, by_label, label_errors, nearest
 
 # Label errors
 
@@ -49,6 +50,28 @@ def test_a_label_without_rows_is_nobodys_likelier_label() -> None:
     assert found([(0, [14, 0, 2]), (2, [14, 0, 2])]) == [1]
 
 
+# Labels
+
+
+def test_the_table_of_labels_has_scikit_learns_scores_and_what_each_is_confused_with() -> None:
+    random, names = np.random.default_rng(0), ["a", "b", "c", "never seen"]
+    labels = np.repeat([0, 1, 2], [30, 10, 30]).astype(np.int16)
+    predicted = np.where(random.random(70) < 0.6, labels, random.integers(0, 3, 70)).astype(np.int16)
+    found = by_label(Answers(np.arange(70), labels, predicted, np.zeros((70, 4))), names)
+    assert found["label"] == ["a", "c", "b", "never seen"], "the most rows first, then by name"
+    numbers = [names.index(str(label)) for label in found["label"]]
+    expected = metrics.precision_recall_fscore_support(labels, predicted, labels=numbers, zero_division=0)
+    for name, values in zip(("precision", "recall", "f1", "rows"), expected, strict=True):
+        assert np.array(found[name], float) == pytest.approx(values, abs=1e-6)
+    for name in ("precision", "recall"):
+        low, value, high = (np.array(found[name + end], float) for end in ("_low", "", "_high"))
+        assert ((low <= value) & (value <= high) & (low < high)).all()
+    table = metrics.confusion_matrix(labels, predicted)
+    np.fill_diagonal(table, 0)
+    assert found["confused"] == [*(table.max(axis=1)[number] for number in numbers[:3]), 0]
+    assert found["confused_with"] == [*(names[table.argmax(axis=1)[number]] for number in numbers[:3]), ""]
+
+
 # Neighbours
 
 
@@ -85,6 +108,26 @@ def test_a_rare_label_and_an_interval_that_holds_the_score_of_guessing_give_warn
     assert said.startswith("'fault' is 0.50% of the rows: always answering 'fine' is right for 99.50% of them")
     (said,) = warnings({"a": 60, "b": 40}, {"a": 60, "b": 40}, -0.031)
     assert said == "the interval of mcc begins at -0.031: the model may be no better than guessing"
+
+
+def test_of_many_rare_labels_one_warning_tells_and_none_says_that_each_is_a_small_share() -> None:
+    rows = {f"label {number:02}": number for number in range(1, 78)}
+    learnt, tested = warnings(rows, rows, 0.6)
+    assert learnt.startswith(
+        "19 labels have fewer than 20 rows to learn from, the rarest first: 'label 01', 'label 02', "
+    )
+    assert learnt.endswith(", … (1 to 19 rows)")
+    assert tested.startswith("9 labels have fewer than 10 test rows, the rarest first: 'label 01', ")
+    (said,) = warnings({"a": 60, "b": 60}, {"a": 60, "b": 0}, 0.6)
+    assert said.startswith("the test has only 0 rows of 'b': ")
+
+
+def test_more_than_half_of_the_texts_cut_give_a_warning_that_names_the_parameter() -> None:
+    lengths = np.array([4, 30, 200])
+    assert truncated(lengths, 100) == []
+    (said,) = truncated(lengths, 20)
+    assert said.startswith("67% of the texts have more than 20 tokens, and the networks read no further: raise ")
+    assert said.endswith("vectorize.max_sequence_length, half of the texts have 30 or more")
 
 
 # Requirements

@@ -55,9 +55,9 @@ def branch_of(classes: int) -> Linear:
     return linear.fit([ngrams(text) for text in texts], np.arange(8, dtype=np.int16) % classes)
 
 
-def blend_of(features: int, classes: int) -> Blend:
+def blend_of(sources: int, classes: int) -> Blend:
     random = np.random.default_rng(classes)
-    return Blend(random.normal(0, 0.5, (features, classes)), random.normal(0, 0.5, classes))
+    return Blend(random.normal(0, 1, (sources, classes)), random.normal(0, 0.5, classes))
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -66,9 +66,8 @@ def test_an_ensemble_and_the_linear_branch_are_blended_as_numpy_blends_them(clas
     (members, mean), branch, batch = members_of(config, classes), branch_of(classes), reference.batch_for(config)
     decided = linear.decisions(branch, [ngrams(text) for text in MESSAGES])
     assert decided[3].tolist() == branch.intercept.tolist(), "no n-gram of the last message is known"
-    others = np.hstack([decided, [[size(text)] for text in MESSAGES]])
-    blend = blend_of(classes + others.shape[1], classes)
-    expected = softmax(apply(blend, mean, others))
+    blend = blend_of(3, classes)
+    expected = softmax(apply(blend, [mean, decided, np.array([[size(text)] for text in MESSAGES])]))
     assert np.ptp(expected, axis=0).min() > 0.1
     model, given = export(members, config, classes, branch, blend), linear_inputs(branch.known, MESSAGES)
     wider = given | {"ngrams": np.pad(given["ngrams"], ((0, 0), (0, 5)))}
@@ -80,14 +79,14 @@ def test_an_ensemble_and_the_linear_branch_are_blended_as_numpy_blends_them(clas
 
 def test_without_a_linear_branch_the_blend_calibrates_the_mean_logits() -> None:
     config = small(ensemble=3)
-    (members, mean), blend = members_of(config, 3), blend_of(3, 3)
+    (members, mean), blend = members_of(config, 3), blend_of(1, 3)
     found = probabilities_of(export(members, config, 3, None, blend), reference.batch_for(config))
-    np.testing.assert_allclose(found, softmax(apply(blend, mean, np.zeros((4, 0)))), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, softmax(apply(blend, [mean])), rtol=0, atol=1e-5)
 
 
 def test_the_graph_names_the_type_and_the_shape_of_each_input_and_output() -> None:
     config = small(ensemble=3, linear=True, subword_buckets=reference.BUCKETS)
-    model = onnx.load_from_string(export(members_of(config, 3)[0], config, 3, branch_of(3), blend_of(7, 3)))
+    model = onnx.load_from_string(export(members_of(config, 3)[0], config, 3, branch_of(3), blend_of(3, 3)))
     types = {one.name: one.type.tensor_type for one in (*model.graph.input, *model.graph.output)}
     width = 3 * config.embedding_size
     assert {
@@ -132,7 +131,7 @@ def test_weights_of_the_wrong_shape_are_not_exported() -> None:
 def digest() -> str:
     config = small(cell="lstm", bidirectional=True, layers=2, pooling="mean_max", subword_buckets=reference.BUCKETS,
                    ensemble=2, linear=True)  # fmt: skip
-    model = export(members_of(config, 3)[0], config, 3, branch_of(3), blend_of(7, 3))
+    model = export(members_of(config, 3)[0], config, 3, branch_of(3), blend_of(3, 3))
     return hashlib.sha256(model).hexdigest()
 
 

@@ -1,21 +1,20 @@
 """From training rows to a model: which rows the members and the linear branch learn from, and which not."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from tests.configs import probabilities_of, rows_of, small
 from tests.trainers import trainer_of
 from textrnn.core.errors import UserError
 from textrnn.inference.predictor import linear_inputs
-from textrnn.model import linear
+from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
-from textrnn.model.stacking import Floats
+from textrnn.model.stacking import Floats, cross_fitted, softmax
 from textrnn.text import subwords
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
@@ -69,7 +68,7 @@ def learned_from(
     loop.CHECKPOINT.unlink(missing_ok=True)
     part = part_of(texts, labels, tokens)
     beside = part_of(list(held_out), [0] * len(held_out), tokens).rows if held_out else part.rows
-    return learn(config, VECTORIZE, tokens, 1 + max(labels), part, beside, "fingerprint")
+    return learn(config, VECTORIZE, tokens, list("abcd"[: 1 + max(labels)]), part, beside, "fingerprint")
 
 
 @cache
@@ -166,18 +165,18 @@ def test_a_word_rare_among_a_members_rows_is_unknown_to_it_though_all_rows_hold_
 def test_the_held_out_rows_of_the_members_are_blended_in_the_order_of_all_rows(name: str) -> None:
     config, found = RECIPES[name], learned(name)
     fold = fold_of(config)
-    features = np.zeros((len(TEXTS), 1))
+    sources = [np.zeros((len(TEXTS), 2))]
     for number, logits in enumerate(found.fitted.logits):
-        features[fold == number, 0] = logits[:, 1] - logits[:, 0]
+        sources[0][fold == number] = logits
     if config.linear:
-        features = np.hstack([features, np.zeros((len(TEXTS), 2))])
+        sources += [np.zeros((len(TEXTS), 1)), np.array([[size(text)] for text in TEXTS])]
         bags = [ngrams(text) for text in TEXTS]
-        for row, text in enumerate(TEXTS):
+        for row in range(len(TEXTS)):
             others = np.flatnonzero(fold != fold[row])
             branch = linear.fit([bags[other] for other in others], np.array(LABELS, np.int16)[others])
-            features[row, 1:] = [*linear.decisions(branch, [bags[row]])[0], size(text)]
-    expected = LogisticRegression(C=100, tol=1e-8, max_iter=10_000).fit(features, LABELS).predict_proba(features)
-    np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=5e-4)
+            sources[1][row] = linear.decisions(branch, [bags[row]])
+    expected = softmax(cross_fitted(sources, np.array(LABELS, np.int16), fold))
+    np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=1e-12)
 
 
 def test_a_members_logits_of_a_held_out_row_do_not_depend_on_its_label() -> None:
@@ -196,17 +195,16 @@ def test_the_linear_branch_decides_on_a_row_without_its_fold(classes: int) -> No
     labels = [row // 3 % classes for row in range(len(TEXTS))]
     fold = np.arange(len(TEXTS)) // 3 % 4
     part, bags = part_of(TEXTS, labels, TOKENS), [ngrams(text) for text in TEXTS]
-    branch, beside = linear_branch(part, fold)
+    branch, decisions = linear_branch(part, fold)
     whole = linear.fit(bags, part.rows.labels)
     assert [array.tobytes() for array in branch] == [array.tobytes() for array in whole]
-    assert beside.shape == (len(TEXTS), (1 if classes == 2 else 3) + 1)
-    assert beside[:, -1].tolist() == [size(text) for text in TEXTS]
+    assert decisions.shape == (len(TEXTS), 1 if classes == 2 else 3)
     for row in range(0, len(TEXTS), 5):
         changed = labels.copy()
         changed[row] = (labels[row] + 1) % classes
         _, again = linear_branch(part_of(TEXTS, changed, TOKENS), fold)
-        assert again[fold == fold[row]].tolist() == beside[fold == fold[row]].tolist()
-        assert (again[fold != fold[row], :-1] != beside[fold != fold[row], :-1]).any(axis=1).all()
+        assert again[fold == fold[row]].tolist() == decisions[fold == fold[row]].tolist()
+        assert (again[fold != fold[row]] != decisions[fold != fold[row]]).any(axis=1).all()
 
 
 def test_the_graph_of_an_ensemble_blends_the_mean_of_its_members_with_the_branch_fitted_to_all_rows() -> None:
@@ -217,6 +215,37 @@ def test_the_graph_of_an_ensemble_blends_the_mean_of_its_members_with_the_branch
     assert answers(found.model, config, found, ["win a free boat", "mum left cup"]).argmax(axis=1).tolist() == [1, 0]
 
 
-def test_a_label_in_a_single_fold_is_one_clear_line() -> None:
-    with pytest.raises(UserError, match=r"^expected every label in more than one of the 3 folds .* found [^\n]*$"):
-        learned_from(small(ensemble=3), labels=[2 if row // 3 == 4 else one for row, one in enumerate(LABELS)])
+@pytest.mark.parametrize(
+    ("rare", "told"),
+    [([12, 13, 14], "'c' (rows: 3, groups: 1)"), ([0, 5], "'c' (rows: 1, groups: 1), 'd' (rows: 1, groups: 1)")],
+)
+def test_labels_in_a_single_fold_are_named_with_their_rows_and_groups(rare: list[int], told: str) -> None:
+    labels = LABELS.copy()
+    for place, row in enumerate(rare):
+        labels[row] = 2 if len(rare) == 3 else 2 + place
+    with pytest.raises(UserError) as error:
+        learned_from(small(ensemble=3), labels=labels)
+    assert str(error.value).startswith(
+        "expected training rows of every label in 2 or more of the 3 folds of train.ensemble, "
+        f"found all in one of {told}: give more rows"
+    )
+
+
+@pytest.mark.parametrize("name", ["single", "linear"])
+def test_balanced_class_weights_reach_the_networks_the_branch_and_the_blend(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def heard(function: Any, *given: Any) -> Any:
+        asked.append([one for one in given if one is None or isinstance(one, str)])
+        return function(*given)
+
+    for module, function in ((linear, "fit"), (stacking, "fit"), (trainer, "compute_sample_weight")):
+        monkeypatch.setattr(module, function, partial(heard, getattr(module, function)))
+    found = learned_from(RECIPES[name].model_copy(update={"class_weights": "balanced"}))
+    assert (
+        asked == [["balanced"]] * {"single": 2, "linear": 14}[name]
+    )  # two epochs of 3 networks, 4 branches and 4 blends
+    pairs = zip(found.fitted.weights, learned(name).fitted.weights, strict=True)
+    assert any((one["words"] != other["words"]).any() for one, other in pairs)

@@ -1,15 +1,22 @@
 """The linear branch and its stacking with the network, compared with what scikit-learn computes."""
 
+import hashlib
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.svm import LinearSVC
 
+from textrnn.core import paths
 from textrnn.model import linear, stacking
+from textrnn.model.config import ClassWeight
 from textrnn.text.ngrams import ngrams
 
 STARTS = ["see you at", "claim your", "your parcel:"]
@@ -34,12 +41,12 @@ def words(bag: NDArray[np.uint32]) -> list[str]:
     return [f"{gram:010}" for gram in bag.tolist()]
 
 
-@CLASSES
-def test_the_branch_decides_as_scikit_learn_does(classes: int) -> None:
+@pytest.mark.parametrize(("classes", "class_weight"), [(2, None), (3, None), (3, "balanced")])
+def test_the_branch_decides_as_scikit_learn_does(classes: int, class_weight: ClassWeight) -> None:
     bags, labels = messages(classes)
     vectorizer = TfidfVectorizer(binary=True, analyzer=words)
-    machine = LinearSVC(C=10, random_state=0).fit(vectorizer.fit_transform(bags), labels)
-    branch = linear.fit(bags, labels)
+    machine = LinearSVC(C=10, class_weight=class_weight, random_state=0).fit(vectorizer.fit_transform(bags), labels)
+    branch = linear.fit(bags, labels, class_weight)
     assert words(branch.known) == list(vectorizer.get_feature_names_out())
     np.testing.assert_allclose(branch.idf, vectorizer.idf_, atol=1e-6)
     for asked in (bags, [ngrams(text) for text in OTHERS]):
@@ -66,42 +73,128 @@ def test_fitting_again_gives_the_same_rounded_numbers() -> None:
         assert (array != np.round(array, 5)).any()
 
 
-def held_out(classes: int, others: int) -> tuple[Floats, Floats, NDArray[np.int16]]:
-    """Return logits, further features and labels. Both hint at the label, and neither is sure.
+Sources = list[Floats]
+
+
+def sources_of(classes: int, rows: int = 300) -> tuple[Sources, NDArray[np.int16]]:
+    """Return a network's logits, decisions, sizes, and labels. The first label is the commonest; no source is sure.
 
     The logits are multiples of an eighth, so that their sums and differences are exact.
     """
-    random = np.random.default_rng(classes + 10 * others)
-    labels = random.integers(0, classes, 300).astype(np.int16)
-    logits = np.eye(classes)[labels] * 2 + random.normal(0, 2, (len(labels), classes))
-    return np.round(8 * logits) / 8, labels[:, None] * 0.5 + random.normal(0, 1, (len(labels), others)), labels
+    random = np.random.default_rng(classes)
+    labels = np.concatenate([np.arange(classes), random.integers(0, classes + 1, rows - classes) % classes])
+    logits = np.eye(classes)[labels] * 2 + random.normal(0, 1.5, (rows, classes))
+    decisions = np.eye(classes)[labels] - 0.5 + random.normal(0, 0.6, (rows, classes))
+    decisions = decisions[:, 1:] - decisions[:, :1] if classes == 2 else decisions
+    sizes = 4 - labels[:, None] / classes + random.normal(0, 0.5, (rows, 1))
+    return [np.round(8 * logits) / 8, decisions, sizes], labels.astype(np.int16)
 
 
-@pytest.mark.parametrize(("classes", "others"), [(2, 0), (2, 3), (4, 1)])
-def test_the_blend_is_logistic_regression_on_the_differences_of_the_logits(classes: int, others: int) -> None:
-    logits, features, labels = held_out(classes, others)
-    joined = np.hstack([logits[:, 1:] - logits[:, :1], features])
-    expected = LogisticRegression(C=100, tol=1e-8, max_iter=10_000).fit(joined, labels).predict_proba(joined)
-    blend = stacking.fit(logits, features, labels)
-    assert (blend.kernel.shape, blend.bias.shape) == ((classes + others, classes), (classes,))
-    found = softmax(stacking.apply(blend, logits, features), axis=1)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4)  # the weights are rounded to four digits
+def optimum(sources: Sources, labels: NDArray[np.int16], balanced: bool) -> Floats:
+    """Return the blended logits (rows, labels) that SciPy finds under the same penalty and bounds."""
+    classes, rows = sources[0].shape[1], len(labels)
+    alone = [-0.5, 0.5] if classes == 2 else np.zeros(classes)  # what a single column says
+    centred = [source if source.shape[1] == classes else (source - source.mean()) * alone for source in sources]
+    counts = rows / (classes * np.bincount(labels)[labels]) if balanced else np.ones(rows)
+
+    def logits(found: Floats) -> Floats:
+        return np.asarray(sum(weight * source for weight, source in zip(found, centred, strict=False)) + found[3:])
+
+    def loss(found: Floats) -> float:
+        own = log_softmax(logits(found), axis=1)[np.arange(rows), labels]
+        return float(0.005 * (found[:3] ** 2).sum() + (found[3:] ** 2).sum() / 2 - counts @ own)
+
+    bounds = [(0, None), (0, None), *[(None, None)] * (1 + classes)]
+    return logits(minimize(loss, np.zeros(3 + classes), bounds=bounds, options={"maxfun": 10**6}).x)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+@pytest.mark.parametrize(("classes", "learnt"), [(2, 1), (2, -1), (3, 1), (3, -1), (3, 0), (8, 1)])
+def test_the_blend_has_the_least_penalised_loss_of_weights_that_are_not_negative(
+    classes: int, learnt: int, class_weight: ClassWeight
+) -> None:
+    (logits, *others), labels = sources_of(classes)
+    sources = [logits * learnt, *others]
+    blend = stacking.fit(sources, labels, class_weight)
+    expected = softmax(optimum(sources, labels, class_weight == "balanced"), axis=1)
+    np.testing.assert_allclose(softmax(stacking.apply(blend, sources), axis=1), expected, rtol=0, atol=5e-4)
+    assert (blend.scales.shape, blend.bias.shape) == ((3, classes), (classes,))
+    network, linear_branch, size = blend.scales
+    assert (network == network[0]).all()
+    assert (network[0] > 0) == (learnt == 1), "a network that has learnt nothing has no weight"
+    assert linear_branch[-1] > 0
+    assert (size < 0).tolist() == [False, True] if classes == 2 else not size.any()
+
+
+def test_a_blend_of_sources_that_are_all_wrong_answers_with_the_shares_of_the_labels() -> None:
+    (logits, decisions, _), labels = sources_of(3)
+    blend = stacking.fit([-logits, -decisions], labels)
+    assert not blend.scales.any()
+    found = stacking.softmax(stacking.apply(blend, [logits, decisions]))[0]
+    assert found == pytest.approx(np.bincount(labels) / len(labels), abs=0.01)
+
+
+def test_only_the_differences_of_a_rows_logits_count() -> None:
+    (logits, *others), labels = sources_of(4)
     moved = logits + np.random.default_rng(0).integers(-9, 10, (len(labels), 1))
-    again = stacking.fit(moved, features, labels)
+    blend, again = stacking.fit([logits, *others], labels), stacking.fit([moved, *others], labels)
     assert [array.tobytes() for array in again] == [array.tobytes() for array in blend]
 
 
+@pytest.mark.parametrize("classes", [8, 20])
+def test_held_out_rows_are_blended_as_well_as_fitted_ones_and_not_worse_than_by_the_better_part(classes: int) -> None:
+    sources, labels = sources_of(classes, 40 * classes)
+    fold = np.arange(len(labels)) % 5
+    nothing = np.zeros_like(sources[0])
+    blended, network, branch = (
+        log_loss(labels, stacking.softmax(stacking.cross_fitted(given, labels, fold)))
+        for given in (sources, sources[:1], [nothing, *sources[1:]])
+    )
+    fitted = log_loss(labels, stacking.softmax(stacking.apply(stacking.fit(sources, labels), sources)))
+    assert fitted < blended < 1.25 * fitted
+    assert blended < min(network, branch)
+
+
+def test_a_fold_is_blended_without_its_rows() -> None:
+    sources, labels = sources_of(3)
+    fold = np.arange(len(labels)) % 3
+    found = stacking.cross_fitted(sources, labels, fold)
+    here = fold == 1
+    blend = stacking.fit([one[~here] for one in sources], labels[~here])
+    assert found[here].tolist() == stacking.apply(blend, [one[here] for one in sources]).tolist()
+    again = stacking.cross_fitted(sources, np.where(here, (labels + 1) % 3, labels).astype(np.int16), fold)
+    assert (again == found).all(axis=1).tolist() == here.tolist()
+
+
+def digest() -> str:
+    blends = [stacking.fit(*sources_of(classes, 400)) for classes in (4, 20)]
+    return hashlib.sha256(b"".join(array.tobytes() for blend in blends for array in blend)).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"OPENBLAS_NUM_THREADS": "1"}, {"OPENBLAS_NUM_THREADS": "2"}, {"OPENBLAS_CORETYPE": "Haswell"}],
+    ids=str,
+)
+def test_a_blend_has_the_same_bytes_whatever_computes_its_matrices(variables: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from tests.test_linear import digest; print(digest())"],
+        cwd=paths.ROOT, env=os.environ | variables, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == digest()
+
+
 def test_overconfident_logits_are_tempered() -> None:
-    logits, nothing, labels = held_out(2, 0)
-    blend = stacking.fit(10 * logits, nothing, labels)
-    tempered = stacking.softmax(stacking.apply(blend, 10 * logits, nothing))
+    (logits, *_), labels = sources_of(2)
+    blend = stacking.fit([10 * logits], labels)
+    tempered = stacking.softmax(stacking.apply(blend, [10 * logits]))
     assert log_loss(labels, tempered) < log_loss(labels, softmax(10 * logits, axis=1)) / 2
-    assert tempered.mean(axis=0) == pytest.approx(np.bincount(labels) / len(labels), abs=1e-3)
+    assert tempered.mean(axis=0) == pytest.approx(np.bincount(labels) / len(labels), abs=0.01)
 
 
 @CLASSES
 def test_the_weights_stay_finite_where_the_rows_are_separable(classes: int) -> None:
     labels = np.arange(60, dtype=np.int16) % classes
-    blend = stacking.fit(np.eye(classes)[labels], np.zeros((60, 0)), labels)
-    assert np.abs(blend.kernel).max() < 100
-    assert softmax(stacking.apply(blend, np.eye(classes), np.zeros((classes, 0))), axis=1).diagonal().min() > 0.98
+    blend = stacking.fit([np.eye(classes)[labels]], labels)
+    assert blend.scales.max() < 100
+    assert softmax(stacking.apply(blend, [np.eye(classes)]), axis=1).diagonal().min() > 0.98

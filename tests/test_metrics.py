@@ -14,7 +14,8 @@ from textrnn.model.stacking import softmax
 
 HEADLINE = {"accuracy", "average_precision", "brier", "f1", "false_positive_rate", "loss", "mcc", "precision", "recall",
             "roc_auc"}  # the scores with an interval  # fmt: skip
-MACRO = {"macro_f1", "macro_precision", "macro_recall"}  # with more than two labels
+MACRO = {"macro_f1", "macro_precision", "macro_recall", "weighted_f1", "weighted_precision"}  # of more than two labels
+OVERALL = {"accuracy", "loss", "mcc", "top_3_accuracy"} | MACRO  # of more than three without a positive one
 
 # Scores
 
@@ -65,13 +66,28 @@ def test_probabilities_that_come_true_as_often_as_they_say_are_calibrated() -> N
 def test_correlation_and_macro_averages_are_scikit_learns(rows: list[tuple[int, int]]) -> None:
     labels, predicted = zip(*rows, [0, 1], strict=True)  # scikit-learn warns of a single label
     table = metrics.confusion_matrix(labels, predicted, labels=range(3))
-    macro = metrics.precision_recall_fscore_support(
-        labels, predicted, labels=range(3), average="macro", zero_division=0
-    )
-    expected = dict(zip(("macro_precision", "macro_recall", "macro_f1"), macro[:3], strict=True))
-    assert scores.macro_averages(table) == pytest.approx(expected)
-    assert scores.matthews(table) == pytest.approx(metrics.matthews_corrcoef(labels, predicted))
-    assert scores.matthews(np.stack([table, table.T])) == pytest.approx([float(scores.matthews(table))] * 2)
+    expected: dict[str, float] = {}
+    for kind in ("macro", "weighted"):
+        found = metrics.precision_recall_fscore_support(labels, predicted, average=kind, zero_division=0)
+        expected |= dict(zip((f"{kind}_precision", f"{kind}_recall", f"{kind}_f1"), found[:3], strict=True))
+    assert expected.pop("weighted_recall") == pytest.approx(metrics.accuracy_score(labels, predicted))
+    counts = scores.margins(np.array(labels, np.int16), np.array(predicted, np.int16))
+    assert scores.averages(*counts) == pytest.approx(expected)
+    correlation = metrics.matthews_corrcoef(labels, predicted)
+    assert scores.correlation(*counts) == pytest.approx(correlation)
+    assert scores.matthews(np.stack([table, table.T])) == pytest.approx([correlation] * 2)
+
+
+def test_without_a_positive_label_the_scores_are_over_all_labels() -> None:
+    labels, predicted, probabilities = simulated(200, 5, np.random.default_rng(0))
+    found = scores.scores(labels, predicted, probabilities, None)
+    assert set(found) == OVERALL | {"majority_accuracy", "calibration_error"}
+    assert found["top_3_accuracy"] == metrics.top_k_accuracy_score(labels, probabilities, k=3)
+    right, sure = labels == predicted, probabilities.max(axis=1)
+    assert found["calibration_error"] == scores.calibration_error(right, sure)
+    named = scores.scores(labels, predicted, probabilities, 1)
+    shared = OVERALL - {"top_3_accuracy"}
+    assert {name: found[name] for name in shared} == {name: named[name] for name in shared}
 
 
 def test_the_majority_baseline_always_answers_the_commonest_label() -> None:
@@ -132,20 +148,21 @@ def simulated(rows: int, classes: int, random: np.random.Generator) -> tuple[Lab
 
 
 def bounds(
-    labels: Labels, predicted: Labels, probabilities: Floats, positive: int, samples: int, seed: int
+    labels: Labels, predicted: Labels, probabilities: Floats, positive: int | None, samples: int, seed: int
 ) -> dict[str, dict[str, float]]:
     rows = labels, predicted, probabilities, positive
     return intervals.intervals(scores.scores(*rows), *rows, samples, seed)
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-def test_every_interval_holds_the_score_measured(classes: int) -> None:
+@pytest.mark.parametrize(
+    ("classes", "positive", "wanted"), [(2, 1, HEADLINE), (3, 1, HEADLINE | MACRO), (5, None, OVERALL)]
+)
+def test_every_interval_holds_the_score_measured(classes: int, positive: int | None, wanted: set[str]) -> None:
     rows = simulated(200, classes, np.random.default_rng(0))
-    found = bounds(*rows, 1, 1000, seed=0)
+    found = bounds(*rows, positive, 1000, seed=0)
     assert set(found) == {"ci_low", "ci_high"}
-    wanted = HEADLINE | (MACRO if classes > 2 else set())
     assert set(found["ci_low"]) == set(found["ci_high"]) == wanted
-    measured = scores.scores(*rows, 1)
+    measured = scores.scores(*rows, positive)
     for name in wanted:
         assert found["ci_low"][name] < measured[name] < found["ci_high"][name], name
 
@@ -157,6 +174,40 @@ def test_a_seed_gives_the_same_interval_however_many_draws_are_in_memory(monkeyp
     assert bounds(*rows, 1, 200, 0) == first
     for name in {"mcc"} | MACRO:
         assert first["ci_low"][name] != other["ci_low"][name] or first["ci_high"][name] != other["ci_high"][name]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6])
+def test_drawing_few_cells_is_as_drawing_the_whole_table(classes: int) -> None:
+    labels, predicted, _ = simulated(300, classes, np.random.default_rng(0))
+    found = intervals.drawn(labels, predicted, 2000, seed=0)
+    table = metrics.confusion_matrix(labels, predicted, labels=range(classes))
+    prior = np.full((classes, classes), 1 / (classes * (classes - 1)))
+    np.fill_diagonal(prior, 1 / classes)
+    whole = np.random.default_rng(0).standard_gamma(table + prior, (2000, classes, classes))
+    expected = scores.matthews(whole / whole.sum(axis=2, keepdims=True) * table.sum(axis=1, keepdims=True))
+    if classes == 2:
+        assert found["mcc"] == pytest.approx(expected)
+    assert np.quantile(found["mcc"], intervals.ENDS) == pytest.approx(np.quantile(expected, intervals.ENDS), abs=0.005)
+
+
+def test_the_cells_drawn_grow_with_the_rows_and_not_with_the_square_of_the_labels() -> None:
+    random = np.random.default_rng(0)
+    labels, predicted = random.integers(0, 1000, (2, 5000)).astype(np.int16)
+    rows, columns, shapes = intervals.cells(*scores.numbered(labels, predicted))
+    assert len(shapes) == len({*zip(rows.tolist(), columns.tolist(), strict=True)}) <= 5000 + 2 * 1000
+    assert shapes.sum() == pytest.approx(5000 + 2), "two pseudo-counts in all: a right and a wrong one"
+
+
+def test_labels_without_rows_or_answers_change_nothing_and_one_answered_without_rows_is_drawn() -> None:
+    labels, predicted = np.repeat(np.array([[3, 3, 8, 8], [3, 8, 8, 9]], np.int16), 10, axis=1)
+    found = intervals.drawn(labels, predicted, 200, seed=0)
+    assert all(np.isfinite(values).all() for values in found.values())
+    assert (
+        found["macro_recall"].tolist()
+        == intervals.drawn(labels - 3, predicted - 3, 200, seed=0)["macro_recall"].tolist()
+    )
+    perfect = intervals.drawn(labels[:20], labels[:20], 200, seed=0)
+    assert set(perfect["mcc"].tolist()) == {0}, "of one label nothing can be told"
 
 
 @pytest.mark.parametrize("kinds", [[900, 131], [20, 20, 30]])

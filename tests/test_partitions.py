@@ -29,7 +29,7 @@ from textrnn.core.errors import UserError
 from textrnn.core.files import read_table
 from textrnn.core.paths import ROOT
 from textrnn.corpus import readers
-from textrnn.corpus.readers import tsv_rows
+from textrnn.corpus.formats import tsv_rows
 from textrnn.corpus.rows import Columns
 from textrnn.dedup import near_duplicates
 from textrnn.dedup.sides import Split

@@ -132,6 +132,17 @@ def test_a_file_is_answered_line_by_line_in_every_format(ran: Predict, file: Pat
     assert all(line.replace("\t", "").isprintable() for line in [*table, *tsv, *jsonl])
 
 
+def test_the_likeliest_labels_are_told_in_every_format(ran: Predict) -> None:
+    table, tsv, jsonl = (ran(SPAM, "--top", "9", "--format", style).lines for style in ("table", "tsv", "jsonl"))
+    found = json.loads(jsonl[0])
+    assert [label for label, _ in found["top"]] == ["spam", "ham"], "no more than there are"
+    assert sum(probability for _, probability in found["top"]) == pytest.approx(1)
+    (_, spam), (_, ham) = found["top"]
+    assert found["probability"] == spam
+    assert tsv == [f"spam\t{spam:.6f}\tspam\t{spam:.6f}\tham\t{ham:.6f}\t{SPAM}"]
+    assert table == ["label    P(spam)  text", f"spam      {spam:.4f}  {SPAM}", f"  ham     {ham:.4f}"]
+
+
 def test_an_empty_file_has_no_answers_and_a_binary_one_harmless_ones(
     ran: Predict, tmp_path: Path, trained_model: Path
 ) -> None:
@@ -170,19 +181,29 @@ def test_a_message_is_normalised_as_the_corpus_was_and_shown_as_it_came(ran: Pre
 # Explanations
 
 
-@pytest.mark.parametrize(("labels", "explained"), [(["ham", "spam", "news"], [2, 0]), (["ham", "spam"], [1, 1])])
+@pytest.mark.parametrize(
+    ("labels", "positive", "explained", "shown"),
+    [
+        (["ham", "spam", "news"], 1, [2, 0], [0.2, 0.2]),
+        (["ham", "spam", "news"], None, [2, 0], [0.7, 0.8]),
+        (["ham", "spam"], 1, [1, 1], [0.2, 0.2]),
+    ],
+)
 def test_of_two_labels_the_positive_one_is_explained_and_of_more_the_answer(
-    trained_model: Path, monkeypatch: pytest.MonkeyPatch, labels: list[str], explained: list[int]
-) -> None:
+    trained_model: Path, monkeypatch: pytest.MonkeyPatch, labels: list[str], positive: int | None, explained: list[int],
+    shown: list[float],
+) -> None:  # fmt: skip
     """A third label costs a training: here only the probabilities are invented."""
     model = predictor.load(trained_model)
     model = model._replace(settings=model.settings.model_copy(update={"labels": labels}))
     found = np.array([[0.1, 0.2, 0.7], [0.8, 0.2, 0.0]])[:, : len(labels)]
     monkeypatch.setattr(predictor, "probabilities", lambda *_: found)
     monkeypatch.setattr(predict, "pieces", lambda _, text, label: [(text, label)])
-    answers = predict.classify(model, 1, 0.5, [SPAM, HAM], explain=True)
+    answers = predict.classify(model, positive, 0.5, [SPAM, HAM], explain=True, top=2)
     assert [answer.pieces for answer in answers] == [[(SPAM, explained[0])], [(HAM, explained[1])]]
-    assert [answer.probability for answer in answers] == [0.2, 0.2]
+    assert [answer.probability for answer in answers] == shown
+    assert [label for label, _ in answers[1].top] == ["ham", "spam"]
+    assert answers[0].top[0] == (labels[-1], found[0, -1])
 
 
 # Terminals

@@ -20,7 +20,11 @@ from tests.browser import CONTRAST, SIDEWAYS, STRUCTURE, Sight, running, seen
 from tests.models import THREE, TWO, place, trained
 from tests.workspace import Workspace
 from textrnn.core.escape import field
-from textrnn.core.files import read_json, read_table, write_json, write_text
+from textrnn.core.files import read_json, read_table, write_array, write_json, write_text
+from textrnn.evaluation import tables
+from textrnn.metrics.intervals import intervals
+from textrnn.metrics.scores import scores
+from textrnn.model.stacking import softmax
 from textrnn.report import figures, formatting
 
 PAGE = "report/index.html"
@@ -33,7 +37,7 @@ LONG_TEXT = ODD_TEXT + "x" * 1000
 WARNING = "only 4 rows are <i>spam</i>"
 
 
-def tables(root: Path) -> dict[str, list[list[str]]]:
+def tables_of(root: Path) -> dict[str, list[list[str]]]:
     return {name: read_table(root / f"data/scored/{name}.tsv") for name in ("predictions", "errors", "label_errors")}
 
 
@@ -47,7 +51,7 @@ def change(path: Path, **changes: Any) -> None:
 
 def hostile(workspace: Workspace) -> None:
     """Give the labels names, and the first mistake a text, that would break a page built by hand."""
-    root, found = workspace.root, tables(workspace.root)
+    root, found = workspace.root, tables_of(workspace.root)
     first, header = found["errors"][1], found["errors"][0]
     first[header.index("text")], first[header.index("nearest_text")] = field(ODD_TEXT), field(LONG_TEXT)
     first[header.index("tokens")] = field("=<b>==1.25 </script>=0.50")
@@ -63,7 +67,7 @@ def hostile(workspace: Workspace) -> None:
 
 def faultless(workspace: Workspace) -> None:
     """Let every answer be right, no label look wrong, and the model be one network of another kind, of one epoch."""
-    root, found = workspace.root, tables(workspace.root)
+    root, found = workspace.root, tables_of(workspace.root)
     for row in found["predictions"][1:]:
         row[2] = row[1]
     for name, rows in found.items():
@@ -77,10 +81,49 @@ def faultless(workspace: Workspace) -> None:
     workspace.settings(evaluate__threshold=0.5)
 
 
+def many(workspace: Workspace) -> None:
+    """Give the page a run of 77 labels, none of them positive: invented answers, and what evaluate makes of them."""
+    names = sorted(f"{verb}_{thing}" for verb in VERBS for thing in THINGS)
+    random, count, rows = np.random.default_rng(0), len(names), np.arange(40 * len(names))
+    labels = (rows % count).astype(np.int16)
+    logits = random.normal(0, 1.5, (len(rows), count))
+    logits[rows, labels] += random.uniform(5, 12, count)[labels]
+    logits[rows, (labels + 11) % count] += 3
+    probabilities = np.round(softmax(logits), 6)
+    predicted = probabilities.argmax(axis=1).astype(np.int16)
+    answers = tables.Answers(rows, labels, predicted, probabilities)
+    messages = [(names[label], f"how do I {names[label]}, please? {row}") for row, label in enumerate(labels)]
+    found = tables.predictions(answers, messages, names, None)
+    mistakes = tables.predictions(answers.some(np.flatnonzero(labels != predicted)), messages, names, None)
+    nothing: list[object] = [""] * len(mistakes["row"])
+    more = dict.fromkeys(("similarity", "nearest_row", "nearest_label", "nearest_text", "tokens"), nothing)
+    for name, columns in {
+        "predictions": found,
+        "labels": tables.by_label(answers, names),
+        "errors": mistakes | more,
+    }.items():
+        tables.write(workspace.root / f"data/scored/{name}.tsv", columns)
+    measured = scores(labels, predicted, probabilities, None)
+    bounds = intervals(measured, labels, predicted, probabilities, None, 200, 0)
+    alone = {"rows": 2555, "accuracy": 0.9, "mcc": 0.89, "macro_f1": 0.88}
+    write_json(workspace.root / "metrics/evaluate.json", measured | bounds | {"without_twins": alone})
+    change(workspace.root / "model/threshold.json", positive_label=None, threshold=None)
+    change(workspace.root / "metrics/split.json", test=len(rows))
+    write_table(workspace.root / "data/vectors/classes.tsv", [[name, "0"] for name in names])
+    write_array(workspace.root / "data/split/test/labels.npy", labels)
+    workspace.settings(evaluate__positive_label=None)
+
+
+VERBS = ("activate", "cancel", "change", "dispute", "find", "renew", "top_up_by")
+THINGS = (
+    "account", "address", "bank_transfer", "card", "card_payment_fee_charged", "direct_debit", "exchange_rate",
+    "limit", "pin", "refund_not_showing_up", "statement",
+)  # fmt: skip
 CASES: dict[str, tuple[tuple[str, ...], Callable[[Workspace], None]]] = {
     "three labels": (THREE, lambda _: None),
     "hostile": (TWO, hostile),
     "faultless": (TWO, faultless),
+    "many labels": (THREE, many),
 }
 
 
@@ -136,7 +179,7 @@ INTRUDERS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("case", ["three labels", "hostile"])
+@pytest.mark.parametrize("case", ["three labels", "hostile", "many labels"])
 def test_everybody_can_read_the_page(sight: Sight) -> None:
     assert sight.run(STRUCTURE) == []
     for width in (320, 768, 1440):
@@ -286,7 +329,7 @@ def test_every_epoch_lies_within_its_chart(rows: list[tuple[float, ...]]) -> Non
 @given(st.lists(st.tuples(st.integers(0, 3000), st.booleans()), min_size=1, max_size=60))
 def test_every_message_counts_once_among_the_lengths(rows: list[tuple[int, bool]]) -> None:
     found, positive = np.array([length for length, _ in rows]), np.array([kind for _, kind in rows])
-    chart = figures.lengths(found, positive, "spam", "ham")
+    chart = figures.lengths(found, {"ham": ~positive, "spam": positive})
     counts = [[int(part.split()[0]) for part in text.split(": ")[1].split(", ")] for text in chart.texts]
     assert np.sum(counts, axis=0).tolist() == [(~positive).sum(), positive.sum()]
     assert len(chart.places) <= figures.BINS + 2
@@ -324,7 +367,15 @@ def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight,
     scores, record = read_json(root / "metrics/evaluate.json"), read_json(root / "model/model.json")
     shown = sight.text("table.scores")
     for name in scores["ci_low"]:
-        share = name in ("accuracy", "precision", "recall", "false_positive_rate", "macro_precision", "macro_recall")
+        share = name in (
+            "accuracy",
+            "precision",
+            "recall",
+            "false_positive_rate",
+            "macro_precision",
+            "macro_recall",
+            "weighted_precision",
+        )
         written = formatting.percent if share else "{:.3f}".format
         numbers = (
             written(found[name]).replace("\u00a0", " ") for found in (scores, scores["ci_low"], scores["ci_high"])
@@ -357,6 +408,36 @@ def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight,
     settings = dict(sight.run(CELLS, ".params tr"))
     train = {key: json.dumps(value).strip('"') for key, value in record["params"]["train"].items() if key != "seed"}
     assert {key: settings[key] for key in train} == train
+
+
+@only("many labels")
+def test_of_many_labels_the_page_has_a_table_by_rising_recall_and_the_commonest_confusions(
+    sight: Sight, root: Path
+) -> None:
+    found, text = read_json(root / "metrics/evaluate.json"), sight.text("main")
+    assert sight.text("h1") == "Telling 77 labels apart"
+    assert sight.page.title().startswith("77 labels: ")
+    assert "the right label is among its three likeliest for" in sight.text(".lead")
+    assert sight.text(".key").startswith(f"accuracy {found['accuracy']:.1%}".replace("%", " %"))
+    assert "525 of the 3,080 test rows have a near-duplicate outside the test part" in text
+    assert not {"flagged", "blocking", "None"} & set(re.findall(r"\w+", text))
+    rows = sight.run(CELLS, ".labels tbody tr")
+    recalls = [float(row[1].split("\u00a0")[0]) for row in rows]
+    assert recalls == sorted(recalls)
+    assert len(rows) == 77
+    assert sight.page.locator(".labels tbody tr:visible").count() == 30, "the others are opened"
+    worst = read_table(root / "data/scored/labels.tsv")
+    label = next(line for line in worst if line[0] == rows[0][0].split()[0])
+    assert rows[0][0].split() == [label[0], "taken", "for", f"{label[10]}:", label[11]]
+    assert sight.run(CELLS, ".labels tfoot tr")[0][3] == f"{found['macro_f1']:.3f}"
+    counts = [int(row[2]) for row in sight.run(CELLS, ".pairs tbody tr")]
+    assert counts == sorted(counts, reverse=True)
+    assert sight.page.locator(".matrix").count() == 0
+    sight.page.locator("#slider").focus()
+    sight.press("Home")
+    assert sight.text("#flagged") == "3,080"
+    sight.press("End")
+    assert sight.text("#recall") == "0.0 %"
 
 
 @only("faultless")

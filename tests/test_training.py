@@ -211,6 +211,21 @@ def test_a_step_follows_the_mean_gradient_of_its_rows(descent: Trainer) -> None:
     np.testing.assert_allclose(step_of(descent, [2, 1]), np.mean(alone, axis=0), atol=1e-6)
 
 
+def test_balanced_class_weights_scale_each_rows_gradient_and_not_the_loss_that_is_reported(descent: Trainer) -> None:
+    alone, balanced = (
+        [step_of(descent, [row]) for row in range(3)],
+        PLAIN.model_copy(update={"class_weights": "balanced", "batch_size": 3}),
+    )
+    before, trainer = flat(descent), trainer_of(balanced, VOCABULARY, CLASSES)
+    trainer.optimizer.learning_rate.assign(1)
+    loss, _ = trainer.fit_rows(REPEATED, collator_of(PLAIN), 1, (0, 1, 0))
+    expected = (
+        3 / (2 * 2) * (alone[0] + alone[1]) + 3 / (2 * 1) * alone[2]
+    ) / 3  # two rows of one label, one of another
+    np.testing.assert_allclose(before - flat(trainer), expected, atol=1e-6)
+    assert loss == pytest.approx(log_loss(REPEATED.labels, softmax(descent.predict(REPEATED, collator_of(PLAIN)))))
+
+
 def test_the_first_step_of_rmsprop_divides_by_a_mean_square_that_begins_at_one(descent: Trainer) -> None:
     gradient = step_of(descent, [0, 1, 2])
     assert np.abs(gradient).max() > 0.1

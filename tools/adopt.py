@@ -204,7 +204,7 @@ def columns_of(columns: list[Column], choice: Choice, given: argparse.Namespace)
 
 
 def adopted(given: argparse.Namespace, folder: Path) -> tuple[Changes, bool]:
-    """Say what is in the corpus. Return what it changes in params.yaml, and if the split will work. Raises UserError."""
+    """Say what is in the corpus. Return its settings, and if a split is possible. Raises UserError."""
     text = read_text(paths.PARAMS)
     before, vectorize = params.load("download", download.Download), params.load("vectorize", Vectorize)
     for source, name in ((given.file, "corpus"), (given.test, "test")):
@@ -239,9 +239,8 @@ def main() -> None:
     timeout = params.load("download", download.Download).connect_timeout
     entries = [watch.entry(source, timeout) for source in (given.file, given.test) if source]
     diff = write(edited(read_text(paths.PARAMS), changes), [one for one in entries if one])
-    print(
-        f"\n{diff or 'params.yaml and dvc.yaml say so already.'}\n\n{'Now' if ready else 'Mend the rare labels, then'} run: dvc repro"
-    )
+    print(f"\n{diff or 'params.yaml and dvc.yaml say so already.'}")
+    print(f"\n{'Now' if ready else 'Mend the rare labels, then'} run: dvc repro")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from textrnn.cli.reader import Source
 from textrnn.core.errors import UserError, note, one_line
 from textrnn.corpus import encoding, layout, local_files, tables
 from textrnn.corpus.encoding import as_file
-from textrnn.corpus.readers import csv_records
+from textrnn.corpus.formats import csv_records
 from textrnn.corpus.rows import Wanted, position
 
 MOST_BYTES = 1 << 30  # of a file that is not read as a stream
@@ -60,10 +60,11 @@ def _converted(file: io.BufferedReader, source: Source) -> tuple[BinaryIO, Sourc
     if of_file.confidence < encoding.SURE:
         note(f"{name} is read as {of_file.name}, with a confidence of {of_file.confidence:.0%}")
     laid = layout.Layout("csv")
-    if source.kind == "csv" and sample:
+    if source.kind in ("csv", "tsv") and sample:
         text = sample.decode(of_file.name, "replace").removeprefix("\ufeff")
-        laid = layout.of(text, len(sample) < encoding.SAMPLE, "csv", named, None, name)
-    if laid._replace(header=()) != layout.Layout("csv"):
+        wanted = "csv" if source.kind == "csv" else "auto"
+        laid = layout.of(text, len(sample) < encoding.SAMPLE, wanted, named, None, name)
+    if laid.format == "csv" and laid._replace(header=()) != layout.Layout("csv"):
         records = csv_records(encoding.as_utf8(file, of_file.name, name), laid, name)
         return _as_json(laid.header, records, column), source._replace(kind="jsonl")
     if of_file.confidence < encoding.SURE:

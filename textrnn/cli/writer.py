@@ -6,6 +6,7 @@ Nothing in a message can steer a terminal.
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from textrnn.core.escape import field, printable
@@ -28,9 +29,10 @@ class Answer(NamedTuple):
     """The answer to one message, and why."""
 
     label: str
-    probability: float  # of the positive label
+    probability: float  # of the positive label or, without one, of the answer
     text: str
     pieces: Sequence[Piece] = ()  # of an explained text, as it was read
+    top: Sequence[tuple[str, float]] = ()  # the likeliest labels, if they were asked for
 
 
 class Look(NamedTuple):
@@ -41,7 +43,8 @@ class Look(NamedTuple):
     coloured: bool = False
     width: int = 80  # of a table's line
     labels: tuple[str, ...] = ()
-    positive: str = ""
+    positive: str = ""  # of more than two labels none need be positive
+    top: int = 1  # how many labels of each message are told
 
 
 def header(look: Look) -> str:
@@ -65,21 +68,24 @@ def written(answers: Iterable[Answer], look: Look) -> Iterator[str]:
 def as_json(answer: Answer, look: Look) -> str:
     """Return a JSON object, in ASCII. The explanation lists tokens and weights in the order of the text."""
     found: dict[str, Any] = {"label": answer.label, "probability": answer.probability, "text": answer.text}
+    if look.top > 1:
+        found["top"] = answer.top
     if look.explained:
         found["explanation"] = [[token, round(weight, DIGITS)] for token, weight in answer.pieces if weight is not None]
     return json.dumps(found, ensure_ascii=True)
 
 
 def as_fields(answer: Answer, look: Look) -> str:
-    """Return label, probability, the explanation if it was asked for, and the text, with tabs between."""
+    """Return label, probability, what else was asked for, and the text, with tabs between."""
+    top = [part for label, value in answer.top for part in (printable(label), f"{value:.6f}")]
     why = [field(" ".join(f"{token}={weight:+.2f}" for token, weight in visible(answer)))] if look.explained else []
-    return "\t".join([printable(answer.label), f"{answer.probability:.6f}", *why, field(answer.text)])
+    return "\t".join([printable(answer.label), f"{answer.probability:.6f}", *top, *why, field(answer.text)])
 
 
 def as_row(answer: Answer, look: Look) -> str:
-    """Return a line of a table, with the beginning of the text."""
+    """Return a line of a table, with the beginning of the text, and lines for other labels that were asked for."""
     first = columns(answer.label, f"{answer.probability:.4f}", look) + GAP
-    return first + cut(answer.text, max(NARROWEST, look.width - width(first)))
+    return first + cut(answer.text, max(NARROWEST, look.width - width(first))) + others(answer, look)
 
 
 def as_explained(answer: Answer, look: Look) -> str:
@@ -92,20 +98,33 @@ def as_explained(answer: Answer, look: Look) -> str:
         if room < 0 and place:
             break
         line += GAP + painted(shown, weight, look)
-    return f"{line}\n{GAP}" + "".join(painted(printable(text), weight or 0.0, look) for text, weight in answer.pieces)
+    text = "".join(painted(printable(text), weight or 0.0, look) for text, weight in answer.pieces)
+    return f"{line}\n{GAP}{text}{others(answer, look)}"
 
 
-def columns(label: str, probability: str, look: Look) -> str:
+def others(answer: Answer, look: Look) -> str:
+    """Return a line of a table for each of the likeliest labels that the line of the answer does not tell."""
+    told = answer.label, answer.probability
+    return "".join("\n" + columns(label, f"{p:.4f}", look, GAP) for label, p in answer.top if (label, p) != told)
+
+
+def columns(label: str, probability: str, look: Look, indent: str = "") -> str:
     """Return the first two columns of a table, wide enough for every label and for their headings."""
-    widest = max(width(cut(one, LONGEST)) for one in (*look.labels, "label"))
-    label = cut(label, LONGEST)
+    room = widest(look.labels) + len(GAP) * (look.top > 1)
+    label = indent + cut(label, LONGEST)
     padding = " " * (width(probability_name(look)) - width(probability))
-    return label + " " * (widest - width(label)) + GAP + padding + probability
+    return label + " " * (room - width(label)) + GAP + padding + probability
+
+
+@cache
+def widest(labels: tuple[str, ...]) -> int:
+    """Return the width of the widest label, or of the heading."""
+    return max(width(cut(one, LONGEST)) for one in (*labels, "label"))
 
 
 def probability_name(look: Look) -> str:
     """Return the heading of the probability's column."""
-    return f"P({cut(look.positive, LONGEST)})".rjust(6)
+    return f"P({cut(look.positive or 'answer', LONGEST)})".rjust(6)
 
 
 def visible(answer: Answer) -> list[tuple[str, float]]:

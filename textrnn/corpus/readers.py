@@ -3,7 +3,6 @@
 A corpus is a file, or a zip of several. Of each file it is found out in turn which encoding and which layout it has.
 """
 
-import csv
 import io
 import json
 import zipfile
@@ -12,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from textrnn.core.errors import UserError, one_line
 from textrnn.core.files import blocks
 from textrnn.corpus import encoding, layout, tables
-from textrnn.corpus.layout import FASTTEXT, Layout
-from textrnn.corpus.rows import PARTS, Columns, Row, Wanted, as_text, checked_row, checked_rows, resolved
+from textrnn.corpus.formats import csv_records, fasttext_rows, json_batch, json_keys, json_rows, tsv_rows, with_part
+from textrnn.corpus.layout import Layout
+from textrnn.corpus.rows import PARTS, Columns, Row, Wanted, checked_rows, resolved
 
 Format = Literal["auto", "csv", "tsv", "jsonl", "json", "fasttext", "parquet", "xlsx"]
 BATCH_ROWS = 2_000
@@ -29,8 +29,6 @@ KINDS = {  # files that are no corpora, by their first bytes
     b"\x7fELF": "a program", b"version https://git-lfs": "a pointer of Git LFS (run `git lfs pull`)",
     b"<!doctype html": "an HTML page", b"<html": "an HTML page", b"{\\rtf": "a document of a word processor",
 }  # fmt: skip
-
-csv.field_size_limit(2**31 - 1)  # a text may be longer than the 128 KiB that csv allows at first
 
 Batch = Callable[[], Iterator[Row]]  # returns some rows of the corpus; picklable, so that a worker may parse them
 
@@ -127,7 +125,7 @@ def of_file(file: io.BufferedReader, name: str, settings: Settings, found: Calla
         yield from _json(file, name, settings, lambda *seen: found(Seen(name, "json", of_file, seen[0], laid, seen[1])))
         return
     if laid.format == "jsonl":
-        laid = laid._replace(header=_keys(text))
+        laid = laid._replace(header=json_keys(text))
     columns, more = resolved(settings.wanted, laid.header, name)
     found(Seen(name, laid.format, of_file, laid.header, laid, [*notes, *more]))
     parser: dict[str, Callable[..., Iterator[Row]]] = {
@@ -167,6 +165,7 @@ def _listed(records: Iterable[tuple[int, Sequence[str]]], columns: Columns) -> I
         yield partial(checked_rows, some, columns)
 
 
+<<<<<<< HEAD
 def tsv_rows(raw: bytes, columns: Columns, first: int = 1) -> Iterator[Row]:
     """Yield the rows of lines of TSV, numbered from `first`. Quotes are text, and so are tabs after the last column."""
     last = max(columns)
@@ -223,6 +222,8 @@ def _keys(text: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
+=======
+>>>>>>> 1ddf44b18df87e7853f4e46bbdbc157e793d25f5
 def _json(
     file: io.BufferedReader, name: str, settings: Settings, found: Callable[[tuple[str, ...], list[str]], None]
 ) -> Iterator[Batch]:
@@ -234,7 +235,7 @@ def _json(
     wanted, notes = settings.wanted, []
     lists = value if isinstance(value, list) else None
     if isinstance(value, dict) and value and all(isinstance(one, list) for one in value.values()):
-        lists = [_with_part(row, part) for part, rows in value.items() for row in rows]
+        lists = [with_part(row, part) for part, rows in value.items() for row in rows]
         notes = [f"the lists {', '.join(value)[:80]} are read as one: set split.column to part to keep them apart"]
     if lists is None:
         raise UserError(f"{name}: expected a list of objects, or an object of lists, found another value of JSON")
@@ -243,30 +244,4 @@ def _json(
     columns, more = resolved(wanted, header, name)
     found(header, [*(notes if wanted.part is None else []), *more])
     for start in range(0, len(lists), BATCH_ROWS):
-        yield partial(_json_batch, lists[start : start + BATCH_ROWS], columns, start + 1, header)
-
-
-def _with_part(row: Any, part: str) -> Any:
-    return [*row[:2], part] if isinstance(row, list) else row | {"part": part} if isinstance(row, dict) else row
-
-
-def _json_batch(values: list[Any], columns: Columns, first: int, header: tuple[str, ...]) -> Iterator[Row]:
-    return (json_row(number, value, columns, header) for number, value in enumerate(values, first))
-
-
-def csv_records(file: io.BufferedReader, laid: Layout, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the fields of each row of CSV after the header, and the line where it begins. Raises UserError."""
-    text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-    reader = laid.parser(text)
-    line, skip = laid.first + 1, bool(laid.header)
-    try:
-        for fields in reader:
-            if fields and not skip:
-                yield line, fields
-            skip = skip and not fields
-            line = laid.first + reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(
-            f"{name}, row at line {line}: expected CSV with {laid.separator!r} between and {laid.quote} around fields "
-            f"(RFC 4180), {error}: mend the row, or set clean.format to tsv if quotes are text"
-        ) from None
+        yield partial(json_batch, lists[start : start + BATCH_ROWS], columns, start + 1, header)

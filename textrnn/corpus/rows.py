@@ -72,7 +72,9 @@ def resolved(wanted: Wanted, header: Sequence[str], name: str) -> tuple[Columns,
         if column is None or isinstance(column, int):
             found.append(-1 if column is None else column)
             continue
-        place = position(header, column, f"set {key} to one of these, or to a position, from 0", f"{name}: ")
+        place = position(
+            header, column, f"set {key} to one of these, or to a position, from 0", f"params.yaml: {name}: "
+        )
         if header[place] != column:
             notes.append(f"{key} {column!r} is the column {header[place]!r}")
         found.append(place)

@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from textrnn.core.errors import UserError
+from textrnn.core.escape import listed
 
 FEW_TO_LEARN = 20  # training rows of a label
 FEW_TO_TEST = 10  # test rows of a label: with five right in ten, Wilson's interval is 24 % to 76 %
-IMBALANCED = 0.01  # share of the rarest label
+IMBALANCED, DOMINANT = 0.01, 0.5  # share of the rarest label, and of the commonest
+MOSTLY = 0.5  # share of the texts that are cut
 LOWER_IS_BETTER = {"false_positive_rate", "brier", "calibration_error", "false_negatives", "false_positives", "loss"}
 
 
@@ -17,30 +22,49 @@ def warnings(trained: Mapping[str, int], tested: Mapping[str, int], lowest_mcc: 
 
     `trained` and `tested` count the rows of each label; `lowest_mcc` is the lower bound of the Matthews correlation.
     """
-    found = [
-        f"only {_rows(count)} of {label!r} to learn from: give {FEW_TO_LEARN} or more"
-        for label, count in trained.items()
-        if count < FEW_TO_LEARN
-    ]
-    found += [
-        f"the test has only {_rows(count)} of {label!r}: one mistake more or less changes its recall by {1 / count:.0%}"
-        for label, count in tested.items()
-        if count < FEW_TO_TEST
-    ]
+    found = rare(
+        trained, FEW_TO_LEARN, "rows to learn from", "only {rows} of {label!r} to learn from: give {few} or more"
+    )
+    found += rare(
+        tested, FEW_TO_TEST, "test rows",
+        "the test has only {rows} of {label!r}: one mistake more or less changes its recall by {share:.0%}",
+    )  # fmt: skip
     rows = sum(trained.values())
     rarest, commonest = min(trained, key=trained.__getitem__), max(trained, key=trained.__getitem__)
-    if trained[rarest] / rows < IMBALANCED:
+    if trained[rarest] / rows < IMBALANCED and trained[commonest] / rows > DOMINANT:
         found.append(
             f"{rarest!r} is {trained[rarest] / rows:.2%} of the rows: always answering {commonest!r} is right for "
-            f"{trained[commonest] / rows:.2%} of them, so read mcc and average_precision, not accuracy"
+            f"{trained[commonest] / rows:.2%} of them, so read mcc and "
+            f"{'average_precision' if len(trained) == 2 else 'macro_f1'}, not accuracy"
         )
     if lowest_mcc <= 0:
         found.append(f"the interval of mcc begins at {lowest_mcc:.3f}: the model may be no better than guessing")
     return found
 
 
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count} rows"
+def rare(counts: Mapping[str, int], few: int, rows: str, of_one: str) -> list[str]:
+    """Return a sentence, `of_one`, on each label with fewer than `few` rows, or a single one on more than two."""
+    found = {label: count for label, count in counts.items() if count < few}
+    if len(found) <= 2:
+        named = {label: "1 row" if count == 1 else f"{count} rows" for label, count in found.items()}
+        return [
+            of_one.format(label=label, rows=named[label], few=few, share=1 / max(1, found[label])) for label in found
+        ]
+    least, most = min(found.values()), max(found.values())
+    span = f"{least}" if least == most else f"{least} to {most}"
+    named_first = listed(sorted(found, key=found.__getitem__))
+    return [f"{len(found)} labels have fewer than {few} {rows}, the rarest first: {named_first} ({span} rows)"]
+
+
+def truncated(lengths: NDArray[np.int64], longest: int) -> list[str]:
+    """Return a sentence if more than half of the texts, of these lengths in tokens, are longer than is read."""
+    share = float((lengths > longest).mean())
+    if share <= MOSTLY:
+        return []
+    return [
+        f"{share:.0%} of the texts have more than {longest:,} tokens, and the networks read no further: raise "
+        f"vectorize.max_sequence_length, half of the texts have {int(np.median(lengths)):,} or more"
+    ]
 
 
 def unmet(found: Mapping[str, Any], require: Mapping[str, float]) -> list[str]:

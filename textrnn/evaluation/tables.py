@@ -1,4 +1,4 @@
-"""The tables of data/scored: the model's answers to the test rows, its mistakes, and likely label errors."""
+"""The tables of data/scored: the answers to the test rows, by row and by label, the mistakes, likely label errors."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ from sklearn.metrics import pairwise_distances_argmin_min
 from textrnn.core.escape import field
 from textrnn.core.files import DIGITS, write_text
 from textrnn.inference import explain, predictor
+from textrnn.metrics.intervals import wilson
+from textrnn.metrics.scores import per_label
 
 MISLEADING = 5  # tokens named for each mistake
 
@@ -42,28 +44,64 @@ def write(path: Path, columns: Columns) -> None:
     write_text(path, "".join("\t".join(map(field, line)) + "\n" for line in [list(columns), *lines]))
 
 
-def predictions(answers: Answers, messages: Messages, names: list[str], positive: int) -> Columns:
-    """Return a line for each row; `probability` is that of the positive label."""
+def predictions(answers: Answers, messages: Messages, names: list[str], positive: int | None) -> Columns:
+    """Return a line for each row; `probability` is that of the positive label or, without one, of the answer."""
+    shown = predictor.shown(answers.probabilities, answers.predicted, positive)
     return {
         "row": answers.rows.tolist(),
         "label": [names[number] for number in answers.labels],
         "predicted": [names[number] for number in answers.predicted],
-        "probability": [f"{value:.{DIGITS}f}" for value in answers.probabilities[:, positive]],
+        "probability": [f"{value:.{DIGITS}f}" for value in shown],
         "text": [messages[row][1] for row in answers.rows],
     }
 
 
+def by_label(answers: Answers, names: list[str]) -> Columns:
+    """Return a line for each label, those with the most rows first, with 95 % intervals (Wilson's).
+
+    `confused_with` is the wrong answer that its rows have most often, the first in the alphabet of those that tie, and
+    `confused` how many rows have it.
+    """
+    labels, predicted = answers.labels, answers.predicted
+    counts = [np.bincount(of, minlength=len(names)) for of in (labels[labels == predicted], labels, predicted)]
+    _, rows, given = counts
+    shares, confusions = per_label(*counts), worst(labels, predicted)
+    order = np.argsort(-rows, kind="stable").tolist()
+    found: Columns = {"label": [names[label] for label in order]}
+    found |= {"rows": rows[order].tolist(), "predicted": given[order].tolist()}
+    for name, whole in (("precision", given), ("recall", rows)):
+        values = [(share, *wilson(share, count)) for share, count in zip(shares[name], whole.tolist(), strict=True)]
+        for place, end in enumerate(("", "_low", "_high")):
+            found[name + end] = [f"{values[label][place]:.{DIGITS}f}" for label in order]
+    found["f1"] = [f"{shares['f1'][label]:.{DIGITS}f}" for label in order]
+    found["confused_with"] = [names[confusions[label][0]] if label in confusions else "" for label in order]
+    found["confused"] = [confusions[label][1] if label in confusions else 0 for label in order]
+    return found
+
+
+def worst(labels: NDArray[np.int16], predicted: NDArray[np.int16]) -> dict[int, tuple[int, int]]:
+    """Return for each label with a row answered wrongly the wrong answer it has most often, and how often."""
+    wrong = labels != predicted
+    pairs, times = np.unique(labels[wrong].astype(np.int64) << 16 | predicted[wrong], return_counts=True)
+    found: dict[int, tuple[int, int]] = {}
+    for pair, count in zip(pairs.tolist(), times.tolist(), strict=True):
+        label, answer = divmod(pair, 1 << 16)
+        if count > found.get(label, (0, 0))[1]:
+            found[label] = answer, count
+    return found
+
+
 def mistakes(
-    answers: Answers, messages: Messages, names: list[str], positive: int, cut: float,
+    answers: Answers, messages: Messages, names: list[str], positive: int | None, cut: float,
     known: NDArray[np.int64], model: predictor.Model,
 ) -> Columns:  # fmt: skip
     """Return a line for each row answered wrongly, the surest first.
 
     Each has the tokens that misled the model, and the most similar one of the training rows, `known`.
     """
-    certainty = np.abs(answers.probabilities[:, positive] - cut)
-    if len(names) > 2:
-        certainty = answers.probabilities.max(axis=1)
+    certainty = answers.probabilities.max(axis=1)
+    if len(names) == 2:
+        certainty = np.abs(predictor.shown(answers.probabilities, answers.predicted, positive) - cut)
     wrong = np.flatnonzero(answers.predicted != answers.labels)
     chosen = answers.some(wrong[np.argsort(-certainty[wrong], kind="stable")])
     columns = predictions(chosen, messages, names, positive)
@@ -118,11 +156,11 @@ def label_errors(labels: NDArray[np.int16], probabilities: NDArray[np.float64]) 
     the mean over the rows with that label. A row is found if the likeliest label that the model is confident of is
     not the row's own, unless its own is the likeliest of all. `probabilities` is (rows, labels), out of sample.
     """
-    means = np.array([probabilities[labels == label, label].mean() if (labels == label).any() else np.inf
-                      for label in range(probabilities.shape[1])])  # fmt: skip
+    classes, own = probabilities.shape[1], probabilities[np.arange(len(labels)), labels]
+    rows = np.bincount(labels, minlength=classes)
+    means = np.where(rows, np.bincount(labels, own, classes) / np.maximum(rows, 1), np.inf)
     confident = np.where(probabilities >= means, probabilities, -1)
     likely = np.where(confident.max(axis=1) < 0, labels, confident.argmax(axis=1))
     found = np.flatnonzero((likely != labels) & (probabilities.argmax(axis=1) != labels))
-    own = probabilities[found, labels[found]]
-    ordered: NDArray[np.int64] = found[np.argsort(own, kind="stable")]
+    ordered: NDArray[np.int64] = found[np.argsort(own[found], kind="stable")]
     return ordered

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from textrnn.artifacts import provenance, ragged
 from textrnn.artifacts.messages import MOST_CLASSES
@@ -47,9 +47,16 @@ class Settings(Section):
 class Decision(Section):
     """model/threshold.json, which evaluate writes."""
 
-    positive_label: str
-    threshold: float = Field(ge=0, le=1)
+    positive_label: str | None  # of more than two labels none need be positive
+    threshold: float | None = Field(ge=0, le=1)
     model: str  # the SHA-256 of the model.json of the model that the threshold was chosen for
+
+    @model_validator(mode="after")
+    def both_or_neither(self) -> Self:
+        """Refuse a positive label without a threshold, and a threshold of none."""
+        if (self.positive_label is None) != (self.threshold is None):
+            raise ValueError("expected a positive label and its threshold, or neither")
+        return self
 
 
 class Model(NamedTuple):
@@ -95,15 +102,15 @@ def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Hashes
     return Model(session, ids, known, settings, shapes["seen"][1], {})
 
 
-def decision(directory: Path, labels: list[str]) -> tuple[int, float]:
-    """Return the number of the positive label, and its threshold. Raises UserError as `load` does."""
+def decision(directory: Path, labels: list[str]) -> tuple[int | None, float]:
+    """Return the number of the positive label, if there is one, and its threshold. Raises UserError as `load` does."""
     with provenance.whole(directory / "threshold.json") as path:
         found = Decision.model_validate(read_json(path))
-    if found.positive_label not in labels:
+    if found.positive_label not in (labels if len(labels) == 2 else [*labels, None]):
         raise UserError(f"expected one of {listed(labels)} in {path}, found {found.positive_label!r}: run `dvc repro`")
     if found.model != provenance.checksum(directory / provenance.RECORD):
         raise UserError(f"expected the threshold of this model in {path}, found that of another one: run `dvc repro`")
-    return labels.index(found.positive_label), found.threshold
+    return None if found.positive_label is None else labels.index(found.positive_label), found.threshold or 0.0
 
 
 def probabilities(
@@ -137,15 +144,24 @@ def probabilities(
     return np.round(result, DIGITS)
 
 
-def answers(probabilities: NDArray[np.float64], positive: int, cut: float) -> NDArray[np.int16]:
+def answers(probabilities: NDArray[np.float64], positive: int | None, cut: float) -> NDArray[np.int16]:
     """Return the label number, int16, answered for each row of (rows, labels) probabilities.
 
     Of two labels the positive one, if its probability is at least `cut`; of more, the likeliest.
     """
     likeliest: NDArray[np.intp] = np.argmax(probabilities, axis=1)
-    if probabilities.shape[1] == 2:
+    if positive is not None and probabilities.shape[1] == 2:
         likeliest = np.where(probabilities[:, positive] >= cut, positive, 1 - positive)
     return likeliest.astype(np.int16)
+
+
+def shown(
+    probabilities: NDArray[np.float64], predicted: NDArray[np.int16], positive: int | None
+) -> NDArray[np.float64]:
+    """Return the probability of each row that stands beside its answer: the positive label's, else the answer's."""
+    column = predicted if positive is None else positive
+    chosen: NDArray[np.float64] = probabilities[np.arange(len(probabilities)), column]
+    return chosen
 
 
 _cached_tokens = lru_cache(maxsize=CACHED)(tokenize)

@@ -1,5 +1,7 @@
 """All thresholds: the curves over them, as scikit-learn computes them, and the one that a model answers by."""
 
+import warnings
+
 import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
@@ -42,9 +44,10 @@ def calibrated(probability: Floats, truth: Bools) -> Floats:
 
 
 def curves(truth: Bools, probability: Floats) -> dict[str, list[dict[str, float]]]:
-    """Return the points of the ROC, precision-recall and calibration curves, for rows of both kinds."""
-    fpr, tpr, _ = roc_curve(truth, probability)
-    precision, recall, _ = precision_recall_curve(truth, probability, drop_intermediate=True)
+    """Return the points of the ROC, precision-recall and calibration curves. The share of a kind without rows is 0."""
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # of such a kind
+        fpr, tpr, _ = roc_curve(truth, probability)
+        precision, recall, _ = precision_recall_curve(truth, probability, drop_intermediate=True)
     observed, predicted = calibration_curve(truth, probability, n_bins=BINS, strategy="quantile")
     return {
         "roc": points(fpr=fpr, tpr=tpr),
@@ -55,5 +58,5 @@ def curves(truth: Bools, probability: Floats) -> dict[str, list[dict[str, float]
 
 def points(**columns: Floats) -> list[dict[str, float]]:
     """Return the points of a curve, a dictionary each, rounded to DIGITS."""
-    rows = zip(*(np.round(values, DIGITS).tolist() for values in columns.values()), strict=True)
+    rows = zip(*(np.round(np.nan_to_num(values), DIGITS).tolist() for values in columns.values()), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from textrnn.core.params import Section
 
+ClassWeight = Literal["balanced"] | None  # as scikit-learn has it
+
 MOST_NUMBERS = 500_000_000  # of the table of subwords: 2 GB, and thrice that for the optimizer
 
 
@@ -35,8 +37,14 @@ class TrainConfig(Section):
     schedule: Literal["constant", "cosine"]
     clip_norm: float = Field(ge=0, le=1_000_000)
     patience: int = Field(ge=0, le=10_000)
+    class_weights: Literal["none", "balanced"]
     ensemble: int = Field(ge=1, le=64)
     linear: bool
+
+    @property
+    def class_weight(self) -> ClassWeight:
+        """The class weights, as scikit-learn calls them."""
+        return None if self.class_weights == "none" else self.class_weights
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

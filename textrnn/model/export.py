@@ -82,10 +82,12 @@ def export(
     ]
     mean = graph.add("Div", graph.add("Sum", *logits), graph.constant("members", np.float32(len(members))))
     if blend:
-        features = [mean, *([decisions(graph, linear), "size"] if linear else [])]
-        joined = graph.add("Concat", *features, axis=-1)
-        kernel = graph.constant("blend.kernel", blend.kernel.astype(np.float32))
-        mean = graph.add("Gemm", joined, kernel, graph.constant("blend.bias", blend.bias.astype(np.float32)))
+        sources = [mean, *([decisions(graph, linear), "size"] if linear else [])]
+        scaled = [
+            graph.add("Mul", source, graph.constant(f"blend.scales{number}", scale.astype(np.float32)))
+            for number, (source, scale) in enumerate(zip(sources, blend.scales, strict=True))
+        ]
+        mean = graph.add("Sum", *scaled, graph.constant("blend.bias", blend.bias.astype(np.float32)))
     graph.add_all("Softmax", mean, outputs=["probabilities"], axis=-1)
 
     whole = helper.make_graph(graph.nodes, "textrnn", reads, writes, list(graph.constants.values()))

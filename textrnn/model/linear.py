@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.svm import LinearSVC
 
 from textrnn.artifacts.ragged import offsets_of
+from textrnn.model.config import ClassWeight
 from textrnn.text.ngrams import lookup
 
 C = 10.0  # the penalty of LinearSVC: the rows are nearly separable, and from 1 to 100 nothing changes
@@ -33,13 +34,13 @@ class Linear(NamedTuple):
     intercept: Floats  # (decisions)
 
 
-def fit(bags: list[NDArray[np.uint32]], labels: NDArray[np.int16]) -> Linear:
+def fit(bags: list[NDArray[np.uint32]], labels: NDArray[np.int16], class_weight: ClassWeight = None) -> Linear:
     """Fit the branch to the messages' distinct n-grams."""
     known, flat = np.unique(np.concatenate(bags), return_inverse=True)
     columns = np.split(flat, np.cumsum([len(bag) for bag in bags])[:-1])
     frequency = np.bincount(flat, minlength=len(known))
     idf = np.round(np.log((1 + len(bags)) / (1 + frequency)) + 1, DIGITS)  # scikit-learn's smoothed IDF
-    machine = LinearSVC(C=C, random_state=0).fit(scaled(columns, idf), labels)
+    machine = LinearSVC(C=C, class_weight=class_weight, random_state=0).fit(scaled(columns, idf), labels)
     return Linear(known, idf, np.round(machine.coef_.T, DIGITS), np.round(machine.intercept_, DIGITS))
 
 

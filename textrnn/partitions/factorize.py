@@ -73,6 +73,14 @@ def new_codes() -> defaultdict[str, int]:
     return defaultdict(count().__next__)
 
 
+def ranks(codes: dict[str, int]) -> NDArray[np.int64]:
+    """Return, by code, the place of each word in the alphabet; that of the code -1 is -1."""
+    words = sorted(word for word, code in codes.items() if code >= 0)
+    result = np.full(len(words) + 1, -1)
+    result[[codes[word] for word in words]] = np.arange(len(words))
+    return result
+
+
 def encode(words: Iterable[str], codes: defaultdict[str, int]) -> NDArray[np.int64]:
     """Return the code of each word. New words are added to `codes`."""
     return np.fromiter(map(codes.__getitem__, words), np.int64)

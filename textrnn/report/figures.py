@@ -14,6 +14,7 @@ from textrnn.report.formatting import SHOWN, percent
 LEFT, RIGHT, TOP, BOTTOM = 44, 308, 10, 210  # the ends of the axes, in a drawing of 320 by 250 units
 MOST = 400  # points of a line: more cannot be told apart
 IN_TABLE = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)  # thresholds of a table
+STYLES = ("one", "two", "three", "four")  # of lines, in page.css
 BINS = 24  # of lengths, at most, besides the bin of the longest messages
 
 Arrays = dict[str, NDArray[Any]]  # columns by name
@@ -87,13 +88,13 @@ def epochs(history: Arrays) -> list[Chart]:
     return made
 
 
-def unit_squares(found: dict[str, list[dict[str, float]]], positive: str, others: str) -> list[Chart]:
+def unit_squares(found: dict[str, list[dict[str, float]]], names: Mapping[str, str]) -> list[Chart]:
     """Return ROC, precision-recall and calibration of the test rows, from the points that `dvc plots` draws."""
-    recall, alarms = f"{positive} found (recall)", f"{others} flagged (false alarms)"
+    recall, alarms = names["recall"], names["false_positive_rate"]
     made = []
     for name, title, x, x_words, y, y_words in (
         ("roc", "ROC", "fpr", alarms, "tpr", recall),
-        ("pr", "Precision and recall", "recall", recall, "precision", f"{positive} among the flagged (precision)"),
+        ("pr", "Precision and recall", "recall", recall, "precision", names["among"]),
         ("calibration", "Calibration", "predicted", "predicted probability", "observed", "observed share"),
     ):
         points = found[name][::-1] if name == "pr" else found[name]  # from left to right
@@ -116,9 +117,9 @@ def thresholds(model: float) -> list[float]:
 
 
 def outcomes(truth: NDArray[np.bool_], probability: NDArray[np.float64], thresholds: list[float]) -> Arrays:
-    """Return the scores of the positive label at each threshold, by the names in SHOWN, for rows of both kinds.
+    """Return the scores of the positive kind at each threshold, by the names in SHOWN.
 
-    Precision is NaN where nothing is flagged.
+    Precision is NaN where nothing is flagged. The share of a kind without rows is 0.
     """
     positive, other = (np.sort(probability[kind]) for kind in (truth, ~truth))
     found, false = (len(rows) - np.searchsorted(rows, thresholds) for rows in (positive, other))
@@ -126,9 +127,9 @@ def outcomes(truth: NDArray[np.bool_], probability: NDArray[np.float64], thresho
     flagged = found + false
     return {
         "value": np.array(thresholds),
-        "recall": found / len(positive),
+        "recall": found / max(1, len(positive)),
         "missed": missed,
-        "false_positive_rate": false / len(other),
+        "false_positive_rate": false / max(1, len(other)),
         "false_positives": false,
         "precision": np.divide(found, flagged, out=np.full(len(flagged), np.nan), where=flagged > 0),
         "mcc": matthews(np.array([[passed, false], [missed, found]]).transpose(2, 0, 1)),
@@ -136,35 +137,37 @@ def outcomes(truth: NDArray[np.bool_], probability: NDArray[np.float64], thresho
     }
 
 
-def by_threshold(found: Arrays, positive: str, others: str) -> Chart:
+def by_threshold(found: Arrays, names: Mapping[str, str]) -> Chart:
     """Return the scores at each threshold where the slider stops. All stops are equally far apart."""
     values = found["value"].tolist()
     marked = [float(values.index(value)) for value in (0.001, 0.1, 0.5, 0.9, 0.999)]
     x = Axis("threshold", marked, lambda place: SHOWN["value"](values[int(place)]), (0, len(values) - 1))
-    y = Axis("", round_numbers(min(0.0, found["mcc"].min()), 1))
+    y = Axis("", round_numbers(min(0.0, found["mcc"].min()) if "mcc" in names else 0.0, 1))
     series = {
-        (f"{positive} found (recall)", "one"): found["recall"].tolist(),
-        (f"{others} flagged (false alarms)", "two"): found["false_positive_rate"].tolist(),
-        ("precision", "three"): np.nan_to_num(found["precision"], nan=1.0).tolist(),
-        ("Matthews correlation", "four"): found["mcc"].tolist(),
+        (names[name], style): np.nan_to_num(found[name], nan=1.0).tolist()
+        for name, style in zip(("recall", "false_positive_rate", "precision", "mcc"), STYLES, strict=True)
+        if name in names
     }
-    label = "Recall, false alarms, precision and Matthews correlation by threshold"
+    label = ", ".join(name for name, _ in series) + " by threshold"
     return Chart("thresholds", "What each threshold does", label, x, y, range(len(values)), series, [""] * len(values))
 
 
-def lengths(found: NDArray[np.int64], positive: NDArray[np.bool_], name: str, others: str) -> Chart:
-    """Return how many messages have which length, in bins of one width; the last bin holds all longer messages."""
+def lengths(found: NDArray[np.int64], kinds: Mapping[str, NDArray[np.bool_]]) -> Chart:
+    """Return how many messages of each kind have which length, in bins of one width; the last holds all longer ones."""
     usual = max(1, int(np.percentile(found, 99)))
     width = max(1, int(round_numbers(0, usual, BINS)[1]))
     last = usual // width + 1
     bins = np.minimum(found // width, last)
-    own, rest = (np.bincount(bins[kind], minlength=last + 1).tolist() for kind in (positive, ~positive))
+    counts = {name: np.bincount(bins[kind], minlength=last + 1).tolist() for name, kind in kinds.items()}
     starts = range(0, (last + 1) * width, width)
     spans = [f"{start} tokens" if width == 1 else f"{start} to {start + width - 1} tokens" for start in starts]
     spans[-1] = f"{starts[-1]} tokens or more"
-    texts = [f"{span}: {two:,} {others}, {one:,} {name}" for span, one, two in zip(spans, own, rest, strict=True)]
+    texts = [
+        f"{span}: " + ", ".join(f"{values[place]:,} {name}" for name, values in counts.items())
+        for place, span in enumerate(spans)
+    ]
     x = Axis("tokens in a message", round_numbers(0, starts[-1]))
-    y = Axis("messages", round_numbers(0, max(own + rest)), "{:,g}".format)
+    y = Axis("messages", round_numbers(0, max(map(max, counts.values()))), "{:,g}".format)
     label = f"Lengths of {len(found):,} messages: half have at most {int(np.median(found))} tokens"
-    series = {(others, "one"): rest, (name, "two"): own}
+    series = {(name, style): values for (name, values), style in zip(counts.items(), STYLES, strict=False)}
     return Chart("lengths", "Lengths of the messages", label, x, y, starts, series, texts)

@@ -26,10 +26,38 @@ SHOWN: dict[str, Callable[[Any], str]] = {  # how each score is written, by its 
 }
 
 
+def outcome_names(positive: str | None, others: str) -> dict[str, str]:
+    """Return what the page calls what happens at a threshold, by the names in SHOWN; `among` is a longer precision.
+
+    Without a positive label it is right answers that are to be told from wrong ones.
+    """
+    if positive is None:
+        return {
+            "recall": "right answers kept",
+            "missed": "right answers left out",
+            "false_positive_rate": "wrong answers kept",
+            "false_positives": "wrong answers kept, in rows",
+            "precision": "right ones among the kept",
+            "among": "right ones among the kept",
+            "flagged": "answers kept",
+        }
+    return {
+        "recall": f"{positive} found (recall)",
+        "missed": f"{positive} missed",
+        "false_positive_rate": f"{others} flagged (false alarms)",
+        "false_positives": "False alarms",
+        "precision": "Precision",
+        "among": f"{positive} among the flagged (precision)",
+        "mcc": "Matthews correlation",
+        "flagged": "Messages flagged",
+    }
+
+
 def shown_scores(found: dict[str, NDArray[Any]]) -> list[dict[str, str]]:
     """Return the text of each score, by its id in the page, for each threshold."""
-    columns = (map(written, found[name].tolist()) for name, written in SHOWN.items())
-    return [dict(zip(SHOWN, texts, strict=True)) for texts in zip(*columns, strict=True)]
+    names = [name for name in SHOWN if name in found]
+    columns = (map(SHOWN[name], found[name].tolist()) for name in names)
+    return [dict(zip(names, texts, strict=True)) for texts in zip(*columns, strict=True)]
 
 
 def some(count: int, thing: str, things: str = "") -> str:

@@ -60,8 +60,8 @@ function readable(svg) {
 function decide() {
   const shown = data.outcomes[slider.value];
   for (const [name, text] of Object.entries(shown)) byId(name).textContent = text;
-  slider.setAttribute("aria-valuetext", `${shown.value}: recall ${shown.recall}, false alarms ${shown.false_positive_rate}, `
-    + `precision ${shown.precision}, Matthews correlation ${shown.mcc}, flagged ${shown.flagged}`);
+  const rows = [...document.querySelectorAll(".now tbody tr")].map(({ cells }) => `${cells[0].textContent} ${cells[1].textContent}`);
+  slider.setAttribute("aria-valuetext", `${shown.value}: ${rows.join(", ")}`);
   mark(picture, data.charts.thresholds[slider.value]);
 }
 

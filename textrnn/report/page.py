@@ -9,33 +9,38 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
-from textrnn.metrics.scores import Floats, majority_baseline
+from textrnn.metrics.scores import Bools, Floats, majority_baseline
 from textrnn.report import figures
-from textrnn.report.formatting import address, percent, shown_scores, some
+from textrnn.report.charts import MOST_IN_MATRIX
+from textrnn.report.formatting import address, outcome_names, percent, shown_scores, some
 
 TEMPLATES = Path(__file__).parent
 
 
 def page(
-    shown: dict[str, Any], labels: dict[str, NDArray[np.int16]], lengths: NDArray[np.int64], probability: Floats
-) -> str:
+    shown: dict[str, Any], labels: dict[str, NDArray[np.int16]], lengths: NDArray[np.int64],
+    truth: Bools, probability: Floats,
+) -> str:  # fmt: skip
     """Return the page as HTML that loads nothing and runs no script but its own. Equal arguments give equal bytes.
 
     `shown` is what the template reads, by the names that stages/plot.py gives it. `labels` holds the label numbers of
     the messages kept, and of those in train, validation and test; `lengths` counts the tokens of each message kept;
-    `probability` is that of the positive label for each test row.
+    `truth` says of each test row whether its label is the positive one, and `probability` is that of this label.
+    Without a positive label, `truth` says whether the answer is right, and `probability` is that of the answer.
     """
     style, script = ((TEMPLATES / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    names, cut, positive = shown["names"], shown["decision"]["threshold"], shown["decision"]["positive_label"]
-    number = names.index(positive)
-    others = names[1 - number] if len(names) == 2 else "other labels"
+    names, positive = shown["names"], shown["decision"]["positive_label"]
+    number, cut = None if positive is None else names.index(positive), shown["decision"]["threshold"] or 0.0
+    others = next(name for name in names if name != positive) if len(names) == 2 else "other labels"
+    words = outcome_names(positive, others)
+    of_label = np.ones(len(lengths), bool) if number is None else labels["kept"] == number
+    kinds = {"messages": of_label} if positive is None else {others: ~of_label, positive: of_label}
     counts = {part: np.bincount(found, minlength=len(names)) for part, found in labels.items()}
     stops = figures.thresholds(cut)
-    found = figures.outcomes(labels["test"] == number, probability, stops)
+    found = {name: of for name, of in figures.outcomes(truth, probability, stops).items() if name in {"value", *words}}
     outcomes = dict(zip(stops, shown_scores(found), strict=True))
-    charts = [*figures.epochs(shown["history"]), *figures.unit_squares(shown["curves"], positive, others)]
-    charts.append(figures.by_threshold(found, positive, others))
-    charts.append(figures.lengths(lengths, labels["kept"] == number, positive, others))
+    charts = [*figures.epochs(shown["history"]), *figures.unit_squares(shown["curves"], words)]
+    charts += [figures.by_threshold(found, words), figures.lengths(lengths, kinds)]
     return template().render(
         shown,
         style=style,
@@ -44,6 +49,9 @@ def page(
         "base-uri 'none'; form-action 'none'",
         positive=positive,
         others=others,
+        most_in_matrix=MOST_IN_MATRIX,
+        words={name: words[name] for name in found if name != "value"},
+        by_recall=sorted(shown["labels"], key=worst_first),
         commonest=names[counts["test"].argmax()],
         counts=list(zip(names, *(found.tolist() for found in counts.values()), strict=True)),
         charts={chart.name: chart for chart in charts},
@@ -54,6 +62,11 @@ def page(
         own_stop=stops.index(cut),
         data={"charts": {chart.name: chart.stops() for chart in charts}, "outcomes": list(outcomes.values())},
     )
+
+
+def worst_first(row: dict[str, str]) -> tuple[bool, float, int]:
+    """Return the place of a label among the others: by rising recall, then the most rows, those without rows last."""
+    return row["rows"] == "0", float(row["recall"]), -int(row["rows"])
 
 
 def template() -> Template:

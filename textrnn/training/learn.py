@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from textrnn.artifacts import ragged
 from textrnn.core.errors import UserError
+from textrnn.core.escape import listed
 from textrnn.model import linear, stacking
-from textrnn.model.config import TrainConfig
+from textrnn.model.config import ClassWeight, TrainConfig
 from textrnn.model.export import export
 from textrnn.model.stacking import Floats, softmax
 from textrnn.text import subwords, vocabulary
@@ -21,6 +22,9 @@ from textrnn.training.batches import Collator, folds
 from textrnn.training.distributed.cluster import ALONE, Cluster
 from textrnn.training.loop import Ensemble, Fitted, Member
 from textrnn.training.members import one_by_one, side_by_side
+
+FEWEST_FOLDS = 2  # that hold rows of a label, so that a member which leaves out one still learns it
+MOST_TOLD = 6  # labels in a message
 
 
 class TrainingSet(NamedTuple):
@@ -45,7 +49,7 @@ def learn(
     config: TrainConfig,
     vectorize: Vectorize,
     tokens: list[str],
-    classes: int,
+    labels: list[str],
     training: TrainingSet,
     held_out: ragged.Rows,
     fingerprint: str,
@@ -53,8 +57,8 @@ def learn(
 ) -> TrainedModel:
     """Train a single network, measured on the rows `held_out`, or an ensemble, each member measured on its fold.
 
-    `tokens` are those of the corpus ids, and `fingerprint` is the checkpoint's. All workers of a cluster learn the
-    same. Raises UserError when all rows of a label are in one fold.
+    `tokens` are those of the corpus ids, `labels` the names of the labels, and `fingerprint` is the checkpoint's. All
+    workers of a cluster learn the same. Raises UserError when all rows of a label are in one fold.
     """
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
     features = subwords.table(tokens, config.subword_buckets) if config.subword_buckets else None
@@ -62,28 +66,41 @@ def learn(
     fold = folds(training.groups, training.rows.labels, config.ensemble, config.seed)
     members = [Member(training.rows, held_out, collator)]
     if config.ensemble > 1:
+        check_labels(labels, training, fold)
         members = [leaving_out(one, fold, training.rows, collator, vectorize) for one in range(config.ensemble)]
-        if any(len(np.unique(member.train.labels)) < classes for member in members):
-            raise UserError(
-                f"expected every label in more than one of the {config.ensemble} folds of train.ensemble, found all of "
-                "one label in one: give more rows of that label, or set train.ensemble to 1 and train.linear to false"
-            )
 
     run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
-    fitted = loop.fit(run, Ensemble(config, len(kept) + 1, classes, members), fingerprint, cluster)
+    fitted = loop.fit(run, Ensemble(config, len(kept) + 1, len(labels), members), fingerprint, cluster)
     for arrays, member in zip(fitted.weights, members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
     branch, blend, logits = None, None, fitted.logits[0]
     if config.ensemble > 1:
-        logits = np.zeros((len(fold), classes))
-        for number, of_member in enumerate(fitted.logits):
-            logits[fold == number] = of_member
-        branch, others = linear_branch(training, fold) if config.linear else (None, np.zeros((len(fold), 0)))
-        blend = stacking.fit(logits, others, training.rows.labels)
-        logits = stacking.apply(blend, logits, others)
+        sources = [out_of_fold(fitted.logits, fold)]
+        if config.linear:
+            branch, decisions = linear_branch(training, fold, config.class_weight)
+            sources += [decisions, np.array([[size(text)] for text in training.texts])]
+        blend = stacking.fit(sources, training.rows.labels, config.class_weight)
+        logits = stacking.cross_fitted(sources, training.rows.labels, fold, config.class_weight)
     known = branch.known if branch else np.zeros(0, np.uint32)
-    return TrainedModel(fitted, kept, known, export(fitted.weights, config, classes, branch, blend), softmax(logits))
+    graph = export(fitted.weights, config, len(labels), branch, blend)
+    return TrainedModel(fitted, kept, known, graph, softmax(logits))
+
+
+def check_labels(labels: list[str], training: TrainingSet, fold: NDArray[np.int64]) -> None:
+    """Raise UserError when all rows of a label are in one fold: the member that leaves it out would not know it."""
+    folds_of = np.bincount(np.unique([training.rows.labels, fold], axis=1)[0], minlength=len(labels))
+    few, told = np.flatnonzero(folds_of < FEWEST_FOLDS), []
+    for number in few[:MOST_TOLD]:
+        groups = training.groups[training.rows.labels == number]
+        told.append(f"{listed([labels[number]])} (rows: {len(groups)}, groups: {len(np.unique(groups))})")
+    if told:
+        raise UserError(
+            f"expected training rows of every label in {FEWEST_FOLDS} or more of the {fold.max() + 1} folds of "
+            f"train.ensemble, found all in one of {', '.join(told)}{', …' if len(few) > MOST_TOLD else ''}: give more "
+            "rows in groups of their own, map the label into another with clean.labels.map, or set train.ensemble to "
+            "1 and train.linear to false"
+        )
 
 
 def leaving_out(
@@ -110,16 +127,22 @@ def known_words(train: ragged.Rows, tokens: list[str], least: int) -> tuple[NDAr
     return words, kept
 
 
-def linear_branch(training: TrainingSet, fold: NDArray[np.int64]) -> tuple[linear.Linear, Floats]:
-    """Return the branch fitted to all rows, and for each row the features that the blend adds to the network's logits.
+def out_of_fold(parts: list[Floats], fold: NDArray[np.int64]) -> Floats:
+    """Return the rows of each fold's part, in the order of all rows."""
+    result = np.zeros((len(fold), parts[0].shape[1]))
+    for number, part in enumerate(parts):
+        result[fold == number] = part
+    return result
 
-    They are the decisions of a branch fitted without the row's fold, and the text's size.
-    """
+
+def linear_branch(
+    training: TrainingSet, fold: NDArray[np.int64], class_weight: ClassWeight = None
+) -> tuple[linear.Linear, Floats]:
+    """Return the branch fitted to all rows, and for each row the decisions of a branch fitted without its fold."""
     bags, labels = [ngrams(text) for text in training.texts], training.rows.labels
-    branch = linear.fit(bags, labels)
-    decisions = np.zeros((len(fold), len(branch.intercept)))
+    parts = []
     for number in range(int(fold.max()) + 1):
         others, left_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        of_others = linear.fit([bags[row] for row in others], labels[others])
-        decisions[left_out] = linear.decisions(of_others, [bags[row] for row in left_out])
-    return branch, np.hstack([decisions, [[size(text)] for text in training.texts]])
+        of_others = linear.fit([bags[row] for row in others], labels[others], class_weight)
+        parts.append(linear.decisions(of_others, [bags[row] for row in left_out]))
+    return linear.fit(bags, labels, class_weight), out_of_fold(parts, fold)

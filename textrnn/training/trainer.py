@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_sample_weight
 
 from textrnn.artifacts.ragged import Rows, cut
 from textrnn.model.config import TrainConfig
@@ -40,20 +41,21 @@ class Trainer:
         ranks = {"words": 2, "lengths": 1, "labels": 1}
         ranks |= {"subwords": 2, "places": 2} if config.subword_buckets else {}
         signature = {name: tf.TensorSpec([None] * rank, tf.int32) for name, rank in ranks.items()}
+        weighted = signature | ({"weights": tf.TensorSpec([None], tf.float32)} if config.class_weight else {})
         self.step, self.logits = (
-            tf.function(partial(collective.run, one), input_signature=[signature], autograph=False)
-            for one in (self._step, self._logits)
+            tf.function(partial(collective.run, one), input_signature=[given], autograph=False)
+            for one, given in ((self._step, weighted), (self._logits, signature))
         )
 
     def _step(self, batch: dict[str, Any]) -> Any:
-        """Take a replica's part in a step, and return the sums of all losses and right answers."""
+        """Take a replica's part in a step, and return the sums of all losses, unweighted, and right answers."""
         variables = self.network.trainable_variables
         total = tf.cast(tf.size(batch["labels"]), tf.float32)
         batch = collective.share(batch)
         with tf.GradientTape() as tape:
             logits = self.network(batch, training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["labels"], logits)
-            loss = tf.reduce_sum(losses) / total
+            loss = tf.reduce_sum(losses * batch["weights"] if "weights" in batch else losses) / total
         right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), batch["labels"])
         sums = tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))])
         # Dense: the norm of an embedding's sparse gradient would count a repeated row more than once.
@@ -75,12 +77,14 @@ class Trainer:
         lengths = collator.lengths(rows)
         sums = np.zeros(2)
         batches = shuffled(lengths, self.config.batch_size, seed)
+        weights = compute_sample_weight(self.config.class_weight, rows.labels).astype(np.float32)
         random = np.random.default_rng((*seed, 1))  # not the stream that mixes the rows
         for place, chosen in enumerate(batches):
             if self.config.schedule == "cosine":
                 done = (epoch - 1 + (place + 0.5) / len(batches)) / self.config.epochs
                 self.optimizer.learning_rate.assign(self.config.learning_rate * cosine(done))
-            sums += self.step(collator.batch(rows, chosen, lengths, self.input_dropout, random)).numpy()
+            batch = dict(collator.batch(rows, chosen, lengths, self.input_dropout, random))
+            sums += self.step(batch | ({"weights": weights[chosen]} if self.config.class_weight else {})).numpy()
         loss, accuracy = sums / len(rows.rows)
         return float(loss), float(accuracy)
 

@@ -1,0 +1,149 @@
+"""One corpus saved in many ways: the stages write the same bytes, and predict.py reads the same texts."""
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fuzz.targets import parquet, workbook
+from stages import clean, download, split, vectorize
+from tests.workspace import Workspace
+from textrnn.cli import files, reader
+from textrnn.core import paths
+from textrnn.core.errors import UserError
+
+Rows = list[tuple[str, str]]
+
+HEADER = ("category", "message")
+WORDS = (
+    "the parcel, they said, arrived; nobody answered", 'she said "great" and left', "it's the driver's fault | again",
+    "a café charged £5 twice", "'quoted' at both 'ends'", "Größe stimmt nicht", "back\\slash and 100 %", "yes",
+)  # fmt: skip
+ROWS: Rows = [
+    (("complaint", "praise")[number % 2], f"{WORDS[number % len(WORDS)]} {'abcdefghijklm'[number % 13]}{number}")
+    for number in range(64)
+]
+
+
+def separated(rows: Rows, encoding: str, begin: str = "", header: bool = True, **dialect: Any) -> bytes:
+    file = io.StringIO(newline="")
+    csv.writer(file, **dialect).writerows([HEADER, *rows] if header else rows)
+    return (begin + file.getvalue()).encode(encoding)
+
+
+def zipped(content: bytes) -> bytes:
+    with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
+        archive.writestr("__MACOSX/._feedback.csv", b"\0\5\26\7")
+        archive.writestr("feedback.csv", content)
+    return file.getvalue()
+
+
+def objects(rows: Rows) -> list[dict[str, str]]:
+    return [dict(zip(HEADER, row, strict=True)) for row in rows]
+
+
+def lines(form: str, header: bool = False) -> Callable[[Rows], bytes]:
+    """Return a function of rows that writes a line for each, as `form` says."""
+    return lambda rows: "".join(form.format(*row) + "\n" for row in [HEADER, *rows][not header :]).encode()
+
+
+def fields(encoding: str, begin: str = "", header: bool = True, **dialect: Any) -> Callable[[Rows], bytes]:
+    return lambda rows: separated(rows, encoding, begin, header, **dialect)
+
+
+def table(rows: Rows) -> bytes:
+    labels, texts = zip(*rows, strict=True)
+    return parquet({"id": list(range(len(rows))), HEADER[0]: list(labels), HEADER[1]: list(texts)})
+
+
+PLAIN = fields("utf-8")
+QUOTED = fields("utf-8", quoting=csv.QUOTE_ALL)
+WAYS: dict[str, tuple[str, Callable[[Rows], bytes], tuple[int | str, int | str]]] = {
+    "plain": ("a.csv", PLAIN, HEADER),
+    "a mark and semicolons": ("a.csv", fields("utf-8-sig", delimiter=";"), HEADER),
+    "cp1252 and semicolons": ("a.csv", fields("cp1252", delimiter=";"), HEADER),
+    "UTF-16 with tabs": ("a.csv", fields("utf-16", delimiter="\t"), HEADER),
+    "UTF-16 without a mark": ("a.csv", fields("utf-16-be"), HEADER),
+    "sep=": ("a.csv", fields("utf-8", "sep=;\r\n", delimiter=";"), HEADER),
+    "pipes": ("a.csv", fields("utf-8", delimiter="|"), HEADER),
+    "a blank after each comma": ("a.csv", lambda rows: QUOTED(rows).replace(b'","', b'", "'), HEADER),
+    "single quotes": ("a.csv", fields("utf-8", delimiter=";", quotechar="'"), HEADER),
+    "backslashes": ("a.csv", fields("utf-8", doublequote=False, escapechar="\\", quoting=csv.QUOTE_ALL), HEADER),
+    "tabs": ("a.tsv", lines("{}\t{}", header=True), HEADER),
+    "tabs and quotes": ("a.tsv", fields("utf-8", delimiter="\t"), HEADER),
+    "tabs, the text first": ("a.tsv", lines("{1}\t{0}"), (1, 0)),
+    "no header": ("a.csv", fields("utf-8", header=False), (0, 1)),
+    "other capitals": ("a.csv", lambda rows: PLAIN(rows).replace(b"category,message", b"Category ,MESSAGE", 1), HEADER),
+    "JSON lines": ("a.jsonl", lambda rows: "".join(json.dumps(row) + "\n" for row in objects(rows)).encode(), HEADER),
+    "a JSON list": ("a.json", lambda rows: json.dumps(objects(rows), indent=1).encode(), HEADER),
+    "fastText": ("a.txt", lines("__label__{} {}"), ("label", "text")),
+    "Parquet": ("a.parquet", table, HEADER),
+    "xlsx": ("a.xlsx", lambda rows: workbook([HEADER, *rows]), HEADER),
+    "gzip": ("a.csv.gz", lambda rows: gzip.compress(PLAIN(rows)), HEADER),
+    "zip": ("a.zip", lambda rows: zipped(PLAIN(rows)), HEADER),
+}
+OUTPUTS = ("data/clean/messages.tsv", "data/vectors", "data/split")
+
+
+def written(workspace: Workspace) -> dict[str, bytes]:
+    return {path: (workspace.root / path).read_bytes() for path in workspace.files() if path.startswith(OUTPUTS)}
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, bytes]:
+    return {}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_corpus_gives_the_same_labels_texts_and_split_however_it_was_saved(
+    way: str, workspace: Workspace, expected: dict[str, bytes]
+) -> None:
+    name, save, (label, text) = WAYS[way]
+    (workspace.root / name).write_bytes(save(ROWS))
+    workspace.settings(
+        download__source=name, clean__label_column=label, clean__text_column=text, evaluate__positive_label="complaint"
+    )
+    for stage in (download, clean, vectorize, split):
+        workspace.run(stage.main)
+    messages = (workspace.root / OUTPUTS[0]).read_text("utf-8").splitlines()
+    assert messages == [f"{label}\t{text}" for label, text in ROWS]
+    expected.update(expected or written(workspace))
+    assert written(workspace) == expected
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way not in ("fastText", "zip")])
+def test_predict_reads_the_texts_that_training_reads(way: str, tmp_path: Path) -> None:
+    name, save, (_, column) = WAYS[way]
+    path = tmp_path / name
+    path.write_bytes(save(ROWS))
+    kind = reader.kind_of(name)
+    raw, source = files.opened(reader.Source(str(path), kind, str(column)))
+    with raw:
+        found = [text for texts in reader.messages(raw, source, 1 << 17) for text in texts or ()]
+    assert [text for text in found if text != HEADER[1]] == [text for _, text in ROWS]
+    kept = len(ROWS)
+    path.write_bytes(gzip.compress(save(ROWS))[:-9])
+    with pytest.raises(UserError, match="expected a whole compressed file, found a damaged one"):
+        files.opened(reader.Source(str(path), kind, str(column)))
+    assert kept == len(found) - (HEADER[1] in found)
+
+
+def test_a_zip_of_several_files_is_read_as_one_corpus_and_a_reason_names_the_file(workspace: Workspace) -> None:
+    with zipfile.ZipFile(workspace.root / "a.zip", "w") as archive:
+        archive.writestr("1.csv", separated(ROWS[:30], "utf-8"))
+        archive.writestr("2.jsonl", "".join(json.dumps(row) + "\n" for row in objects(ROWS[30:])))
+    changes = {"clean__label_column": HEADER[0], "clean__text_column": HEADER[1], "evaluate__positive_label": None}
+    workspace.settings(download__source="a.zip", **changes)
+    workspace.run(download.main)
+    workspace.run(clean.main)
+    assert len(paths.MESSAGES.read_text("utf-8").splitlines()) == len(ROWS)
+    with zipfile.ZipFile(workspace.root / "a.zip", "a") as archive:
+        archive.writestr("readme.txt", "about these files\n")
+    workspace.run(download.main)
+    assert "data/raw/corpus: readme.txt: expected labels and texts" in workspace.failure(clean.main)
