@@ -21,7 +21,8 @@ from textrnn.core import params, paths
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.files import read_text, write_text
-from textrnn.corpus import labels, readers, settings, watch
+from textrnn.corpus import labels, readers, watch
+from textrnn.corpus.settings import Parts, reading_of
 from textrnn.dedup.sides import TRAIN, Split
 from textrnn.training.batches import folds
 
@@ -92,11 +93,11 @@ def write(text: str, entries: list[str]) -> str:
 def attempt(text: str, folder: Path, source: str, test: str | None) -> Trial:
     """Clean the corpus in the folder as the text of a params.yaml says. Raises UserError."""
     write_text(folder / "params.yaml", text)
-    reading = settings.load(folder / "params.yaml")
+    chosen = params.load("clean", clean.Clean, path=folder / "params.yaml")
+    reading = reading_of(chosen, params.load("split", Parts, True, folder / "params.yaml"))
     corpus = readers.batches(folder / "corpus", reading, source, lambda _: None)
     if test:
         corpus = chain(corpus, readers.test_batches(folder / "test", reading, test, lambda _: None))
-    chosen = params.load("clean", clean.Clean, path=folder / "params.yaml")
     with (folder / "messages").open("w+b") as messages, (folder / "rejected").open("w+b") as rejected:
         tally = clean.clean(corpus, chosen, messages, rejected)
     reasons: dict[str, tuple[int, int]] = {}

@@ -165,65 +165,6 @@ def _listed(records: Iterable[tuple[int, Sequence[str]]], columns: Columns) -> I
         yield partial(checked_rows, some, columns)
 
 
-<<<<<<< HEAD
-def tsv_rows(raw: bytes, columns: Columns, first: int = 1) -> Iterator[Row]:
-    """Yield the rows of lines of TSV, numbered from `first`. Quotes are text, and so are tabs after the last column."""
-    last = max(columns)
-    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
-        try:
-            fields = line.removesuffix(b"\r").decode("utf-8").split("\t", last)
-        except UnicodeDecodeError as error:
-            yield Row(number, reason=f"byte {error.start} is not UTF-8")
-            continue
-        yield checked_row(number, fields, columns)
-
-
-def fasttext_rows(raw: bytes, columns: Columns, first: int) -> Iterator[Row]:
-    """Yield the rows of lines that begin with one label or more, each a word after __label__."""
-    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
-        words = line.decode("utf-8", "surrogateescape").strip().split(" ")
-        count = next((place for place, word in enumerate(words) if not word.startswith(FASTTEXT)), len(words))
-        labels = "|".join(word.removeprefix(FASTTEXT).rstrip(",") for word in words[:count])
-        yield checked_row(number, (labels, " ".join(words[count:])), columns)
-
-
-def json_rows(raw: bytes, columns: Columns, first: int, header: tuple[str, ...]) -> Iterator[Row]:
-    """Yield the rows of lines of JSON, an object or a list each. Blank lines are none."""
-    for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield Row(number, reason=f"expected JSON, found none ({one_line(error)[:80]})")
-            continue
-        yield json_row(number, value, columns, header)
-
-
-def json_row(number: int, value: Any, columns: Columns, header: tuple[str, ...]) -> Row:
-    """Return the row that an object or a list of JSON is."""
-    if isinstance(value, list):
-        return checked_row(number, [as_text(one) for one in value], columns)
-    if not isinstance(value, dict):
-        return Row(number, reason="expected an object or a list of JSON, found another value")
-    return checked_row(number, [as_text(value.get(key)) for key in header[: max(columns) + 1 or None]], columns)
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    """Return the keys of the first lines of JSON, in the order in which they first occur."""
-    keys: dict[str, None] = {}
-    for line in text.split("\n")[:100]:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            keys |= dict.fromkeys(value)
-    return tuple(keys)
-
-
-=======
->>>>>>> 1ddf44b18df87e7853f4e46bbdbc157e793d25f5
 def _json(
     file: io.BufferedReader, name: str, settings: Settings, found: Callable[[tuple[str, ...], list[str]], None]
 ) -> Iterator[Batch]:

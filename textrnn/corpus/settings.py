@@ -1,11 +1,6 @@
 """The parameters that say how a corpus is read, which several stages and tools look at."""
 
-<<<<<<< HEAD
-from pathlib import Path
-from typing import Annotated, Literal
-=======
 from typing import Literal
->>>>>>> 1ddf44b18df87e7853f4e46bbdbc157e793d25f5
 
 from pydantic import Field
 
@@ -32,14 +27,8 @@ class Parts(Section):
     time_column: Column | None
 
 
-<<<<<<< HEAD
-def load(path: Path | None = None) -> readers.Settings:
-    """Return what params.yaml says, or the file at `path`. Raises UserError."""
-    clean, split = params.load("clean", Reading, True, path), params.load("split", Parts, True, path)
-=======
 def reading_of(clean: Reading, split: Parts) -> readers.Settings:
     """Return how a corpus is to be read."""
->>>>>>> 1ddf44b18df87e7853f4e46bbdbc157e793d25f5
     wanted = Wanted(clean.label_column, clean.text_column, split.column, split.group_column, split.time_column)
     header = None if clean.header == "auto" else clean.header
     return readers.Settings(wanted, clean.format, clean.encoding, header)
