@@ -53,6 +53,12 @@ class Trial(NamedTuple):
     reasons: dict[str, tuple[int, int]]  # of the rows rejected: how many, and the line of the first
 
 
+def sections(text: str) -> dict[str, Any]:
+    """Return the sections of the text of params.yaml."""
+    found: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    return found
+
+
 def edited(text: str, changes: Mapping[str, Any]) -> str:
     """Return the text of params.yaml with other values. Comments and all else stay as they are. Raises UserError."""
     yaml = YAML()
@@ -186,7 +192,7 @@ def dealt(text: str, changes: Changes, trial: Trial) -> tuple[list[str], bool]:
 
 def in_one_fold(text: str, codes: NDArray[np.int16], found: split.Dealt) -> list[int]:
     """Return the labels whose training rows would all lie in one fold of the ensemble."""
-    train = YAML(typ="safe", pure=True).load(text)["train"]
+    train = sections(text)["train"]
     rows = found.sides == TRAIN
     if train["ensemble"] < 2:
         return []
