@@ -12,7 +12,7 @@ import pytest
 from fuzz.targets import parquet, workbook
 from tests.repository import Repository, stages_run
 from tests.workspace import Workspace
-from textrnn.core import paths
+from textrnn.core import files, paths
 from textrnn.core.errors import run
 from tools import adopt, adopt_params
 
@@ -231,7 +231,7 @@ def test_what_cannot_be_read_is_one_line_and_nothing_is_written(
 
 def test_both_files_are_written_or_neither(adopted: Adopt, monkeypatch: pytest.MonkeyPatch) -> None:
     before = paths.PIPELINE.read_bytes()
-    write = adopt_params.write_text
+    write = files.write_text
 
     def full(path: Path, text: str) -> None:
         if path == paths.PARAMS:
