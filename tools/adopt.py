@@ -149,7 +149,7 @@ def of_texts(trial: Trial, vectorize: Vectorize) -> Iterator[str]:
     scripts = [name for name, count in sorted(found.items(), key=lambda item: -item[1]) if count > total / 100]
     words = [len(WORD.findall(text)) for text in texts]
     middle, longest = statistics.median(words), max(words)
-    yield f"texts: {' and '.join(scripts) or 'no'} letters; {middle:,.0f} words in the middle, {longest:,} at most"
+    yield f"texts: {' and '.join(scripts) or 'no'} letters; the median has {middle:,.0f} words, the longest {longest:,}"
     most = vectorize.max_sequence_length
     cut = sum(len(tokenize(text, vectorize.tokenizer)) > most for text in texts) / len(texts)
     if cut >= 0.01:
