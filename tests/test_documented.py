@@ -86,7 +86,8 @@ def feedback() -> list[tuple[str, str]]:
 
 
 def write_feedback(path: Path, rows: list[tuple[str, str]]) -> None:
-    table = [("id", "category", "message"), *((str(number), *row) for number, row in enumerate(rows))]
+    table: list[tuple[str, ...]] = [("id", "category", "message")]
+    table += ((str(number), *row) for number, row in enumerate(rows))
     if path.suffix == ".xlsx":
         path.write_bytes(workbook(table))
         return
