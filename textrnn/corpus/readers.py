@@ -119,6 +119,9 @@ def of_file(file: io.BufferedReader, name: str, settings: Settings, found: Calla
     named = any(isinstance(column, str) for column in settings.wanted)
     if not whole:
         text = text[: text.rfind("\n") + 1] or text
+    if not text.strip():
+        resolved(settings.wanted, (), name)
+        return
     laid = layout.of(text, whole, settings.format, named, settings.header, name)
     notes = _told(laid, of_file, settings, named)
     if laid.format == "json":
