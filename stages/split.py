@@ -17,8 +17,11 @@ Run     python -m stages.split
 """
 
 import sys
+from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import Positive, positive_label
@@ -26,28 +29,50 @@ from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.escape import printable
 from textrnn.core.files import opened, read_array, read_table, write_array, write_metrics
-from textrnn.dedup.groups import groups, united
+from textrnn.dedup.groups import Groups, groups, united
 from textrnn.dedup.lacking import check, count
-from textrnn.dedup.sides import Split, assign, by_time, twins
+from textrnn.dedup.sides import Sides, Split, assign, by_time, twins
+
+
+class Dealt(NamedTuple):
+    """Which side each row goes to, which rows belong together, and what a person should know."""
+
+    sides: Sides
+    together: Groups
+    notes: list[str]
+
+
+def dealt(
+    messages: IO[bytes],
+    labels: NDArray[np.int16],
+    names: list[str],
+    columns: list[NDArray[Any]],
+    settings: Split,
+    folder: Path,
+) -> Dealt:
+    """Deal the rows. `columns` are part, group and time, of length 0 where the user has none. Raises UserError."""
+    part, users, time = columns
+    together = groups(messages, settings.keep_together, settings.seed, folder)
+    chosen = len(part) or len(users)
+    part, users = (of if len(of) else np.full(len(labels), -1, of.dtype) for of in (part, users))
+    if chosen:
+        together = united(together, labels, part, users)
+    sides = by_time(time, settings) if len(time) else assign(together, labels, part, settings)
+    return Dealt(sides, together, check(count(sides, part, labels, together.numbers, names), settings))
 
 
 def main() -> None:
     """Run the stage."""
     settings = params.load("split", Split)
     positive = params.load("evaluate", Positive, part=True)
-    part, users, time = (read_array(paths.COLUMNS / f"{name}.npy") for name in ("part", "group", "time"))
-    with opened(paths.MESSAGES) as messages:
-        labels = ragged.load(paths.VECTORS).labels
-        folder = paths.TRAIN.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        together = groups(messages, settings.keep_together, settings.seed, folder)
-    chosen = len(part) or len(users)
-    part, users = (of if len(of) else np.full(len(labels), -1, of.dtype) for of in (part, users))
-    if chosen:
-        together = united(together, labels, part, users)
-    sides = by_time(time, settings) if len(time) else assign(together, labels, part, settings)
     of_labels = {name: int(count) for name, count in read_table(paths.VECTORS / "classes.tsv")}
-    for note in check(count(sides, part, labels, together.numbers, list(of_labels)), settings):
+    columns = [read_array(paths.COLUMNS / f"{name}.npy") for name in ("part", "group", "time")]
+    labels = ragged.load(paths.VECTORS).labels
+    folder = paths.TRAIN.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with opened(paths.MESSAGES) as messages:
+        sides, together, notes = dealt(messages, labels, list(of_labels), columns, settings, folder)
+    for note in notes:
         print(f"note: {printable(note)}", file=sys.stderr, flush=True)
     counts: dict[str, object] = {"groups": len(together.order)}
     shares = {}

@@ -3,6 +3,7 @@
 import csv
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from itertools import product
@@ -14,6 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import predict
+from fuzz.targets import workbook
 from stages import clean, download, evaluate, split, vectorize
 from tests.repository import ROOT, Repository, stages_run
 from tests.workspace import Workspace, place, wait_for
@@ -22,6 +24,7 @@ from textrnn.core import paths
 from textrnn.core.errors import run
 from textrnn.evaluation.checks import warnings
 from textrnn.text.vocabulary import read_tokens
+from tools import adopt
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WORDS = ("dask", "dvc", "git", "mypy", "pip", "pytest", "python", "python3", "ruff", "tail", "xargs")
@@ -36,6 +39,7 @@ ELSEWHERE = {
     "bench/requirements.txt": ("pip install -r bench/requirements.txt",),
     "compare/requirements.txt": ("pip install -r compare/requirements.txt",),
     "requirements-dev.in": ("pip install d",),
+    "tests/test_adopt.py": ("python -m tools.adopt my-messages.csv",),
     "tests/test_cluster.py": ("python -m bench.cluster", "python -m stages.train"),
     "tests/test_compare.py": ("dvc repro download && dvc --cd compare repro", "python -m compare."),
     "tests/test_fuzz.py": ("python -m fuzz",),
@@ -82,10 +86,12 @@ def feedback() -> list[tuple[str, str]]:
 
 
 def write_feedback(path: Path, rows: list[tuple[str, str]]) -> None:
+    table = [("id", "category", "message"), *((str(number), *row) for number, row in enumerate(rows))]
+    if path.suffix == ".xlsx":
+        path.write_bytes(workbook(table))
+        return
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "category", "message"])
-        writer.writerows((number, *row) for number, row in enumerate(rows))
+        csv.writer(file).writerows(table)
 
 
 def block(text: str, kind: str, holding: str) -> str:
@@ -122,14 +128,14 @@ def shell(ran: Repository, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """Return a shell in a repository whose pipeline has run, with files of a user's own messages."""
     made = ran.copy(tmp_path_factory.mktemp("documented") / "textrnn")
     with (made.folder / ".git/info/exclude").open("a") as ignored:
-        ignored.write("feedback.csv\nmy-messages.csv\n")
-    for name in ("feedback.csv", "my-messages.csv"):
+        ignored.write("feedback.xlsx\nmy-messages.csv\n")
+    for name in ("feedback.xlsx", "my-messages.csv"):
         write_feedback(made.folder / name, feedback())
     return Shell(made)
 
 
 def test_the_pipeline_is_run_again(shell: Shell) -> None:
-    assert stages_run(shell("dvc repro --force download")) == ["download"]
+    assert stages_run(shell.made.dvc("repro", "--force", "download")) == ["download"]
     said = shell("dvc repro --single-item --force train && dvc repro", train="clean")
     assert stages_run(said) == ["clean"], "nothing else, since the same bytes came out"
     assert shell.made.git("status", "--porcelain") == ""
@@ -210,7 +216,7 @@ def test_a_stage_is_added_as_the_page_on_design_says(shell: Shell) -> None:
 
 def own_settings() -> dict[str, Any]:
     """Return the settings of the tutorial's step 3, as `section__key`."""
-    sections = YAML(typ="safe", pure=True).load(block(TUTORIAL, "yaml", "feedback.csv"))
+    sections = YAML(typ="safe", pure=True).load(block(TUTORIAL, "yaml", "feedback.xlsx"))
     return {f"{section}__{key}": value for section, keys in sections.items() for key, value in keys.items()}
 
 
@@ -219,9 +225,26 @@ def messages_of(text: str) -> list[str]:
     return "".join(re.findall(r"^```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE)).splitlines()
 
 
+def test_the_file_of_the_tutorial_is_adopted_as_it_says(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (command,) = (command for command in documented() if command.startswith("python -m tools.adopt feedback"))
+    write_feedback(workspace.root / "feedback.xlsx", feedback())
+    for path in (paths.PARAMS, paths.PIPELINE):
+        shutil.copyfile(Workspace.ORIGINAL / path.name, path)
+    monkeypatch.setattr("sys.argv", shlex.split(command)[2:])
+    assert run(adopt.main) == 0
+    assert capsys.readouterr().out.startswith(block(TUTORIAL, "text", "feedback.xlsx"))
+    adopted = paths.PARAMS.read_bytes()
+    workspace.settings(**own_settings())
+    load = YAML(typ="safe", pure=True).load
+    assert load(adopted) == load(paths.PARAMS)
+    RUN.add(command)
+
+
 def test_forty_rows_are_learnt_from_with_the_notes_that_the_tutorial_shows(workspace: Workspace) -> None:
     """The notes need no training: stages.evaluate takes them from the labels of the parts."""
-    write_feedback(workspace.root / "feedback.csv", feedback())
+    write_feedback(workspace.root / "feedback.xlsx", feedback())
     workspace.settings(**own_settings())
     for stage in (download, clean, vectorize, split):
         workspace.run(stage.main)
@@ -249,7 +272,7 @@ def test_an_error_that_the_tutorial_explains_reads_so(word: str, workspace: Work
     rows = feedback()[: 20 + praise]
     if word == "rejected":
         rows = [*rows[:1], ("", "tea"), ("", "soup"), *rows[1:]]
-    write_feedback(workspace.root / "feedback.csv", rows)
+    write_feedback(workspace.root / "feedback.xlsx", rows)
     workspace.run(download.main)
     if main is split.main:
         workspace.run(clean.main)

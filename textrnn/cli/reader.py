@@ -17,7 +17,10 @@ from textrnn.corpus.rows import MOST_CHARACTERS
 
 T = TypeVar("T")
 
-SUFFIXES: dict[str, Kind] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+SUFFIXES: dict[str, Kind] = {
+    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".parquet": "csv", ".xlsx": "csv", ".xls": "csv", ".ods": "csv",  # tables: the reader makes rows of them
+}  # fmt: skip
 LONGEST = MOST_CHARACTERS + 2  # of a row with its end
 TOO_LONG = f"expected a row of at most {MOST_CHARACTERS:,} characters, found a longer one: divide it"
 # A line of CSV whose last field begins with a quote and is not closed: the row goes on. Each repetition ends in one way

@@ -53,7 +53,7 @@ def json_row(number: int, value: Any, columns: Columns, header: tuple[str, ...])
         return checked_row(number, [as_text(one) for one in value], columns)
     if not isinstance(value, dict):
         return Row(number, reason="expected an object or a list of JSON, found another value")
-    return checked_row(number, [as_text(value.get(key)) for key in header[: max(columns) + 1]], columns)
+    return checked_row(number, [as_text(value.get(key)) for key in header[: max(columns) + 1 or None]], columns)
 
 
 def json_keys(text: str) -> tuple[str, ...]:

@@ -24,10 +24,10 @@ Column = int | str  # a position from 0, or a name in the header
 
 
 class Wanted(NamedTuple):
-    """The columns that params.yaml names. The last three may be None."""
+    """The columns that params.yaml names. The last three may be None; if all are, rows have their fields alone."""
 
-    label: Column
-    text: Column
+    label: Column | None = None
+    text: Column | None = None
     part: Column | None = None
     group: Column | None = None
     time: Column | None = None
@@ -58,6 +58,7 @@ class Row(NamedTuple):
     part: int = -1  # an index into PARTS; -1: in none
     group: str = ""
     time: float = 0.0  # seconds since 1970, or any number that says which row is newer
+    fields: tuple[str, ...] = ()  # of a row that is read for its fields alone
 
 
 def resolved(wanted: Wanted, header: Sequence[str], name: str) -> tuple[Columns, list[str]]:
@@ -77,7 +78,7 @@ def resolved(wanted: Wanted, header: Sequence[str], name: str) -> tuple[Columns,
         if header[place] != column:
             notes.append(f"{key} {column!r} is the column {header[place]!r}")
         found.append(place)
-    if found[0] == found[1]:
+    if found[0] == found[1] >= 0:
         raise UserError(
             f"params.yaml: expected two columns, found {wanted.label!r} for clean.label_column and "
             f"{wanted.text!r} for clean.text_column"
@@ -109,6 +110,8 @@ def checked_rows(rows: Iterable[tuple[int, Sequence[str]]], columns: Columns) ->
 def checked_row(line: int, fields: Sequence[str], columns: Columns) -> Row:
     """Return the row that stands in some fields, or the reason why they are none."""
     wanted = max(columns) + 1
+    if not wanted:
+        return Row(line, fields=tuple(fields))
     if len(fields) < wanted:
         return Row(line, reason=f"expected at least {wanted} columns, found {len(fields)}")
     label, text = printed(fields[columns.label]), fields[columns.text]
@@ -119,9 +122,11 @@ def checked_row(line: int, fields: Sequence[str], columns: Columns) -> Row:
     part, group, time = (fields[column].strip() if column >= 0 else "" for column in columns[2:])
     number, moment = part_of(part), moment_of(time)
     if columns.part >= 0 and number < 0:
-        return Row(line, reason=f"the part is {part[:40]!a}, expected train, validation or test")
-    if columns.time >= 0 and math.isnan(moment):
-        return Row(line, reason=f"the time is {time[:40]!a}, expected a number or ISO 8601, such as 2026-01-31 12:00")
+        reason = f"the part is {part[:40]!a}, expected train, validation or test"
+    elif columns.time >= 0 and math.isnan(moment):
+        reason = f"the time is {time[:40]!a}, expected a number or ISO 8601, such as 2026-01-31 12:00"
+    if reason:
+        return Row(line, reason=reason)
     return Row(line, label, text, "", number, group if is_unicode(group) else "", moment)
 
 
