@@ -2,9 +2,8 @@
 
 import codecs
 import io
+import re
 from typing import NamedTuple
-
-import regex
 
 from textrnn.core.errors import UserError
 from textrnn.core.files import blocks
@@ -15,7 +14,7 @@ MARKS = {  # those of UTF-32 begin as those of UTF-16 do
 } | dict.fromkeys(UTF_16, "utf-16")  # fmt: skip
 SAMPLE = 1 << 20  # bytes in which the encoding is looked for
 NULS = 0.2  # share of the even, or of the odd bytes that are zero in UTF-16 of most scripts, spaces and digits at least
-CONTROL = regex.compile(rb"[\x00-\x06\x0e-\x1a\x7f]")  # bytes that text has in no encoding of which one byte is ASCII
+CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x7f]")  # bytes that text has in no encoding of which one byte is ASCII
 SURE = 1.0
 FEW = 8  # bytes that tell nothing
 COMMONEST, NEARLY = "cp1252", 0.95  # of old encodings; it wins if it is so nearly as likely: a few letters tell little
@@ -46,8 +45,8 @@ def detect(file: io.BufferedReader, wanted: str, name: str) -> Encoding:
     if b"\0" in sample:
         return _of_zeros(sample, name)
     text = sample.decode("utf-8", "surrogateescape")
-    wrong = len(regex.findall(r"[\ud800-\udfff]", text))
-    right = len(regex.findall(r"[^\x00-\x7f\ud800-\udfff]", text))
+    wrong = len(re.findall(r"[\ud800-\udfff]", text))
+    right = len(re.findall(r"[^\x00-\x7f\ud800-\udfff]", text))
     if right >= 2 * wrong:
         return Encoding("utf-8")
     if len(CONTROL.findall(sample)) > len(sample) / 100:

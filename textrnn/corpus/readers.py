@@ -76,6 +76,8 @@ def _in_test(batch: Batch) -> Iterator[Row]:
 
 def parts(file: io.BufferedReader, name: str) -> Iterator[tuple[str, io.BufferedReader]]:
     """Yield the name and the content of each file of a corpus: the file itself, or the members of a zip."""
+    if not file.peek(1):
+        return
     if not file.peek(4).startswith(b"PK\3\4") or tables.is_workbook(file):
         yield name, file
         return
