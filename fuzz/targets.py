@@ -12,7 +12,7 @@ import tempfile
 import tracemalloc
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -353,7 +353,7 @@ def parquet(columns: dict[str, list[Any]]) -> bytes:
     return file.getvalue()
 
 
-def workbook(rows: list[tuple[str, ...]]) -> bytes:
+def workbook(rows: Sequence[tuple[str, ...]]) -> bytes:
     """Return a corpus as a workbook of a spreadsheet, the least that ECMA-376 allows."""
     main, office = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org/"
     relations = office + "officeDocument/2006/relationships"

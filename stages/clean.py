@@ -144,7 +144,7 @@ def main() -> None:
     reading = reading_of(chosen, params.load("split", Parts, part=True))
     seen: list[Seen] = []
     corpus = readers.batches(paths.CORPUS, reading, "data/raw/corpus", seen.append)
-    if paths.TEST_CORPUS.exists() and paths.TEST_CORPUS.stat().st_size:
+    if paths.TEST_CORPUS.exists():
         corpus = chain(corpus, readers.test_batches(paths.TEST_CORPUS, reading, "data/raw/test", seen.append))
     with replacing(paths.MESSAGES) as messages:
         with replacing(paths.REJECTED) as rejected:

@@ -138,8 +138,9 @@ def main() -> None:
 def watched(sources: list[str], timeout: float) -> None:
     """Let DVC watch sources whose content no checksum says, and print it if it has not yet, or cannot."""
     entries = {source: watch.entry(source, timeout) for source in sources}
-    if watch.write(entry for entry in entries.values() if entry):
-        note(f"dvc.yaml: DVC now watches {', '.join(filter(None, entries.values())) or 'no file of yours'}")
+    known = [entry for entry in entries.values() if entry]
+    if watch.write(paths.PIPELINE, known) and known:
+        note(f"dvc.yaml: DVC now watches {', '.join(known)}")
     for source, entry in entries.items():
         if entry is None and paths.PIPELINE.exists():
             note(f"DVC cannot watch {source}: when it has changed, run `dvc repro -f download`, then `dvc repro`")

@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.workspace import made_once, shared
+from textrnn.corpus import watch
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ["download", "clean", "vectorize", "split", "train", "evaluate", "plot"]
@@ -110,6 +111,8 @@ class Repository:
         for name, value in changes.items():
             section, key = name.split(".")
             sections[section][key] = value
+            if name == "download.source" and "://" not in value:
+                watch.write(self.folder / "dvc.yaml", [value])
         yaml.dump(sections, path)
 
     def environment(self, **changes: str) -> dict[str, str]:

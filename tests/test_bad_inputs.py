@@ -52,15 +52,17 @@ def wrong(section: str, key: str) -> list[Any]:
     """Return, for one setting, a value of each kind that it must not have."""
     default = SECTIONS[section][key]
     values: list[Any] = [[1], {"a": "many"}, [], float("nan"), float("inf"), float("-inf")]
-    if key != "sha256":
+    if key == "positive_label":  # a text, a number, a boolean or null
+        return values
+    if default is not None:
         values.append(None)
-    if type(default) is not bool:
+    if type(default) is not bool and key != "header":
         values.append(True)
     if type(default) in (int, float) or key == "threshold":
         values += [-1, -HUGE, 0.5 if "column" in key else "many"]
         values += [] if f"{section}.{key}" in HARMLESS else [HUGE]
     else:
-        values += [7, 0.5]
+        values += [-1 if "column" in key else 7, 0.5]
     return values
 
 

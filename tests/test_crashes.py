@@ -99,7 +99,7 @@ def test_ctrl_c_while_a_command_loads_its_libraries_ends_it_in_a_line(
 
 
 def test_ctrl_c_amid_a_download_ends_it_in_a_line_and_keeps_nothing(copy: Path) -> None:
-    (copy / "data/raw/corpus").unlink()
+    shutil.rmtree(copy / "data/raw")
     with running() as server:
         address = server.serves("/corpus", raw(b"", hang=True))
         Repository(copy).set(**{"download.source": address})

@@ -143,14 +143,15 @@ def test_the_likeliest_labels_are_told_in_every_format(ran: Predict) -> None:
     assert table == ["label    P(spam)  text", f"spam      {spam:.4f}  {SPAM}", f"  ham     {ham:.4f}"]
 
 
-def test_an_empty_file_has_no_answers_and_a_binary_one_harmless_ones(
+def test_an_empty_file_has_no_answers_and_a_binary_one_is_refused(
     ran: Predict, tmp_path: Path, trained_model: Path
 ) -> None:
     (tmp_path / "empty").write_bytes(b"\xef\xbb\xbf")
     assert ran("--input", tmp_path / "empty").lines == []
-    lines = ran("--input", trained_model / "model.onnx").lines
-    assert len(lines) == len((trained_model / "model.onnx").read_bytes().removesuffix(b"\n").split(b"\n")) > 3
-    assert all(line.replace("\t", "").isprintable() for line in lines)
+    path = trained_model / "model.onnx"
+    done = ran("--input", path, "--kind", "lines")
+    assert (done.code, done.out) == (1, b"")
+    assert done.error.decode().startswith(f"error: {path}: expected text, found binary data")
 
 
 @pytest.mark.parametrize(("positive", "negative"), [("spam", "ham"), ("ham", "spam")])

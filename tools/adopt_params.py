@@ -83,7 +83,7 @@ def write(text: str, entries: list[str]) -> str:
     """Write params.yaml, and into dvc.yaml what DVC is to watch, or neither. Return how they differ from before."""
     before = {path: read_text(path) for path in (paths.PARAMS, paths.PIPELINE)}
     try:
-        watch.write(entries)
+        watch.write(paths.PIPELINE, entries)
         write_text(paths.PARAMS, text)
     except BaseException:
         write_text(paths.PIPELINE, before[paths.PIPELINE])

@@ -2,9 +2,8 @@
 
 import codecs
 import io
+import re
 from typing import NamedTuple
-
-import regex
 
 from textrnn.core.errors import UserError
 from textrnn.core.files import blocks
@@ -15,8 +14,9 @@ MARKS = {  # those of UTF-32 begin as those of UTF-16 do
 } | dict.fromkeys(UTF_16, "utf-16")  # fmt: skip
 SAMPLE = 1 << 20  # bytes in which the encoding is looked for
 NULS = 0.2  # share of the even, or of the odd bytes that are zero in UTF-16 of most scripts, spaces and digits at least
-CONTROL = regex.compile(rb"[\x00-\x06\x0e-\x1a\x7f]")  # bytes that text has in no encoding of which one byte is ASCII
+CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x7f]")  # bytes that text has in no encoding of which one byte is ASCII
 SURE = 1.0
+FEW = 8  # bytes that tell nothing
 COMMONEST, NEARLY = "cp1252", 0.95  # of old encodings; it wins if it is so nearly as likely: a few letters tell little
 COMMONEST, NEARLY = "cp1252", 0.95  # of old encodings; it wins if it is so nearly as likely: a few letters tell little
 
@@ -45,12 +45,14 @@ def detect(file: io.BufferedReader, wanted: str, name: str) -> Encoding:
     if b"\0" in sample:
         return _of_zeros(sample, name)
     text = sample.decode("utf-8", "surrogateescape")
-    wrong = len(regex.findall(r"[\ud800-\udfff]", text))
-    right = len(regex.findall(r"[^\x00-\x7f\ud800-\udfff]", text))
+    wrong = len(re.findall(r"[\ud800-\udfff]", text))
+    right = len(re.findall(r"[^\x00-\x7f\ud800-\udfff]", text))
     if right >= 2 * wrong:
         return Encoding("utf-8")
     if len(CONTROL.findall(sample)) > len(sample) / 100:
         raise UserError(f"{name}: expected text, found binary data")
+    if wrong < FEW:
+        return Encoding(COMMONEST, 0.1)
     import chardet  # noqa: PLC0415  # most files are UTF-8
 
     telling = b"\n".join(line for line in sample.split(b"\n") if not line.isascii())
@@ -74,7 +76,7 @@ def _of_zeros(sample: bytes, name: str) -> Encoding:
     for encoding, zeros in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
         if zeros.count(0) > NULS * len(zeros) > 3 * (sample.count(0) - zeros.count(0)):
             return Encoding(encoding, 0.9)
-    if sample.count(0) < len(sample) / 1000:  # a damaged row: it is rejected
+    if sample.count(0) < FEW + len(sample) / 1000:  # in some text
         return Encoding("utf-8")
     raise UserError(f"{name}: expected text, found binary data (bytes that are zero)")
 

@@ -70,10 +70,12 @@ def json_keys(text: str) -> tuple[str, ...]:
 
 
 def with_part(row: Any, part: str) -> Any:
+    """Return an object or a list of JSON with the name of its part, under the key part or at position 2."""
     return [*row[:2], part] if isinstance(row, list) else row | {"part": part} if isinstance(row, dict) else row
 
 
 def json_batch(values: list[Any], columns: Columns, first: int, header: tuple[str, ...]) -> Iterator[Row]:
+    """Return the rows of some values of JSON, numbered from `first`."""
     return (json_row(number, value, columns, header) for number, value in enumerate(values, first))
 
 

@@ -7,12 +7,11 @@ largest share of the rows has one number of fields.
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import product
 from typing import Any, NamedTuple
-
-import regex
 
 from textrnn.core.errors import UserError
 
@@ -59,7 +58,7 @@ def of(sample: str, whole: bool, wanted: str, named: bool, header: bool | None, 
         wanted = _format(text)
     if wanted in ("jsonl", "json", "fasttext"):
         return Layout(wanted, header=("label", "text") if wanted == "fasttext" else ())
-    first = 1 if (said := regex.match(r'"?sep=(.)"?\r?\n', text)) else 0
+    first = 1 if (said := re.match(r'"?sep=(.)"?\r?\n', text)) else 0
     text = text[said.end() :] if said else text
     separators = {"tsv": "\t", "auto": said[1] if said else SEPARATORS}.get(wanted, said[1] if said else SEPARATORS)
     if wanted == "tsv" and not first:
@@ -146,9 +145,9 @@ def consistency(rows: list[list[str]], least: int, at_least: bool = False) -> fl
 
 def _quoted(text: str, layout: Layout) -> bool:
     """Return whether fields stand in these quotes, as far as separators and line ends beside the quotes tell."""
-    quote, separator = regex.escape(layout.quote), regex.escape(layout.separator)
-    opened = len(regex.findall(rf"(?m)(?:^|{separator}) ?{quote}", text))
-    closed = len(regex.findall(rf"(?m){quote} ?(?:$|\r$|{separator})", text))
+    quote, separator = re.escape(layout.quote), re.escape(layout.separator)
+    opened = len(re.findall(rf"(?m)(?:^|{separator}) ?{quote}", text))
+    closed = len(re.findall(rf"(?m){quote} ?(?:$|\r$|{separator})", text))
     backslash = layout.escape is None or '""' not in text
     return opened > 1 and closed >= 0.9 * opened and backslash
 

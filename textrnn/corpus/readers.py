@@ -76,6 +76,8 @@ def _in_test(batch: Batch) -> Iterator[Row]:
 
 def parts(file: io.BufferedReader, name: str) -> Iterator[tuple[str, io.BufferedReader]]:
     """Yield the name and the content of each file of a corpus: the file itself, or the members of a zip."""
+    if not file.peek(1):
+        return
     if not file.peek(4).startswith(b"PK\3\4") or tables.is_workbook(file):
         yield name, file
         return
@@ -119,6 +121,9 @@ def of_file(file: io.BufferedReader, name: str, settings: Settings, found: Calla
     named = any(isinstance(column, str) for column in settings.wanted)
     if not whole:
         text = text[: text.rfind("\n") + 1] or text
+    if not text.strip():
+        resolved(settings.wanted, (), name)
+        return
     laid = layout.of(text, whole, settings.format, named, settings.header, name)
     notes = _told(laid, of_file, settings, named)
     if laid.format == "json":

@@ -54,13 +54,13 @@ def _has_etag(url: str, timeout: float) -> bool:
     return answer.ok and bool({"etag", "content-md5"} & {name.lower() for name in answer.headers})
 
 
-def write(entries: Iterable[str]) -> bool:
+def write(pipeline: Path, entries: Iterable[str]) -> bool:
     """Write the entries into dvc.yaml, if it has others, and return whether it had."""
-    if not paths.PIPELINE.exists():  # the stage runs without DVC
+    if not pipeline.exists():  # the stage runs without DVC
         return False
-    old = read_text(paths.PIPELINE)
+    old = read_text(pipeline)
     lines = "".join(f"      - {json.dumps(one, ensure_ascii=False)}{MARK}\n" for one in entries)
     new = AFTER.sub(lambda found: found[0] + lines, ENTRIES.sub("", old), count=1)
     if new != old:
-        write_text(paths.PIPELINE, new)
+        write_text(pipeline, new)
     return new != old
