@@ -40,10 +40,10 @@ def test_the_files_hold_what_they_should_in_arrays_of_the_promised_types(workspa
     assert read_table(paths.VECTORS / "classes.tsv") == [["ham", "2"], ["other", "1"], ["spam", "2"]]
     offsets, labels = [0, 7, 10, 10, 12, 15], [0, 2, 1, 0, 2]
     assert [array.tolist() for array in rows[1:]] == [offsets, labels, [0, 1, 2, 3, 4]]
-    assert len(workspace.files()) == 2 + 6 + 1 + 3  # params.yaml and messages.tsv, those in data/vectors, the metrics
+    assert len(workspace.files()) == 5 + 6 + 1  # params.yaml and what clean leaves, those in data/vectors, the metrics
     for messages in (MESSAGES, [("ham", ""), ("spam", " ")]):
         found = vectors(workspace, messages)[0]
-        assert [array.dtype for array in found] == ["<i4", "<i8", "i1", "<i8"]
+        assert [array.dtype for array in found] == ["<i4", "<i8", "<i2", "<i8"]
         lengths = [sum(len(text.split()) for _, text in messages), len(messages) + 1, len(messages), len(messages)]
         assert [array.shape for array in found] == [(length,) for length in lengths]
 
