@@ -30,7 +30,7 @@ from textrnn.corpus.layout import COLUMN_WORDS
 from textrnn.corpus.readers import Seen
 from textrnn.corpus.rows import Wanted
 from textrnn.text.vocabulary import Vectorize, tokenize
-from tools.adopt_columns import GROUPS, LABELS, TIMES, WORD, Choice, Column, choose, named, profile, spelt
+from tools.adopt_columns import GROUPS, LABELS, MOST, TIMES, WORD, Choice, Column, choose, named, profile, spelt
 from tools.adopt_params import DEFAULTS, SMS, Changes, Trial, attempt, dealt, edited, positive, settled, write
 
 FEW = 20  # rows of a label from which little can be learnt
@@ -106,7 +106,8 @@ def of_columns(columns: list[Column], choice: Choice, sure: float) -> Iterator[s
         example = " ".join((strange or values or ["(empty)"])[0].split())
         start = max(0, next((i for i, letter in enumerate(example) if not letter.isascii()), 0) - SHOWN // 2)
         cut = example[start if strange else 0 :][:SHOWN]
-        about = f"{len(values):,} different, such as {cut}" if values else "empty"
+        more = " or more" if len(values) >= MOST else ""
+        about = f"{len(values):,}{more} different, such as {cut}" if values else "empty"
         missing = f", {one.missing:,} missing" if one.missing and values else ""
         yield f"  column {one.place} {one.name.strip() or '(no name)'}: {about}{missing}{taken.get(one.place, '')}"
 
