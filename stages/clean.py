@@ -47,7 +47,7 @@ class Cleaned(NamedTuple):
     lines: bytes
     lengths: NDArray[np.int64]  # of each line, in bytes
     digests: Digests  # of each text, if duplicates are to be dropped
-    columns: tuple[list[str], list[int], list[str], list[float]]  # label, part, group and time
+    columns: tuple[list[str], NDArray[np.int8], list[str], NDArray[np.float64]]  # label, part, group and time
     rejected: list[Row]
 
 
@@ -71,17 +71,22 @@ def cleaned(batch: Batch, chosen: Clean) -> Cleaned:
     """Clean a batch. Duplicates are still in it."""
     rows = list(batch())
     names = {label: labels.corrected(label, chosen.labels) for label in {row.label for row in rows}}
-    rows = [row if row.reason or names[row.label] else row._replace(reason=f"the label is missing ({row.label})")
-            for row in rows]  # fmt: skip
+    if not all(names.values()):
+        missing = "the label is missing ({})"
+        rows = [
+            row if names[row.label] or row.reason else Row(row.line, reason=missing.format(row.label)) for row in rows
+        ]
     good, rejected = [row for row in rows if not row.reason], [row for row in rows if row.reason]
-    texts = [normalise(row.text, chosen).encode("utf-8") for row in good]
-    found = [names[row.label] for row in good]
+    _, given, raw, _, parts, groups, times, _ = zip(*good, strict=True) if good else [()] * len(Row._fields)
+    texts = [normalise(text, chosen).encode("utf-8") for text in raw]
+    found = [names[label] for label in given]
     written = [b"%s\t%s\n" % (label.encode("utf-8"), text) for label, text in zip(found, texts, strict=True)]
-    # A text that two parts have is no duplicate: a given test part stays as it is.
-    keys = [b"%d\n%s" % (row.part, text) if row.part >= 0 else text for row, text in zip(good, texts, strict=True)]
-    columns = found, [row.part for row in good], [row.group for row in good], [row.time for row in good]
     lengths = np.fromiter(map(len, written), np.int64, len(written))
-    return Cleaned(b"".join(written), lengths, digests(keys if chosen.duplicates == "drop" else []), columns, rejected)
+    if max(parts, default=-1) >= 0:  # a text that two parts have is no duplicate: a given test part stays as it is
+        texts = [b"%d\n%s" % (part, text) for part, text in zip(parts, texts, strict=True)]
+    of_texts = digests(texts if chosen.duplicates == "drop" else [])
+    columns = found, np.array(parts, np.int8), list(groups) if any(groups) else [""] * len(good), np.array(times, float)
+    return Cleaned(b"".join(written), lengths, of_texts, columns, rejected)
 
 
 def clean(corpus: Iterable[Batch], chosen: Clean, messages: IO[bytes], rejected: IO[bytes]) -> Tally:
@@ -103,7 +108,7 @@ def clean(corpus: Iterable[Batch], chosen: Clean, messages: IO[bytes], rejected:
             rejects += len(part.rejected)
             names, parts, groups, times = part.columns
             of_groups = encode(groups, group_codes)
-            columns.append((encode(names, label_codes), np.array(parts, np.int8), of_groups, np.array(times)))
+            columns.append((encode(names, label_codes), parts, of_groups, times))
             lengths.append(part.lengths)
             of_texts.append(part.digests)
             bar.update(len(names) + len(part.rejected))

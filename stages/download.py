@@ -12,6 +12,7 @@ Run     python -m stages.download
 
 import os
 import sys
+from itertools import chain
 from pathlib import Path
 
 import platformdirs
@@ -137,12 +138,12 @@ def main() -> None:
 
 def watched(sources: list[str], timeout: float) -> None:
     """Let DVC watch sources whose content no checksum says, and print it if it has not yet, or cannot."""
-    entries = {source: watch.entry(source, timeout) for source in sources}
-    known = [entry for entry in entries.values() if entry]
+    entries = {source: watch.entries(source, timeout) for source in sources}
+    known = list(chain.from_iterable(entries.values()))
     if watch.write(paths.PIPELINE, known) and known:
         note(f"dvc.yaml: DVC now watches {', '.join(known)}")
-    for source, entry in entries.items():
-        if entry is None and paths.PIPELINE.exists():
+    for source, found in entries.items():
+        if not found and paths.PIPELINE.exists():
             note(f"DVC cannot watch {source}: when it has changed, run `dvc repro -f download`, then `dvc repro`")
 
 

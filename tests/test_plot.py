@@ -146,14 +146,14 @@ def test_of_many_labels_the_commonest_confusions_are_drawn_the_worst_at_the_top(
     assert drawn[0] == "label 000 of a …ather long name → label 001 of a …ather long name"
     assert len(drawn) == charts.MOST_BARS
     assert axis.texts[0].get_text() == "3 (25%)"
-    assert axis.get_title() == f"The 25 commonest of {size} confusions, test rows"
+    assert axis.figure.get_suptitle() == f"The 25 commonest of {size} confusions, test rows: actual → answered"
     assert axis.yaxis_inverted()
 
 
 def test_without_a_confusion_the_picture_says_so() -> None:
     names = [f"label {number:03}" for number in range(30)]
     axis = charts.draw(**example("spam") | {"confusion": confusion(names, names)})["confusion"].axes[0]
-    assert axis.get_title() == "No label is confused with another, test rows"
+    assert axis.figure.get_suptitle() == "No label is confused with another, test rows: actual → answered"
 
 
 @pytest.mark.parametrize("right", [[True, True, False], [True] * 3, [False] * 3])

@@ -238,8 +238,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             changes, ready = adopted(given, Path(folder))
     timeout = params.load("download", download.Download).connect_timeout
-    entries = [watch.entry(source, timeout) for source in (given.file, given.test) if source]
-    diff = write(edited(read_text(paths.PARAMS), changes), [one for one in entries if one])
+    entries = [entry for source in (given.file, given.test) if source for entry in watch.entries(source, timeout)]
+    diff = write(edited(read_text(paths.PARAMS), changes), entries)
     print(f"\n{diff or 'params.yaml and dvc.yaml say so already.'}")
     print(f"\n{'Now' if ready else 'Mend the rare labels, then'} run: dvc repro")
 

@@ -18,6 +18,8 @@ PART_WORDS = {  # what corpora call their parts
     "test": 0, "testing": 0, "train": 2, "training": 2,
     "valid": 1, "validation": 1, "val": 1, "dev": 1, "development": 1,
 }  # fmt: skip
+PART = "the part is {!a}, expected train, validation or test"
+TIME = "the time is {!a}, expected a number or ISO 8601, such as 2026-01-31 12:00"
 WORDS = re.compile(r"[^\W\d_]+")
 
 Column = int | str  # a position from 0, or a name in the header
@@ -108,30 +110,25 @@ def checked_rows(rows: Iterable[tuple[int, Sequence[str]]], columns: Columns) ->
 
 
 def checked_row(line: int, fields: Sequence[str], columns: Columns) -> Row:
-    """Return the row that stands in some fields, or the reason why they are none."""
-    wanted = max(columns) + 1
-    if not wanted:
+    """Return the row that stands in some fields, or the reason why they are none; all fields without columns."""
+    if columns.label < 0:
         return Row(line, fields=tuple(fields))
-    if len(fields) < wanted:
-        return Row(line, reason=f"expected at least {wanted} columns, found {len(fields)}")
-    label, text = printed(fields[columns.label]), fields[columns.text]
-    if reason := _wrong(label, text):
-        return Row(line, reason=reason)
-    if max(columns[2:]) < 0:
-        return Row(line, label, text)
-    part, group, time = (fields[column].strip() if column >= 0 else "" for column in columns[2:])
-    number, moment = part_of(part), moment_of(time)
-    if columns.part >= 0 and number < 0:
-        reason = f"the part is {part[:40]!a}, expected train, validation or test"
-    elif columns.time >= 0 and math.isnan(moment):
-        reason = f"the time is {time[:40]!a}, expected a number or ISO 8601, such as 2026-01-31 12:00"
-    if reason:
-        return Row(line, reason=reason)
-    return Row(line, label, text, "", number, group if is_unicode(group) else "", moment)
+    try:
+        label, text = printed(fields[columns.label]), fields[columns.text]
+        part, group, time = [fields[column].strip() if column >= 0 else "" for column in columns[2:]]
+    except IndexError:
+        return Row(line, reason=f"expected at least {max(columns) + 1} columns, found {len(fields)}")
+    fits = len(label) <= MOST_OF_LABEL and len(text) <= MOST_CHARACTERS and (text.isascii() or is_unicode(text))
+    if not (fits and label and label.isprintable() and text.strip()):
+        return Row(line, reason=_wrong(label, text))
+    number, moment = part_of(part) if part else -1, moment_of(time) if time else math.nan
+    if columns.part >= 0 > number or (columns.time >= 0 and math.isnan(moment)):
+        return Row(line, reason=PART.format(part[:40]) if columns.part >= 0 > number else TIME.format(time[:40]))
+    return Row(line, label, text, "", number, group if is_unicode(group) else "", moment if time else 0.0)
 
 
 def _wrong(label: str, text: str) -> str:
-    """Return why a label and a text are no row, or nothing."""
+    """Return why a label and a text are no row."""
     if not (is_unicode(label) and is_unicode(text)):
         return "a byte is not UTF-8"
     if not label or not text.strip():
@@ -140,7 +137,7 @@ def _wrong(label: str, text: str) -> str:
         return f"the text has {len(text):,} characters, expected at most {MOST_CHARACTERS:,}"
     if len(label) > MOST_OF_LABEL:
         return f"the label has {len(label):,} characters, expected at most {MOST_OF_LABEL}"
-    return "" if label.isprintable() else "the label holds a character that cannot be printed"
+    return "the label holds a character that cannot be printed"
 
 
 def part_of(name: str) -> int:

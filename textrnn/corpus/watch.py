@@ -20,20 +20,26 @@ ENTRIES = re.compile(rf"(?m)^      - .*{re.escape(MARK)}\n")
 STORES = {"s3": "dvc_s3", "gs": "dvc_gs", "gcs": "dvc_gs", "ssh": "dvc_ssh", "sftp": "dvc_ssh", "az": "dvc_azure"}
 
 
-def entry(source: str, timeout: float) -> str | None:
-    """Return what DVC is to watch for a source: a file, a folder or an address; None if it has no way to.
+def entries(source: str, timeout: float) -> list[str]:
+    """Return what DVC is to watch for a source: a file, a folder or an address, or the files of a pattern beside it.
 
-    A server of HTTP must tell its file's ETag, or DVC refuses to work with it.
+    None if DVC has no way to. A server of HTTP must tell its file's ETag, or DVC refuses to work with it.
     """
     scheme, _, _ = source.partition("://")
-    if source == "sms-spam" or (scheme != source and scheme not in ("http", "https", *STORES)):
-        return None
+    if source == "sms-spam":
+        return []
     if scheme in ("http", "https"):
-        return source if _has_etag(source, timeout) else None
-    if scheme in STORES:
-        return _folder(source) if find_spec(STORES[scheme]) else None
+        return [source] if _has_etag(source, timeout) else []
+    if scheme != source:
+        return [_folder(source)] if find_spec(STORES.get(scheme, "no_such_store")) else []
     path = paths.ROOT / Path(source).expanduser()
-    path = path if path.exists() else Path(_folder(str(path)))
+    found = [path] if path.exists() else [Path(_folder(str(path)))]
+    if paths.ROOT.is_relative_to(found[0]):  # a folder may not hold what the pipeline writes
+        found = sorted(found[0].glob(str(path.relative_to(found[0])))) if found[0] != path else []
+    return [_shown(one) for one in found]
+
+
+def _shown(path: Path) -> str:
     return path.relative_to(paths.ROOT).as_posix() if path.is_relative_to(paths.ROOT) else path.as_posix()
 
 

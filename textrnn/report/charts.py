@@ -119,9 +119,8 @@ def bars(confused: Points, dpi: int) -> Figure:
     title = (
         f"The {len(shown)} commonest of {len(confused):,} confusions" if shown else "No label is confused with another"
     )
-    axis = figure.add_subplot(
-        title=f"{title}, test rows", xlabel="test rows, and their share of the actual label, on the left"
-    )
+    figure.suptitle(f"{title}, test rows: actual → answered")  # centred on the figure: the labels may take half of it
+    axis = figure.add_subplot(xlabel="test rows (share of the actual label's)")
     axis.set_axisbelow(True)
     names = [f"{shortened(row['actual'])} → {shortened(row['predicted'])}" for row in shown]
     drawn = axis.barh(range(len(shown)), [row["count"] for row in shown], color=BLUE)
