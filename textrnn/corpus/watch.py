@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable
 from importlib.util import find_spec
+from os.path import normpath
 from pathlib import Path
 
 from textrnn.core import paths
@@ -32,7 +33,7 @@ def entries(source: str, timeout: float) -> list[str]:
         return [source] if _has_etag(source, timeout) else []
     if scheme != source:
         return [_folder(source)] if find_spec(STORES.get(scheme, "no_such_store")) else []
-    path = paths.ROOT / Path(source).expanduser()
+    path = Path(normpath(paths.ROOT / Path(source).expanduser()))  # not resolved: DVC follows links itself
     found = [path] if path.exists() else [Path(_folder(str(path)))]
     if paths.ROOT.is_relative_to(found[0]):  # a folder may not hold what the pipeline writes
         found = sorted(found[0].glob(str(path.relative_to(found[0])))) if found[0] != path else []
