@@ -36,7 +36,8 @@ def entries(source: str, timeout: float) -> list[str]:
     path = Path(normpath(paths.ROOT / Path(source).expanduser()))  # not resolved: DVC follows links itself
     found = [path] if path.exists() else [Path(_folder(str(path)))]
     if paths.ROOT.is_relative_to(found[0]):  # a folder may not hold what the pipeline writes
-        found = sorted(found[0].glob(str(path.relative_to(found[0])))) if found[0] != path else []
+        matches = found[0].glob(str(path.relative_to(found[0]))) if found[0] != path else []
+        found = sorted(file for file in matches if file.is_file())
     return [_shown(one) for one in found]
 
 
