@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from subprocess import PIPE
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -91,10 +92,27 @@ def told(cluster: Cluster, fingerprint: str = "same") -> str:
     return "go"
 
 
+def went_on(cluster: Cluster, stack: ExitStack) -> str:
+    """Return what the worker is told; from then on TensorFlow listens at its port, as far as the others see."""
+    said = told(cluster)
+    server = stack.enter_context(socket.create_server(host_and_port(cluster.workers[cluster.number])))
+
+    def answer() -> None:
+        with suppress(OSError):  # until it is closed
+            while True:
+                with server.accept()[0] as visitor:
+                    visitor.sendall(bytes(3) + distributed.SETTINGS)
+
+    Thread(target=answer, daemon=True).start()
+    return said
+
+
 def test_all_workers_go_on_together_or_hear_which_of_them_has_another_fingerprint() -> None:
     workers = free(3)
+    with ExitStack() as stack, ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(lambda number: went_on(Cluster(workers, number), stack), (2, 1, 0))) == ["go"] * 3
+    workers = free(3)
     with ThreadPoolExecutor(3) as threads:
-        assert list(threads.map(lambda number: told(Cluster(workers, number)), (2, 1, 0))) == ["go"] * 3
         heard = list(threads.map(lambda number: told(Cluster(workers, number), "other" * (number == 2)), range(3)))
     assert heard == [heard[0]] * 3
     assert heard[0].startswith("expected the parameters, data, code, packages and addresses of worker 0 on all workers")
