@@ -36,24 +36,26 @@ def fasttext_rows(raw: bytes, columns: Columns, first: int) -> Iterator[Row]:
 
 def json_rows(raw: bytes, columns: Columns, first: int, header: tuple[str, ...]) -> Iterator[Row]:
     """Yield the rows of lines of JSON, an object or a list each. Blank lines are none."""
+    decode = json.JSONDecoder().decode  # json.loads would look for the encoding of each line
+    keys = header[: max(columns) + 1 or None]
     for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = decode(line.decode("utf-8", "surrogateescape"))
         except (ValueError, RecursionError) as error:
             yield Row(number, reason=f"expected JSON, found none ({one_line(error)[:80]})")
             continue
-        yield json_row(number, value, columns, header)
+        yield json_row(number, value, columns, keys)
 
 
-def json_row(number: int, value: Any, columns: Columns, header: tuple[str, ...]) -> Row:
+def json_row(number: int, value: Any, columns: Columns, keys: tuple[str, ...]) -> Row:
     """Return the row that an object or a list of JSON is."""
     if isinstance(value, list):
         return checked_row(number, [as_text(one) for one in value], columns)
     if not isinstance(value, dict):
         return Row(number, reason="expected an object or a list of JSON, found another value")
-    return checked_row(number, [as_text(value.get(key)) for key in header[: max(columns) + 1 or None]], columns)
+    return checked_row(number, [as_text(value.get(key)) for key in keys], columns)
 
 
 def json_keys(text: str) -> tuple[str, ...]:
@@ -76,7 +78,8 @@ def with_part(row: Any, part: str) -> Any:
 
 def json_batch(values: list[Any], columns: Columns, first: int, header: tuple[str, ...]) -> Iterator[Row]:
     """Return the rows of some values of JSON, numbered from `first`."""
-    return (json_row(number, value, columns, header) for number, value in enumerate(values, first))
+    keys = header[: max(columns) + 1 or None]
+    return (json_row(number, value, columns, keys) for number, value in enumerate(values, first))
 
 
 def csv_records(file: io.BufferedReader, laid: Layout, name: str) -> Iterator[tuple[int, list[str]]]:

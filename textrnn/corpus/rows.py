@@ -111,20 +111,26 @@ def checked_rows(rows: Iterable[tuple[int, Sequence[str]]], columns: Columns) ->
 
 def checked_row(line: int, fields: Sequence[str], columns: Columns) -> Row:
     """Return the row that stands in some fields, or the reason why they are none; all fields without columns."""
-    if columns.label < 0:
+    label_at, text_at, part_at, group_at, time_at = columns
+    if label_at < 0:
         return Row(line, fields=tuple(fields))
     try:
-        label, text = printed(fields[columns.label]), fields[columns.text]
-        part, group, time = [fields[column].strip() if column >= 0 else "" for column in columns[2:]]
+        label, text = printed(fields[label_at]), fields[text_at]
+        more = None if part_at == group_at == time_at else [fields[at].strip() if at >= 0 else "" for at in columns[2:]]
     except IndexError:
         return Row(line, reason=f"expected at least {max(columns) + 1} columns, found {len(fields)}")
     fits = len(label) <= MOST_OF_LABEL and len(text) <= MOST_CHARACTERS and (text.isascii() or is_unicode(text))
-    if not (fits and label and label.isprintable() and text.strip()):
+    if not (fits and label and label.isprintable() and text and not text.isspace()):
         return Row(line, reason=_wrong(label, text))
-    number, moment = part_of(part) if part else -1, moment_of(time) if time else math.nan
-    if columns.part >= 0 > number or (columns.time >= 0 and math.isnan(moment)):
+    return Row(line, label, text) if more is None else _with_more(line, label, text, columns, *more)
+
+
+def _with_more(line: int, label: str, text: str, columns: Columns, part: str, group: str, time: str) -> Row:
+    """Return the row with its part, group and time."""
+    number, moment = part_of(part), moment_of(time) if columns.time >= 0 else 0.0
+    if columns.part >= 0 > number or math.isnan(moment):
         return Row(line, reason=PART.format(part[:40]) if columns.part >= 0 > number else TIME.format(time[:40]))
-    return Row(line, label, text, "", number, group if is_unicode(group) else "", moment if time else 0.0)
+    return Row(line, label, text, "", number, group if is_unicode(group) else "", moment)
 
 
 def _wrong(label: str, text: str) -> str:

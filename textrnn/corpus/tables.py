@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from textrnn.core.errors import UserError, one_line
@@ -12,7 +12,7 @@ from textrnn.corpus.rows import Wanted, as_text
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the first bytes of xls
 MEMBERS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")  # of xlsx, xlsb and ods, which are zips
 
-Records = Iterator[tuple[int, list[str]]]
+Records = Iterator[tuple[int, Sequence[str]]]
 
 
 def is_workbook(file: io.BufferedReader) -> bool:
@@ -67,7 +67,7 @@ def _parquet_rows(table: Any) -> Records:
         for batch in table.iter_batches(batch_size=10_000):
             columns = [[as_text(value) for value in column.to_pylist()] for column in batch.columns]
             for fields in zip(*columns, strict=True):
-                yield line, list(fields)
+                yield line, fields
                 line += 1
     except Exception as error:  # noqa: BLE001  # as in read
         raise UserError(f"expected a whole file of Parquet, found damage after row {line - 1:,}: {error}") from None
