@@ -6,7 +6,7 @@ directory), since `dvc exp run --queue` works in temporary copies and must not d
 Your own file becomes a dependency in dvc.yaml, so that DVC runs the stage again when the file has changed.
 
 Reads   section `download` and split.test_source of params.yaml
-Writes  data/raw/corpus, and data/raw/test (empty without split.test_source)
+Writes  data/raw/corpus, and data/raw/test (an empty line without split.test_source)
 Run     python -m stages.download
 """
 
@@ -129,7 +129,7 @@ def main() -> None:
     test = params.load("split", Test, part=True).test_source
     for path, written in (
         (paths.CORPUS, content),
-        (paths.TEST_CORPUS, own_corpus("split.test_source", test, None, timeout) if test else b""),
+        (paths.TEST_CORPUS, own_corpus("split.test_source", test, None, timeout) if test else b"\n"),
     ):
         with replacing(path) as file:
             file.write(written)

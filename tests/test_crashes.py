@@ -153,4 +153,4 @@ def test_processes_that_download_into_one_cache_at_once_all_end_with_the_whole_f
         ends = [(*process.communicate(), process.returncode) for process in processes]
     assert ends == [("", "", 0)] * 3
     assert files(tmp_path / "cache") == {digest: CORPUS}
-    assert files(copy / "data/raw") == files(other / "data/raw") == {"corpus": CORPUS, "test": b""}
+    assert files(copy / "data/raw") == files(other / "data/raw") == {"corpus": CORPUS, "test": b"\n"}

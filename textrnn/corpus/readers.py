@@ -64,7 +64,10 @@ def batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen],
 
 
 def test_batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]) -> Iterator[Batch]:
-    """Yield the rows of a second corpus as `batches` does, all of them in the part test."""
+    """Yield the rows of a second corpus as `batches` does, all of them in the part test; none of an empty line."""
+    with corpus.open("rb") as file:
+        if len(file.read(2)) < 2:
+            return
     settings = settings._replace(wanted=settings.wanted._replace(part=None))
     for batch in batches(corpus, settings, name, found):
         yield partial(_in_test, batch)
@@ -76,8 +79,6 @@ def _in_test(batch: Batch) -> Iterator[Row]:
 
 def parts(file: io.BufferedReader, name: str) -> Iterator[tuple[str, io.BufferedReader]]:
     """Yield the name and the content of each file of a corpus: the file itself, or the members of a zip."""
-    if not file.peek(1):
-        return
     if not file.peek(4).startswith(b"PK\3\4") or tables.is_workbook(file):
         yield name, file
         return
@@ -165,9 +166,18 @@ def _told(laid: Layout, of_file: encoding.Encoding, settings: Settings, named: b
 
 
 def _listed(records: Iterable[tuple[int, Sequence[str]]], columns: Columns) -> Iterator[Batch]:
+    """Yield the records some at a time: by columns if they can, which reach a worker faster than as many rows."""
     records = iter(records)
     while some := list(islice(records, BATCH_ROWS)):
-        yield partial(checked_rows, some, columns)
+        lines, fields = zip(*some, strict=True)
+        if len(set(map(len, fields))) == 1:
+            yield partial(_of_columns, lines, tuple(zip(*fields, strict=True)), columns)
+        else:
+            yield partial(checked_rows, some, columns)
+
+
+def _of_columns(lines: tuple[int, ...], fields: tuple[tuple[str, ...], ...], columns: Columns) -> Iterator[Row]:
+    return checked_rows(zip(lines, zip(*fields, strict=True), strict=True), columns)
 
 
 def _json(

@@ -64,7 +64,7 @@ def _parquet(file: io.BufferedReader) -> tuple[tuple[str, ...], Records, list[st
 def _parquet_rows(table: Any) -> Records:
     line = 1
     try:
-        for batch in table.iter_batches(batch_size=10_000):
+        for batch in table.iter_batches(batch_size=2_000, use_threads=False):
             columns = [[as_text(value) for value in column.to_pylist()] for column in batch.columns]
             for fields in zip(*columns, strict=True):
                 yield line, fields
