@@ -141,14 +141,14 @@ def test_a_missing_worker_is_named_whoever_else_is_at_its_address(
 def test_strangers_at_a_workers_port_hear_its_line_and_change_nothing() -> None:
     workers = free(2)
     with ThreadPoolExecutor(1) as threads, ExitStack() as stack:
-        chief = threads.submit(told, Cluster(workers, 0))
+        chief = threads.submit(went_on, Cluster(workers, 0), stack)
         while not answers(workers[0]):
             assert not chief.done(), chief.result()
         for sent in (b"", bytes(range(256)), b"textrnn worker 1 " + b"0" * 64 + b"\n"):
             stranger = stack.enter_context(socket.create_connection(host_and_port(workers[0])))
             stranger.sendall(sent)
             assert stranger.recv(100).startswith(b"textrnn worker 0 ")
-        assert told(Cluster(workers, 1)) == chief.result() == "go"
+        assert went_on(Cluster(workers, 1), stack) == chief.result() == "go"
 
 
 def test_a_port_in_use_is_named() -> None:
