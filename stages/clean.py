@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
-from itertools import chain
+from itertools import chain, groupby
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
@@ -101,7 +101,10 @@ def clean(corpus: Iterable[Batch], chosen: Clean, messages: IO[bytes], rejected:
     rejects, first = 0, None
     rejected.write(b"line\treason\n")
     with progress(desc="clean", unit="row") as bar:
-        for part in map_ordered(partial(cleaned, chosen=chosen), corpus):
+        apply: dict[bool, Any] = {True: map_ordered, False: map}
+        work = partial(cleaned, chosen=chosen)
+        some = (apply[is_raw](work, batches) for is_raw, batches in groupby(corpus, readers.is_raw))
+        for part in chain.from_iterable(some):
             messages.write(part.lines)
             rejected.write("".join(f"{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))
             first = first or next(iter(part.rejected), None)

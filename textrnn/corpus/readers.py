@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from textrnn.core.errors import UserError, one_line
 from textrnn.core.files import blocks
@@ -61,6 +61,12 @@ def batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen],
     with corpus.open("rb") as file:
         for part, content in parts(file, name):
             yield from of_file(content, part, settings, found)
+
+
+def is_raw(batch: Any) -> bool:
+    """Return whether a batch is bytes that are still to be parsed; else its rows would be slow to reach a worker."""
+    first = batch.args[0]
+    return isinstance(first, bytes) or (callable(first) and is_raw(first))
 
 
 def test_batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]) -> Iterator[Batch]:
