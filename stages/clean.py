@@ -9,7 +9,7 @@ Run     python -m stages.clean
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain, groupby
 from typing import IO, Any, Literal, NamedTuple
@@ -59,7 +59,7 @@ class Tally(NamedTuple):
     first: Row | None  # the first row rejected
     duplicates: int
     contradictions: list[tuple[int, str, str]]  # a message kept, its label, and another that its text has elsewhere
-    columns: dict[str, NDArray[Any]]  # part, group and time of the messages kept
+    columns: dict[str, NDArray[Any]]  # part, group and time of the messages kept, of length 0 if the corpus has none
 
     @property
     def rows(self) -> int:
@@ -89,6 +89,14 @@ def cleaned(batch: Batch, chosen: Clean) -> Cleaned:
     return Cleaned(b"".join(written), lengths, of_texts, columns, rejected)
 
 
+def in_order(corpus: Iterable[Batch], chosen: Clean) -> Iterator[Cleaned]:
+    """Clean the batches in their order: raw ones by workers, those whose rows are parsed already here."""
+    work = partial(cleaned, chosen=chosen)
+    for is_raw, batches in groupby(corpus, readers.is_raw):
+        apply: Callable[..., Iterator[Cleaned]] = map_ordered if is_raw else map
+        yield from apply(work, batches)
+
+
 def clean(corpus: Iterable[Batch], chosen: Clean, messages: IO[bytes], rejected: IO[bytes]) -> Tally:
     """Write the messages kept and the rows rejected.
 
@@ -101,10 +109,7 @@ def clean(corpus: Iterable[Batch], chosen: Clean, messages: IO[bytes], rejected:
     rejects, first = 0, None
     rejected.write(b"line\treason\n")
     with progress(desc="clean", unit="row") as bar:
-        apply: dict[bool, Any] = {True: map_ordered, False: map}
-        work = partial(cleaned, chosen=chosen)
-        some = (apply[is_raw](work, batches) for is_raw, batches in groupby(corpus, readers.is_raw))
-        for part in chain.from_iterable(some):
+        for part in in_order(corpus, chosen):
             messages.write(part.lines)
             rejected.write("".join(f"{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))
             first = first or next(iter(part.rejected), None)
@@ -129,7 +134,9 @@ def clean(corpus: Iterable[Batch], chosen: Clean, messages: IO[bytes], rejected:
     wrong, places = np.flatnonzero(codes != codes[earliest]), np.cumsum(kept) - 1
     pairs = zip(places[earliest[wrong]].tolist(), codes[earliest[wrong]], codes[wrong], strict=True)
     contradictions = [(place, names[label], names[other]) for place, label, other in pairs]
-    of_columns = dict(zip(("part", "group", "time"), (column[kept] for column in others), strict=True))
+    known = [(column >= 0) if column.dtype.kind == "i" else ~np.isnan(column) for column in others]
+    others = [column[kept if has.any() else []] for column, has in zip(others, known, strict=True)]
+    of_columns = dict(zip(("part", "group", "time"), others, strict=True))
     return Tally(of_kept, rejects, first, int(np.sum(~kept)), contradictions, of_columns)
 
 
@@ -164,8 +171,7 @@ def main() -> None:
         if label and positive.positive_label is None:
             note(f"the positive label is {label!r}, the rarer one of two: evaluate.positive_label may name the other")
     for name, column in tally.columns.items():
-        known = reading.wanted.time is not None if name == "time" else (column >= 0).any()
-        write_array(paths.COLUMNS / f"{name}.npy", column if known else column[:0])
+        write_array(paths.COLUMNS / f"{name}.npy", column)
     table = [("row", "label", "other_label"), *tally.contradictions]
     write_text(paths.CONTRADICTIONS, "".join("\t".join(map(str, line)) + "\n" for line in table))
     kept = tally.labels.total()

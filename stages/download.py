@@ -24,10 +24,9 @@ from textrnn.core.escape import printable
 from textrnn.core.files import replacing
 from textrnn.core.params import Section
 from textrnn.corpus import local_files, sms_spam, watch
+from textrnn.corpus.archives import MOST_BYTES, unpacked
 from textrnn.corpus.http import fetch
 from textrnn.corpus.sms_spam import verified
-
-MOST_BYTES = 1 << 30  # of a user's own corpus
 
 
 class Download(Section):
@@ -70,7 +69,7 @@ def own_corpus(key: str, source: str, checksum: str | None, connect_timeout: flo
     """Return a user's own corpus, from a URL or from the files at a path relative to the repository."""
     try:
         if source.startswith(("http://", "https://")):
-            content = local_files.unpacked(fetch(source, MOST_BYTES, connect_timeout), MOST_BYTES)
+            content = unpacked(fetch(source, MOST_BYTES, connect_timeout), MOST_BYTES)
         else:
             path = source if "://" in source else str(paths.ROOT / Path(source).expanduser())
             content = local_files.read(path, MOST_BYTES)

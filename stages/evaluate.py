@@ -21,8 +21,7 @@ from pydantic import Field
 from textrnn.artifacts import provenance, ragged
 from textrnn.artifacts.messages import Positive, class_names, positive_label, read_messages
 from textrnn.core import params, paths
-from textrnn.core.errors import UserError, run
-from textrnn.core.escape import printable
+from textrnn.core.errors import UserError, note, run
 from textrnn.core.files import read_array, read_table, write_json, write_metrics
 from textrnn.core.progress import progress
 from textrnn.evaluation import checks, tables
@@ -129,7 +128,7 @@ def main() -> None:
     tables.write(paths.LABEL_ERRORS, mislabelled)
     tables.write(paths.WARNINGS, {"warning": list(warnings)})
     for warning in warnings:
-        print(f"note: {printable(warning)}", file=sys.stderr, flush=True)
+        note(warning)
     if failed := checks.unmet(found, settings.require):
         raise UserError(
             f"params.yaml: expected {'; '.join(failed)} (evaluate.require). The scores are in metrics/evaluate.json: "

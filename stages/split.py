@@ -26,8 +26,7 @@ from numpy.typing import NDArray
 from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import Positive, positive_label
 from textrnn.core import params, paths
-from textrnn.core.errors import run
-from textrnn.core.escape import printable
+from textrnn.core.errors import note, run
 from textrnn.core.files import opened, read_array, read_table, write_array, write_metrics
 from textrnn.dedup.groups import Groups, groups, united
 from textrnn.dedup.lacking import check, count
@@ -72,8 +71,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with opened(paths.MESSAGES) as messages:
         sides, together, notes = dealt(messages, labels, list(of_labels), columns, settings, folder)
-    for note in notes:
-        print(f"note: {printable(note)}", file=sys.stderr, flush=True)
+    for one in notes:
+        note(one)
     counts: dict[str, object] = {"groups": len(together.order)}
     shares = {}
     positive_class = list(of_labels).index(label) if (label := positive_label(of_labels, positive)) else None

@@ -165,9 +165,6 @@ def dealt(text: str, changes: Changes, trial: Trial) -> tuple[list[str], bool]:
     names = class_names(trial.tally.labels)
     numbers = {name: code for code, name in enumerate(names)}
     codes = np.array([numbers[label] for label in of_messages], np.int16)
-    part, group, time = trial.tally.columns.values()
-    given = [one if (one >= 0).any() else one[:0] for one in (part, group)]
-    given.append(time if changes["split.time_column"] is not None else time[:0])
     failures: list[str] = []
     for together in dict.fromkeys((changes.get("split.keep_together", "duplicates"), "duplicates")):
         tried = changes | {"split.keep_together": together}
@@ -175,7 +172,7 @@ def dealt(text: str, changes: Changes, trial: Trial) -> tuple[list[str], bool]:
         chosen = params.load("split", Split, path=trial.folder / "params.yaml")
         try:
             with (trial.folder / "messages").open("rb") as messages:
-                found = split.dealt(messages, codes, names, given, chosen, trial.folder)
+                found = split.dealt(messages, codes, names, list(trial.tally.columns.values()), chosen, trial.folder)
         except UserError as error:
             failures.append(str(error))
             continue

@@ -9,7 +9,8 @@ from typing import Literal
 
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
-from textrnn.corpus.rows import Column, is_unicode, position
+from textrnn.core.params import Column
+from textrnn.corpus.rows import is_unicode, position
 
 Kind = Literal["lines", "tsv", "csv", "jsonl"]
 Reader = Callable[[str], str | None]

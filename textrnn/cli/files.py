@@ -14,12 +14,11 @@ from typing import BinaryIO
 from textrnn.cli.columns import ADVICE, COLUMN, POSITION
 from textrnn.cli.reader import Source
 from textrnn.core.errors import UserError, note, one_line
-from textrnn.corpus import encoding, layout, local_files, tables
+from textrnn.corpus import encoding, layout, tables
+from textrnn.corpus.archives import COMPRESSED, MOST_BYTES, unpacked
 from textrnn.corpus.encoding import as_file
 from textrnn.corpus.formats import csv_records
 from textrnn.corpus.rows import Wanted, position
-
-MOST_BYTES = 1 << 30  # of a file that is not read as a stream
 
 
 def opened(source: Source) -> tuple[BinaryIO, Source]:
@@ -41,9 +40,9 @@ def opened(source: Source) -> tuple[BinaryIO, Source]:
 
 def _converted(file: io.BufferedReader, source: Source) -> tuple[BinaryIO, Source] | None:
     """Return the messages of a file that is no stream's, and how to read them; None if it can be read as it is."""
-    is_packed = file.peek(8).startswith(tuple(local_files.COMPRESSED))
+    is_packed = file.peek(8).startswith(tuple(COMPRESSED))
     if is_packed:
-        content = local_files.unpacked(file.read(MOST_BYTES), MOST_BYTES)
+        content = unpacked(file.read(MOST_BYTES), MOST_BYTES)
         if len(content) > MOST_BYTES:
             raise UserError(f"expected at most {MOST_BYTES:,} bytes, found more")
         file = as_file(content)

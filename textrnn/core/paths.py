@@ -11,7 +11,7 @@ CHECKPOINTS = ROOT / ".checkpoints"
 MACHINE = ROOT / ".machine.json"  # the machine that train ran on last: not in Git, and no output of a stage
 
 CORPUS = ROOT / "data/raw/corpus"
-TEST_CORPUS = ROOT / "data/raw/test"  # of split.test_source; empty without one
+TEST_CORPUS = ROOT / "data/raw/test"  # of split.test_source; an empty line without one
 MESSAGES = ROOT / "data/clean/messages.tsv"
 COLUMNS = ROOT / "data/clean/columns"  # part, group and time of each message, as the user's file has them
 CONTRADICTIONS = ROOT / "data/clean/contradictions.tsv"

@@ -1,24 +1,12 @@
 """A user's own corpus as files: one or several, plain or compressed, here or in any store that fsspec reads."""
 
-import bz2
 import glob
-import gzip
-import io
-import lzma
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
 
 import fsspec
 
 from textrnn.core.errors import UserError, one_line
-
-COMPRESSED: dict[bytes, Any] = {  # by their first bytes
-    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\0": lzma.LZMAFile,
-}
+from textrnn.corpus.archives import unpacked, zipped
 
 
 def read(source: str, most_bytes: int) -> bytes:
@@ -53,30 +41,3 @@ def read(source: str, most_bytes: int) -> bytes:
     if not contents:
         raise UserError(f"expected sms-spam, a URL or a file, found no file that matches {source}")
     return contents[0][1] if len(contents) == 1 else zipped(contents)
-
-
-def unpacked(content: bytes, most_bytes: int) -> bytes:
-    """Return the content of a file of gzip, bzip2 or xz, cut off after one byte more than allowed, or `content`.
-
-    Raises UserError if it is damaged.
-    """
-    for mark, opener in COMPRESSED.items():
-        if content.startswith(mark):
-            try:
-                unpacked: bytes = opener(io.BytesIO(content)).read(most_bytes + 1)
-                return unpacked
-            except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-                raise UserError(f"expected a whole compressed file, found a damaged one: {one_line(error)}") from None
-    return content
-
-
-def zipped(contents: list[tuple[str, bytes]]) -> bytes:
-    """Return a zip of the files in order, the same bytes whenever it is written."""
-    result = io.BytesIO()
-    names = [Path(name).name for name, _ in contents]
-    if len(set(names)) < len(names):
-        names = [name.rpartition("://")[2].lstrip("/") for name, _ in contents]
-    with zipfile.ZipFile(result, "w") as archive:
-        for name, (_, content) in zip(names, contents, strict=True):
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return result.getvalue()

@@ -13,16 +13,17 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from textrnn.artifacts.messages import SIDES
 from textrnn.core.errors import UserError, one_line
 from textrnn.core.files import blocks
 from textrnn.corpus import encoding, layout, tables
+from textrnn.corpus.archives import MOST_BYTES, inflated
 from textrnn.corpus.formats import csv_records, fasttext_rows, json_batch, json_keys, json_rows, tsv_rows, with_part
 from textrnn.corpus.layout import Layout
-from textrnn.corpus.rows import PARTS, Columns, Row, Wanted, checked_rows, resolved
+from textrnn.corpus.rows import Columns, Row, Wanted, checked_rows, resolved
 
 Format = Literal["auto", "csv", "tsv", "jsonl", "json", "fasttext", "parquet", "xlsx"]
 BATCH_ROWS = 2_000
-MOST_BYTES = 1 << 30  # of a zip, unpacked
 KINDS = {  # files that are no corpora, by their first bytes
     b"%PDF": "a PDF", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
     b"SQLite format 3": "a database", b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive",
@@ -80,7 +81,7 @@ def test_batches(corpus: Path, settings: Settings, name: str, found: Callable[[S
 
 
 def _in_test(batch: Batch) -> Iterator[Row]:
-    return (row._replace(part=PARTS.index("test")) for row in batch())
+    return (row._replace(part=SIDES.index("test")) for row in batch())
 
 
 def parts(file: io.BufferedReader, name: str) -> Iterator[tuple[str, io.BufferedReader]]:
@@ -93,11 +94,8 @@ def parts(file: io.BufferedReader, name: str) -> Iterator[tuple[str, io.Buffered
             members = [one for one in archive.infolist() if one.file_size and not one.is_dir() and not _hidden(one)]
             if sum(one.file_size for one in members) > MOST_BYTES:
                 raise UserError(f"{name}: expected at most {MOST_BYTES:,} bytes in a zip, found more")
-            if any(one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for one in members):
-                raise NotImplementedError("neither stored nor deflated")  # zipfile inflates others without bounds
             for member in sorted(members, key=lambda one: one.filename):
-                with archive.open(member) as opened:
-                    yield f"{name}: {member.filename}", encoding.as_file(opened.read(member.file_size))
+                yield f"{name}: {member.filename}", encoding.as_file(inflated(archive, member, member.file_size))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{name}: expected a zip whose files can be read: {one_line(error)}") from None
 
@@ -112,34 +110,33 @@ def of_file(file: io.BufferedReader, name: str, settings: Settings, found: Calla
     kind = next((kind for mark, kind in KINDS.items() if begin.lstrip().lower().startswith(mark.lower())), "")
     if kind := kind or ("a tar archive" if begin[257:262] == b"ustar" else ""):
         raise UserError(f"{name}: expected labelled texts, found {kind}: save them as CSV, JSON Lines, Parquet or xlsx")
-    if found_table := tables.kind_of(file, settings.format):
-        header, rows, notes = tables.read(found_table, file, name, settings.wanted, settings.header)
-        columns, more = resolved(settings.wanted, header, name)
-        found(Seen(name, found_table, encoding.Encoding("binary"), header, Layout(found_table), [*notes, *more]))
-        yield from _listed(rows, columns)
+    if table := tables.kind_of(file, settings.format):
+        header, rows, notes = tables.read(table, file, name, settings.wanted, settings.header)
+        seen = Seen(name, table, encoding.Encoding("binary"), header, Layout(table), notes)
+        yield from _listed(rows, _told(seen, settings, found))
         return
-    of_file = encoding.detect(file, settings.encoding, name)
-    file = encoding.as_utf8(file, of_file.name, name)
+    of_text = encoding.detect(file, settings.encoding, name)
+    file = encoding.as_utf8(file, of_text.name, name)
     start = file.tell()
     sample = file.read(layout.SAMPLE)
-    whole = len(sample) < layout.SAMPLE
-    text = sample.decode("utf-8", "surrogateescape")
     file.seek(start)
-    named = any(isinstance(column, str) for column in settings.wanted)
+    whole, text = len(sample) < layout.SAMPLE, sample.decode("utf-8", "surrogateescape")
     if not whole:
         text = text[: text.rfind("\n") + 1] or text
     if not text.strip():
         resolved(settings.wanted, (), name)
         return
+    named = any(isinstance(column, str) for column in settings.wanted)
     laid = layout.of(text, whole, settings.format, named, settings.header, name)
-    notes = _told(laid, of_file, settings, named)
-    if laid.format == "json":
-        yield from _json(file, name, settings, lambda *seen: found(Seen(name, "json", of_file, seen[0], laid, seen[1])))
-        return
     if laid.format == "jsonl":
         laid = laid._replace(header=json_keys(text))
-    columns, more = resolved(settings.wanted, laid.header, name)
-    found(Seen(name, laid.format, of_file, laid.header, laid, [*notes, *more]))
+    seen = Seen(name, laid.format, of_text, laid.header, laid, _doubts(laid, of_text, settings, named))
+    yield from (_json(file, seen, settings, found) if laid.format == "json" else _rows(file, seen, settings, found))
+
+
+def _rows(file: io.BufferedReader, seen: Seen, settings: Settings, found: Callable[[Seen], None]) -> Iterator[Batch]:
+    """Yield the rows of a file of text in UTF-8, of any format but a JSON list."""
+    columns, laid = _told(seen, settings, found), seen.layout
     parser: dict[str, Callable[..., Iterator[Row]]] = {
         "tsv": tsv_rows,
         "fasttext": fasttext_rows,
@@ -150,14 +147,21 @@ def of_file(file: io.BufferedReader, name: str, settings: Settings, found: Calla
         file.readline()
         first += 1
     if laid.format == "csv":
-        yield from _listed(csv_records(file, laid, name), columns)
+        yield from _listed(csv_records(file, laid, seen.name), columns)
         return
     for block in blocks(file):
         yield partial(parser[laid.format], block, columns, first)
         first += block.count(b"\n")
 
 
-def _told(laid: Layout, of_file: encoding.Encoding, settings: Settings, named: bool) -> list[str]:
+def _told(seen: Seen, settings: Settings, found: Callable[[Seen], None]) -> Columns:
+    """Tell `found` of a file, and return the positions of its columns. Raises UserError if it lacks one."""
+    columns, notes = resolved(settings.wanted, seen.header, seen.name)
+    found(seen._replace(notes=[*seen.notes, *notes]))
+    return columns
+
+
+def _doubts(laid: Layout, of_file: encoding.Encoding, settings: Settings, named: bool) -> list[str]:
     """Return a sentence for each thing that was guessed and may be wrong."""
     notes = []
     if of_file.confidence < encoding.SURE:
@@ -172,38 +176,26 @@ def _told(laid: Layout, of_file: encoding.Encoding, settings: Settings, named: b
 
 
 def _listed(records: Iterable[tuple[int, Sequence[str]]], columns: Columns) -> Iterator[Batch]:
-    """Yield the records some at a time: by columns if they can, which reach a worker faster than as many rows."""
     records = iter(records)
     while some := list(islice(records, BATCH_ROWS)):
-        lines, fields = zip(*some, strict=True)
-        if len(set(map(len, fields))) == 1:
-            yield partial(_of_columns, lines, tuple(zip(*fields, strict=True)), columns)
-        else:
-            yield partial(checked_rows, some, columns)
+        yield partial(checked_rows, some, columns)
 
 
-def _of_columns(lines: tuple[int, ...], fields: tuple[tuple[str, ...], ...], columns: Columns) -> Iterator[Row]:
-    return checked_rows(zip(lines, zip(*fields, strict=True), strict=True), columns)
-
-
-def _json(
-    file: io.BufferedReader, name: str, settings: Settings, found: Callable[[tuple[str, ...], list[str]], None]
-) -> Iterator[Batch]:
+def _json(file: io.BufferedReader, seen: Seen, settings: Settings, found: Callable[[Seen], None]) -> Iterator[Batch]:
     """Yield the rows of a JSON list of objects or lists, or of an object whose lists are the parts of the corpus."""
     try:
         value = json.load(file)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{name}: expected JSON: {one_line(error)}") from None
-    wanted, notes = settings.wanted, []
-    lists = value if isinstance(value, list) else None
+        raise UserError(f"{seen.name}: expected JSON: {one_line(error)}") from None
+    lists, notes = value if isinstance(value, list) else None, []
     if isinstance(value, dict) and value and all(isinstance(one, list) for one in value.values()):
         lists = [with_part(row, part) for part, rows in value.items() for row in rows]
         notes = [f"the lists {', '.join(value)[:80]} are read as one: set split.column to part to keep them apart"]
     if lists is None:
-        raise UserError(f"{name}: expected a list of objects, or an object of lists, found another value of JSON")
+        raise UserError(f"{seen.name}: expected a list of objects, or an object of lists, found another value of JSON")
     header = tuple(dict.fromkeys(chain.from_iterable(row for row in lists[:100] if isinstance(row, dict))))
     header = header or (("0", "1", "part") if notes else ())
-    columns, more = resolved(wanted, header, name)
-    found(header, [*(notes if wanted.part is None else []), *more])
+    notes = notes if settings.wanted.part is None else []
+    columns = _told(seen._replace(header=header, notes=[*seen.notes, *notes]), settings, found)
     for start in range(0, len(lists), BATCH_ROWS):
         yield partial(json_batch, lists[start : start + BATCH_ROWS], columns, start + 1, header)

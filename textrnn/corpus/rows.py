@@ -9,20 +9,18 @@ from typing import NamedTuple
 from textrnn.artifacts.messages import printed
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
+from textrnn.core.params import Column
 
 MOST_CHARACTERS = 1_000_000  # of a text: a longer one is no message, but a file read wrongly
 MOST_OF_LABEL = 200  # characters: a longer one is a text
 MISSING = frozenset(("", "NaN", "nan", "NULL", "null", "None", "N/A", "n/a", "NA", "#N/A", "<NA>"))
-PARTS = ("test", "validation", "train")  # a part's number is its place here
-PART_WORDS = {  # what corpora call their parts
+PART_WORDS = {  # what corpora call their parts: numbers are places in SIDES
     "test": 0, "testing": 0, "train": 2, "training": 2,
     "valid": 1, "validation": 1, "val": 1, "dev": 1, "development": 1,
 }  # fmt: skip
 PART = "the part is {!a}, expected train, validation or test"
 TIME = "the time is {!a}, expected a number or ISO 8601, such as 2026-01-31 12:00"
 WORDS = re.compile(r"[^\W\d_]+")
-
-Column = int | str  # a position from 0, or a name in the header
 
 
 class Wanted(NamedTuple):
@@ -57,9 +55,9 @@ class Row(NamedTuple):
     label: str = ""
     text: str = ""
     reason: str = ""
-    part: int = -1  # an index into PARTS; -1: in none
+    part: int = -1  # an index into SIDES; -1: in none
     group: str = ""
-    time: float = 0.0  # seconds since 1970, or any number that says which row is newer
+    time: float = math.nan  # seconds since 1970, or any number that says which row is newer
     fields: tuple[str, ...] = ()  # of a row that is read for its fields alone
 
 
@@ -127,9 +125,11 @@ def checked_row(line: int, fields: Sequence[str], columns: Columns) -> Row:
 
 def _with_more(line: int, label: str, text: str, columns: Columns, part: str, group: str, time: str) -> Row:
     """Return the row with its part, group and time."""
-    number, moment = part_of(part), moment_of(time) if columns.time >= 0 else 0.0
-    if columns.part >= 0 > number or math.isnan(moment):
-        return Row(line, reason=PART.format(part[:40]) if columns.part >= 0 > number else TIME.format(time[:40]))
+    number, moment = part_of(part), moment_of(time)
+    if columns.part >= 0 > number:
+        return Row(line, reason=PART.format(part[:40]))
+    if columns.time >= 0 and math.isnan(moment):
+        return Row(line, reason=TIME.format(time[:40]))
     return Row(line, label, text, "", number, group if is_unicode(group) else "", moment)
 
 

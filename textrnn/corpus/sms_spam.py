@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from textrnn.core.errors import UserError
+from textrnn.corpus.archives import inflated
 from textrnn.corpus.http import fetch
 
 SHA256 = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d"
@@ -71,10 +72,7 @@ def member(archive: bytes, name: str) -> bytes:
     """Return one member of a zip, cut off after MOST_BYTES. Raises UserError if it cannot be read."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
-            if files.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise NotImplementedError("neither stored nor deflated")  # zipfile inflates others without bounds
-            with files.open(name) as file:
-                return file.read(MOST_BYTES)
+            return inflated(files, files.getinfo(name), MOST_BYTES)
     except (zipfile.BadZipFile, zlib.error, LookupError, ArithmeticError, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"expected a zip with {name}, found {len(archive):,} bytes: {error}") from None
 
