@@ -35,9 +35,10 @@ def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str,
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        ended, peaks = threading.Event(), [0.0]
+        ended, peaks = threading.Event(), list[float]()
 
         def watch() -> None:
+            peaks.append(resident(process.pid))
             while not ended.wait(INTERVAL):
                 peaks.append(resident(process.pid))
 

@@ -22,6 +22,7 @@ from textrnn.artifacts.messages import Positive, positive_label
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
 from textrnn.core.files import replacing, write_array, write_metrics, write_text
+from textrnn.core.process_pool import uncollected
 from textrnn.core.progress import progress
 from textrnn.corpus import labels, readers
 from textrnn.corpus.readers import Batch, Seen
@@ -108,7 +109,7 @@ def clean(corpus: Iterable[Batch], chosen: Clean, messages: IO[bytes], rejected:
     group_codes[""] = -1
     rejects, first = 0, None
     rejected.write(b"line\treason\n")
-    with progress(desc="clean", unit="row") as bar:
+    with progress(desc="clean", unit="row") as bar, uncollected():
         for part in in_order(corpus, chosen):
             messages.write(part.lines)
             rejected.write("".join(f"{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))

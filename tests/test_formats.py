@@ -17,6 +17,8 @@ from tests.workspace import Workspace
 from textrnn.cli import files, reader
 from textrnn.core import paths
 from textrnn.core.errors import UserError
+from textrnn.corpus.formats import json_rows
+from textrnn.corpus.rows import Columns
 
 Rows = list[tuple[str, str]]
 
@@ -147,3 +149,12 @@ def test_a_zip_of_several_files_is_read_as_one_corpus_and_a_reason_names_the_fil
         archive.writestr("readme.txt", "about these files\n")
     workspace.run(download.main)
     assert "data/raw/corpus: readme.txt: expected labels and texts" in workspace.failure(clean.main)
+
+
+def test_a_line_that_only_pythons_json_takes_is_read_and_half_a_pair_of_surrogates_is_rejected() -> None:
+    lines = b'{"category": "a", "message": "one", "score": NaN}\n\n{"category": "a", "message": "\\ud83d"}\n{"category"'
+    rows = list(json_rows(lines, Columns(0, 1), 5, HEADER))
+
+    assert [(row.line, row.text) for row in rows] == [(5, "one"), (7, ""), (8, "")]
+    assert "UTF-8" in rows[1].reason
+    assert "expected JSON" in rows[2].reason

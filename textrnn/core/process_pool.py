@@ -79,13 +79,23 @@ def _readable_before(source: BinaryIO | None, future: Future[Any]) -> bool:
 
 
 @contextmanager
+def uncollected() -> Iterator[None]:
+    """Switch garbage collection off: it would look through every one of a million strings, and find nothing to free."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
 def started(
     count: int, method: Literal["spawn", "fork"] = "spawn", prepare: Callable[[], object] = gc.disable
 ) -> Iterator[Callable[..., Future[Any]]]:
     """Start up to `count` processes, give `submit(function, *arguments)`, and kill them when the block ends.
 
-    Each process calls `prepare` first. Garbage collection is off by default: it would look through every one of a
-    hundred thousand strings, and find nothing to free. Raises UserError when a process was killed by somebody else.
+    Each process calls `prepare` first, which by default switches garbage collection off, as `uncollected` does.
+    Raises UserError when a process was killed by somebody else.
     """
     others = set(active_children())
     executor = ProcessPoolExecutor(count, get_context(method), _begin, (prepare,))

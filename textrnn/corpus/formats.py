@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from textrnn.core.errors import UserError, one_line
 from textrnn.corpus.layout import FASTTEXT, Layout
 from textrnn.corpus.rows import Columns, Row, as_text, checked_row
@@ -36,17 +38,26 @@ def fasttext_rows(raw: bytes, columns: Columns, first: int) -> Iterator[Row]:
 
 def json_rows(raw: bytes, columns: Columns, first: int, header: tuple[str, ...]) -> Iterator[Row]:
     """Yield the rows of lines of JSON, an object or a list each. Blank lines are none."""
-    decode = json.JSONDecoder().decode  # json.loads would look for the encoding of each line
     keys = header[: max(columns) + 1 or None]
     for number, line in enumerate(raw.removesuffix(b"\n").split(b"\n"), start=first):
-        if not line.strip():
-            continue
         try:
-            value = decode(line.decode("utf-8", "surrogateescape"))
+            value = decoded(line)
         except (ValueError, RecursionError) as error:
-            yield Row(number, reason=f"expected JSON, found none ({one_line(error)[:80]})")
+            if line.strip():
+                yield Row(number, reason=f"expected JSON, found none ({one_line(error)[:80]})")
             continue
         yield json_row(number, value, columns, keys)
+
+
+def decoded(raw: bytes) -> Any:
+    """Return a value of JSON. Raises ValueError or RecursionError.
+
+    Python's own decoder, which takes NaN and half of a pair of surrogates too, is asked where the fast one refuses.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return json.loads(raw.decode("utf-8", "surrogateescape"))
 
 
 def json_row(number: int, value: Any, columns: Columns, keys: tuple[str, ...]) -> Row:
@@ -63,7 +74,7 @@ def json_keys(text: str) -> tuple[str, ...]:
     keys: dict[str, None] = {}
     for line in text.split("\n")[:100]:
         try:
-            value = json.loads(line)
+            value = decoded(line.encode("utf-8", "surrogateescape"))
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):

@@ -4,7 +4,6 @@ A corpus is a file, or a zip of several. Of each file it is found out in turn wh
 """
 
 import io
-import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +17,16 @@ from textrnn.core.errors import UserError, one_line
 from textrnn.core.files import blocks
 from textrnn.corpus import encoding, layout, tables
 from textrnn.corpus.archives import MOST_BYTES, inflated
-from textrnn.corpus.formats import csv_records, fasttext_rows, json_batch, json_keys, json_rows, tsv_rows, with_part
+from textrnn.corpus.formats import (
+    csv_records,
+    decoded,
+    fasttext_rows,
+    json_batch,
+    json_keys,
+    json_rows,
+    tsv_rows,
+    with_part,
+)
 from textrnn.corpus.layout import Layout
 from textrnn.corpus.rows import Columns, Row, Wanted, checked_rows, resolved
 
@@ -184,7 +192,7 @@ def _listed(records: Iterable[tuple[int, Sequence[str]]], columns: Columns) -> I
 def _json(file: io.BufferedReader, seen: Seen, settings: Settings, found: Callable[[Seen], None]) -> Iterator[Batch]:
     """Yield the rows of a JSON list of objects or lists, or of an object whose lists are the parts of the corpus."""
     try:
-        value = json.load(file)
+        value = decoded(file.read())
     except (ValueError, RecursionError) as error:
         raise UserError(f"{seen.name}: expected JSON: {one_line(error)}") from None
     lists, notes = value if isinstance(value, list) else None, []

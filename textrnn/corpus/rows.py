@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from textrnn.artifacts.messages import printed
@@ -117,8 +118,8 @@ def checked_row(line: int, fields: Sequence[str], columns: Columns) -> Row:
         more = None if part_at == group_at == time_at else [fields[at].strip() if at >= 0 else "" for at in columns[2:]]
     except IndexError:
         return Row(line, reason=f"expected at least {max(columns) + 1} columns, found {len(fields)}")
-    fits = len(label) <= MOST_OF_LABEL and len(text) <= MOST_CHARACTERS and (text.isascii() or is_unicode(text))
-    if not (fits and label and label.isprintable() and text and not text.isspace()):
+    fits = 0 < len(text) <= MOST_CHARACTERS and (text.isascii() or is_unicode(text))
+    if not fits or text.isspace() or not is_label(label):
         return Row(line, reason=_wrong(label, text))
     return Row(line, label, text) if more is None else _with_more(line, label, text, columns, *more)
 
@@ -131,6 +132,12 @@ def _with_more(line: int, label: str, text: str, columns: Columns, part: str, gr
     if columns.time >= 0 and math.isnan(moment):
         return Row(line, reason=TIME.format(time[:40]))
     return Row(line, label, text, "", number, group if is_unicode(group) else "", moment)
+
+
+@lru_cache(maxsize=1 << 16)
+def is_label(text: str) -> bool:
+    """Return whether a text may be a label."""
+    return 0 < len(text) <= MOST_OF_LABEL and text.isprintable()
 
 
 def _wrong(label: str, text: str) -> str:

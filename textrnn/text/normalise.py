@@ -42,7 +42,8 @@ def normalise(text: str, settings: Normalisation) -> str:
 
     Raises UserError when the pattern takes longer than DEADLINE.
     """
-    text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
+    if "\n" in text or "\r" in text:
+        text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
     if settings.ascii_only:
         text = text.encode("ascii", "ignore").decode("ascii")
     if settings.remove_pattern:
