@@ -1,14 +1,12 @@
 """The numbers of README.md and of pages in docs/, written from the committed metrics: none is typed by hand.
 
 Reads   metrics/*.json, compare/*.json, presets/networks.json
-Writes  README.md, docs/{comparison,origin,design}.md
+Writes  README.md, docs/{comparison,origin}.md
 Run     python -m tools.readme   (after `dvc repro`, `dvc --cd compare repro`, compare.check or presets.networks)
 """
 
-import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from compare.code import RECORD
@@ -26,7 +24,7 @@ ALONE = NAMES | {
     "tutorial_masked": "the tutorial's RNN, padding masked",
 }
 
-PAGES = [paths.ROOT / name for name in ("README.md", "docs/comparison.md", "docs/origin.md", "docs/design.md")]
+PAGES = [paths.ROOT / name for name in ("README.md", "docs/comparison.md", "docs/origin.md")]
 
 
 def decimal(value: float) -> str:
@@ -168,15 +166,6 @@ def code() -> str:
     )
 
 
-@cache
-def dag() -> str:
-    """Return the stages and what flows between them, as DVC draws them."""
-    drawn = subprocess.run(
-        [sys.executable, "-m", "dvc", "dag", "--md", "plot"], cwd=paths.ROOT, capture_output=True, text=True, check=True
-    )
-    return drawn.stdout.strip()
-
-
 BLOCKS: dict[str, Callable[[], str]] = {
     "results": results,
     "comparison": comparison,
@@ -185,7 +174,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "code": code,
     "tutorial": tutorial,
     "networks": networks,
-    "dag": dag,
 }
 
 
