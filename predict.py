@@ -9,20 +9,21 @@ Run     python predict.py "Call now to claim your prize" "see you at 8"
 """
 
 import argparse
+import functools
 import os
 import shutil
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import closing, nullcontext
-from functools import cache, partial
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import get_args
 
-from textrnn.core.errors import end_at_ctrl_c, run
+from textrnn.core.errors import end_in_one_line, run
 
 if __name__ == "__main__":
-    end_at_ctrl_c()  # before the imports that take long
+    end_in_one_line()  # before the imports that take long
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ def likeliest(probabilities: NDArray[np.float64], labels: list[str], top: int) -
     return ([(labels[place], value) for place, value in zip(*row, strict=True)] for row in rows)
 
 
-@cache
+@functools.cache
 def loaded(directory: Path) -> tuple[predictor.Model, int | None, float]:
     """Return the model in `directory`, the number of its positive label, if it has one, and its threshold."""
     model = predictor.load(directory)

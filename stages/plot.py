@@ -7,6 +7,9 @@ Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json}, plo
 Run     python -m stages.plot
 """
 
+if __spec__ is None:
+    raise SystemExit("error: stages/plot.py is part of a package: run `python -m stages.plot`")
+
 import csv
 import io
 import json
