@@ -87,7 +87,7 @@ def main() -> None:
     scored = as_rows(read_table(paths.PREDICTIONS))
     labels, predicted = ([row[name] for row in scored] for name in ("label", "predicted"))
     truth = np.array(labels) == (np.array(predicted) if positive is None else positive)
-    probability = np.array([row["probability"] for row in scored], float)
+    probability = np.array([row.get("probability_of_positive", row["probability"]) for row in scored], float)
     columns, *epochs = read_table(paths.MODEL / "history.tsv")
     history = dict(zip(columns, np.array(epochs, float).T, strict=True))
 
