@@ -1,9 +1,10 @@
 """plot: write the data that `dvc plots` draws, the same curves as PNGs for a README, and a report of the whole run.
 
 Reads   model/{history.tsv,threshold.json,model.json}, data/scored/{predictions,labels,errors,label_errors,
-        warnings}.tsv, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and data/split/ (labels and lengths);
-        sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
-Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json}, plots/images/*.png, report/index.html
+        warnings}.tsv, data/scored/scores.json, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and data/split/
+        (labels and lengths); sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
+Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json,scores.tsv}, plots/images/*.png,
+        report/index.html
 Run     python -m stages.plot
 """
 
@@ -26,7 +27,7 @@ from textrnn.core.params import Section
 from textrnn.metrics.threshold import curves
 from textrnn.report import charts, fonts, page
 
-MEASURED = ("clean", "vectorize", "split", "train", "evaluate")  # the stages whose metrics the page shows
+MEASURED = ("clean", "vectorize", "split", "train")  # the stages whose metrics the page shows
 REASONS = 5  # rejected rows that the page shows
 
 
@@ -76,6 +77,16 @@ def as_rows(table: list[list[str]]) -> list[dict[str, str]]:
     return [dict(zip(header, map(unescaped, line), strict=True)) for line in lines]
 
 
+def as_tsv(scores: dict[str, Any]) -> str:
+    """Return a line for each score: its value, its interval, and what the baselines have."""
+    low, high, beside = scores["ci_low"], scores["ci_high"], scores["baselines"].values()
+    lines: list[list[Any]] = [["score", "value", "low", "high", *scores["baselines"]]]
+    for name, value in scores.items():
+        if not isinstance(value, dict):
+            lines.append([name, value, low.get(name, ""), high.get(name, ""), *(one.get(name, "") for one in beside)])
+    return "".join("\t".join(map(str, line)) + "\n" for line in lines)
+
+
 def main() -> None:
     """Run the stage."""
     settings = params.load("plot", Plot)
@@ -95,6 +106,8 @@ def main() -> None:
     for name, points in lines.items():
         write_text(paths.PLOTS / f"{name}.json", as_json(points))
 
+    scores = read_json(paths.SCORES)
+    write_text(paths.PLOTS / "scores.tsv", as_tsv(scores))
     families, missing = fonts.families("".join({*labels, *predicted}))
     if missing:
         note(f"the PNGs have boxes instead of {missing}: no font here has them; the report and `dvc plots` show them")
@@ -118,6 +131,7 @@ def main() -> None:
         "curves": lines,
         "mistakes": as_rows(read_table(paths.ERRORS)),
         "label_errors": as_rows(read_table(paths.LABEL_ERRORS)),
+        "scores": scores,
         "metrics": {name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
         "labels": as_rows(read_table(paths.LABELS)),
         "confusion": table,

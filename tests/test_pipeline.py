@@ -32,7 +32,9 @@ def test_a_run_whose_training_was_killed_ends_with_the_bytes_of_one_in_another_f
 
 def test_the_numbers_of_the_run_add_up(ran: Repository) -> None:
     read = {path.stem: json.loads(path.read_text("utf-8")) for path in (ran.folder / "metrics").glob("*.json")}
-    cleaned, parts, scores = read["clean"], read["split"], read["evaluate"]
+    scores = json.loads((ran.folder / "data/scored/scores.json").read_text("utf-8"))
+    cleaned, parts = read["clean"], read["split"]
+    assert read["evaluate"]["accuracy"] == scores["accuracy"]
     assert cleaned["rows"] == len(invented())
     assert cleaned["kept"] + cleaned["duplicates"] + cleaned["rejected"] == cleaned["rows"]
     assert parts["train"] + parts["validation"] + parts["test"] == cleaned["kept"]

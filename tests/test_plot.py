@@ -26,7 +26,7 @@ from textrnn.metrics.threshold import curves
 from textrnn.report import charts, fonts
 
 IMAGES = ["accuracy", "calibration", "confusion", "loss", "pr", "roc"]
-DATA = ["calibration.json", "confusion.csv", "history.tsv", "pr.json", "roc.json"]
+DATA = ["calibration.json", "confusion.csv", "history.tsv", "pr.json", "roc.json", "scores.tsv"]
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +55,25 @@ def test_the_confusion_counts_every_test_row_once(root: Path) -> None:
 
 def test_the_curves_have_the_areas_that_were_measured(root: Path) -> None:
     measured, roc, pr = (
-        read_json(root / path) for path in ("metrics/evaluate.json", "plots/roc.json", "plots/pr.json")
+        read_json(root / path) for path in ("data/scored/scores.json", "plots/roc.json", "plots/pr.json")
     )
     area = sum((b["fpr"] - a["fpr"]) * (a["tpr"] + b["tpr"]) / 2 for a, b in pairwise(roc))
     assert area == pytest.approx(measured["roc_auc"], abs=1e-5)
     area = sum((a["recall"] - b["recall"]) * a["precision"] for a, b in pairwise(pr))
     assert area == pytest.approx(measured["average_precision"], abs=0.02)
+
+
+def test_git_has_each_score_with_its_interval_and_those_of_the_baselines(root: Path) -> None:
+    scores = read_json(root / "data/scored/scores.json")
+    header, *lines = read_table(root / "plots/scores.tsv")
+    assert header == ["score", "value", "low", "high", "majority", "tfidf"]
+    assert {line[0] for line in lines} == {name for name, value in scores.items() if not isinstance(value, dict)}
+    for name, *values in lines:
+        beside = [scores["ci_low"], scores["ci_high"], *(scores["baselines"][one] for one in header[4:])]
+        assert [float(value) if value else None for value in values] == [
+            scores[name],
+            *(one.get(name) for one in beside),
+        ]
 
 
 def test_a_png_holds_an_image_and_nothing_that_changes(root: Path) -> None:
