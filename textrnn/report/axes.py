@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
+from textrnn.report.formatting import percent
+
 STARTS = (0.99, 0.98, 0.95, 0.9, 0.8)  # where an axis that ends at 1 may begin, if not at 0
 LEAST = 1e-4  # the smallest share that a stretched axis tells from zero
 NEARLY = 0.95  # a precision that counts as high; 1 - NEARLY and NEARLY bound what counts as near 0 and near 1
@@ -32,7 +34,7 @@ def square(axis: Axes, x: tuple[str, float], y: tuple[str, float]) -> None:
     for (label, begin), side, name in ((x, axis.xaxis, "x"), (y, axis.yaxis, "y")):
         margin = 0.02 * (1 - begin)
         axis.set(**{f"{name}lim": (begin - margin, 1 + margin)})
-        axis.set(**{f"{name}label": f"{label} (from {begin:.0%})".replace("%", "\u00a0%") if begin else label})
+        axis.set(**{f"{name}label": f"{label} (from {percent(begin, 0)})" if begin else label})
         side.set_major_formatter(FuncFormatter(percent_ticks))
     axis.set_box_aspect(1)
 
