@@ -32,12 +32,12 @@ def test_every_block_of_a_page_is_what_the_committed_numbers_give_and_another_di
     assert sorted(found) == sorted(blocks), "each on one page"
 
 
-def test_two_models_are_not_told_apart_if_the_interval_of_their_difference_contains_zero(
+def test_a_difference_is_not_significant_if_its_interval_contains_zero(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = read_json(TABLE)
     monkeypatch.setattr(readme, "read_json", lambda path: found if path == TABLE else read_json(path))
-    for low, high, word in ((0.001, 0.002, "better"), (-0.002, -0.001, "worse"), (-0.001, 0.9, "not told apart")):
+    for low, high, word in ((0.001, 0.002, "better"), (-0.002, -0.001, "worse"), (-0.001, 0.9, "not significant")):
         for protocol in PANELS:
             for scores in found[protocol]["default"].values():
                 scores.update(low=low, high=high)

@@ -129,7 +129,7 @@ def verdict() -> str:
         parts = []
         for name, words in {"mcc": "Matthews correlation", "average_precision": "average precision"}.items():
             scores = found["default"][name]
-            word = "better" if scores["low"] > 0 else "worse" if scores["high"] < 0 else "not told apart"
+            word = "better" if scores["low"] > 0 else "worse" if scores["high"] < 0 else "not significant"
             parts.append(f"{words} {scores['difference']:+.4f} ({scores['low']:+.4f} … {scores['high']:+.4f}), {word}")
         lines.append(
             f"- **{PROTOCOLS[protocol].capitalize()}.** The default against the best linear baseline "
