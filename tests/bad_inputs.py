@@ -298,7 +298,7 @@ def cures(outcomes: list[tuple[Case, Outcome]]) -> str:
         if "cure" in case:
             text += f"\n## {case['section']}\n" if case["section"] != section else ""
             section = case["section"]
-            text += f"\n```text\n{message}\n```\n\n{case['cure']}\n"
+            text += f"\n- {code(message)}\n\n  {case['cure']}\n"
     return text
 
 
