@@ -159,8 +159,8 @@ def of_corpus(case: Case, bench: Bench) -> Outcome:
     if code:
         return ERROR, said.splitlines()[-1]
     rejected = [line.split("\t") for line in paths.REJECTED.read_text("utf-8").splitlines()]
-    if rejected and rejected[-1][0].isdecimal():
-        return REJECTED, f"line {rejected[-1][0]}: {rejected[-1][1]}"
+    if len(rejected) > 1:
+        return REJECTED, f"line {rejected[-1][1]}: {rejected[-1][2]}"
     label, text = read_messages(paths.MESSAGES)[-1]
     return KEPT, shown(f"{label}: {text}")
 

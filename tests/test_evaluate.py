@@ -26,23 +26,12 @@ from textrnn.metrics.threshold import best_threshold
 
 PREDICTION = ["row", "label", "predicted", "probability", "text"]
 COLUMNS = {
-    "predictions": PREDICTION,
-    "errors": [*PREDICTION[:-1], "similarity", "nearest_row", "nearest_label", "nearest_text", "tokens", "text"],
-    "labels": [
-        "label",
-        "rows",
-        "predicted",
-        "precision",
-        "precision_low",
-        "precision_high",
-        "recall",
-        "recall_low",
-        "recall_high",
-        "f1",
-        "confused_with",
-        "confused",
-    ],
-    "label_errors": ["row", "part", "label", "likelier", "probability_of_label", "text"],
+    "predictions": " ".join(PREDICTION),
+    "errors": "file line row label predicted probability similarity nearest_file nearest_line nearest_row "
+    "nearest_label nearest_text tokens text",
+    "labels": "label rows predicted precision precision_low precision_high recall recall_low recall_high f1 "
+    "confused_with confused",
+    "label_errors": "file line label likelier new_label probability_of_label part row text",
 }
 
 both = pytest.mark.parametrize("labels", [TWO, THREE], ids=["two", "three"])
@@ -61,8 +50,8 @@ def two_labels(trained_model: Path, workspace: Workspace) -> Workspace:
 
 def table(root: Path, name: str) -> list[dict[str, str]]:
     """Return the lines below the header, which must hold the columns promised."""
-    header, *rows = read_table(root / f"data/scored/{name}.tsv")
-    assert header == COLUMNS[name]
+    header, *rows = read_table(root / f"data/scored/{name}.{'csv' if name == 'label_errors' else 'tsv'}")
+    assert header == COLUMNS[name].split()
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
