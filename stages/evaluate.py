@@ -122,10 +122,9 @@ def main() -> None:
     warnings = checks.warnings(learnt, counts(tested.labels, names), found["ci_low"]["mcc"])
     lengths = np.concatenate([np.diff(part.offsets) for part in (train, validation, test)])
     warnings += checks.truncated(lengths, model.settings.max_sequence_length)
-    mistakes = tables.mistakes(tested, messages, names, positive, cut or 0.0, known, model)
-    tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive))
+    tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive), places)
     tables.write(paths.LABELS, tables.by_label(tested, names))
-    tables.write(paths.ERRORS, tables.located(mistakes, places))
+    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut or 0.0, known, model), places)
     tables.write(paths.LABEL_ERRORS, mislabelled)
     tables.write(paths.WARNINGS, {"warning": list(warnings)})
     for warning in warnings:

@@ -76,7 +76,7 @@ def faultless(workspace: Workspace) -> None:
     """Let every answer be right, no label look wrong, and the model be one network of another kind, of one epoch."""
     root, found = workspace.root, tables_of(workspace.root)
     for row in found["predictions.tsv"][1:]:
-        row[2] = row[1]
+        row[4] = row[3]
     for name, rows in found.items():
         write_table(root / f"data/scored/{name}", rows if name == "predictions.tsv" else rows[:1])
     write_table(root / "model/history.tsv", read_table(root / "model/history.tsv")[:2])
@@ -237,7 +237,7 @@ def expected(root: Path, threshold: float) -> dict[str, str]:
     """Return scikit-learn's scores at a threshold, as the page shows them."""
     rows = read_table(root / "data/scored/predictions.tsv")[1:]
     positive = field(read_json(root / "model/threshold.json")["positive_label"])
-    truth, flagged = [row[1] == positive for row in rows], [float(row[3]) >= threshold for row in rows]
+    truth, flagged = [row[3] == positive for row in rows], [float(row[5]) >= threshold for row in rows]
     (passed, false), (missed, found) = metrics.confusion_matrix(truth, flagged, labels=[False, True]).tolist()
     precision = metrics.precision_score(truth, flagged, zero_division=np.nan)
     return {

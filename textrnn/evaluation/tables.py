@@ -41,11 +41,13 @@ class Answers(NamedTuple):
         return Answers._make(map(np.concatenate, pairs))
 
 
-def write(path: Path, columns: Columns) -> None:
+def write(path: Path, columns: Columns, origins: Origins | None = None) -> None:
     """Write the columns under their names as tab-separated lines or CSV, safe for terminals and spreadsheets.
 
-    CSV begins with a byte order mark, without which some spreadsheets take UTF-8 for another encoding.
+    With `origins` each row has the file and the line that it came from. CSV begins with a byte order mark, without which
+    some spreadsheets take UTF-8 for another encoding.
     """
+    columns = located(columns, origins) if origins else columns
     rows = [[field(value) for value in line] for line in [list(columns), *zip(*columns.values(), strict=True)]]
     text = io.StringIO(newline="")
     if path.suffix == ".csv":
