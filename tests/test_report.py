@@ -362,9 +362,9 @@ def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(sight: Sight
     assert sight.run("document.scripts.length") == 2
     assert sight.run("document.querySelectorAll('main img, main i, main b').length") == 0
     text = (root / PAGE).read_text("utf-8")
-    for shown in ("https://corpus.example/mine.tsv", "its licence is yours to name", "line 5"):
+    for shown in ("https://corpus.example/mine.tsv", "its licence is yours to name", "mine.tsv, line 5"):
         assert shown in text
-    for hidden in ("\u202e", "secret", "Almeida", "line 6"):
+    for hidden in ("\u202e", "secret", "Almeida", "mine.tsv, line 6"):
         assert hidden not in text
     assert read_json(root / "model/model.json")["corpus"] in text
 

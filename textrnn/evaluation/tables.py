@@ -44,7 +44,7 @@ class Answers(NamedTuple):
 def write(path: Path, columns: Columns, origins: Origins | None = None) -> None:
     """Write the columns under their names as tab-separated lines or CSV, safe for terminals and spreadsheets.
 
-    With `origins` each row has the file and the line that it came from. CSV begins with a byte order mark, without which
+    With `origins` each row has the file and the line that it came from. CSV begins with a byte order mark: without one
     some spreadsheets take UTF-8 for another encoding.
     """
     columns = located(columns, origins) if origins else columns
