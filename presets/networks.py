@@ -74,7 +74,7 @@ def row(compared: str) -> dict[str, Any]:
         "test_loss": ("train", "loss.test"),
         "mcc": ("evaluate", "mcc"),
         "recall": ("evaluate", "recall"),
-        "majority_accuracy": ("evaluate", "majority_accuracy"),
+        "positive_share": ("clean", "positive_share"),
         "vocabulary_size": ("vectorize", "vocabulary_size"),
         "train_rows": ("split", "train"),
         "test_rows": ("split", "test"),

@@ -7,7 +7,7 @@ positive. The stage fails, after writing everything, if a score is worse than ev
 Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/{messages.tsv,origins},
         data/split/{train,validation,test}/, data/scored/held_out.tsv; section `evaluate` of params.yaml
 Writes  model/threshold.json, data/scored/{predictions,labels,errors,warnings}.tsv, data/scored/label_errors.csv,
-        metrics/evaluate.json
+        data/scored/scores.json, and the scores that DVC compares in metrics/evaluate.json
 Run     python -m stages.evaluate
 """
 
@@ -19,19 +19,24 @@ import numpy as np
 from pydantic import Field
 
 from textrnn.artifacts import origins, provenance, ragged
-from textrnn.artifacts.messages import Positive, class_names, positive_label, read_messages
+from textrnn.artifacts.messages import TWINS, Positive, class_names, positive_label, read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
 from textrnn.core.files import read_array, read_table, write_json, write_metrics
 from textrnn.core.progress import progress
 from textrnn.evaluation import checks, tables
+from textrnn.evaluation.baselines import baselines
 from textrnn.evaluation.tables import Answers, Messages
 from textrnn.inference import predictor
 from textrnn.metrics.intervals import intervals
-from textrnn.metrics.scores import Bools, Floats, Labels, averages, correlation, margins, scores
+from textrnn.metrics.scores import Bools, Floats, Labels, of_answers, scores
 from textrnn.metrics.threshold import best_threshold
 
 SEED = 0  # of the intervals
+COMPARED = (  # by DVC, if the labels have them
+    "accuracy", "mcc", "macro_f1", "loss", "average_precision", "precision", "recall", "false_positive_rate",
+    "threshold",
+)  # fmt: skip
 
 
 class Evaluate(Positive):
@@ -68,15 +73,8 @@ def without_twins(answers: Answers, twins: Bools) -> dict[str, float]:
     """Return the scores of the test rows that have no near-duplicate outside the test part."""
     alone = answers.some(np.flatnonzero(~twins))
     rows = len(alone.rows)
-    if not rows:
-        return {"rows": 0}
-    right = margins(alone.labels, alone.predicted)
-    return {
-        "rows": rows,
-        "accuracy": float(right[0].sum() / rows),
-        "mcc": float(correlation(*right)),
-        "macro_f1": float(averages(*right)["macro_f1"]),
-    }
+    found = of_answers(alone.labels, alone.predicted, None) if rows else {}
+    return {"rows": rows} | {name: found[name] for name in ("accuracy", "mcc", "macro_f1") if found}
 
 
 def counts(labels: Labels, names: list[str]) -> dict[str, int]:
@@ -109,17 +107,22 @@ def main() -> None:
     measured = scores(*scored)
     mislabelled = tables.mislabelled(tested.and_then(held_out), len(predicted), messages, names, places)
     twins = np.asarray(read_array(paths.TEST / "twins.npy"))
+    known = np.concatenate([train.rows, validation.rows])
+    learnt = np.concatenate([train.labels, validation.labels])
+    beside = baselines([messages[row][1] for row in known], learnt, texts, tested.labels, len(names), positive)
     found: dict[str, Any] = {
         **({} if cut is None else {"threshold": cut}),
-        **({"without_twins": without_twins(tested, twins)} if twins.any() else {}),
+        "test_twins": {name: int((twins >= kind).sum()) for kind, name in enumerate(TWINS, 1)},
+        **({"without_twins": without_twins(tested, twins > 0)} if twins.any() else {}),
         "label_errors": {"all": len(mislabelled["part"]), "test": mislabelled["part"].count("test")},
+        "baselines": beside,
         **measured,
         **intervals(measured, *scored, settings.bootstrap_samples, SEED),
     }
-    write_metrics(paths.METRICS / "evaluate.json", found)
-    known = np.concatenate([train.rows, validation.rows])
-    learnt = counts(np.concatenate([train.labels, validation.labels]), names)
-    warnings = checks.warnings(learnt, counts(tested.labels, names), found["ci_low"]["mcc"])
+    compared = {name: found[name] for name in COMPARED if name in found}
+    write_metrics(paths.METRICS / "evaluate.json", compared | {"baseline_mcc": beside["tfidf"]["mcc"]})
+    write_metrics(paths.SCORES, found)
+    warnings = checks.warnings(counts(learnt, names), counts(tested.labels, names), found["ci_low"]["mcc"])
     lengths = np.concatenate([np.diff(part.offsets) for part in (train, validation, test)])
     warnings += checks.truncated(lengths, model.settings.max_sequence_length)
     tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive), places)
@@ -131,8 +134,8 @@ def main() -> None:
         note(warning)
     if failed := checks.unmet(found, settings.require):
         raise UserError(
-            f"params.yaml: expected {'; '.join(failed)} (evaluate.require). The scores are in metrics/evaluate.json: "
-            "improve the model, or require less"
+            f"params.yaml: expected {'; '.join(failed)} (evaluate.require). All scores are in "
+            "data/scored/scores.json: improve the model, or require less"
         )
 
 

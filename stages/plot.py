@@ -1,9 +1,10 @@
 """plot: write the data that `dvc plots` draws, the same curves as PNGs for a README, and a report of the whole run.
 
 Reads   model/{history.tsv,threshold.json,model.json}, data/scored/{predictions,labels,errors,warnings}.tsv,
-        data/scored/label_errors.csv, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and data/split/ (labels
-        and lengths); sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
-Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json}, plots/images/*.png, report/index.html
+        data/scored/{label_errors.csv,scores.json}, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and
+        data/split/ (labels and lengths); sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
+Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json,scores.tsv}, plots/images/*.png,
+        report/index.html
 Run     python -m stages.plot
 """
 
@@ -19,14 +20,14 @@ import numpy as np
 from pydantic import ConfigDict, Field
 
 from textrnn.core import params, paths
-from textrnn.core.errors import run
+from textrnn.core.errors import note, run
 from textrnn.core.escape import field, unescaped
 from textrnn.core.files import DIGITS, read_array, read_json, read_table, read_text, write_text
 from textrnn.core.params import Section
 from textrnn.metrics.threshold import curves
-from textrnn.report import charts, page
+from textrnn.report import charts, fonts, page
 
-MEASURED = ("clean", "vectorize", "split", "train", "evaluate")  # the stages whose metrics the page shows
+MEASURED = ("clean", "vectorize", "split", "train")  # the stages whose metrics the page shows
 REASONS = 5  # rejected rows that the page shows
 
 
@@ -76,6 +77,16 @@ def as_rows(table: list[list[str]]) -> list[dict[str, str]]:
     return [dict(zip(header, map(unescaped, line), strict=True)) for line in lines]
 
 
+def as_tsv(scores: dict[str, Any]) -> str:
+    """Return a line for each score: its value, its interval, and what the baselines have."""
+    low, high, beside = scores["ci_low"], scores["ci_high"], scores["baselines"].values()
+    lines: list[list[Any]] = [["score", "value", "low", "high", *scores["baselines"]]]
+    for name, value in scores.items():
+        if not isinstance(value, dict):
+            lines.append([name, value, low.get(name, ""), high.get(name, ""), *(one.get(name, "") for one in beside)])
+    return "".join("\t".join(map(str, line)) + "\n" for line in lines)
+
+
 def main() -> None:
     """Run the stage."""
     settings = params.load("plot", Plot)
@@ -95,7 +106,12 @@ def main() -> None:
     for name, points in lines.items():
         write_text(paths.PLOTS / f"{name}.json", as_json(points))
 
-    images = charts.draw(history, table, lines, positive, settings.dpi)
+    scores = read_json(paths.SCORES)
+    write_text(paths.PLOTS / "scores.tsv", as_tsv(scores))
+    families, missing = fonts.families("".join({*labels, *predicted}))
+    if missing:
+        note(f"the PNGs have boxes instead of {missing}: no font here has them; the report and `dvc plots` show them")
+    images = charts.draw(history, table, lines, positive, settings.dpi, families)
     for name, image in images.items():
         charts.save(paths.PLOTS / "images" / f"{name}.png", image)
 
@@ -115,6 +131,7 @@ def main() -> None:
         "curves": lines,
         "mistakes": as_rows(read_table(paths.ERRORS)),
         "label_errors": as_rows(read_table(paths.LABEL_ERRORS)),
+        "scores": scores,
         "metrics": {name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
         "labels": as_rows(read_table(paths.LABELS)),
         "confusion": table,

@@ -10,9 +10,9 @@ that has none is dealt from the others. With split.time_column the newest rows a
 The stage counts how many test rows have a duplicate or near-duplicate outside the test part, however they came there.
 
 Reads   data/clean/messages.tsv, data/clean/columns/ (an array of length 0 is a column that the user has not),
-        data/vectors/; section `split` and evaluate.positive_label of params.yaml
+        data/vectors/; section `split` of params.yaml
 Writes  data/split/{train,validation,test}/ (the rows, and in groups.npy the group of each),
-        data/split/test/twins.npy (bool, whether the row has a duplicate or near-duplicate outside), metrics/split.json
+        data/split/test/twins.npy (int8, the duplicate or near-duplicate that the row has outside), metrics/split.json
 Run     python -m stages.split
 """
 
@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts import ragged
-from textrnn.artifacts.messages import Positive, positive_label
 from textrnn.core import params, paths
 from textrnn.core.errors import note, run
 from textrnn.core.files import opened, read_array, read_table, write_array, write_metrics
@@ -63,7 +62,6 @@ def dealt(
 def main() -> None:
     """Run the stage."""
     settings = params.load("split", Split)
-    positive = params.load("evaluate", Positive, part=True)
     of_labels = {name: int(count) for name, count in read_table(paths.VECTORS / "classes.tsv")}
     columns = [read_array(paths.COLUMNS / f"{name}.npy") for name in ("part", "group", "time")]
     labels = ragged.load(paths.VECTORS).labels
@@ -73,19 +71,15 @@ def main() -> None:
         sides, together, notes = dealt(messages, labels, list(of_labels), columns, settings, folder)
     for one in notes:
         note(one)
-    counts: dict[str, object] = {"groups": len(together.order)}
-    shares = {}
-    positive_class = list(of_labels).index(label) if (label := positive_label(of_labels, positive)) else None
+    counts = {"groups": len(together.order)}
     for number, directory in enumerate((paths.TEST, paths.VALIDATION, paths.TRAIN)):
         rows = np.flatnonzero(sides == number)
         ragged.save_chosen(directory, paths.VECTORS, rows)
         write_array(directory / "groups.npy", together.numbers[rows].astype(np.int64))
         counts[directory.name] = len(rows)
-        shares[directory.name] = float(np.mean(labels[rows] == positive_class)) if len(rows) else 0.0
     found = twins(together, sides)
-    write_array(paths.TEST / "twins.npy", found["near_template"])
-    counts["test_twins"] = {name: int(of.sum()) for name, of in found.items()}
-    write_metrics(paths.METRICS / "split.json", counts | ({"positive_share": shares} if label else {}))
+    write_array(paths.TEST / "twins.npy", found)
+    write_metrics(paths.METRICS / "split.json", counts | {"test_twins": int(np.count_nonzero(found))})
 
 
 if __name__ == "__main__":

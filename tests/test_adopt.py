@@ -1,6 +1,7 @@
 """tools.adopt: what it proposes for files as people have them, and what it says of what is wrong with them."""
 
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Callable
@@ -251,10 +252,24 @@ def test_dvc_splits_an_adopted_file_and_watches_it(tmp_path: Path) -> None:
     file = made.folder / "my words.csv"
     file.write_bytes(PLAIN.replace("\n", "\r\n").encode())
     said = made.run("python", "-m", "tools.adopt", str(file))
-    assert "git add 'my words.csv'" in said
+    assert "keep it in corpus/, which Git ignores" in said
     assert "`my words.csv -text`" in said
     assert stages_run(made.dvc("repro", "split")) == ["download", "clean", "vectorize", "split"]
     metrics = json.loads((made.folder / "metrics/clean.json").read_text("utf-8"))
     assert (metrics["rows"], metrics["kept"]) == (48, 48)
     file.write_bytes(file.read_bytes() + b"praise,a last row\r\n")
+    assert stages_run(made.dvc("repro", "clean")) == ["download", "clean"]
+
+
+def test_a_corpus_that_git_ignores_is_watched_by_dvc_and_reaches_a_queued_experiment(tmp_path: Path) -> None:
+    made = Repository.tiny(tmp_path / "textrnn")
+    (made.folder / "corpus/mine.csv").write_text(PLAIN, "utf-8")
+    said = made.run("python", "-m", "tools.adopt", "corpus/mine.csv")
+    (command,) = re.findall(r"dvc (exp run --queue --copy-paths corpus/mine.csv)", said)
+    made.git("add", "--all")
+    assert "corpus/mine.csv" not in made.git("ls-files")
+    made.commit("my corpus")
+    made.dvc(*command.replace("--queue", "--temp").split(), "-S", "clean.lowercase=true", "clean")
+    assert stages_run(made.dvc("repro", "clean")) == ["clean"]  # the experiment's download is in DVC's run cache
+    (made.folder / "corpus/mine.csv").write_text(f"{PLAIN}praise,a last row\n", "utf-8")
     assert stages_run(made.dvc("repro", "clean")) == ["download", "clean"]

@@ -12,10 +12,10 @@ from sklearn import metrics
 
 from stages import evaluate
 from tests.models import BEGINNINGS, THREE, TWO, copied, trained
-from tests.test_metrics import HEADLINE, MACRO
+from tests.test_metrics import HEADLINE
 from tests.workspace import Workspace
 from textrnn.artifacts import provenance, ragged
-from textrnn.artifacts.messages import read_messages
+from textrnn.artifacts.messages import TWINS, read_messages
 from textrnn.core import paths
 from textrnn.core.escape import field
 from textrnn.core.files import read_array, read_json, read_table, write_array, write_text
@@ -80,18 +80,21 @@ def relabel(labels: NDArray[np.int16]) -> None:
 
 @both
 def test_evaluate_writes_the_metrics_of_its_predictions(root: Path) -> None:
-    written = (root / "metrics/evaluate.json").read_text("utf-8")
+    written = (root / "data/scored/scores.json").read_text("utf-8")
     found = json.loads(written)
+    baselines = found.pop("baselines")
     counts = {f"{right}_{kind}" for right in ("true", "false") for kind in ("positives", "negatives")}
-    scored = HEADLINE | (MACRO if root.name == "trained-3" else set())
-    measured = scored | counts | {"majority_accuracy", "calibration_error"}
-    promised = {f"{bound}.{name}" for bound in ("ci_low", "ci_high") for name in scored}
+    measured = HEADLINE | counts | {"majority_accuracy", "calibration_error"}
+    promised = {f"{bound}.{name}" for bound in ("ci_low", "ci_high") for name in HEADLINE}
     promised |= measured | {"threshold", "label_errors.all", "label_errors.test"}
+    promised |= {f"test_twins.{name}" for name in TWINS}
     if twins_of(root).any():
         promised |= {f"without_twins.{name}" for name in ("rows", "accuracy", "mcc", "macro_f1")}
     assert set(flattened(found)) == promised
     assert all(math.isfinite(value) and value == round(value, 6) for value in flattened(found).values())
-    assert written == json.dumps(found, indent=2, sort_keys=True) + "\n"
+    assert written == json.dumps(found | {"baselines": baselines}, indent=2, sort_keys=True) + "\n"
+    assert set(baselines) == {"majority", "tfidf"}
+    assert baselines["majority"]["accuracy"] == found["majority_accuracy"]
     assert_measured(found, table(root, "predictions"), read_json(root / "model/threshold.json")["positive_label"])
 
 
@@ -175,13 +178,34 @@ def test_a_label_error_has_its_label_and_the_likelier_one_and_the_metrics_count_
     own = [float(line["probability_of_label"]) for line in lines]
     assert own == sorted(own), "the least likely label first"
     counted = {"all": len(lines), "test": sum(line["part"] == "test" for line in lines)}
-    assert read_json(root / "metrics/evaluate.json")["label_errors"] == counted
+    assert read_json(root / "data/scored/scores.json")["label_errors"] == counted
     assert test | set(held_out(root)) == set(range(len(messages)))
     if names == list(TWO):
         own = [text.startswith(tuple(BEGINNINGS[TWO.index(label)])) for label, text in messages]
         planted = set(np.flatnonzero(~np.array(own)).tolist())
         assert {int(line["row"]) for line in lines} <= planted
         assert len(lines) > 0.8 * len(planted) > 10
+
+
+# What DVC compares
+
+
+@both
+def test_dvc_compares_at_most_ten_numbers_of_a_stage_which_are_among_all_scores(root: Path) -> None:
+    for file in (root / "metrics").iterdir():
+        assert len(flattened(read_json(file))) <= 10, file
+    scores, compared = read_json(root / "data/scored/scores.json"), read_json(root / "metrics/evaluate.json")
+    assert len(compared) == 10
+    assert compared.pop("baseline_mcc") == scores["baselines"]["tfidf"]["mcc"]
+    assert compared == {name: scores[name] for name in compared}
+
+
+def test_any_score_can_be_required_an_interval_and_a_lead_over_the_baseline_too(two_labels: Workspace) -> None:
+    bounds = {"ci_low.mcc": 0.0, "true_positives": 1, "baselines.tfidf.mcc": 0.1, "label_errors.all": 1}
+    two_labels.settings(evaluate__bootstrap_samples=200, evaluate__require=bounds)
+    two_labels.run(evaluate.main)
+    two_labels.settings(evaluate__bootstrap_samples=200, evaluate__require={"ci_low.mcc": 1.0})
+    assert "expected ci_low.mcc of at least 1, found 0." in two_labels.failure(evaluate.main)
 
 
 # The threshold
@@ -231,7 +255,8 @@ def test_without_a_positive_label_every_label_counts_alike(
     copied(workspace, trained(tmp_path_factory.getbasetemp(), THREE))
     workspace.settings(evaluate__positive_label=None, evaluate__bootstrap_samples=200)
     workspace.run(evaluate.main)
-    decision, found = read_json(paths.MODEL / "threshold.json"), workspace.metrics("evaluate")
+    decision, found = read_json(paths.MODEL / "threshold.json"), read_json(paths.SCORES)
+    assert set(workspace.metrics("evaluate")) == {"accuracy", "baseline_mcc", "loss", "macro_f1", "mcc"}
     assert (decision["positive_label"], decision["threshold"]) == (None, None)
     assert predictor.decision(paths.MODEL, sorted(THREE)) == (None, 0.0)
     assert {"macro_f1", "weighted_f1"} <= set(found["ci_low"])
@@ -257,19 +282,19 @@ def test_rows_with_a_twin_outside_the_test_part_are_scored_with_and_without(two_
     right = np.array([row["label"] == row["predicted"] for row in rows])
     write_array(paths.TEST / "twins.npy", right)
     two_labels.run(evaluate.main)
-    found = two_labels.metrics("evaluate")
+    found = read_json(paths.SCORES)
     assert found["without_twins"] == {"rows": (~right).sum(), "accuracy": 0, "mcc": -1, "macro_f1": 0}
     assert found["accuracy"] == pytest.approx(right.mean(), abs=1e-6)
     write_array(paths.TEST / "twins.npy", np.ones(len(rows), bool))
     two_labels.run(evaluate.main)
-    assert two_labels.metrics("evaluate")["without_twins"] == {"rows": 0}
+    assert read_json(paths.SCORES)["without_twins"] == {"rows": 0}
 
 
 # Requirements and warnings
 
 
 def test_a_score_worse_than_required_fails_the_stage_once_the_same_bytes_are_written(two_labels: Workspace) -> None:
-    outputs = [paths.MODEL / "threshold.json", paths.METRICS / "evaluate.json"]
+    outputs = [paths.MODEL / "threshold.json", paths.METRICS / "evaluate.json", paths.SCORES]
     outputs += [paths.PREDICTIONS, paths.ERRORS, paths.LABELS, paths.LABEL_ERRORS]
     before = [path.read_bytes() for path in outputs]
     for path in outputs:

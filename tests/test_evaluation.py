@@ -1,12 +1,20 @@
 """The parts of textrnn/evaluation: label errors, the nearest text, warnings, and requirements."""
 
+import csv
+
 import numpy as np
 import pytest
 from sklearn import metrics
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from textrnn.core.errors import UserError
+from textrnn.core.paths import ROOT
+from textrnn.evaluation.baselines import affordable, baselines, tfidf
 from textrnn.evaluation.checks import FEW_TO_LEARN, FEW_TO_TEST, truncated, unmet, warnings
 from textrnn.evaluation.tables import Answers, by_label, label_errors, nearest
+from textrnn.metrics.scores import Labels
 
 # Label errors
 
@@ -155,3 +163,65 @@ def test_an_unknown_score_is_a_users_error_that_suggests_a_known_one() -> None:
         unmet(FOUND, {"ci_low.mc": 0.9})
     with pytest.raises(UserError, match=r"found 'x'$"):
         unmet(FOUND, {"x": 0.9})
+
+
+# Baselines
+
+
+def support() -> tuple[list[str], Labels]:
+    """Return the texts of examples/support.csv, and their labels as numbers."""
+    with (ROOT / "examples/support.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    texts, label = ([row[column] for row in rows] for column in ("message", "category"))
+    return texts, np.unique(label, return_inverse=True)[1].astype(np.int16)
+
+
+def test_the_tfidf_baseline_answers_as_a_few_lines_of_scikit_learn_do() -> None:
+    texts, labels = support()
+    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression(C=10)).fit(texts[::2], labels[::2])
+    answers = tfidf(texts[::2], labels[::2], texts[1::2])
+    assert np.mean(answers == model.predict(texts[1::2])) > 0.95, "it is fitted to the labels one by one"
+    found = baselines(texts[::2], labels[::2], texts[1::2], labels[1::2], 4, None)
+    assert found["tfidf"]["mcc"] == pytest.approx(metrics.matthews_corrcoef(labels[1::2], answers))
+    assert found["tfidf"]["mcc"] > 0.7 > found["majority"]["mcc"] == 0
+    assert found["tfidf"]["training_rows"] == len(texts[::2])
+
+
+def test_the_answers_of_the_tfidf_baseline_are_the_labels_numbers_in_any_order_of_the_rows() -> None:
+    texts = [
+        "free prize",
+        "claim your prize",
+        "see you soon",
+        "soon at home",
+        "parcel on its way",
+        "my parcel came",
+    ]
+    labels = np.array([4, 4, 2, 2, 7, 7], np.int16)
+    for kept in ([0, 1, 2, 3, 4, 5], [5, 3, 1, 4, 2, 0], [0, 1, 2, 3]):
+        answers = tfidf([texts[row] for row in kept], labels[kept], texts)
+        assert answers[kept].tolist() == labels[kept].tolist()
+
+
+def test_the_tfidf_baseline_reads_scripts_without_blanks() -> None:
+    texts = ["很好吃下次再来", "太好吃了", "送餐很快好吃", "太慢了而且凉了", "送餐太慢", "凉了不会再来"]
+    answers = tfidf(texts, np.array([1, 1, 1, 0, 0, 0], np.int16), ["真好吃", "又慢又凉了"])
+    assert answers.tolist() == [1, 0]
+
+
+def test_without_a_word_the_tfidf_baseline_answers_the_commonest_label() -> None:
+    assert tfidf(["?!", "a", "👍"], np.array([3, 1, 3], np.int16), ["free prize"]).tolist() == [3]
+
+
+def test_of_very_many_or_very_long_texts_the_tfidf_baseline_reads_some_and_counts_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts, labels = support()
+    assert affordable(texts).tolist() == list(range(len(texts)))
+    for limit, value in (("ROWS", 200), ("LETTERS", 9000)):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"textrnn.evaluation.baselines.{limit}", value)
+            found = baselines(texts, labels, texts, labels, 4, None)["tfidf"]
+            rows = affordable(texts)
+            assert found["training_rows"] == len(rows) < len(texts)
+            assert len(rows) <= 200 if limit == "ROWS" else sum(len(texts[row]) for row in rows) <= 9000
+            assert found["accuracy"] > 0.7

@@ -21,11 +21,12 @@ from stages import plot
 from tests.browser import CONTRAST, SIDEWAYS, STRUCTURE, Sight, running, seen
 from tests.models import THREE, TWO, place, trained
 from tests.workspace import Workspace
+from textrnn.artifacts.messages import TWINS
 from textrnn.core.escape import field
 from textrnn.core.files import read_json, read_table, write_array, write_json, write_text
 from textrnn.evaluation import tables
 from textrnn.metrics.intervals import intervals
-from textrnn.metrics.scores import scores
+from textrnn.metrics.scores import majority_baseline, of_answers, scores
 from textrnn.model.stacking import softmax
 from textrnn.report import figures, formatting
 
@@ -113,7 +114,10 @@ def many(workspace: Workspace) -> None:
     measured = scores(labels, predicted, probabilities, None)
     bounds = intervals(measured, labels, predicted, probabilities, None, 200, 0)
     alone = {"rows": 2555, "accuracy": 0.9, "mcc": 0.89, "macro_f1": 0.88}
-    write_json(workspace.root / "metrics/evaluate.json", measured | bounds | {"without_twins": alone})
+    beside = {"majority": majority_baseline(labels, count, None), "tfidf": of_answers(labels, predicted, None)}
+    beside["tfidf"]["training_rows"] = 100
+    measures: dict[str, Any] = {"without_twins": alone, "baselines": beside, "test_twins": dict.fromkeys(TWINS, 525)}
+    write_json(workspace.root / "data/scored/scores.json", measured | bounds | measures)
     change(workspace.root / "model/threshold.json", positive_label=None, threshold=None)
     change(workspace.root / "metrics/split.json", test=len(rows))
     write_table(workspace.root / "data/vectors/classes.tsv", [[name, "0"] for name in names])
@@ -371,7 +375,7 @@ def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(sight: Sight
 
 @only("three labels")
 def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight, root: Path) -> None:
-    scores, record = read_json(root / "metrics/evaluate.json"), read_json(root / "model/model.json")
+    scores, record = read_json(root / "data/scored/scores.json"), read_json(root / "model/model.json")
     shown = sight.text("table.scores")
     for name in scores["ci_low"]:
         share = name in (
@@ -421,7 +425,7 @@ def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight,
 def test_of_many_labels_the_page_has_a_table_by_rising_recall_and_the_commonest_confusions(
     sight: Sight, root: Path
 ) -> None:
-    found, text = read_json(root / "metrics/evaluate.json"), sight.text("main")
+    found, text = read_json(root / "data/scored/scores.json"), sight.text("main")
     assert sight.text("h1") == "Telling 77 labels apart"
     assert sight.page.title().startswith("77 labels: ")
     assert "the right label is among its three likeliest for" in sight.text(".lead")

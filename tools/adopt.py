@@ -176,8 +176,10 @@ def of_git(source: str) -> Iterator[str]:
     path = paths.ROOT / source
     if not path.exists() or not path.resolve().is_relative_to(paths.ROOT) or _git("status", source) is None:
         return
-    if _git("ls-files", "--error-unmatch", source) is None:
-        yield f"`dvc exp run --queue` and `--temp` take files from Git: git add {shlex.quote(source)}"
+    if _git("check-ignore", source):
+        yield f"queued experiments run in copies without it: dvc exp run --queue --copy-paths {shlex.quote(source)}"
+    elif _git("ls-files", "--error-unmatch", source) is None:
+        yield "`git add --all` would take it into Git: if others may not read it, keep it in corpus/, which Git ignores"
         attributes = _git("check-attr", "text", source) or ""
         begin = path.read_bytes()[:8_000] if path.is_file() else b""  # Git takes a file with a zero byte for binary
         if b"\r\n" in begin and b"\0" not in begin and not attributes.rstrip().endswith("unset"):

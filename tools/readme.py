@@ -1,6 +1,6 @@
 """The numbers of README.md and of pages in docs/, written from the committed metrics: none is typed by hand.
 
-Reads   metrics/*.json, compare/*.json, presets/networks.json
+Reads   metrics/*.json, plots/scores.tsv, compare/*.json, presets/networks.json
 Writes  README.md, docs/{comparison,origin,design}.md
 Run     python -m tools.readme   (after `dvc repro`, `dvc --cd compare repro`, compare.check or presets.networks)
 """
@@ -26,6 +26,7 @@ ALONE = NAMES | {
     "tutorial_masked": "the tutorial's RNN, padding masked",
 }
 
+SCORES = paths.PLOTS / "scores.tsv"
 PAGES = [paths.ROOT / name for name in ("README.md", "docs/comparison.md", "docs/origin.md", "docs/design.md")]
 
 
@@ -52,8 +53,8 @@ def metrics(name: str) -> dict[str, Any]:
 
 def results() -> str:
     """Return the scores of the default: over ten splits of the comparison, then on the split that is committed."""
-    scores, split, found = metrics("evaluate"), metrics("split"), read_json(TABLE)["templates"]
-    low, high = scores["ci_low"], scores["ci_high"]
+    split, found = metrics("split"), read_json(TABLE)["templates"]
+    scores = {name: [float(value) for value in values if value] for name, *values in read_table(SCORES)[1:]}
     models, rows = found["models"], []
     titles: list[tuple[str, str, Callable[[float], str]]] = [
         ("mcc", "Matthews correlation", decimal),
@@ -63,12 +64,13 @@ def results() -> str:
         ("false_positive_rate", "false positive rate (ham blocked)", percent),
     ]
     for name, title, shown in titles:
-        committed = f"{shown(scores[name])} ({shown(low[name])} … {shown(high[name])})"
+        value, low, high = map(shown, scores[name][:3])
+        committed = f"{value} ({low} … {high})"
         rows.append(
             [title, spread(models["default"][name], shown), committed, shown(models["always_ham"][name]["mean"])]
         )
-    rows.append(["expected calibration error", "", decimal(scores["calibration_error"]), ""])
-    near = split["test_twins"]["near_template"] or "none"
+    rows.append(["expected calibration error", "", decimal(scores["calibration_error"][0]), ""])
+    near = split["test_twins"] or "none"
     text = (
         "The ten splits are five folds, dealt twice, with near-duplicates always in one fold; the table has their mean "
         "and standard deviation. Without its networks the model has a Matthews correlation of "
@@ -85,9 +87,9 @@ def results() -> str:
 def tutorial() -> str:
     """Return what the tutorial's accuracy is worth."""
     row = read_json(RESULTS)[TUTORIAL]
-    ham, right, recall = (percent(row[name]) for name in ("majority_accuracy", "test_accuracy", "recall"))
+    ham, right, recall = map(percent, (1 - row["positive_share"], row["test_accuracy"], row["recall"]))
     return (
-        f"After {row['epochs']} epochs it reaches {right} accuracy on {row['test_rows']:,} test rows. Of those rows "
+        f"After {row['epochs']} epochs it reaches {right} accuracy on {row['test_rows']:,} test rows. Of all rows "
         f"{ham} are ham, so a program that always answers ham is right about as often. The network catches {recall} of "
         f"the spam. Its Matthews correlation is {row['mcc']:.2f}, where 0 is guessing and 1 is perfect. So accuracy "
         "alone says little, and this project reports more."

@@ -15,6 +15,8 @@ from textrnn.core.files import read_text
 from textrnn.core.params import Section
 
 SIDES = ("test", "validation", "train")  # in the order in which split fills them
+# What a test row shares with a row outside the test part, in twins.npy from 1 on; whoever shares more shares these too.
+TWINS = ("near_template", "same_template", "same_text")
 MOST_CLASSES = 32_767  # labels.npy is int16
 BLANKS = re.compile("  +")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}\.0+", re.ASCII)

@@ -108,13 +108,12 @@ def by_time(time: NDArray[np.float64], settings: Split) -> Sides:
     return np.where(tested, TEST, np.where(newer < tested.sum() + validation, VALIDATION, TRAIN)).astype(np.int8)
 
 
-def twins(together: Groups, sides: Sides) -> dict[str, NDArray[np.bool_]]:
-    """Return which test rows share a text, a template or a near-duplicate with a row outside the test part.
+def twins(together: Groups, sides: Sides) -> NDArray[np.int8]:
+    """Return what each test row shares with a row outside the test part: 0 for nothing, else its number in TWINS.
 
-    Rows of one text have one template, and rows of one template are near-duplicates: the last array has every twin.
+    Rows of one text have one template, and rows of one template are near-duplicates.
     """
-    kinds = {
-        "same_text": together.texts, "same_template": together.templates, "near_template": together.near_duplicates,
-    }  # fmt: skip
+    kinds = together.near_duplicates, together.templates, together.texts
     in_test = sides == TEST
-    return {name: np.isin(of[in_test], of[~in_test]) for name, of in kinds.items()}
+    shared: NDArray[np.int8] = np.sum([np.isin(of[in_test], of[~in_test]) for of in kinds], axis=0, dtype=np.int8)
+    return shared

@@ -79,7 +79,8 @@ def unmet(found: Mapping[str, Any], require: Mapping[str, float]) -> list[str]:
             near = get_close_matches(name, flat, n=1)
             meant = f": did you mean {near[0]}?" if near else ""
             raise UserError(
-                f"params.yaml: expected evaluate.require to name scores of metrics/evaluate.json, found {name!r}{meant}"
+                f"params.yaml: expected evaluate.require to name scores of data/scored/scores.json, "
+                f"found {name!r}{meant}"
             )
         lower = name.rpartition(".")[2] in LOWER_IS_BETTER
         if (flat[name] > bound) if lower else (flat[name] < bound):

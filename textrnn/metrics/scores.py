@@ -1,4 +1,4 @@
-"""How good the answers are: every score of metrics/evaluate.json."""
+"""How good the answers are: every score of data/scored/scores.json."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +18,23 @@ BINS = 15  # of the calibration error, as in Guo et al. 2017
 def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: int | None) -> dict[str, float]:
     """Return every score by its name, from (rows, labels) probabilities.
 
-    Accuracy, mcc, loss and, with more than two labels, the means over the labels are over all labels; the others are
-    those of the positive label against the rest. Without one, `calibration_error` is that of the answers'
-    probabilities, and `top_3_accuracy` the share of rows whose label is among the three likeliest.
+    Accuracy, mcc, loss and the means over the labels are over all labels; the others are those of the positive label
+    against the rest. Without one, `calibration_error` is that of the answers' probabilities, and `top_3_accuracy` the
+    share of rows whose label is among the three likeliest.
     """
-    classes, counts = probabilities.shape[1], margins(labels, predicted)
-    means = {name: float(value) for name, value in averages(*counts).items()} if classes > 2 else {}
-    found = means | {
-        "accuracy": float((labels == predicted).mean()),
+    classes = probabilities.shape[1]
+    found = of_answers(labels, predicted, positive) | {
         "loss": float(losses(labels, probabilities).mean()),
-        "majority_accuracy": float(counts[1].max() / len(labels)),
-        "mcc": float(correlation(*counts)),
+        "majority_accuracy": float(np.bincount(labels).max() / len(labels)),
     }
     if positive is not None:
-        return found | against_the_rest(labels == positive, predicted == positive, probabilities[:, positive])
+        truth, probability = labels == positive, probabilities[:, positive]
+        return found | {
+            "average_precision": float(average_precision_score(truth, probability)),
+            "brier": float(((probability - truth) ** 2).mean()),
+            "calibration_error": calibration_error(truth, probability),
+            "roc_auc": float(roc_auc_score(truth, probability)),
+        }
     own = probabilities[np.arange(len(labels)), labels]
     found["calibration_error"] = calibration_error(labels == predicted, probabilities.max(axis=1))
     if classes > 3:
@@ -40,19 +43,23 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
     return found
 
 
-def against_the_rest(truth: Bools, flagged: Bools, probability: Floats) -> dict[str, float]:
-    """Return the scores of the positive label against the others."""
-    (passed, false), (missed, found) = confusion_matrix(truth, flagged, labels=[False, True]).tolist()
-    return {
-        "average_precision": float(average_precision_score(truth, probability)),
-        "brier": float(((probability - truth) ** 2).mean()),
-        "calibration_error": calibration_error(truth, probability),
-        "f1": 2 * found / max(1, 2 * found + false + missed),
+def of_answers(labels: Labels, predicted: Labels, positive: int | None) -> dict[str, float]:
+    """Return the scores that need no probability: over all labels and, if one is positive, of it against the rest."""
+    counts = margins(labels, predicted)
+    found = {name: float(value) for name, value in averages(*counts).items()} | {
+        "accuracy": float((labels == predicted).mean()),
+        "mcc": float(correlation(*counts)),
+    }
+    if positive is None:
+        return found
+    table = confusion_matrix(labels == positive, predicted == positive, labels=[False, True]).tolist()
+    (passed, false), (missed, caught) = table
+    return found | {
+        "f1": 2 * caught / max(1, 2 * caught + false + missed),
         "false_positive_rate": false / (false + passed),
-        "precision": found / max(1, found + false),
-        "recall": found / (found + missed),
-        "roc_auc": float(roc_auc_score(truth, probability)),
-        "true_positives": found,
+        "precision": caught / max(1, caught + false),
+        "recall": caught / (caught + missed),
+        "true_positives": caught,
         "false_positives": false,
         "false_negatives": missed,
         "true_negatives": passed,

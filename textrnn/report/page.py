@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
-from textrnn.metrics.scores import Bools, Floats, majority_baseline
+from textrnn.metrics.scores import Bools, Floats
 from textrnn.report import figures
 from textrnn.report.charts import MOST_IN_MATRIX
 from textrnn.report.formatting import address, outcome_names, percent, shown_scores, some
@@ -55,7 +55,7 @@ def page(
         commonest=names[counts["test"].argmax()],
         counts=list(zip(names, *(found.tolist() for found in counts.values()), strict=True)),
         charts={chart.name: chart for chart in charts},
-        baseline=majority_baseline(labels["test"], len(names), number),
+        positive_share=float(truth.mean()),
         outcomes=[outcomes[stop] for stop in sorted({*figures.IN_TABLE, cut})],
         own=outcomes[cut],
         last_stop=len(stops) - 1,
