@@ -107,6 +107,7 @@ def outcome(case: Case, bench: Bench) -> Outcome:
 def set_params(case: Case, bench: Bench, **changes: Any) -> None:
     """Write params.yaml with the settings of the case."""
     own = {key: text_of(value) if isinstance(value, list) else value for key, value in case.get("settings", {}).items()}
+    changes = {"download__source": "mine.csv"} | changes
     bench.workspace.settings(**changes | {key.replace(".", "__"): value for key, value in own.items()})
 
 
