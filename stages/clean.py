@@ -45,10 +45,10 @@ def main() -> None:
     reading = reading_of(chosen, params.load("split", Parts, part=True))
     source = params.load("download", Source, part=True).source
     test = params.load("split", TestSource, part=True).test_source
-    name, *others = short_names([source, test] if test else [source])
+    name, other = short_names([source, test or source])
     seen: list[Seen] = []
     corpus = readers.batches(paths.CORPUS, reading, name, seen.append)
-    for other in others:
+    if paths.TEST_CORPUS.exists():
         corpus = chain(corpus, readers.test_batches(paths.TEST_CORPUS, reading, other, seen.append))
     with replacing(paths.MESSAGES) as messages:
         with replacing(paths.REJECTED) as rejected:

@@ -1,6 +1,7 @@
 """tools.relabel: new labels get into the user's file, where every other byte stays, or into a copy, or nowhere."""
 
 import csv
+import hashlib
 import io
 import re
 import shlex
@@ -152,6 +153,15 @@ def test_the_rows_of_a_folder_and_of_a_second_corpus_change_in_their_files(
         assert (workspace.root / name).read_bytes() == separated(rows, "utf-8")
 
 
+def test_a_checksum_of_the_file_as_it_was_is_told(workspace: Workspace, relabelled: Relabel) -> None:
+    (workspace.root / "a.csv").write_bytes(content := separated(ROWS, "utf-8"))
+    prepare(workspace, "a.csv", download__sha256=hashlib.sha256(content).hexdigest())
+    fill_in(CHANGES)
+    said = relabelled()
+    after = hashlib.sha256((workspace.root / "a.csv").read_bytes()).hexdigest()
+    assert f"set download.sha256 to {after}\nNow run: dvc repro\n" in said
+
+
 # A copy
 
 
@@ -180,6 +190,20 @@ def adopted(said: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) ->
     assert run(adopt.main) == 0
     for stage in (download, clean):
         workspace.run(stage.main)
+
+
+def test_the_command_for_adopt_names_every_column_and_the_second_corpus(
+    workspace: Workspace, relabelled: Relabel
+) -> None:
+    header, *rows = csv.reader(io.StringIO(separated(ROWS, "utf-8").decode(), newline=""))
+    table = [[*header, "the part", "user"], *([*row, "train", f"u{number}"] for number, row in enumerate(rows))]
+    (workspace.root / "book.xlsx").write_bytes(workbook([tuple(row) for row in table]))
+    columns: dict[str, Any] = {"split__column": "the part", "split__group_column": 3, "split__test_source": "exam.csv"}
+    (workspace.root / "exam.csv").write_text("category,message,x,user\npraise,lovely,,a\ncomplaint,late,,b\n", "utf-8")
+    prepare(workspace, "book.xlsx", evaluate__positive_label="praise", **columns)
+    fill_in({4: "praise"})
+    options = "--label category --text message --part 'the part' --group 3 --positive praise --test exam.csv"
+    assert relabelled().endswith(f"Now run: python -m tools.adopt book-relabelled.csv {options} && dvc repro\n")
 
 
 def test_the_collection_that_comes_with_textrnn_is_copied(

@@ -104,9 +104,9 @@ def attempt(text: str, folder: Path, source: str, test: str | None) -> Trial:
     write_text(folder / "params.yaml", text)
     chosen = params.load("clean", Clean, path=folder / "params.yaml")
     reading = reading_of(chosen, params.load("split", Parts, True, folder / "params.yaml"))
-    name, *others = short_names([source, test] if test else [source])
+    name, other = short_names([source, test or source])
     corpus = readers.batches(folder / "corpus", reading, name, lambda _: None)
-    for other in others:
+    if test:
         corpus = chain(corpus, readers.test_batches(folder / "test", reading, other, lambda _: None))
     with (folder / "messages").open("w+b") as messages, (folder / "rejected").open("w+b") as rejected:
         tally = clean(corpus, chosen, messages, rejected)

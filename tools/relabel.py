@@ -38,7 +38,8 @@ def wishes(path: Path, clean: labels.Labels) -> dict[Place, Wish]:
     """Return the rows of label_errors.csv that have a new label. Raises UserError."""
     known = [name for name, _ in read_table(paths.VECTORS / "classes.tsv")]
     if not path.is_file():
-        raise UserError(f"expected the file {paths.shown(path)}, found none: run `dvc repro`, which makes it")
+        cure = ": run `dvc repro`, which makes it" if path == paths.LABEL_ERRORS else ""
+        raise UserError(f"expected the file {paths.shown(path)}, found none{cure}")
     seen, found = list[Seen](), dict[Place, Wish]()
     for _, batch in readers.batches(path, readers.Settings(Wanted(), header=True), path.name, seen.append):
         for row in batch():
