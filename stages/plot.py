@@ -8,6 +8,9 @@ Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json,score
 Run     python -m stages.plot
 """
 
+if __spec__ is None:
+    raise SystemExit("error: stages/plot.py is part of a package: run `python -m stages.plot`")
+
 import csv
 import io
 import json
@@ -95,7 +98,7 @@ def main() -> None:
     scored = as_rows(read_table(paths.PREDICTIONS))
     labels, predicted = ([row[name] for row in scored] for name in ("label", "predicted"))
     truth = np.array(labels) == (np.array(predicted) if positive is None else positive)
-    probability = np.array([row["probability"] for row in scored], float)
+    probability = np.array([row.get("probability_of_positive", row["probability"]) for row in scored], float)
     columns, *epochs = read_table(paths.MODEL / "history.tsv")
     history = dict(zip(columns, np.array(epochs, float).T, strict=True))
 

@@ -70,15 +70,21 @@ def located(columns: Columns, origins: Origins) -> Columns:
 
 
 def predictions(answers: Answers, messages: Messages, names: list[str], positive: int | None) -> Columns:
-    """Return a line for each row; `probability` is that of the positive label or, without one, of the answer."""
+    """Return a line for each row.
+
+    `probability` is that of the positive label, if there are two labels and one is positive, else that of the answer.
+    Of more labels, the positive one has a column of its own.
+    """
     shown = predictor.shown(answers.probabilities, answers.predicted, positive)
-    return {
+    columns: Columns = {
         "row": answers.rows.tolist(),
         "label": [names[number] for number in answers.labels],
         "predicted": [names[number] for number in answers.predicted],
         "probability": [f"{value:.{DIGITS}f}" for value in shown],
-        "text": [messages[row][1] for row in answers.rows],
     }
+    if positive is not None and len(names) > 2:
+        columns["probability_of_positive"] = [f"{value:.{DIGITS}f}" for value in answers.probabilities[:, positive]]
+    return columns | {"text": [messages[row][1] for row in answers.rows]}
 
 
 def by_label(answers: Answers, names: list[str]) -> Columns:
@@ -130,6 +136,7 @@ def mistakes(
     wrong = np.flatnonzero(answers.predicted != answers.labels)
     chosen = answers.some(wrong[np.argsort(-certainty[wrong], kind="stable")])
     columns = predictions(chosen, messages, names, positive)
+    columns.pop("probability_of_positive", None)  # a mistake is told by the probability of its answer
     texts = [str(text) for text in columns.pop("text")]
     numbers, similarity = nearest(texts, [messages[row][1] for row in known])
     rows = known[numbers].tolist()
