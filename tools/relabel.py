@@ -9,8 +9,6 @@ Run     python -m tools.relabel [FILE]   (default: data/scored/label_errors.csv)
 
 import argparse
 import hashlib
-import os
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -20,14 +18,14 @@ from textrnn.artifacts.messages import Positive, printed
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.escape import listed, printable, unescaped
-from textrnn.core.files import read_table, replacing
+from textrnn.core.files import read_table
 from textrnn.corpus import labels, local_files, readers
 from textrnn.corpus.archives import MOST_BYTES
 from textrnn.corpus.encoding import SURE
 from textrnn.corpus.readers import Seen
 from textrnn.corpus.rows import Wanted, is_label
 from tools.adopt import within
-from tools.relabel_files import copied, edited
+from tools.relabel_files import beside, copied, in_place, write
 from tools.relabel_sources import Place, Source, Wish, files, same, sources
 
 NEEDED = ("file", "line", "label", "new_label", "text")  # columns of label_errors.csv
@@ -80,39 +78,6 @@ def by_source(
         (source, known, {place: wish for place, wish in found.items() if place[0] in known}) for source, known in places
     ]
     return [one for one in of_sources if one[2]]
-
-
-def in_place(source: Source, known: dict[str, Path | None], found: dict[Place, Wish]) -> dict[Path, bytes] | None:
-    """Return the new contents of the files, or None if one cannot be written as it was. Raises UserError."""
-    contents = {}
-    for name in sorted({file for file, _ in found}):
-        path, some = known[name], {place: wish for place, wish in found.items() if place[0] == name}
-        content = edited(source, name, path, some) if path else None
-        if not path or content is None:
-            return None
-        path = path.resolve()
-        if not path.stat().st_mode & 0o200:
-            raise UserError(f"{name} is write-protected: run `chmod u+w {path}`, or `dvc unprotect` if DVC tracks it")
-        contents[path] = content
-    return contents
-
-
-def beside(source: Source) -> Path:
-    """Return where a copy of a source goes: beside it, or into the current folder. Raises UserError if it is there."""
-    own = Path(source.path() or "")
-    name = re.sub(r"[^\w -]", "", Path(source.name).name.partition(".")[0]) or "corpus"
-    path = (own.parent if own.name and own.exists() else Path.cwd()) / f"{name}-relabelled.csv"
-    if path.exists():
-        raise UserError(f"expected to write {paths.shown(path)}, found it there already: move it away")
-    return path
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file, which keeps its permissions if there is one."""
-    with replacing(path) as file:
-        if path.exists():
-            os.fchmod(file.fileno(), path.stat().st_mode)
-        file.write(content)
 
 
 def adopt(copies: dict[str, Path], given: list[Source]) -> str:

@@ -2,13 +2,17 @@
 
 import csv
 import io
+import os
+import re
 import tempfile
 from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
 
 from textrnn.artifacts.messages import printed
+from textrnn.core import paths
 from textrnn.core.errors import UserError
+from textrnn.core.files import replacing
 from textrnn.corpus import labels, local_files
 from textrnn.corpus.archives import COMPRESSED, MOST_BYTES
 from textrnn.corpus.readers import Seen
@@ -17,13 +21,28 @@ from tools.relabel_fields import decoded, label_span, starts, written
 from tools.relabel_sources import Source, Wishes, inspected, rows
 
 
+def in_place(source: Source, known: dict[str, Path | None], wishes: Wishes) -> dict[Path, bytes] | None:
+    """Return the new contents of the files, or None if one cannot be written as it was. Raises UserError."""
+    contents = {}
+    for name in sorted({file for file, _ in wishes}):
+        path, some = known[name], {place: wish for place, wish in wishes.items() if place[0] == name}
+        content = edited(source, name, path, some) if path else None
+        if not path or content is None:
+            return None
+        path = path.resolve()
+        if not path.stat().st_mode & 0o200:
+            raise UserError(f"{name} is write-protected: run `chmod u+w {path}`, or `dvc unprotect` if DVC tracks it")
+        contents[path] = content
+    return contents
+
+
 def edited(source: Source, name: str, path: Path, wishes: Wishes) -> bytes | None:
     """Return the content of a file with new labels and every other byte as it was, or None if that cannot be.
 
     Raises UserError if a row is not as label_errors.csv says, or if its new label cannot be written.
     """
     raw, seen = path.read_bytes(), list[Seen]()
-    if raw.startswith(tuple(COMPRESSED)):
+    if raw.startswith((*COMPRESSED, b"PK")):
         return None
     found, alike = inspected(source, name, path, wishes, seen)
     file, laid = decoded(raw, seen[0]), seen[0].layout
@@ -95,3 +114,21 @@ def copied(source: Source, wishes: Wishes) -> tuple[bytes, int]:
             table.writerows([fields] if fields else [])
             left += not fields
     return text.getvalue().encode("utf-8", "surrogateescape"), left
+
+
+def beside(source: Source) -> Path:
+    """Return where a copy of a source goes: beside it, or into the current folder. Raises UserError if it is there."""
+    own = Path(source.path() or "")
+    name = re.sub(r"[^\w -]", "", Path(source.name).name.partition(".")[0]) or "corpus"
+    path = (own.parent if own.name and own.exists() else Path.cwd()) / f"{name}-relabelled.csv"
+    if path.exists():
+        raise UserError(f"expected to write {paths.shown(path)}, found it there already: move it away")
+    return path
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, which keeps its permissions if there is one."""
+    with replacing(path) as file:
+        if path.exists():
+            os.fchmod(file.fileno(), path.stat().st_mode)
+        file.write(content)
