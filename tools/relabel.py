@@ -1,8 +1,9 @@
 """Write the new labels of data/scored/label_errors.csv into your own file, where nothing else changes.
 
-Fill in the column new_label, in a spreadsheet or an editor, and save. Rows without a new label stay as they are. A file
-that has changed since is left alone. What cannot be written as it was (xlsx, Parquet, a compressed file, a zip, a file
-from a server) is copied to CSV with the new labels.
+Fill in the column new_label, in a spreadsheet or an editor. Run this before `dvc repro`, which writes label_errors.csv
+anew, or save the list under a name of your own. Rows without a new label stay as they are, and a file that has changed
+since is left alone. What cannot be written as it was (xlsx, Parquet, a compressed file, a zip, a file from a server) is
+copied to CSV with the new labels.
 
 Run     python -m tools.relabel [FILE]   (default: data/scored/label_errors.csv), then dvc repro
 """
