@@ -27,7 +27,7 @@ from textrnn.metrics.threshold import best_threshold
 PREDICTION = ["row", "label", "predicted", "probability", "text"]
 COLUMNS = {
     "predictions": PREDICTION,
-    "errors": [*PREDICTION[:-1], "similarity", "nearest_row", "nearest_label", "nearest_text", "tokens", "text"],
+    "errors": [*PREDICTION[:-1], "probability_of_label", "similarity", "nearest_row", "nearest_label", "nearest_text", "tokens", "text"],
     "labels": [
         "label",
         "rows",
@@ -129,17 +129,29 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
     expected = [messages[int(row["row"])] for row in rows]
     assert [(row["label"], row["text"]) for row in rows] == [(label, field(text)) for label, text in expected]
     assert any("\\t" in row["text"] for row in rows)
-    wrong = [row for row in rows if row["label"] != row["predicted"]]
-    found = [{name: row[name] for name in PREDICTION} for row in table(root, "errors")]
+    wrong = [row | {"probability": ""} for row in rows if row["label"] != row["predicted"]]
+    found = table(root, "errors")
     assert wrong
-    assert sorted(found, key=lambda row: int(row["row"])) == wrong
+    without = [{name: row[name] for name in PREDICTION} | {"probability": ""} for row in found]
+    assert sorted(without, key=lambda row: int(row["row"])) == wrong
     if root.name == "trained-2":
         threshold = read_json(root / "model/threshold.json")["threshold"]
-        distances = [abs(float(row["probability"]) - threshold) for row in found]
+        spam = [float(row["probability" if row["predicted"] == "spam" else "probability_of_label"]) for row in found]
+        distances = [abs(value - threshold) for value in spam]
         assert distances == sorted(distances, reverse=True), "the surest first"
     else:
         likely = predictor.probabilities(predictor.load(root / "model"), [text for _, text in expected])
         assert [row["predicted"] for row in rows] == [sorted(THREE)[place] for place in likely.argmax(axis=1)]
+
+
+@both
+def test_a_mistake_has_the_probability_of_its_answer_and_of_its_label_and_of_no_other(root: Path) -> None:
+    messages, model = read_messages(root / "data/clean/messages.tsv"), predictor.load(root / "model")
+    names = sorted({label for label, _ in messages})
+    for line in table(root, "errors"):
+        likely = predictor.probabilities(model, [messages[int(line["row"])][1]])[0]
+        for column, label in (("probability", "predicted"), ("probability_of_label", "label")):
+            assert float(line[column]) == pytest.approx(likely[names.index(line[label])], abs=2e-6)
 
 
 @both
