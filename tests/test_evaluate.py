@@ -27,7 +27,16 @@ from textrnn.metrics.threshold import best_threshold
 PREDICTION = ["row", "label", "predicted", "probability", "text"]
 COLUMNS = {
     "predictions": PREDICTION,
-    "errors": [*PREDICTION[:-1], "probability_of_label", "similarity", "nearest_row", "nearest_label", "nearest_text", "tokens", "text"],
+    "errors": [
+        *PREDICTION[:-1],
+        "probability_of_label",
+        "similarity",
+        "nearest_row",
+        "nearest_label",
+        "nearest_text",
+        "tokens",
+        "text",
+    ],
     "labels": [
         "label",
         "rows",
