@@ -5,8 +5,8 @@ messages (bench/stream.py); its time is that of `python predict.py --input FILE 
 longest runs once. Messages a second depend on other load on the machine; messages per processor second do not. The
 result also has how far the arithmetic is from the processor's limit.
 
-Writes  docs/speed/inference.json, docs/speed/inference.png
-Run     python -m bench.inference [--repeats 5]
+Writes  docs/speed/inference.json
+Run     python -m bench.inference [--repeats 5]   (then python -m tools.speed)
 """
 
 import argparse
@@ -16,21 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
 
 from bench import stream
 from bench.arithmetic import multiply_adds, sgemm
-from bench.measure import Run, drawn, interleaved, reach, shown, summary, timed
+from bench.measure import Run, interleaved, shown, summary, timed
 from textrnn.core import params, paths, process_pool
 from textrnn.core.errors import run
 from textrnn.core.files import write_json
 from textrnn.model.config import TrainConfig
-from textrnn.report.charts import BLUE, ORANGE
 from textrnn.text.vocabulary import tokenize
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/inference.json"
-PICTURE = RESULT.with_suffix(".png")
 MESSAGE = "URGENT! You have won a 1 week FREE membership, call 09061701461 to claim"
 PREDICT = (sys.executable, "predict.py")
 COLD = {
@@ -90,32 +87,6 @@ def arithmetic() -> dict[str, float]:
     }
 
 
-def picture(path: Path, found: dict[str, Any]) -> None:
-    """Draw the three results side by side."""
-    with drawn(path, 12, 4) as figure:
-        start, rate, memory = figure.subplots(1, 3)
-        names = list(COLD)
-        values = [found["cold"][name] for name in names]
-        start.barh(names, [one["median"] for one in values], xerr=reach(values), color=[ORANGE, BLUE], capsize=3)
-        start.invert_yaxis()
-        start.set(title="One message, cold", xlabel="seconds")
-        start.grid(visible=False, axis="y")
-        axes = ((rate, "messages_per_second", "Messages a second"), (memory, "peak_megabytes", "Peak memory, MB"))
-        for axis, key, title in axes:
-            for (kind, sizes), colour, mark in zip(found["streams"].items(), (ORANGE, BLUE), "os", strict=True):
-                values = [one[key] for one in sizes.values()]
-                medians = [one["median"] for one in values]
-                axis.errorbar(
-                    list(map(int, sizes)), medians, reach(values), color=colour, marker=mark, capsize=3, label=kind
-                )
-            axis.set(xscale="log", title=title, xlabel="messages in the stream")
-            axis.set_ylim(
-                0, 1.1 * max(one[key]["high"] for sizes in found["streams"].values() for one in sizes.values())
-            )
-            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-            axis.legend(frameon=False, loc="lower right")
-
-
 def report(found: dict[str, Any]) -> str:
     """Return the tables that are printed."""
     starts = [[name, shown(values)] for name, values in found["cold"].items()]
@@ -146,7 +117,6 @@ def main() -> None:
     }
     found["processors"] = process_pool.processors()
     write_json(RESULT, found)
-    picture(PICTURE, found)
     print(f"\n{report(found)}")
 
 

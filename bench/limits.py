@@ -5,8 +5,8 @@ and evaluate multiply matrices no faster than a processor multiplies large ones.
 goes to Python, loading libraries, small matrices and so on. bench/stages.py measured the times.
 
 Reads   dvc.lock, docs/speed/stages.json, data/, as `dvc repro` leaves it
-Writes  docs/speed/limits.json, docs/speed/limits.png
-Run     python -m bench.limits
+Writes  docs/speed/limits.json
+Run     python -m bench.limits   (then python -m tools.speed)
 """
 
 import os
@@ -22,17 +22,14 @@ from ruamel.yaml import YAML
 from bench import stages
 from bench.arithmetic import multiply_adds, sgemm
 from bench.kills import STAGES
-from bench.measure import drawn
 from textrnn.artifacts import ragged
 from textrnn.core import params, paths, process_pool
 from textrnn.core.errors import run
 from textrnn.core.files import read_json, write_json
 from textrnn.model.config import TrainConfig
-from textrnn.report.charts import BLUE, ORANGE
 from textrnn.text.vocabulary import Vectorize
 
 RESULT = paths.ROOT / "docs/speed/limits.json"
-PICTURE = RESULT.with_suffix(".png")
 BACK = 3  # a training step multiplies three times as much as a forward pass: gradients of inputs and weights too
 
 
@@ -86,30 +83,10 @@ def measured() -> dict[str, Any]:
     return {"machine": machine, "stages": found}
 
 
-def picture(path: Path, found: dict[str, Any]) -> None:
-    """Draw each stage's time next to its two limits."""
-    with drawn(path, 8, 4.5) as figure:
-        axis = figure.subplots()
-        names = STAGES
-        kinds = {"seconds": ("taken", ORANGE), "seconds_of_disk": ("limit of the disk", "0.6"),
-                 "seconds_of_multiplying": ("limit of the processors", BLUE)}  # fmt: skip
-        for place, (kind, (label, colour)) in enumerate(kinds.items()):
-            values = [found["stages"][name][kind] for name in names]
-            bars = axis.barh(np.arange(len(names)) + 0.27 * (place - 1), values, 0.25, color=colour, label=label)
-            axis.bar_label(bars, [f"{value:.2g}" if value else "" for value in values], padding=3, fontsize="small")
-        axis.set(xscale="log", xlabel="seconds", title="What each stage takes, and what it cannot do without")
-        axis.set_yticks(np.arange(len(names)), names)
-        axis.invert_yaxis()
-        axis.margins(x=0.1)
-        axis.grid(visible=False, axis="y")
-        axis.legend(frameon=False, loc="upper right")
-
-
 def main() -> None:
     """Measure the machine, and write each stage's time and limits."""
     found = measured()
     write_json(RESULT, found)
-    picture(PICTURE, found)
     for name in STAGES:
         one = found["stages"][name]
         print(f"{name}: {one['seconds']:.2f} s; disk {one['seconds_of_disk']:.4f} s, "

@@ -1,21 +1,18 @@
-"""How long commands take and how much memory, measured in turn, and how results are printed and drawn."""
+"""How long commands take and how much memory, measured in turn, and how results are printed."""
 
 import resource
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import psutil
-from matplotlib.figure import Figure
 
 from textrnn.core.errors import UserError
-from textrnn.report import charts
 
 INTERVAL = 0.25  # seconds between two readings of the memory
 
@@ -86,22 +83,6 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
     return {"median": round(median(values), 4), "low": round(min(values), 4), "high": round(max(values), 4)}
 
 
-def reach(values: Iterable[Mapping[str, float]]) -> list[list[float]]:
-    """Return the distances of the least and the most from the medians, for Matplotlib's error bars."""
-    ends = [(one["median"] - one["low"], one["high"] - one["median"]) for one in values]
-    return [list(side) for side in zip(*ends, strict=True)]
-
-
 def shown(found: Mapping[str, Any], digits: int = 2) -> str:
     """Return a summary for a cell of a table."""
     return f"{found['median']:,.{digits}f} ({found['low']:,.{digits}f} … {found['high']:,.{digits}f})"
-
-
-@contextmanager
-def drawn(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """Yield an empty figure of this size in inches, and write it as PNG after the block has drawn on it."""
-    mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
-    with mpl.rc_context(charts.STYLE):
-        figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-        yield figure
-        charts.save(path, figure)

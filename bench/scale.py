@@ -4,8 +4,9 @@ The corpora are invented (bench.corpora). Each stage runs as a process in its ow
 all contenders take turns. Time is from a process's start to its end. Memory is the peak of the process and its workers
 together, with shared memory counted once (proportional set size, sampled ten times a second).
 
-Writes  docs/speed/scale.json, docs/speed/scale.png
+Writes  docs/speed/scale.json
 Run     python -m bench.scale [--sizes 5000 30000 100000 1000000 10000000] [--repeats 5] [--same-most N]
+        (then python -m tools.speed)
 """
 
 import argparse
@@ -23,7 +24,6 @@ from typing import NamedTuple
 import psutil
 
 from bench.corpora import write_corpus
-from bench.measure import drawn
 from textrnn.artifacts import provenance
 from textrnn.core import paths
 from textrnn.core.errors import UserError, run
@@ -36,12 +36,7 @@ PEERS = {
 ALL = "clean, vectorize and split"
 RESULTS = paths.ROOT / "docs/speed/scale.json"
 BASE = 100_000  # messages, with which times by message are compared
-LIMIT = 2000  # MB
 SAME = "the largest size at which pandas and scikit-learn do all the work: their time grows with its square"
-STYLES = {
-    ALL: "k-o", "clean": "C0--", "vectorize": "C1--", "split": "C2--",
-    "pandas and scikit-learn": "C3-s", "the same without near-duplicates": "C5-v", "CountVectorizer alone": "C4-^",
-}  # fmt: skip
 
 
 class Measured(NamedTuple):
@@ -159,20 +154,6 @@ def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
     return "\n".join(lines)
 
 
-def picture(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
-    """Draw time for each message and peak memory by size."""
-    what = {"microseconds_per_message": "time for each message (µs)", "peak_megabytes": "peak memory (MB)"}
-    with drawn(path, 11, 4.5) as figure:
-        panels = figure.subplots(1, 2)
-        for panel, (key, label) in zip(panels, what.items(), strict=True):
-            for name, style in STYLES.items():
-                sizes = sorted((size for size, rows in results.items() if name in rows), key=int)
-                panel.plot(list(map(int, sizes)), [results[size][name][key] for size in sizes], style, label=name)
-            panel.set(xscale="log", yscale="log", xlabel="messages", ylabel=label)
-        panels[1].axhline(LIMIT, color="grey", linestyle=":", label="2 GB")
-        panels[1].legend(fontsize="small")
-
-
 def main() -> None:
     """Measure the sizes on the command line, and report all that have been measured."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__.splitlines()[0])
@@ -195,7 +176,6 @@ def main() -> None:
         results = {str(size): results[str(size)] for size in sorted(map(int, results))}
         write_json(RESULTS, results)
         print(f"{size:,} messages: the same bytes with one process and with one for each core", flush=True)
-    picture(results, RESULTS.with_suffix(".png"))
     print(table(results))
 
 

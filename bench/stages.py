@@ -4,8 +4,8 @@ All measurements take turns in clones of HEAD whose caches are empty apart from 
 with the least and the most: `dvc repro` of everything against `python -m stages.train` in the same clone, a `dvc repro`
 with nothing to do against `dvc status`, and how long each stage takes to load its modules.
 
-Writes  docs/speed/stages.json, docs/speed/stages.png
-Run     python -m bench.stages [--repeats 5]
+Writes  docs/speed/stages.json
+Run     python -m bench.stages [--repeats 5]   (then python -m tools.speed)
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import sources
-from bench.measure import drawn, reach, shown, summary, timed
+from bench.measure import shown, summary, timed
 from bench.outputs import of_lock
 from bench.place import DVC, REPRO, Place
 from bench.reproduce import Origin
@@ -24,12 +24,10 @@ from textrnn.core import paths
 from textrnn.core.errors import run
 from textrnn.core.files import write_json
 from textrnn.corpus import sms_spam
-from textrnn.report.charts import BLUE, ORANGE
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/stages.json"
-PICTURE = RESULT.with_suffix(".png")
-REPRO_TARGET, NOTHING_TARGET, LOAD_TARGET = 1.25, 1.2, 0.5  # the last in seconds, for all stages but train
+REPRO_TARGET, NOTHING_TARGET = 1.25, 1.2
 
 Seconds = dict[str, float]
 
@@ -96,33 +94,6 @@ def report(found: dict[str, Any]) -> str:
     )
 
 
-def picture(path: Path, found: dict[str, Any]) -> None:
-    """Draw the whole against train, a `dvc repro` with nothing to do, and how long stages load their modules."""
-    with drawn(path, 12, 4) as figure:
-        whole, nothing, begin = figure.subplots(1, 3)
-        train, commands = found["stages"]["train"], found["commands"]
-        bars(whole, {"dvc repro": commands["repro"], "train alone": train}, REPRO_TARGET * train["median"])
-        bars(
-            nothing,
-            {"dvc repro": commands["nothing to do"], "dvc status": commands["status"]},
-            NOTHING_TARGET * commands["status"]["median"],
-        )
-        bars(begin, {name: one for name, one in found["loads"].items() if name != "train"}, LOAD_TARGET)
-        titles = ("Everything from nothing", "Nothing to do", "Modules loaded")
-        for axis, title in zip((whole, nothing, begin), titles, strict=True):
-            axis.set(title=title, xlabel="seconds (dashed: the target)")
-
-
-def bars(axis: Any, values: dict[str, dict[str, float]], target: float) -> None:
-    """Draw a bar for each summary, the first on top, and the target."""
-    medians = [one["median"] for one in values.values()]
-    colours = [ORANGE if one > target else BLUE for one in medians]
-    axis.barh(list(values), medians, xerr=reach(values.values()), color=colours, capsize=3)
-    axis.axvline(target, color="0.4", linestyle="--", linewidth=1)
-    axis.invert_yaxis()
-    axis.grid(visible=False, axis="y")
-
-
 def main() -> None:
     """Measure everything, and write it."""
     parser = argparse.ArgumentParser(prog="python -m bench.stages", description=__doc__.splitlines()[0])
@@ -133,7 +104,6 @@ def main() -> None:
         runs = [measured(origin, corpus, Path(work), repeat) for repeat in range(options.repeats)]
     found = collected(runs)
     write_json(RESULT, found)
-    picture(PICTURE, found)
     print(f"\n{report(found)}")
 
 

@@ -4,8 +4,8 @@ The contenders of bench/trainers.py take turns, each in a process of its own: on
 by default, and once on one thread. PyTorch is left out where it is not installed (bench/requirements.txt).
 
 Reads   data/split/, data/vectors/, data/clean/messages.tsv, as `dvc repro` leaves them
-Writes  docs/speed/training.json, docs/speed/training.png
-Run     python -m bench.training [--repeats N]   (about two minutes for each)
+Writes  docs/speed/training.json
+Run     python -m bench.training [--repeats N]   (about two minutes for each; then python -m tools.speed)
 """
 
 import argparse
@@ -14,20 +14,18 @@ import subprocess
 import sys
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.measure import drawn, interleaved, reach, shown, summary
+from bench.measure import interleaved, shown, summary
 from bench.trainers import CONTENDERS
 from textrnn.core import paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import write_json
-from textrnn.report.charts import BLUE, ORANGE
 from tools.markdown import table
 
 EPOCHS = 2
-RESULT, PICTURE = (paths.ROOT / "docs/speed" / f"training.{kind}" for kind in ("json", "png"))
+RESULT = paths.ROOT / "docs/speed/training.json"
 
 
 def tokens_per_second(contender: str) -> float:
@@ -51,20 +49,6 @@ def collected(paces: dict[str, list[float]]) -> dict[str, Any]:
     return found
 
 
-def picture(path: Path, found: dict[str, Any]) -> None:
-    """Draw a bar for each contender."""
-    with drawn(path, 8, 3.5) as figure:
-        axis = figure.subplots()
-        values = [one["tokens_per_second"] for one in found.values()]
-        colours = [ORANGE if "textrnn" in name else BLUE for name in found]
-        bars = axis.barh(list(found), [one["median"] for one in values], xerr=reach(values), color=colours, capsize=3)
-        axis.bar_label(bars, [f"{one['median']:,.0f}" for one in values], padding=8)
-        axis.invert_yaxis()
-        axis.margins(x=0.15)
-        axis.set(title="Training the default network", xlabel="tokens of training rows in a second")
-        axis.grid(visible=False, axis="y")
-
-
 def main() -> None:
     """Measure all, and write it."""
     parser = argparse.ArgumentParser(prog="python -m bench.training", description=__doc__.splitlines()[0])
@@ -73,7 +57,6 @@ def main() -> None:
     contenders = [name for name in CONTENDERS if "PyTorch" not in name or find_spec("torch")]
     found = collected(interleaved({name: partial(tokens_per_second, name) for name in contenders}, options.repeats))
     write_json(RESULT, found)
-    picture(PICTURE, found)
     rows = [[name, *(shown(one, digits) for one, digits in zip(values.values(), (0, 2), strict=True))]
             for name, values in found.items()]  # fmt: skip
     print(table(["contender", "tokens a second", "textrnn is faster by"], rows))

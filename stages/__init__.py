@@ -2,7 +2,7 @@
 
 import sys
 
-from textrnn.core.errors import end_at_ctrl_c
+from textrnn.core.errors import end_in_one_line
 
 if sys.argv[:1] == ["-m"]:  # so Python has it while it looks for the module to run as a script
-    end_at_ctrl_c()
+    end_in_one_line()

@@ -7,6 +7,9 @@ Writes  data/clean/messages.tsv (label, tab, text), data/clean/columns/{part,gro
 Run     python -m stages.clean
 """
 
+if __spec__ is None:
+    raise SystemExit("error: stages/clean.py is part of a package: run `python -m stages.clean`")
+
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

@@ -10,6 +10,9 @@ Writes  data/raw/corpus, and data/raw/test (an empty line without split.test_sou
 Run     python -m stages.download
 """
 
+if __spec__ is None:
+    raise SystemExit("error: stages/download.py is part of a package: run `python -m stages.download`")
+
 import os
 import sys
 from itertools import chain

@@ -11,6 +11,9 @@ Writes  model/threshold.json, data/scored/{predictions,labels,errors,label_error
 Run     python -m stages.evaluate
 """
 
+if __spec__ is None:
+    raise SystemExit("error: stages/evaluate.py is part of a package: run `python -m stages.evaluate`")
+
 import sys
 from collections import Counter
 from typing import Annotated, Any, Literal

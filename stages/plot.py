@@ -8,6 +8,9 @@ Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json,score
 Run     python -m stages.plot
 """
 
+if __spec__ is None:
+    raise SystemExit("error: stages/plot.py is part of a package: run `python -m stages.plot`")
+
 import csv
 import io
 import json
@@ -20,12 +23,12 @@ import numpy as np
 from pydantic import ConfigDict, Field
 
 from textrnn.core import params, paths
-from textrnn.core.errors import run
+from textrnn.core.errors import note, run
 from textrnn.core.escape import field, unescaped
 from textrnn.core.files import DIGITS, read_array, read_json, read_table, read_text, write_text
 from textrnn.core.params import Section
 from textrnn.metrics.threshold import curves
-from textrnn.report import charts, page
+from textrnn.report import charts, fonts, page
 
 MEASURED = ("clean", "vectorize", "split", "train")  # the stages whose metrics the page shows
 REASONS = 5  # rejected rows that the page shows
@@ -95,7 +98,7 @@ def main() -> None:
     scored = as_rows(read_table(paths.PREDICTIONS))
     labels, predicted = ([row[name] for row in scored] for name in ("label", "predicted"))
     truth = np.array(labels) == (np.array(predicted) if positive is None else positive)
-    probability = np.array([row["probability"] for row in scored], float)
+    probability = np.array([row.get("probability_of_positive", row["probability"]) for row in scored], float)
     columns, *epochs = read_table(paths.MODEL / "history.tsv")
     history = dict(zip(columns, np.array(epochs, float).T, strict=True))
 
@@ -108,7 +111,10 @@ def main() -> None:
 
     scores = read_json(paths.SCORES)
     write_text(paths.PLOTS / "scores.tsv", as_tsv(scores))
-    images = charts.draw(history, table, lines, positive, settings.dpi)
+    families, missing = fonts.families("".join({*labels, *predicted}))
+    if missing:
+        note(f"the PNGs have boxes instead of {missing}: no font here has them; the report and `dvc plots` show them")
+    images = charts.draw(history, table, lines, positive, settings.dpi, families)
     for name, image in images.items():
         charts.save(paths.PLOTS / "images" / f"{name}.png", image)
 

@@ -16,6 +16,9 @@ Writes  data/split/{train,validation,test}/ (the rows, and in groups.npy the gro
 Run     python -m stages.split
 """
 
+if __spec__ is None:
+    raise SystemExit("error: stages/split.py is part of a package: run `python -m stages.split`")
+
 import sys
 from pathlib import Path
 from typing import IO, Any, NamedTuple

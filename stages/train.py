@@ -15,6 +15,9 @@ Writes  model/{model.onnx,weights.npz,vocabulary.tsv,ngrams.npy,settings.json,hi
 Run     python -m stages.train
 """
 
+if __spec__ is None:
+    raise SystemExit("error: stages/train.py is part of a package: run `python -m stages.train`")
+
 import io
 import os
 import sys

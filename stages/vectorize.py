@@ -8,6 +8,9 @@ Writes  data/vectors/ (tokens, offsets, labels, rows .npy; vocabulary.tsv; class
 Run     python -m stages.vectorize
 """
 
+if __spec__ is None:
+    raise SystemExit("error: stages/vectorize.py is part of a package: run `python -m stages.vectorize`")
+
 import sys
 from collections import Counter
 from collections.abc import Iterable

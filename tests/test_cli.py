@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import tracemalloc
 from itertools import product
 
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 from textrnn.cli import columns, reader, writer
 from textrnn.cli.columns import Kind
 from textrnn.cli.reader import Source
-from textrnn.cli.writer import Answer, Look, cut, width
+from textrnn.cli.terminal import cut, width
+from textrnn.cli.writer import Answer, Look
 from textrnn.core.errors import UserError
 from textrnn.corpus.encoding import as_file
 from textrnn.corpus.formats import csv_records, tsv_rows
@@ -174,7 +176,7 @@ def test_a_row_without_a_message_is_an_error(kind: Kind, column: str | None, row
 # Answers as they are written
 
 PIECES = (("=WIN", 2.51), (" ", None), ("a", -0.004), (" ", None), ("\x1b", -1.2), ("!", 0.26))
-ANSWER = Answer("spam", 0.87654321, "=WIN\na \x1b!", PIECES)
+ANSWER = Answer("spam", 0.87654321, "=WIN\na \x1b!", (0.12345679, 0.87654321), PIECES)
 LABELS = ("ham", "spam")
 
 
@@ -199,7 +201,8 @@ def test_jsonl_holds_everything_as_it_is_and_all_tokens_in_order_if_explained() 
     assert writer.header(look("jsonl")) == ""
     line = written(ANSWER, look("jsonl"))
     assert line.isascii()
-    found = {"label": "spam", "probability": 0.87654321, "text": ANSWER.text}
+    both = {"ham": 0.12345679, "spam": 0.87654321}
+    found = {"label": "spam", "probability": 0.87654321, "text": ANSWER.text, "probabilities": both}
     assert json.loads(line) == found
     weights = [["=WIN", 2.51], ["a", -0.004], ["\x1b", -1.2], ["!", 0.26]]
     assert list(json.loads(written(ANSWER, look("jsonl", explained=True))).items()) == [
@@ -219,8 +222,8 @@ def test_an_explained_table_has_the_strongest_tokens_and_then_the_whole_text() -
     assert writer.header(how) == "label  P(spam)  for spam +, against it -, in log-odds\n"
     assert written(ANSWER, how).split("\n") == [r"spam    0.8765  =WIN +2.51  \x1b -1.20  ! +0.26", r"  =WIN a \x1b!"]
     assert written(ANSWER, how._replace(width=40)).startswith("spam    0.8765  =WIN +2.51  \\x1b -1.20\n")
-    assert written(ANSWER._replace(pieces=()), how) == "spam    0.8765\n  "
-    how = how._replace(labels=("ham", "spam", "news"))
+    assert written(ANSWER._replace(pieces=()), how) == "spam    0.8765\n  (empty)"
+    how = how._replace(labels=("ham", "spam", "news"), positive="")
     assert writer.header(how).endswith("  for the answer +, against it -, in log-odds\n")
 
 
@@ -230,11 +233,14 @@ def test_the_columns_of_a_table_are_aligned(labels: tuple[str, ...], columns: in
     for positive, label, explained, top in product((*labels, ""), labels, (False, True), (1, 2)):
         how = Look("table", explained, False, columns, labels, positive, top)
         text = "\N{PILE OF POO} 垃圾 é see " * 20
-        answer = Answer(label, 0.5, text, ((text, 0.7),), [(label, 0.5), (labels[0], 0.2)] * (top > 1))
+        likely = tuple(0.5 if one == label else 0.25 for one in labels)
+        answer = Answer(label, 0.5, text, likely, ((text, 0.7),))
         found, *rest = written(answer, how).split("\n")
         if top > 1:
             assert width(rest[-1]) == width(found[: found.index("\N{PILE OF POO}")]) - 2
-        header = writer.header(how).removesuffix("\n")
+        header = writer.header(how).replace(
+            "\n", ""
+        )  # of an explained table, where there is no room beside the columns
         start = header.index("for " if explained else "text")
         assert width(header[:start]) == width(found[: found.index("\N{PILE OF POO}")])
         assert header[:start].rstrip().endswith(")")
@@ -255,7 +261,7 @@ def test_the_stronger_a_token_the_stronger_its_colour() -> None:
 def test_nothing_can_steer_a_terminal(style: writer.Format, explained: bool) -> None:
     evil = "\x1b[31m\x07\u202e\r\n"
     how = look(style, explained=explained, labels=("ham", evil), positive=evil, top=2)
-    answer = Answer(evil, 0.5, evil, ((evil, 3.0), (evil, None)), [("ham", 0.5), (evil, 0.5)])
+    answer = Answer(evil, 0.5, evil, (0.5, 0.5), ((evil, 3.0), (evil, None)))
     shown = writer.header(how) + written(answer, how)
     assert shown.translate({9: " ", 10: " "}).isprintable()
 
@@ -271,13 +277,100 @@ def test_a_wide_letter_takes_two_columns_and_a_mark_upon_a_letter_none() -> None
         ("", ""),
         ("1234567", "1234567"),
         ("12345678", "123456…"),
+        ("123 5678", "123…"),
+        ("1 345678", "1 3456…"),
+        ("123456 8", "123456…"),
         ("\x1b[31m", r"\x1b[3…"),
+        ("see\x1b[31m", "see…"),
         ("垃圾垃圾", "垃圾垃…"),
         ("a垃圾垃圾", "a垃圾…"),
-        ("e\u0301" * 7, "e\u0301e\u0301e\u0301e\u0301…"),
-        ("\u0301" * 1000, "\u0301" * 8 + "…"),
+        ("e\u0301" * 7, "e\u0301" * 7),
+        ("e\u0301" * 8, "e\u0301" * 6 + "…"),
+        ("\u0301" * 1000, "\u0301" * 43 + "…"),
     ],
 )
 def test_a_text_is_cut_to_a_width(text: str, shown: str) -> None:
     assert cut(text, 7) == shown
     assert width(shown) <= 7
+
+
+FAMILY, ENGLAND = "👨\u200d👩\u200d👧\u200d👦", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+LETTERS = [
+    FAMILY,
+    "🇩🇪",
+    ENGLAND,
+    "👍🏽",
+    "❤\ufe0f",
+    "1\ufe0f\u20e3",
+    "क्षि",
+    "ی\u200c",
+    "한",
+    "e\u0301",
+    "垃",
+    r"\x1b",
+    " ",
+    "a",
+]
+
+
+@given(st.lists(st.sampled_from(LETTERS), max_size=30), st.integers(3, 40))
+def test_no_emoji_no_letter_with_marks_and_no_escape_is_broken(letters: list[str], most: int) -> None:
+    whole = "".join(letters)
+    shown = cut(whole.replace(r"\x1b", "\x1b"), most)
+    assert width(shown) <= most
+    if shown != whole:
+        rest = shown.removesuffix("…")
+        assert rest in ["".join(letters[:count]).rstrip(" ") for count in range(len(letters) + 1)]
+    said = written(Answer("spam", 1.0, whole, (0, 1), ((whole, 0.0),)), look("table", explained=True, width=most + 8))
+    _, *lines = said.split("\n")
+    assert all(line.startswith("  ") and width(line) <= most + 8 for line in lines)
+    if whole.strip(" "):
+        assert "".join(line[2:] for line in lines).replace(" ", "") == whole.replace(" ", "")
+
+
+def test_joiners_are_shown_where_they_belong_and_escaped_where_they_hide() -> None:
+    for text in (FAMILY, ENGLAND, "می\u200cخواهم", "क्\u200dष"):
+        assert cut(text, 40) == text
+    assert cut("fr\u200dee", 40) == r"fr\u200dee"
+    assert cut("a\U000e0067\u200c", 40) == r"a\U000e0067\u200c"
+    assert cut("\u200d", 40) == r"\u200d"
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("labels", [("ham", "spam"), ("complaint", "delivery", "billing", "praise")])
+def test_a_table_is_no_wider_than_the_terminal(labels: tuple[str, ...], columns: int) -> None:
+    url = "see https://shop.example/returns/2024/11/28/0123456789?from=mail&campaign=winter now"
+    texts = ("see you at eight " * 9, url, "垃圾邮件" * 30, "שלום עולם " * 20, FAMILY * 40, "")
+    for text, explained in product(texts, (False, True)):
+        how = Look("table", explained, False, columns, labels, "spam" if len(labels) == 2 else "", 2)
+        answer = Answer(
+            labels[0], 0.5, text, (0.5, *[0.1] * (len(labels) - 1)), tuple((w, 1.0) for w in text.split(" "))
+        )
+        said = writer.header(how) + written(answer, how)
+        assert max(map(width, said.split("\n"))) <= columns
+        if text == texts[0]:
+            assert not re.search(r"\b(se|s|yo|y|a|eigh|eig|ei|e)(…|$)", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_an_empty_message_is_said_to_be_empty_in_a_table_and_stays_empty_elsewhere(text: str) -> None:
+    answer = Answer("ham", 0.01, text, (0.99, 0.01), ((text, None),) if text else ())
+    assert written(answer, look("table")) == "ham     0.0100  (empty)"
+    assert written(answer, look("table", explained=True)) == "ham     0.0100\n  (empty)"
+    assert written(answer, look("tsv")) == f"ham\t0.010000\t{text}"
+    assert json.loads(written(answer, look("jsonl")))["text"] == text
+
+
+def test_jsonl_has_the_probabilities_of_all_labels_however_many() -> None:
+    labels = tuple(f"label {number}" for number in range(150))
+    answer = Answer("label 7", 0.5, "hi", tuple(0.5 if number == 7 else 0.5 / 149 for number in range(150)))
+    found = json.loads(written(answer, look("jsonl", labels=labels, positive="", top=3)))
+    assert found["probabilities"] == dict(zip(labels, answer.probabilities, strict=True))
+    assert found["top"] == [["label 7", 0.5], ["label 0", 0.5 / 149], ["label 1", 0.5 / 149]]
+
+
+def test_an_emoji_of_several_tokens_has_the_colour_of_the_strongest() -> None:
+    pieces = (("👨", 0.3), ("\u200d", -2.6), ("👩", None), (" ", None), ("hi", 0.3))
+    answer = Answer("spam", 0.9, "👨\u200d👩 hi", (0.1, 0.9), pieces)
+    line = written(answer, look("table", explained=True, coloured=True)).split("\n")[1]
+    assert line == "  \x1b[38;5;16;48;5;33m👨\u200d👩\x1b[0m \x1b[38;5;16;48;5;223mhi\x1b[0m"

@@ -14,7 +14,7 @@ from scipy.special import expit
 from sklearn import metrics
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from compare import cell, check, code, models, prepare, protocols, score, table
+from compare import cell, check, code, models, picture, prepare, protocols, score, table
 from compare.models import MODELS, Task
 from compare.protocols import ABLE, FOLDS, LABELS, PROTOCOLS, REPEATS, SPLITS
 from tests.models import BEGINNINGS, TWO, corpus
@@ -218,6 +218,7 @@ def test_the_ceiling_counts_the_rows_that_every_good_model_gets_wrong_each_time(
 def test_the_committed_table_and_picture_are_those_of_the_committed_cells(prepared: Path) -> None:
     shutil.copy(protocols.CELLS, prepared)
     table.main()
+    assert {model for models in picture.LABELS.values() for model in models} == set(protocols.NAMES)
     for name in ("table.json", "images/mcc.png"):
         assert (prepared / name).read_bytes() == (protocols.HERE / name).read_bytes(), "run `python -m compare.table`"
 

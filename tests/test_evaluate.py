@@ -71,7 +71,10 @@ def two_labels(trained_model: Path, workspace: Workspace) -> Workspace:
 def table(root: Path, name: str) -> list[dict[str, str]]:
     """Return the lines below the header, which must hold the columns promised."""
     header, *rows = read_table(root / f"data/scored/{name}.tsv")
-    assert header == COLUMNS[name]
+    *columns, last = COLUMNS[name]
+    is_positive_of_many = read_json(root / "model/threshold.json")["positive_label"] in set(THREE) - set(TWO)
+    own = ["probability_of_positive"] * (name == "predictions" and is_positive_of_many)
+    assert header == [*columns, *own, last]
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
@@ -122,10 +125,11 @@ def assert_measured(found: dict[str, Any], rows: list[dict[str, str]], positive:
     """Compare scores with those of lines of predictions.tsv."""
     label, answer = ([row[name] for row in rows] for name in ("label", "predicted"))
     truth, flagged = ([one == positive for one in column] for column in (label, answer))
+    likely = [float(row.get("probability_of_positive", row["probability"])) for row in rows]
     expected = {
         "accuracy": metrics.accuracy_score(label, answer),
         "mcc": metrics.matthews_corrcoef(label, answer),
-        "average_precision": metrics.average_precision_score(truth, [float(row["probability"]) for row in rows]),
+        "average_precision": metrics.average_precision_score(truth, likely),
         "recall": metrics.recall_score(truth, flagged),
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
@@ -138,7 +142,11 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
     expected = [messages[int(row["row"])] for row in rows]
     assert [(row["label"], row["text"]) for row in rows] == [(label, field(text)) for label, text in expected]
     assert any("\\t" in row["text"] for row in rows)
-    wrong = [row | {"probability": ""} for row in rows if row["label"] != row["predicted"]]
+    wrong = [
+        {name: row[name] for name in PREDICTION} | {"probability": ""}
+        for row in rows
+        if row["label"] != row["predicted"]
+    ]
     found = table(root, "errors")
     assert wrong
     without = [{name: row[name] for name in PREDICTION} | {"probability": ""} for row in found]
@@ -151,6 +159,9 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
     else:
         likely = predictor.probabilities(predictor.load(root / "model"), [text for _, text in expected])
         assert [row["predicted"] for row in rows] == [sorted(THREE)[place] for place in likely.argmax(axis=1)]
+        assert [float(row["probability"]) for row in rows] == likely.max(axis=1).tolist(), "that of the answer"
+        of_positive = likely[:, sorted(THREE).index(THREE[-1])].tolist()
+        assert [float(row["probability_of_positive"]) for row in rows] == of_positive
 
 
 @both

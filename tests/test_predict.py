@@ -22,9 +22,10 @@ import psutil
 import pytest
 
 import predict
-from tests.models import resealed
+from tests.models import BEGINNINGS, THREE, TWO, resealed, trained
 from tests.workspace import ended, wait_for
 from textrnn.cli import reader, writer
+from textrnn.cli.terminal import width
 from textrnn.cli.writer import Answer, Look
 from textrnn.core import paths, process_pool
 from textrnn.core.errors import UserError, run
@@ -125,8 +126,13 @@ def test_a_file_is_answered_line_by_line_in_every_format(ran: Predict, file: Pat
         assert len(line) <= 80
     assert tsv == written(answers)
     assert [json.loads(line) for line in jsonl] == [
-        {"label": answer.label, "probability": answer.probability, "text": answer.text} for answer in answers
-    ]
+        {
+            "label": answer.label, "probability": answer.probability, "text": answer.text,
+            "probabilities": dict(zip(TWO, answer.probabilities, strict=True)),
+        }
+        for answer in answers
+    ]  # fmt: skip
+    assert (table[2][16:], tsv[1].split("\t")[2], json.loads(jsonl[1])["text"]) == ("(empty)", "", "")
     assert tsv[4].split("\t")[2] == r"\x1b[31mred\x1b[0m \x07 and\ttab �1m"
     assert tsv[5].split("\t")[2] == r"\x9b31m \u202eesrever \u2028 line \x00 nul"
     assert all(line.replace("\t", "").isprintable() for line in [*table, *tsv, *jsonl])
@@ -179,13 +185,97 @@ def test_a_message_is_normalised_as_the_corpus_was_and_shown_as_it_came(ran: Pre
     assert second["explanation"] == [[text, round(weight, 4)] for text, weight in found if weight is not None]
 
 
+@pytest.fixture
+def three_labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model of three labels, the last of which was named as the positive one."""
+    return trained(tmp_path_factory.getbasetemp(), THREE) / "model"
+
+
+def test_of_three_labels_the_probability_is_that_of_the_answer_whichever_is_positive(
+    three_labels: Path, ran: Predict
+) -> None:
+    texts = [f"{beginning} the lamp" for beginnings in BEGINNINGS for beginning in beginnings]
+    table, tsv, jsonl = (
+        ran(*texts, "--format", style, model=three_labels).lines for style in ("table", "tsv", "jsonl")
+    )
+    assert read_json(three_labels / "threshold.json")["positive_label"] in THREE
+    assert table[0].split() == ["label", "P(answer)", "text"]
+    found = [json.loads(line) for line in jsonl]
+    assert {one["label"] for one in found} == set(THREE), "else this test would say little"
+    for one, line, row in zip(found, tsv, table[1:], strict=True):
+        assert list(one["probabilities"]) == sorted(THREE)
+        assert sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert one["probability"] == max(one["probabilities"].values()) == one["probabilities"][one["label"]]
+        assert line.split("\t")[:2] == [one["label"], f"{one['probability']:.6f}"]
+        assert f"  {one['probability']:.4f}  " in row
+
+
+# Messages that are names
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["support.csv"], "'support.csv' is taken as a message, not as a file: to read a file, run "
+         "`python predict.py --input support.csv`"),
+        (["my inbox.txt", "see you"], "'my inbox.txt' is taken as a message, not as a file: to read a file, run "
+         "`python predict.py --input 'my inbox.txt'`"),
+        (["folder", "support.csv"], "'folder', 'support.csv' are taken as messages, not as files: to read a file, run "
+         "`python predict.py --input support.csv`"),
+        (["folder"], "'folder' is taken as a message, not as a file: to read a file, run "
+         "`python predict.py --input FILE`"),
+        (["suport.csv"], "'suport.csv' is taken as a message, not as a file: to read a file, run "
+         "`python predict.py --input FILE`"),
+        (["see you", "", "no/such/path", "long " * 9000, "tea.txt"], None),
+    ],
+)  # fmt: skip
+def test_a_message_that_is_the_name_of_a_file_is_answered_with_a_note(
+    ran: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str], said: str | None
+) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("support.csv", "my inbox.txt"):
+        (tmp_path / name).write_text("text\nhi\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = ran(*texts)
+    assert (done.code, done.out.count(b"\n")) == (0, len(texts))
+    assert done.error.decode() == (f"note: {said}\n" if said else "")
+
+
+def test_a_folder_is_no_input_and_two_files_are_none(ran: Predict, tmp_path: Path) -> None:
+    done = ran("--input", tmp_path)
+    assert (done.code, done.out) == (1, b"")
+    assert done.error.decode() == f"error: expected a file, found the folder {tmp_path}: --input reads one file\n"
+    done = ran("--input", tmp_path / "a.csv", tmp_path / "b.csv")
+    assert (done.code, done.out) == (2, b"")
+    assert b"error: expected messages, or --input with one file: " in done.error
+
+
+# Help
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_help_is_as_wide_as_the_terminal_and_breaks_no_example(
+    ran: Predict, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = ran("--help").lines
+    start = lines.index("examples:")
+    assert max(map(len, lines[:start])) in range(columns - 8, columns)
+    examples = lines[start + 1 :]
+    assert examples
+    assert all(re.match(r"  (python predict\.py|tail -f .* \| python predict\.py) ", line) for line in examples)
+    assert max(map(len, examples)) < 80
+    names = [line.split("  ")[1] for line in lines if re.match(r"  \w", line) and not line.startswith("  -")]
+    assert {"lines", "tsv, csv", "jsonl", "label", "probability", "top", "explanation", "text"} <= set(names)
+    assert "  tsv, csv     a column, by its name" in "\n".join(lines)
+
+
 # Explanations
 
 
 @pytest.mark.parametrize(
     ("labels", "positive", "explained", "shown"),
     [
-        (["ham", "spam", "news"], 1, [2, 0], [0.2, 0.2]),
         (["ham", "spam", "news"], None, [2, 0], [0.7, 0.8]),
         (["ham", "spam"], 1, [1, 1], [0.2, 0.2]),
     ],
@@ -194,17 +284,16 @@ def test_of_two_labels_the_positive_one_is_explained_and_of_more_the_answer(
     trained_model: Path, monkeypatch: pytest.MonkeyPatch, labels: list[str], positive: int | None, explained: list[int],
     shown: list[float],
 ) -> None:  # fmt: skip
-    """A third label costs a training: here only the probabilities are invented."""
+    """Here the probabilities are invented."""
     model = predictor.load(trained_model)
     model = model._replace(settings=model.settings.model_copy(update={"labels": labels}))
     found = np.array([[0.1, 0.2, 0.7], [0.8, 0.2, 0.0]])[:, : len(labels)]
     monkeypatch.setattr(predictor, "probabilities", lambda *_: found)
     monkeypatch.setattr(predict, "pieces", lambda _, text, label: [(text, label)])
-    answers = predict.classify(model, positive, 0.5, [SPAM, HAM], explain=True, top=2)
+    answers = predict.classify(model, positive, 0.5, [SPAM, HAM], explain=True)
     assert [answer.pieces for answer in answers] == [[(SPAM, explained[0])], [(HAM, explained[1])]]
     assert [answer.probability for answer in answers] == shown
-    assert [label for label, _ in answers[1].top] == ["ham", "spam"]
-    assert answers[0].top[0] == (labels[-1], found[0, -1])
+    assert [answer.probabilities for answer in answers] == found.tolist()
 
 
 # Terminals
@@ -258,8 +347,8 @@ def test_a_table_is_as_wide_as_the_terminal(terminal: Callable[..., str]) -> Non
     shown = terminal(SPAM, "wide \N{PILE OF POO} " * 40).splitlines()
     assert shown[0] == "label  P(spam)  text"
     assert re.fullmatch(rf"spam    0\.\d{{4}}  {SPAM}", shown[1])
-    assert writer.width(shown[2]) in {59, 60}
-    assert shown[2].endswith("…")
+    assert width(shown[2]) in range(56, 61), "after a whole word"
+    assert shown[2].endswith((" wide…", " \N{PILE OF POO}…"))
 
 
 # Streams

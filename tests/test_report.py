@@ -268,9 +268,10 @@ def test_without_scripts_the_page_has_everything_but_the_controls(browser: Brows
 
 def expected(root: Path, threshold: float) -> dict[str, str]:
     """Return scikit-learn's scores at a threshold, as the page shows them."""
-    rows = read_table(root / "data/scored/predictions.tsv")[1:]
+    header, *rows = read_table(root / "data/scored/predictions.tsv")
+    column = header.index("probability_of_positive" if "probability_of_positive" in header else "probability")
     positive = field(read_json(root / "model/threshold.json")["positive_label"])
-    truth, flagged = [row[1] == positive for row in rows], [float(row[3]) >= threshold for row in rows]
+    truth, flagged = [row[1] == positive for row in rows], [float(row[column]) >= threshold for row in rows]
     (passed, false), (missed, found) = metrics.confusion_matrix(truth, flagged, labels=[False, True]).tolist()
     precision = metrics.precision_score(truth, flagged, zero_division=np.nan)
     return {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import arithmetic, inference, measure, scale, stages, stream
+from bench import arithmetic, inference, measure, pictures, scale, stages, stream
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError
 from textrnn.model.config import TrainConfig
@@ -59,6 +59,13 @@ def test_measures_are_taken_in_turn_and_a_summary_is_the_median_between_the_leas
     runs = [measure.Run(seconds, 2 * seconds, 300.0) for seconds in (2.0, 4.0)]
     speeds = {"median": 375_000, "low": 250_000, "high": 500_000}
     assert inference.of(runs, 1_000_000)["messages_per_second"] == speeds
+
+
+def test_the_committed_pictures_are_those_of_the_committed_results(tmp_path: Path) -> None:
+    pictures.draw(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in pictures.FOLDER.glob("*.png")}
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (pictures.FOLDER / path.name).read_bytes(), "run `python -m tools.speed`"
 
 
 def test_the_multiplications_of_a_step_are_those_of_its_kernels() -> None:

@@ -6,6 +6,9 @@ one line, and writes nothing. `python -m tools.adopt sms-spam` sets everything b
 Run     python -m tools.adopt FILE [--label COLUMN] [--text COLUMN] ...   (FILE: a path, folder, pattern or address)
 """
 
+if __spec__ is None:
+    raise SystemExit("error: tools/adopt.py is part of a package: run `python -m tools.adopt`")
+
 import argparse
 import shlex
 import statistics

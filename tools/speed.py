@@ -1,7 +1,7 @@
-"""Write the tables of docs/speed/README.md and docs/scale.md from what the benchmarks measured.
+"""Write the tables and pictures of docs/speed and docs/scale.md from what the benchmarks measured.
 
 Reads   docs/speed/*.json, metrics/*.json, params.yaml
-Writes  docs/speed/README.md, docs/scale.md
+Writes  docs/speed/README.md, docs/speed/*.png, docs/scale.md
 Run     python -m tools.speed   (after a benchmark)
 """
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from bench import pictures
 from bench.kills import STAGES
 from bench.measure import shown
 from bench.scale import ALL, BASE, PEERS
@@ -19,13 +20,12 @@ from textrnn.model.config import TrainConfig
 from tools.markdown import table, written
 from tools.readme import metrics
 
-FOLDER = paths.ROOT / "docs/speed"
-PAGES = [FOLDER / "README.md", paths.ROOT / "docs/scale.md"]
+PAGES = [pictures.FOLDER / "README.md", paths.ROOT / "docs/scale.md"]
 
 
 def found(name: str) -> dict[str, Any]:
     """Return what a benchmark wrote."""
-    values: dict[str, Any] = read_json(FOLDER / f"{name}.json")
+    values: dict[str, Any] = read_json(pictures.FOLDER / f"{name}.json")
     return values
 
 
@@ -140,9 +140,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write the pages."""
+    """Write the pages and the pictures."""
     for page in PAGES:
         write_text(page, written(read_text(page), BLOCKS))
+    pictures.draw(pictures.FOLDER)
 
 
 if __name__ == "__main__":

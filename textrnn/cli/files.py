@@ -29,6 +29,8 @@ def opened(source: Source) -> tuple[BinaryIO, Source]:
     if source.path == "-":
         return open(sys.stdin.fileno(), "rb", 0, closefd=False), source
     path = Path(source.path)
+    if path.is_dir():
+        raise UserError(f"expected a file, found the folder {path}: --input reads one file")
     if not path.is_file():  # a pipe with a name
         return path.open("rb", 0), source
     try:

@@ -4,19 +4,21 @@ Nothing in a message can steer a terminal.
 """
 
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import groupby, islice
 from typing import Any, Literal, NamedTuple
 
+from textrnn.cli.terminal import DENSEST, cut, fitting, graphemes, legible, width
 from textrnn.core.escape import field, printable
 from textrnn.inference.explain import Piece, strongest
 
 Format = Literal["table", "tsv", "jsonl"]
 
 GAP = "  "  # between the columns of a table
-NARROWEST = 20  # width of a table's last column, however narrow the terminal
-LONGEST = 24  # width that a label, or a token with a weight after it, is cut to
+NARROWEST = 6  # width of a table's last column, however narrow the terminal
+LONGEST = 24  # width that a label, or a token with a weight after it, is cut to, on a terminal of 80 columns
+EMPTY = "(empty)"  # a table's text of a message of which nothing would be seen
 DIGITS = 4  # of a weight in JSON
 LEAST = 0.005  # a weight below this is written as 0.00, and left out where space is short
 # Orange and blue, which the colour-blind tell apart, in the 256 colours of terminals: from pale to strong, with the
@@ -29,10 +31,10 @@ class Answer(NamedTuple):
     """The answer to one message, and why."""
 
     label: str
-    probability: float  # of the positive label or, without one, of the answer
+    probability: float  # of two labels the positive one's, of more the answer's
     text: str
+    probabilities: Sequence[float]  # of each label
     pieces: Sequence[Piece] = ()  # of an explained text, as it was read
-    top: Sequence[tuple[str, float]] = ()  # the likeliest labels, if they were asked for
 
 
 class Look(NamedTuple):
@@ -43,19 +45,21 @@ class Look(NamedTuple):
     coloured: bool = False
     width: int = 80  # of a table's line
     labels: tuple[str, ...] = ()
-    positive: str = ""  # of more than two labels none need be positive
+    positive: str = ""  # of two labels
     top: int = 1  # how many labels of each message are told
 
 
 def header(look: Look) -> str:
-    """Return a table's first line; nothing for the other formats."""
+    """Return a table's head; nothing for the other formats."""
     if look.format != "table":
         return ""
-    last = "text"
-    if look.explained:
-        label, most = cut(look.positive, LONGEST) if len(look.labels) == 2 else "the answer", STRENGTHS[-1]
-        last = f"{painted(f'for {label} +', most, look)}, {painted('against it -', -most, look)}, in log-odds"
-    return columns("label", probability_name(look), look) + GAP + last + "\n"
+    first, most = columns("label", probability_name(look), look), STRENGTHS[-1]
+    if not look.explained:
+        return f"{first}{GAP}text\n"
+    of, against, unit = f"for {shortened(look.positive, look) or 'the answer'} +", "against it -", "in log-odds"
+    room = look.width - width(GAP + f"{of}, {against}, {unit}")
+    signs = f"{painted(of, most, look)}, {painted(against, -most, look)}" + f", {unit}" * (room >= 0)
+    return first + "\n" * (room < width(first)) + f"{GAP}{signs}\n"
 
 
 def written(answers: Iterable[Answer], look: Look) -> Iterator[str]:
@@ -68,8 +72,9 @@ def written(answers: Iterable[Answer], look: Look) -> Iterator[str]:
 def as_json(answer: Answer, look: Look) -> str:
     """Return a JSON object, in ASCII. The explanation lists tokens and weights in the order of the text."""
     found: dict[str, Any] = {"label": answer.label, "probability": answer.probability, "text": answer.text}
+    found["probabilities"] = dict(zip(look.labels, answer.probabilities, strict=True))
     if look.top > 1:
-        found["top"] = answer.top
+        found["top"] = likeliest(answer, look)
     if look.explained:
         found["explanation"] = [[token, round(weight, DIGITS)] for token, weight in answer.pieces if weight is not None]
     return json.dumps(found, ensure_ascii=True)
@@ -77,7 +82,7 @@ def as_json(answer: Answer, look: Look) -> str:
 
 def as_fields(answer: Answer, look: Look) -> str:
     """Return label, probability, what else was asked for, and the text, with tabs between."""
-    top = [part for label, value in answer.top for part in (printable(label), f"{value:.6f}")]
+    top = [part for label, value in likeliest(answer, look) for part in (printable(label), f"{value:.6f}")]
     why = [field(" ".join(f"{token}={weight:+.2f}" for token, weight in visible(answer)))] if look.explained else []
     return "\t".join([printable(answer.label), f"{answer.probability:.6f}", *top, *why, field(answer.text)])
 
@@ -85,46 +90,82 @@ def as_fields(answer: Answer, look: Look) -> str:
 def as_row(answer: Answer, look: Look) -> str:
     """Return a line of a table, with the beginning of the text, and lines for other labels that were asked for."""
     first = columns(answer.label, f"{answer.probability:.4f}", look) + GAP
-    return first + cut(answer.text, max(NARROWEST, look.width - width(first))) + others(answer, look)
+    text = cut(answer.text, max(NARROWEST, look.width - width(first)))
+    return first + (text if text.strip(" ") else EMPTY) + others(answer, look)
 
 
 def as_explained(answer: Answer, look: Look) -> str:
     """Return a line of a table with the strongest tokens, and below it the whole text with all tokens in colour."""
     line = columns(answer.label, f"{answer.probability:.4f}", look)
-    room = max(NARROWEST, look.width - width(line))
+    room = look.width - width(line)
     for place, (token, weight) in enumerate(visible(answer)):
-        shown = f"{cut(token, LONGEST)} {weight:+.2f}"
+        of_weight = f" {weight:+.2f}"
+        most = LONGEST if place else min(LONGEST, max(NARROWEST, room - len(GAP + of_weight)))  # the first is shown
+        shown = cut(token, most) + of_weight
         room -= width(shown) + len(GAP)
         if room < 0 and place:
             break
         line += GAP + painted(shown, weight, look)
-    text = "".join(painted(printable(text), weight or 0.0, look) for text, weight in answer.pieces)
-    return f"{line}\n{GAP}{text}{others(answer, look)}"
+    return "\n".join([line, *(GAP + one for one in coloured_lines(answer.pieces, look))]) + others(answer, look)
+
+
+def coloured_lines(pieces: Sequence[Piece], look: Look) -> Iterator[str]:
+    """Yield the lines of an explained text, each token on its colour. An emoji of several tokens has the strongest."""
+    text = "".join(part for part, _ in pieces)
+    if not text.strip(" "):
+        yield EMPTY
+        return
+    weights = [weight or 0.0 for _, weight in pieces]
+    of_characters = iter([number for number, (part, _) in enumerate(pieces) for _ in part])
+    letters, owners = [], []
+    for letter in graphemes(text):
+        letters.append(legible(letter))
+        owners.append(max(islice(of_characters, len(letter)), key=lambda number: abs(weights[number])))
+    room, start = max(NARROWEST, look.width - len(GAP)), 0
+    while start < len(letters):
+        end = start + max(1, fitting(letters[start : start + DENSEST * room], room, 1))
+        line = zip(owners[start:end], letters[start:end], strict=True)
+        parts = groupby(line, key=lambda one: one[0])
+        yield "".join(painted("".join(one for _, one in part), weights[owner], look) for owner, part in parts)
+        start = end + (letters[end : end + 1] == [" "])
+
+
+def likeliest(answer: Answer, look: Look) -> list[tuple[str, float]]:
+    """Return the likeliest labels with their probabilities, as many as were asked for; none if only the answer was."""
+    if look.top == 1:
+        return []
+    return sorted(zip(look.labels, answer.probabilities, strict=True), key=lambda one: -one[1])[: look.top]
 
 
 def others(answer: Answer, look: Look) -> str:
     """Return a line of a table for each of the likeliest labels that the line of the answer does not tell."""
-    told = answer.label, answer.probability
-    return "".join("\n" + columns(label, f"{p:.4f}", look, GAP) for label, p in answer.top if (label, p) != told)
+    told, top = (answer.label, answer.probability), likeliest(answer, look)
+    return "".join("\n" + columns(label, f"{p:.4f}", look, GAP) for label, p in top if (label, p) != told)
 
 
 def columns(label: str, probability: str, look: Look, indent: str = "") -> str:
     """Return the first two columns of a table, wide enough for every label and for their headings."""
-    room = widest(look.labels) + len(GAP) * (look.top > 1)
-    label = indent + cut(label, LONGEST)
+    room = widest(look.labels, look.width) + len(GAP) * (look.top > 1)
+    label = indent + shortened(label, look)
     padding = " " * (width(probability_name(look)) - width(probability))
     return label + " " * (room - width(label)) + GAP + padding + probability
 
 
 @cache
-def widest(labels: tuple[str, ...]) -> int:
-    """Return the width of the widest label, or of the heading."""
-    return max(width(cut(one, LONGEST)) for one in (*labels, "label"))
+def widest(labels: tuple[str, ...], of_line: int) -> int:
+    """Return the width of the widest label, or of the heading, in a table of that width."""
+    look = Look("table", width=of_line)
+    return max(width(shortened(one, look)) for one in (*labels, "label"))
+
+
+def shortened(label: str, look: Look) -> str:
+    """Return a label that leaves most of the line to the text."""
+    return cut(label, max(len("label"), min(LONGEST, look.width * 3 // 10)))
 
 
 def probability_name(look: Look) -> str:
     """Return the heading of the probability's column."""
-    return f"P({cut(look.positive or 'answer', LONGEST)})".rjust(6)
+    return f"P({shortened(look.positive, look) or 'answer'})".rjust(6)
 
 
 def visible(answer: Answer) -> list[tuple[str, float]]:
@@ -139,23 +180,3 @@ def painted(text: str, weight: float, look: Look) -> str:
         return text
     colour = (FOR if weight > 0 else AGAINST)[strength - 1]
     return f"\x1b[38;5;16;48;5;{colour}m{text}\x1b[0m"
-
-
-def cut(text: str, most: int) -> str:
-    """Return a text, printable, cut to a width of at most `most`."""
-    text = printable(text[: most + 1]) + ("…" if len(text) > most + 1 else "")
-    if width(text) <= most:
-        return text
-    while width(text) >= most:
-        text = text[:-1]
-    return text + "…"
-
-
-def width(text: str) -> int:
-    """Return how wide a terminal shows a printable text: a wide letter takes two columns, a combining mark none."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.category(one) in ("Mn", "Me") else 1 + (unicodedata.east_asian_width(one) in "WF")
-        for one in text
-    )

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pkgutil import resolve_name
+from types import TracebackType
 
 from textrnn.core.escape import printable
 
@@ -17,8 +18,12 @@ class UserError(Exception):
     """Something the user can mend. Its text says what was expected, what was found, and what to do."""
 
 
-def end_at_ctrl_c() -> None:
-    """Let Ctrl-C end this process with one line, even while modules load. Where it is ignored (nohup) it stays so."""
+def end_in_one_line() -> None:
+    """Let Ctrl-C and a missing package end this process with one line, while modules load too.
+
+    Where Ctrl-C is ignored (nohup) it stays so.
+    """
+    sys.excepthook = _uncaught
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
 
@@ -74,6 +79,20 @@ def _clearing_up(main: Callable[[], None]) -> None:
 def _end(*_: object) -> None:
     os.write(_STDERR, b"error: interrupted\n")
     os._exit(INTERRUPTED)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the cure for a missing package; of anything else, which is a bug, the traceback."""
+    package = (getattr(error, "name", None) or "").partition(".")[0]
+    is_known = package in sys.modules or package in sys.stdlib_module_names
+    if not isinstance(error, ModuleNotFoundError) or is_known:
+        sys.__excepthook__(kind, error, trace)
+        return
+    _fail(
+        f"expected the packages of requirements.txt, found no {package} in {sys.prefix}: activate the virtual "
+        "environment (. .venv/bin/activate), and install them there (pip install -r requirements.txt)",
+        1,
+    )
 
 
 def _refuse(program: str | None, description: str) -> None:

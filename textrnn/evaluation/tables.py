@@ -45,15 +45,21 @@ def write(path: Path, columns: Columns) -> None:
 
 
 def predictions(answers: Answers, messages: Messages, names: list[str], positive: int | None) -> Columns:
-    """Return a line for each row; `probability` is that of the positive label or, without one, of the answer."""
+    """Return a line for each row.
+
+    `probability` is that of the positive label, if there are two labels and one is positive, else that of the answer.
+    Of more labels, the positive one has a column of its own.
+    """
     shown = predictor.shown(answers.probabilities, answers.predicted, positive)
-    return {
+    columns: Columns = {
         "row": answers.rows.tolist(),
         "label": [names[number] for number in answers.labels],
         "predicted": [names[number] for number in answers.predicted],
         "probability": [f"{value:.{DIGITS}f}" for value in shown],
-        "text": [messages[row][1] for row in answers.rows],
     }
+    if positive is not None and len(names) > 2:
+        columns["probability_of_positive"] = [f"{value:.{DIGITS}f}" for value in answers.probabilities[:, positive]]
+    return columns | {"text": [messages[row][1] for row in answers.rows]}
 
 
 def by_label(answers: Answers, names: list[str]) -> Columns:

@@ -103,14 +103,19 @@ def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Hashes
 
 
 def decision(directory: Path, labels: list[str]) -> tuple[int | None, float]:
-    """Return the number of the positive label, if there is one, and its threshold. Raises UserError as `load` does."""
+    """Return the number of the positive label of two, and its threshold; of more labels the answer is the likeliest.
+
+    Raises UserError as `load` does.
+    """
     with provenance.whole(directory / "threshold.json") as path:
         found = Decision.model_validate(read_json(path))
     if found.positive_label not in (labels if len(labels) == 2 else [*labels, None]):
         raise UserError(f"expected one of {listed(labels)} in {path}, found {found.positive_label!r}: run `dvc repro`")
     if found.model != provenance.checksum(directory / provenance.RECORD):
         raise UserError(f"expected the threshold of this model in {path}, found that of another one: run `dvc repro`")
-    return None if found.positive_label is None else labels.index(found.positive_label), found.threshold or 0.0
+    if found.positive_label is None or len(labels) > 2:
+        return None, 0.0
+    return labels.index(found.positive_label), found.threshold or 0.0
 
 
 def probabilities(
@@ -158,8 +163,8 @@ def answers(probabilities: NDArray[np.float64], positive: int | None, cut: float
 def shown(
     probabilities: NDArray[np.float64], predicted: NDArray[np.int16], positive: int | None
 ) -> NDArray[np.float64]:
-    """Return the probability of each row that stands beside its answer: the positive label's, else the answer's."""
-    column = predicted if positive is None else positive
+    """Return the probability that stands beside each row's answer: of two labels the positive one's, else its own."""
+    column = predicted if positive is None or probabilities.shape[1] > 2 else positive
     chosen: NDArray[np.float64] = probabilities[np.arange(len(probabilities)), column]
     return chosen
 

@@ -1,1 +1,1 @@
-"""The report of a run: page, model card, figures, charts."""
+"""The report of a run: page, model card, figures; the PNGs: charts, axes, fonts."""

@@ -6,19 +6,26 @@ from typing import Any, BinaryIO, cast
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.image import imsave
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from textrnn.core.files import replacing
+from textrnn.report import axes
+from textrnn.report.formatting import percent
 
 # Two of the colours of Okabe and Ito (2008), which the colour-blind tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
 FONT = 11.0
+SIZE = (4.2, 3.6)  # inches of a figure: three stand side by side in a README, where a letter is still 9 pixels high
 STYLE: Any = {
     "font.size": FONT,
+    "axes.titlesize": FONT,
+    "figure.titlesize": FONT,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -26,8 +33,11 @@ STYLE: Any = {
 }
 
 MOST_IN_MATRIX = 12  # labels whose confusion matrix can be read; of more, the commonest confusions are drawn
+FEW = 4  # labels in whose matrix a zero is written
 MOST_BARS = 25
-LONGEST_NAME = 30  # letters of a label in the confusion matrix
+WIDEST = 3.4  # inches of a label beside the confusion matrix, and of a pair of them beside the bars
+WIDEST_IN_AXIS = 1.3  # inches of a label in the label of an axis
+CELL = 0.78  # inches: the least side of a cell of the matrix, which its two lines of text fit
 
 Points = list[dict[str, Any]]
 
@@ -38,30 +48,40 @@ def draw(
     curves: dict[str, Points],
     positive: str | None,
     dpi: int,
+    families: list[str],
 ) -> dict[str, Figure]:
-    """Return a figure for each chart, by name. Without a positive label the curves are of right and wrong answers."""
-    titles = {"loss": "Loss by epoch", "accuracy": "Accuracy by epoch", "roc": "ROC, test rows"}
-    titles |= {"pr": "Precision and recall, test rows", "calibration": "Calibration, test rows"}
-    roc, pr = ("false positive rate", "recall"), (f"recall of {positive}", "precision")
-    calibration = (f"predicted probability of {positive}", f"observed share of {positive}")
-    if positive is None:
-        titles |= {"roc": "ROC of the answers’ probability, test rows", "pr": "The surest answers, test rows"}
-        titles |= {"calibration": "Calibration of the answers, test rows"}
-        roc, pr = ("wrong answers kept", "right answers kept"), ("right answers kept", "right ones among the kept")
-        calibration = ("probability of the answer", "share of right answers")
+    """Return a figure for each chart, by name, with letters of these fonts.
+
+    Without a positive label the curves are of right and wrong answers.
+    """
     mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
-    with mpl.rc_context(STYLE | {"text.parse_math": False}):  # a label with dollar signs is no formula
-        figures = {name: Figure(figsize=(5.2, 4.2), dpi=dpi, layout="constrained") for name in titles}
-        axes = {name: figure.add_subplot(title=titles[name]) for name, figure in figures.items()}
-        by_epoch(axes["loss"], history, "loss", "cross entropy (nats)")
-        by_epoch(axes["accuracy"], history, "accuracy", "accuracy")
-        axes["accuracy"].yaxis.set_major_formatter(PercentFormatter(1))
-        unit_square(axes["roc"], curves["roc"], "fpr", "tpr", roc)
-        unit_square(axes["pr"], curves["pr"], "recall", "precision", pr)
-        unit_square(axes["calibration"], curves["calibration"], "predicted", "observed", calibration)
-        axes["calibration"].lines[0].set_marker("o")
-        for name in ("roc", "calibration"):
-            axes[name].plot([0, 1], [0, 1], color="0.6", linestyle=":", zorder=0)
+    settings = STYLE | {"font.family": families, "text.parse_math": False}  # a label with dollar signs is no formula
+    with mpl.rc_context(settings):
+        titles = {"loss": "Loss by epoch", "accuracy": "Accuracy by epoch", "roc": "ROC, test rows"}
+        titles |= {"pr": "Precision and recall, test rows", "calibration": "Calibration, test rows"}
+        if positive is None:
+            titles |= {"roc": "ROC of the answers’ probability, test rows", "pr": "The surest answers, test rows"}
+            titles |= {"calibration": "Calibration of the answers, test rows"}
+            roc, pr = ("wrong answers kept", "right answers kept"), ("right answers kept", "right among the kept")
+            calibration = ("probability of the answer", "share of right answers")
+        else:
+            name = shortened(positive, WIDEST_IN_AXIS)
+            roc, pr = ("false positive rate", f"recall of {name}"), (f"recall of {name}", "precision")
+            calibration = (f"predicted probability of {name}", f"observed share of {name}")
+        figures = {name: Figure(figsize=SIZE, dpi=dpi, layout="constrained") for name in titles}
+        panels = {name: figure.add_subplot(title=titles[name]) for name, figure in figures.items()}
+        by_epoch(panels["loss"], history, "loss", "cross entropy (nats)")
+        by_epoch(panels["accuracy"], history, "accuracy", "accuracy")
+        panels["accuracy"].yaxis.set_major_formatter(FuncFormatter(axes.percent_ticks))
+        for name, x, y, fitted, labels in (
+            ("roc", "fpr", "tpr", axes.roc, roc),
+            ("pr", "recall", "precision", axes.precision_recall, pr),
+            ("calibration", "predicted", "observed", axes.calibration, calibration),
+        ):
+            points = curves[name]
+            style = "o-" if name == "calibration" else "-"
+            panels[name].plot([point[x] for point in points], [point[y] for point in points], style, color=BLUE)
+            fitted(panels[name], labels)
         readable = len({row["actual"] for row in confusion}) <= MOST_IN_MATRIX
         return figures | {"confusion": matrix(confusion, dpi) if readable else bars(pairs(confusion), dpi)}
 
@@ -75,34 +95,31 @@ def by_epoch(axis: Axes, history: dict[str, NDArray[np.float64]], what: str, uni
     axis.legend(frameon=False)
 
 
-def unit_square(axis: Axes, points: Points, x: str, y: str, labels: tuple[str, str]) -> None:
-    """Draw a curve of two shares."""
-    axis.plot([point[x] for point in points], [point[y] for point in points], color=BLUE)
-    axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-
-
 def matrix(rows: Points, dpi: int) -> Figure:
-    """Return the confusion matrix of a few labels: counts, and shares of the actual label."""
-    names = [shortened(name) for name in sorted({row["actual"] for row in rows})]
+    """Return the confusion matrix of a few labels: counts, and shares of the actual label. Mistakes are orange."""
+    names = [shortened(name, WIDEST) for name in sorted({row["actual"] for row in rows})]
     size = len(names)
-    counts = np.array([row["count"] for row in rows]).reshape(size, size)
-    shares = np.array([row["share"] for row in rows]).reshape(size, size)
-    side = max(3.0 / size, 0.8)  # of a cell, in inches
-    longest = max(map(len, names)) * FONT * 0.6 / 72
+    side, longest = max(2.4 / size, CELL), max(map(width, names))
+    upright = longest > side - 0.1
     figure = Figure(dpi=dpi, layout="constrained")
-    figure.set_size_inches(max(5.2, size * side + longest + 2), max(4.2, size * side + 1 + longest * (longest > side)))
-    axis = figure.add_subplot()
-    image = axis.imshow(shares, cmap="cividis_r", vmin=0, vmax=1)  # cividis: made for colour-blind eyes
-    for (row, column), count in np.ndenumerate(counts):
-        share = shares[row, column]
-        if count or size <= 3:
-            style: Any = {"color": "white" if share > 0.5 else "black", "ha": "center", "va": "center"}
-            axis.text(column, row, f"{count:,}\n{share:.1%}", size=min(FONT, 72 * side * 0.19), **style)
-    axis.set(xlabel="predicted", ylabel="actual", title="Confusion, test rows")
-    axis.set_xticks(range(size), names, rotation=90 * (longest > side))
+    across, down = size * side + longest + 0.5, size * side + (longest if upright else 0.2) + 0.9
+    figure.set_size_inches(max(SIZE[0], across), max(SIZE[1], down))
+    figure.suptitle("Confusion, test rows:\nmessages, and their share of the actual label")
+    axis = figure.add_subplot(xlabel="predicted", ylabel="actual")
+    shares = np.array([row["share"] for row in rows]).reshape(size, size, 1)
+    full = np.where(np.eye(size, dtype=bool)[:, :, None], to_rgb(BLUE), to_rgb(ORANGE))
+    axis.imshow(1 - 0.7 * np.sqrt(shares) * (1 - full))  # the root, so that few mistakes among many rows are seen
+    for place, row in enumerate(rows):
+        text = f"{row['count']:,}\n{percent(row['share'])}" if row["count"] else "0" * (size <= FEW)
+        axis.text(place % size, place // size, text, color="k" if row["count"] else "0.45", ha="center", va="center")
+    axis.set_xticks(range(size), names, rotation=90 * upright)
     axis.set_yticks(range(size), names)
+    axis.set_xticks(np.arange(0.5, size - 1), minor=True)
+    axis.set_yticks(np.arange(0.5, size - 1), minor=True)
     axis.grid(visible=False)
-    figure.colorbar(image, label="share of the actual label", format=PercentFormatter(1), shrink=0.8)
+    axis.grid(which="minor", color="0.8", alpha=1)
+    axis.tick_params(which="both", length=0)
+    axis.spines[:].set(visible=True, color="0.8")
     return figure
 
 
@@ -115,28 +132,38 @@ def pairs(rows: Points) -> Points:
 def bars(confused: Points, dpi: int) -> Figure:
     """Return the commonest confusions of many labels as bars, the worst at the top."""
     shown = confused[:MOST_BARS]
-    figure = Figure(figsize=(9.5, 1.6 + 0.28 * len(shown)), dpi=dpi, layout="constrained")
+    names = [f"{shortened(row['actual'], WIDEST)} → {shortened(row['predicted'], WIDEST)}" for row in shown]
+    longest = max(map(width, names), default=0.0)
+    figure = Figure(figsize=(max(7.0, longest + 4), 1.3 + 0.25 * len(shown)), dpi=dpi, layout="constrained")
     title = (
         f"The {len(shown)} commonest of {len(confused):,} confusions" if shown else "No label is confused with another"
     )
-    figure.suptitle(f"{title}, test rows: actual → answered")  # centred on the figure: the labels may take half of it
-    axis = figure.add_subplot(xlabel="test rows (share of the actual label's)")
+    figure.suptitle(f"{title}, test rows: actual → predicted")  # centred on the figure: labels may take half of it
+    axis = figure.add_subplot(xlabel="messages (share of the actual label)")
     axis.set_axisbelow(True)
-    names = [f"{shortened(row['actual'])} → {shortened(row['predicted'])}" for row in shown]
-    drawn = axis.barh(range(len(shown)), [row["count"] for row in shown], color=BLUE)
-    axis.bar_label(drawn, [f"{row['count']:,} ({row['share']:.0%})" for row in shown], padding=3)
+    drawn = axis.barh(range(len(shown)), [row["count"] for row in shown], color=ORANGE)
+    axis.bar_label(drawn, [f"{row['count']:,} ({percent(row['share'], 0)})" for row in shown], padding=3)
     axis.set_yticks(range(len(shown)), names)
-    axis.margins(x=0.15, y=0.01)
+    axis.margins(x=0.2, y=0.01)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.invert_yaxis()
     axis.grid(visible=False, axis="y")
     return figure
 
 
-def shortened(name: str) -> str:
-    """Return a label without its middle, if it is long."""
-    half = LONGEST_NAME // 2
-    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
+def width(text: str) -> float:
+    """Return the width of a text in inches."""
+    renderer = cast("Any", RendererAgg)(1, 1, 72)
+    return float(renderer.get_text_width_height_descent(text, FontProperties(size=FONT), ismath=False)[0]) / 72
+
+
+def shortened(name: str, widest: float) -> str:
+    """Return a label without its middle, if it is wider than so many inches."""
+    text, kept = name, len(name)
+    while width(text) > widest:
+        kept -= 1
+        text = f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
+    return text
 
 
 def save(path: Path, figure: Figure) -> None:
