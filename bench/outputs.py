@@ -47,8 +47,3 @@ def differing(committed: bytes, written: bytes, files: Hashes) -> list[str]:
         if hashes.get(stage, {}).get(path) != md5sum
     ]
     return differ or (["dvc.lock (not its outputs)"] if written != committed else [])
-
-
-def combined(hashes: dict[str, str]) -> str:
-    """Combine the hashes of a stage's outputs into one short hash."""
-    return md5("".join(f"{path} {md5sum}\n" for path, md5sum in sorted(hashes.items())).encode())[:8]

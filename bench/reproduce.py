@@ -22,14 +22,14 @@ from typing import NamedTuple
 
 from bench import sources
 from bench.circumstances import CIRCUMSTANCES, Circumstance
-from bench.outputs import Hashes, combined, differing, of_files, of_lock
+from bench.outputs import Hashes, differing, of_files, of_lock
 from bench.place import Place, last_lines
 from textrnn.core import paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_text, write_text
 from textrnn.corpus import sms_spam
 from tools.hashes import PAGE
-from tools.markdown import table, written
+from tools.markdown import written
 
 NAMES = [circumstance.name for circumstance in CIRCUMSTANCES]
 
@@ -133,26 +133,14 @@ def line(outcome: Outcome, work: Path) -> str:
     return f"{outcome.circumstance.name}: {how}\n    in {work / outcome.circumstance.name}, {outcome.seconds:.0f} s"
 
 
-def by_circumstance(ended: list[Outcome], committed: Hashes) -> str:
-    """Return the table of circumstances and the hashes of each stage's outputs."""
-    count = sum(map(len, committed.values()))
-    rows = []
+def report(ended: list[Outcome], origin: Origin) -> str:
+    """Return the block of docs/reproducibility.md: what each circumstance sets, and what differed under it."""
+    count = sum(map(len, of_lock(origin.lock).values()))
+    lines = [f"At commit {origin.commit[:7]}, with {count} outputs: {verdict(ended)}.\n"]
     for outcome in ended:
-        hashes = [combined(outcome.files[stage]) if outcome.files else "" for stage in committed]
-        unlike = {name.rpartition(" (")[0] for name in outcome.differ}
-        result = "failed" if outcome.failure else f"{count - len(unlike & set(paths_of(committed)))} of {count}"
-        rows.append([outcome.circumstance.name, outcome.circumstance.sets, *hashes, result])
-    return table(["circumstance", "what it sets", *committed, "equal"], rows)
-
-
-def paths_of(hashes: Hashes) -> dict[str, str]:
-    """Return the outputs of all stages and their hashes."""
-    return {path: md5sum for outs in hashes.values() for path, md5sum in outs.items()}
-
-
-def report(ended: list[Outcome], committed: Hashes, commit: str) -> str:
-    """Return the block of docs/reproducibility.md about a run at that commit."""
-    return f"At commit {commit[:7]}: {verdict(ended)}.\n\n{by_circumstance(ended, committed)}"
+        how = "" if outcome.equal else f": **{'failed' if outcome.failure else ', '.join(outcome.differ)}**"
+        lines.append(f"- {outcome.circumstance.name}: {outcome.circumstance.sets}{how}")
+    return "\n".join(lines)
 
 
 def verdict(ended: list[Outcome]) -> str:
@@ -180,11 +168,8 @@ def main() -> None:
         print(line(outcome, work), flush=True)
         ended.append(outcome)
     ended.sort(key=lambda outcome: NAMES.index(outcome.circumstance.name))
-    committed = of_lock(origin.lock)
-    print(f"\n{by_circumstance(ended, committed)}\n")
     if len(chosen) == len(CIRCUMSTANCES):
-        block = {"circumstances": lambda: report(ended, committed, origin.commit)}
-        write_text(PAGE, written(read_text(PAGE), block))
+        write_text(PAGE, written(read_text(PAGE), {"circumstances": lambda: report(ended, origin)}))
     print(verdict(ended))
     if not all(outcome.equal for outcome in ended):
         raise UserError(f"some outputs differ: they are in {work}")

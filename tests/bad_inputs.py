@@ -1,7 +1,7 @@
 """Give each input of bad_inputs.yaml to the stage or to predict.py that reads it, and see what becomes of it.
 
 Reads   tests/bad_inputs.yaml
-Writes  docs/errors.md
+Writes  tests/bad_inputs.md, docs/errors.md
 Run     python -m tests.bad_inputs
 """
 
@@ -32,7 +32,7 @@ from textrnn.core.escape import printable
 from textrnn.core.files import read_json, write_json
 from textrnn.corpus import http
 
-DOCUMENT = Workspace.ORIGINAL / "docs/errors.md"
+TABLE, PAGE = (Workspace.ORIGINAL / name for name in ("tests/bad_inputs.md", "docs/errors.md"))
 
 KEPT, CHANGED, REJECTED = "kept", "kept, changed", "rejected, line and reason"
 NOTICED, ERROR, USAGE = "noticed", "error, exit 1", "usage, exit 2"
@@ -257,7 +257,7 @@ RUNNERS: dict[str, Callable[[Case, Bench], Outcome]] = {  # by a key of the case
     "settings": of_settings,
 }
 
-# The document
+# The documents
 
 HEAD = """# Bad inputs
 
@@ -266,10 +266,20 @@ every input below to the pipeline and compares. In the messages, … stands for 
 and localhost for a server.
 
 """
+ERRORS = """# Errors, and what to do
+
+These are the errors that people meet most, each with its cure; [faq.md](faq.md) has those of DVC, Git and pip. A test
+provokes each of them. In a message, … stands for your folder.
+"""
 
 
-def document(outcomes: list[tuple[Case, Outcome]]) -> str:
-    """Return docs/errors.md for the cases and what became of them."""
+def documents(outcomes: list[tuple[Case, Outcome]]) -> dict[Path, str]:
+    """Return the documents for the cases and what became of them."""
+    return {TABLE: table(outcomes), PAGE: cures(outcomes)}
+
+
+def table(outcomes: list[tuple[Case, Outcome]]) -> str:
+    """Return tests/bad_inputs.md: what became of each case."""
     text = HEAD + "".join(f"- **{happened}**: {meaning}.\n" for happened, meaning in HAPPENED.items())
     section = ""
     for case, (happened, message) in outcomes:
@@ -278,6 +288,17 @@ def document(outcomes: list[tuple[Case, Outcome]]) -> str:
             text += f"\n## {section}\n\n| input | what happens | message, or what is kept |\n|---|---|---|\n"
         cells = (cell.replace("|", r"\|") for cell in (case["input"], happened, code(message)))
         text += f"| {' | '.join(cells)} |\n"
+    return text
+
+
+def cures(outcomes: list[tuple[Case, Outcome]]) -> str:
+    """Return docs/errors.md: the message and the cure of each case that has one."""
+    text, section = ERRORS, ""
+    for case, (_, message) in outcomes:
+        if "cure" in case:
+            text += f"\n## {case['section']}\n" if case["section"] != section else ""
+            section = case["section"]
+            text += f"\n- {code(message)}\n\n  {case['cure']}\n"
     return text
 
 
@@ -291,7 +312,7 @@ def code(text: str) -> str:
 
 
 def main() -> None:
-    """Run every case, and write the document."""
+    """Run every case, and write the documents."""
     outcomes = []
     with tempfile.TemporaryDirectory() as base, running() as server, redirect_stdout(io.StringIO()):
         model = trained(Path(base), TWO) / "model"
@@ -301,7 +322,8 @@ def main() -> None:
             with pytest.MonkeyPatch.context() as patch:
                 place(patch, root)
                 outcomes.append((case, outcome(case, Bench(Workspace(root), model, server, patch))))
-    DOCUMENT.write_text(document(outcomes), "utf-8")
+    for path, text in documents(outcomes).items():
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

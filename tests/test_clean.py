@@ -1,6 +1,6 @@
 """clean: every row of a corpus is kept, dropped as a duplicate, or rejected with a reason.
 
-What it refuses, and with which message: docs/errors.md and tests/test_bad_inputs.py. What holds for any bytes:
+What it refuses, and with which message: tests/bad_inputs.md and tests/test_bad_inputs.py. What holds for any bytes:
 fuzz/targets.py and tests/test_fuzz.py.
 """
 

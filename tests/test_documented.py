@@ -27,7 +27,7 @@ from textrnn.text.vocabulary import read_tokens
 from tools import adopt
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-WORDS = ("dask", "dvc", "git", "mypy", "pip", "pytest", "python", "python3", "ruff", "tail", "xargs")
+WORDS = ("dask", "dvc", "git", "mypy", "npm", "pip", "pytest", "python", "python3", "ruff", "tail", "xargs")
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 
@@ -51,7 +51,7 @@ ELSEWHERE = {
     "tests/test_predict.py": ("tail -f ",),
     "tests/test_presets.py": ("xargs dvc exp run < presets/tutorial.txt",),
     "tests/test_remotes.py": (
-        "dvc pull", "dvc push", "dvc remote ", "dvc repro --pull", "git add --all && git commit", "git pull",
+        "dvc pull", "dvc push", "dvc remote ", "dvc repro --pull", "git commit --all -m \"Wider network\"", "git pull",
         "git push", "python -m tools.share",
     ),
     "tests/test_reproduce.py": ("python -m bench.reproduce",),
@@ -176,6 +176,35 @@ def test_a_queued_experiment_runs_only_what_depends_on_its_setting_and_is_shown_
     RUN.update(command for command in documented() if command.startswith("dvc exp run -S "))
 
 
+def test_uncommitted_work_is_put_aside_and_comes_back(shell: Shell) -> None:
+    pictures = shell.made.folder / "plots/images"
+    shell.made.set(**{"plot.dpi": 54})
+    shell("dvc repro")
+    own = (pictures / "loss.png").read_bytes()
+    shell("git stash")
+    assert stages_run(shell("dvc repro")) == []
+    assert shell.made.dvc("status").strip() == "Data and pipelines are up to date."
+    assert shell.made.git("status", "--porcelain") == ""
+    shell("git stash pop")
+    shell("dvc checkout")
+    assert (pictures / "loss.png").read_bytes() == own
+    assert "54" in shell("dvc params diff")
+    shell("git restore . && dvc checkout")
+
+
+def test_charts_are_drawn_by_scripts_that_lie_here(shell: Shell) -> None:
+    """The command of npm, which is not run here, would bring the scripts that the template names."""
+    shell("dvc config --local plots.html_template offline.html")
+    shell.made.dvc("plots", "show")
+    page = (shell.made.folder / "dvc_plots/index.html").read_text("utf-8")
+    assert page.count("vegaEmbed(") > 5
+    scripts = re.findall(r'<script src="../.dvc/tmp/vega/node_modules/([a-z-]+)/build/\1.min.js">', page)
+    (install,) = (line for line in documented() if line.startswith("npm "))
+    assert scripts == [word.partition("@")[0] for word in install.split()[4:]]
+    assert 'src="http' not in page
+    RUN.add(install)
+
+
 def test_a_conflict_in_the_lock_is_resolved_as_contributing_says(shell: Shell) -> None:
     """The branch that is merged is the one of the queued experiment above."""
     shell.made.set(**{"plot.dpi": 53})
@@ -189,8 +218,7 @@ def test_a_conflict_in_the_lock_is_resolved_as_contributing_says(shell: Shell) -
     shell.made.git("checkout", "--ours", "params.yaml")
     shell("git checkout --ours dvc.lock metrics plots")
     shell("dvc repro")
-    shell("git add --all")
-    shell("git commit --no-edit")
+    shell("git commit --all --no-edit")
     assert shell.made.git("status", "--porcelain") == ""
 
 

@@ -1,6 +1,6 @@
 """download: the corpus from each source, however the others fail; the cache; a user's own corpus.
 
-Bad archives, mirrors, caches and files, with the message for each: docs/errors.md and tests/test_bad_inputs.py.
+Bad archives, mirrors, caches and files, with the message for each: tests/bad_inputs.md and tests/test_bad_inputs.py.
 """
 
 import io

@@ -60,6 +60,19 @@ def test_dvc_finds_seven_stages_each_a_module_of_its_name_with_a_line_of_descrip
         assert ast.unparse(source(stage).body[-1]).endswith("sys.exit(run(main, __doc__))")
 
 
+def test_the_picture_in_the_page_on_design_has_what_flows_between_the_stages() -> None:
+    """An arrow that the picture leaves out has a longer way there."""
+    page = (ROOT / "docs/design.md").read_text("utf-8")
+    arrows = [pair for pair in re.findall(r"(\w+) -->.*? (\w+)$", page, re.MULTILINE) if set(pair) <= set(STAGES)]
+    outs = {stage: tuple(listed(stage, "outs", "metrics")) for stage in STAGES}
+    reached = {target: {first for first, second in arrows if second == target} for target in STAGES}
+    for target in STAGES:  # in their order
+        read = {stage for stage in STAGES if any(dep.startswith(outs[stage]) for dep in listed(target, "deps"))}
+        assert reached[target] <= read
+        reached[target] = set().union(reached[target], *(reached[stage] for stage in reached[target]))
+        assert read <= reached[target]
+
+
 def test_a_stage_prints_its_docstring_as_help_and_takes_no_other_argument(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

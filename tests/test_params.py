@@ -82,7 +82,7 @@ def test_every_wrong_or_missing_key_of_a_section_is_named_at_once_and_for_a_miss
     ]
 
 
-# Wrong values: one of each kind of message that docs/errors.md lacks
+# Wrong values: one of each kind of message that tests/bad_inputs.md lacks
 
 
 @pytest.mark.parametrize(

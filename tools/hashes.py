@@ -11,16 +11,16 @@ from bench.outputs import of_lock
 from textrnn.core import paths
 from textrnn.core.errors import run
 from textrnn.core.files import read_text, write_text
-from tools.markdown import table, written
+from tools.markdown import written
 
 PAGE = paths.ROOT / "docs/reproducibility.md"
 
 
 def hashes() -> str:
-    """Return the table of outputs and their hashes."""
+    """Return the outputs and their hashes, as md5sum would list them."""
     outputs = of_lock((paths.ROOT / "dvc.lock").read_bytes()).values()
-    rows = [[f"`{path}`", f"`{md5}`"] for outs in outputs for path, md5 in outs.items()]
-    return table(["output", "MD5, as DVC has it"], rows)
+    lines = [f"{md5:37}{path}" for outs in outputs for path, md5 in outs.items()]
+    return "\n".join(["```text", *lines, "```"])
 
 
 BLOCKS = {"hashes": hashes}

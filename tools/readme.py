@@ -1,14 +1,12 @@
 """The numbers of README.md and of pages in docs/, written from the committed metrics: none is typed by hand.
 
 Reads   metrics/*.json, plots/scores.tsv, compare/*.json, presets/networks.json
-Writes  README.md, docs/{comparison,origin,design}.md
+Writes  README.md, docs/{comparison,origin}.md
 Run     python -m tools.readme   (after `dvc repro`, `dvc --cd compare repro`, compare.check or presets.networks)
 """
 
-import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from compare.code import RECORD
@@ -27,7 +25,7 @@ ALONE = NAMES | {
 }
 
 SCORES = paths.PLOTS / "scores.tsv"
-PAGES = [paths.ROOT / name for name in ("README.md", "docs/comparison.md", "docs/origin.md", "docs/design.md")]
+PAGES = [paths.ROOT / name for name in ("README.md", "docs/comparison.md", "docs/origin.md")]
 
 
 def decimal(value: float) -> str:
@@ -131,7 +129,7 @@ def verdict() -> str:
         parts = []
         for name, words in {"mcc": "Matthews correlation", "average_precision": "average precision"}.items():
             scores = found["default"][name]
-            word = "better" if scores["low"] > 0 else "worse" if scores["high"] < 0 else "not told apart"
+            word = "better" if scores["low"] > 0 else "worse" if scores["high"] < 0 else "not significant"
             parts.append(f"{words} {scores['difference']:+.4f} ({scores['low']:+.4f} … {scores['high']:+.4f}), {word}")
         lines.append(
             f"- **{PROTOCOLS[protocol].capitalize()}.** The default against the best linear baseline "
@@ -170,15 +168,6 @@ def code() -> str:
     )
 
 
-@cache
-def dag() -> str:
-    """Return the stages and what flows between them, as DVC draws them."""
-    drawn = subprocess.run(
-        [sys.executable, "-m", "dvc", "dag", "--md", "plot"], cwd=paths.ROOT, capture_output=True, text=True, check=True
-    )
-    return drawn.stdout.strip()
-
-
 BLOCKS: dict[str, Callable[[], str]] = {
     "results": results,
     "comparison": comparison,
@@ -187,7 +176,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "code": code,
     "tutorial": tutorial,
     "networks": networks,
-    "dag": dag,
 }
 
 

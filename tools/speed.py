@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from bench import pictures
-from bench.kills import STAGES
 from bench.measure import shown
 from bench.scale import ALL, BASE, PEERS
 from textrnn.core import params, paths
@@ -42,29 +41,10 @@ def pipeline() -> str:
     rows = [
         ["`dvc repro`, running everything", shown(values["commands"]["repro"])],
         ["`python -m stages.train` alone", shown(values["stages"]["train"])],
-        ["ratio of the two", shown(values["ratios"]["repro / train"])],
         ["`dvc repro`, with nothing to do", shown(values["commands"]["nothing to do"])],
         ["`dvc status`", shown(values["commands"]["status"])],
-        ["ratio of the two", shown(values["ratios"]["nothing to do / status"])],
     ]
     return table(["", "seconds"], rows, numbers=True)
-
-
-def stages() -> str:
-    """Return a row for each stage."""
-    limits, loads = found("limits")["stages"], found("stages")["loads"]
-    rows = [
-        [
-            name,
-            f"{limits[name]['seconds']:.2f}",
-            f"{loads[name]['median']:.2f}",
-            f"{limits[name]['seconds_of_disk']:.4f}",
-            f"{limits[name]['seconds_of_multiplying']:.2f}" if limits[name]["seconds_of_multiplying"] else "",
-        ]
-        for name in STAGES
-    ]
-    header = ["stage", "seconds", "to load its modules", "to read and write its bytes at the disk's speed"]
-    return table([*header, "its matrix products at the processors' peak speed"], rows, numbers=True)
 
 
 def cold() -> str:
@@ -76,13 +56,13 @@ def cold() -> str:
 def streams() -> str:
     """Return a row for each stream, and the limit that the processors set."""
     values = found("inference")
-    keys = ("messages_per_second", "messages_per_processor_second", "peak_megabytes")
+    keys = ("messages_per_second", "peak_megabytes")
     rows = [
         [f"{int(size):,}, {kind}", *(shown(measured[key], 0) for key in keys)]
         for kind, sizes in values["streams"].items()
         for size, measured in sorted(sizes.items(), key=lambda item: int(item[0]))
     ]
-    header = ["messages", "messages a second", "messages a second of processor time", "peak memory, MB"]
+    header = ["messages", "messages a second", "peak memory, MB"]
     arithmetic = values["arithmetic"]
     limit = (
         f"A message of {arithmetic['tokens_per_message']} tokens takes "
@@ -131,7 +111,6 @@ def cost() -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "training": training,
     "pipeline": pipeline,
-    "stages": stages,
     "cold": cold,
     "streams": streams,
     "scale": scale,
