@@ -169,6 +169,7 @@ def test_a_queued_experiment_runs_only_what_depends_on_its_setting_and_is_shown_
     assert "queued" in shell("dvc queue status")
     assert stages_run(shell.made.dvc("queue", "logs", "queued")) == ["plot"]
     assert "queued" in shell("dvc exp show --only-changed")
+    assert "dpi" in shell("dvc exp show --only-changed --drop 'accuracy.|loss.|kept|.*/'")
     shell("dvc exp apply NAME", NAME="queued")
     assert "52" in shell("dvc params diff")
     shell("dvc metrics diff")

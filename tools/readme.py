@@ -59,7 +59,7 @@ def results() -> str:
         ("average_precision", "average precision", decimal),
         ("accuracy", "accuracy", percent),
         ("recall", "recall (spam found)", percent),
-        ("false_positive_rate", "false alarms (ham flagged)", percent),
+        ("false_positive_rate", "false positive rate (false alarms)", percent),
     ]
     for name, title, shown in titles:
         value, low, high = map(shown, scores[name][:3])
