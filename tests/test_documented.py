@@ -43,7 +43,7 @@ ELSEWHERE = {
     "bench/requirements.txt": ("pip install -r bench/requirements.txt",),
     "compare/requirements.txt": ("pip install -r compare/requirements.txt",),
     "requirements-dev.in": ("pip install d",),
-    "tests/test_adopt.py": ("dvc exp run --queue --copy-paths", "python -m tools.adopt my-messages.csv"),
+    "tests/test_adopt.py": ("dvc exp run --queue --copy-paths", "python -m tools.adopt corpus/my-messages.csv"),
     "tests/test_cluster.py": ("python -m bench.cluster", "python -m stages.train"),
     "tests/test_compare.py": ("dvc repro download && dvc --cd compare repro", "python -m compare."),
     "tests/test_fuzz.py": ("python -m fuzz",),
