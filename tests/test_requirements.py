@@ -19,10 +19,10 @@ NAME = r"[a-z][a-z0-9-]*"
 
 @cache
 def locked(lock: str) -> dict[str, set[str]]:
-    """Return each package of a lock with its versions, the systems and Pythons they are for, and their hashes."""
+    """Return each package of a lock with its versions and their hashes, without the systems that they are for."""
     found: dict[str, set[str]] = {}
     for entry in re.findall(rf"(?m)^{NAME}==(?:.*\\\n)*.*", LOCKS[lock].read_text("utf-8")):
-        found.setdefault(entry.partition("==")[0], set()).add(entry)
+        found.setdefault(entry.partition("==")[0], set()).add(re.sub(" ;.*", "", entry))
     return found
 
 
