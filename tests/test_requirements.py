@@ -30,6 +30,7 @@ def locked(lock: str) -> dict[str, set[str]]:
 def test_a_lock_has_hashes_of_all_packages_no_address_and_what_the_main_lock_has(lock: str) -> None:
     text, packages = LOCKS[lock].read_text("utf-8"), locked(lock)
     assert "://" not in text
+    assert text.startswith("--only-binary :all:\n"), "else pip may run a package's setup.py"
     assert packages
     for name, entries in packages.items():
         assert all("--hash=sha256:" in entry for entry in entries), name
