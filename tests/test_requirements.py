@@ -12,8 +12,11 @@ import pytest
 
 from textrnn.core.paths import ROOT
 
-INPUTS = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.glob("**/requirements*.in"))}
-LOCKS = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.glob("**/requirements*.txt"))}
+FOLDERS = (".", ".github", "bench", "compare")
+INPUTS, LOCKS = (
+    {path.relative_to(ROOT).as_posix(): path for folder in FOLDERS for path in sorted(ROOT.glob(f"{folder}/{pattern}"))}
+    for pattern in ("requirements*.in", "requirements*.txt")
+)
 NAME = r"[a-z][a-z0-9-]*"
 
 
@@ -22,7 +25,7 @@ def locked(lock: str) -> dict[str, set[str]]:
     """Return each package of a lock with its versions and their hashes, without the systems that they are for."""
     found: dict[str, set[str]] = {}
     for entry in re.findall(rf"(?m)^{NAME}==(?:.*\\\n)*.*", LOCKS[lock].read_text("utf-8")):
-        found.setdefault(entry.partition("==")[0], set()).add(re.sub(" ;.*", "", entry))
+        found.setdefault(entry.partition("==")[0], set()).add(re.sub(r"(?m) (;.*|\\)$", "", entry))
     return found
 
 
