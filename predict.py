@@ -9,6 +9,7 @@ Run     python predict.py "Call now to claim your prize" "see you at 8"
 """
 
 import argparse
+import errno
 import functools
 import os
 import shlex
@@ -143,7 +144,7 @@ def main() -> None:
     look = Look(
         style, given.explain, coloured, width, tuple(labels), "" if positive is None else labels[positive], given.top
     )
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
     source = reader.Source(given.input, given.kind, given.column)
     stream = streamed(given.model, look, source) if given.input else None
     header = writer.header(look)
@@ -155,7 +156,8 @@ def main() -> None:
                 header = ""
     except OSError as error:  # at its end Python would try once more to write what is left, and complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # `| head` has seen enough
+        closed = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
+        if error.errno not in closed:  # `| head` has seen enough
             raise
 
 

@@ -35,11 +35,15 @@ def umask(mask: int, _slot: Path) -> None:
 
 def one_core(_slot: Path) -> None:
     """Use one core alone."""
+    if sys.platform != "linux":
+        raise UserError("expected Linux")
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def nice(_slot: Path) -> None:
     """Run at the lowest priority."""
+    if sys.platform != "linux":
+        raise UserError("expected Linux")
     os.nice(19)
 
 
@@ -75,6 +79,8 @@ def from_elsewhere(place: Place) -> str:
 
 def stopped(by: signal.Signals, place: Place) -> str:
     """Run all stages, stop them in training once there is a checkpoint, and run the rest."""
+    if sys.platform != "linux":
+        raise UserError("expected Linux")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # else a background job's children would ignore it
     said, checkpoint = place.slot / "said", place.folder / ".checkpoints/train.npz"
     while not checkpoint.exists():  # a tiny network may be trained before the signal comes: then again
@@ -103,6 +109,8 @@ def experiment(place: Place) -> str:
 
 def beside_busy_loops(place: Place) -> str:
     """Run all stages while a busy loop of the same priority keeps every core busy."""
+    if sys.platform != "linux":
+        raise UserError("expected Linux")
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
     try:
         return place.run(*REPRO)

@@ -28,6 +28,7 @@ from ruamel.yaml import YAML
 
 from tests.repository import Repository, as_tsv, invented
 from tests.server import Answer, Handler, direct, running
+from textrnn.core.errors import UserError
 
 STAGES = ("download", "clean", "vectorize", "split", "train", "evaluate", "plot")
 MARK = "Running stage '"  # DVC prints it when a stage begins
@@ -106,11 +107,13 @@ def started(repository: Repository, *arguments: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def interrupted(repository: Repository, stage: str, moment: float, sent: signal.Signals = signal.SIGKILL) -> bool:
-    """Make the stage run, and send the signal to the whole process group `moment` seconds after it began.
+def interrupted(repository: Repository, stage: str, moment: float) -> bool:
+    """Make the stage run, and kill the whole process group `moment` seconds after it began.
 
     Return whether DVC was still running then. When this returns, the whole group is gone.
     """
+    if sys.platform != "linux":
+        raise UserError("expected Linux")
     forget(repository, stage)
     if stage == "download":
         shutil.rmtree(repository.state / "corpus", ignore_errors=True)
@@ -121,7 +124,7 @@ def interrupted(repository: Repository, stage: str, moment: float, sent: signal.
         try:
             process.wait(moment)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, sent)
+            os.killpg(process.pid, signal.SIGKILL)
             process.stdout.read()  # ends when every process of the group is gone
             return True
     return False

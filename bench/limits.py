@@ -24,7 +24,7 @@ from bench.arithmetic import multiply_adds, sgemm
 from bench.kills import STAGES
 from textrnn.artifacts import ragged
 from textrnn.core import params, paths, process_pool
-from textrnn.core.errors import run
+from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_json, write_json
 from textrnn.model.config import TrainConfig
 from textrnn.text.vocabulary import Vectorize
@@ -52,6 +52,8 @@ def multiplied() -> dict[str, float]:
 
 def disk(size: int = 1 << 28) -> float:
     """Return the bytes a second at which a file that is in no cache is read."""
+    if sys.platform != "linux":
+        raise UserError("expected Linux")
     with tempfile.NamedTemporaryFile(dir=paths.ROOT) as file:
         file.write(np.random.default_rng(0).bytes(size))
         file.flush()

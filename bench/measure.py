@@ -2,6 +2,7 @@
 
 import resource
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,8 @@ def timed(command: Sequence[str | Path], folder: Path, environment: Mapping[str,
 
 def used() -> float:
     """Return the processor seconds of all child processes that have ended."""
+    if sys.platform != "linux":
+        raise UserError("expected Linux")
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

@@ -80,6 +80,8 @@ class Place:
 
 def memory(process: psutil.Process) -> int:
     """Return the bytes of memory of a process and its children, with shared memory counted once."""
+    if sys.platform != "linux":
+        raise UserError("expected Linux")
     total = 0
     for one in [process, *children(process)]:
         try:
@@ -113,6 +115,8 @@ def measured(place: Place, repeats: int, peers: Sequence[str]) -> dict[str, list
 
 def equal_with_one_process(place: Place) -> bool:
     """Return whether the stages write the same bytes on one core, where they start no workers."""
+    if sys.platform != "linux":
+        raise UserError("expected Linux")
     expected = place.outputs()
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, [min(cores)])

@@ -30,10 +30,12 @@ FIRST, SECOND = 188, 191  # glibc's _SC_LEVEL1_DCACHE_SIZE and _SC_LEVEL2_CACHE_
 
 def places() -> list[int]:
     """Return the addresses where TensorFlow keeps the sizes once it has multiplied. There are several copies."""
+    if sys.platform == "win32":
+        return []
     wanted = struct.pack("<2q", os.sysconf(FIRST), os.sysconf(SECOND))
     found, name = [], ""
     for line in Path("/proc/self/maps").read_text("utf-8").splitlines():
-        start, end, access, mapped = re.match(r"(\w+)-(\w+) (\S+) \S+ \S+ \S+ *(.*)", line).groups()  # type: ignore[union-attr]
+        start, end, access, mapped = re.findall(r"^(\w+)-(\w+) (\S+) \S+ \S+ \S+ *(.*)", line)[0]
         name = mapped or name  # a library's anonymous memory follows its mapped file
         if access == "rw-p" and "libtensorflow" in name:
             memory = ctypes.string_at(int(start, 16), int(end, 16) - int(start, 16))

@@ -39,7 +39,7 @@ TINY: dict[str, Any] = {
 }
 
 # DVC loads a second's worth of modules. A server process loads them once, and each command runs in a fork of it.
-LOADED = get_context("forkserver")
+LOADED: Any = get_context("spawn" if sys.platform == "win32" else "forkserver")
 LOADED.set_forkserver_preload(["dvc.cli", "dvc.commands.repro", "dvc.repo.experiments", "dvc.repo.reproduce"])
 
 
@@ -183,7 +183,8 @@ def dvc_main(commands: Sequence[Sequence[str]], folder: Path, environment: dict[
     with output.open("wb") as file, Path(os.devnull).open("rb") as nothing:
         for number, target in enumerate((nothing, file, file)):
             os.dup2(target.fileno(), number)
-    os.setsid()  # a test may kill the whole group
+    if sys.platform != "win32":
+        os.setsid()  # a test may kill the whole group
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

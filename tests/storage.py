@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -59,7 +60,7 @@ def ssh(folder: Path) -> Iterator[Storage]:
     sshd = shutil.which("sshd", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
     if not sshd or not shutil.which("ssh-keygen"):
         pytest.skip("no sshd is installed: apt-get install openssh-server")
-    if os.geteuid() == 0:
+    if sys.platform != "win32" and os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # root's server wants it, and a system's start would have made it
     for key in ("host", "user", "stranger"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True)  # noqa: S607

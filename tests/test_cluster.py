@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -219,7 +218,7 @@ def test_two_workers_resume_together_learn_what_one_process_learns_and_end_when_
     lines = [chief.stdout.readline() for _ in range(1 + ALONE_UNTIL - SHARED_AT)]
     assert lines[0] == f"resuming after epoch {SHARED_AT}\n", (lines, chief.stderr and chief.stderr.read())
     assert digest_of(Cluster(workers, 1), 0, "the same") == "the same", "a worker may come while others load TensorFlow"
-    other.send_signal(signal.SIGKILL)
+    other.kill()
     assert other.communicate()[0] == "", "the chief alone prints"
     _, stderr = chief.communicate()
     assert chief.returncode == 1

@@ -5,9 +5,7 @@
 
 import io
 import os
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,9 +20,12 @@ from stages import vectorize
 from tests.models import copied
 from tests.repository import Repository, as_tsv, invented
 from tests.server import body, direct, raw, running
-from tests.workspace import Workspace, wait_for
+from tests.workspace import Workspace, press_ctrl_c, wait_for
 from textrnn.core import paths
 from textrnn.core.files import write_text
+
+if sys.platform == "win32":
+    pytest.skip("Unix signals, FIFOs and limits", allow_module_level=True)
 
 CORPUS = as_tsv(invented()).encode()
 
@@ -72,7 +73,7 @@ def test_the_temporary_file_of_a_killed_process_that_nobody_waited_for_is_remove
 
 def interrupt(process: subprocess.Popen[str]) -> None:
     """Press Ctrl-C: the process must end, and say just that."""
-    os.killpg(process.pid, signal.SIGINT)
+    press_ctrl_c(process)
     _, said = process.communicate()
     assert (process.returncode, said) == (130, "error: interrupted\n")
 
@@ -116,6 +117,8 @@ def test_ctrl_c_amid_a_download_ends_it_in_a_line_and_keeps_nothing(copy: Path) 
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
     """Let no file of this process grow beyond `size` bytes, as if the disk were full."""
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

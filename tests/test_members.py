@@ -1,7 +1,6 @@
 """An ensemble's members trained side by side: stopped by Ctrl-C, resumed elsewhere, and always the same bits."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ import psutil
 import pytest
 
 from tests.ensembles import learned
-from tests.workspace import ended, wait_for
+from tests.workspace import ended, press_ctrl_c, unix_alone, wait_for
 from textrnn.core import paths
 from textrnn.training import checkpoint, loop, trainer
 from textrnn.training.members import one_by_one
@@ -25,6 +24,7 @@ STRANGE = {
 }  # fmt: skip
 
 
+@unix_alone
 def test_a_training_stopped_by_ctrl_c_and_resumed_in_another_process_ends_in_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,7 +39,7 @@ def test_a_training_stopped_by_ctrl_c_and_resumed_in_another_process_ends_in_the
         time.sleep(0.02)
     workers = psutil.Process(process.pid).children()
     assert len(workers) >= 2
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    press_ctrl_c(process)
     _, stderr = process.communicate()
     assert (process.returncode, stderr) == (130, "error: interrupted\n")
     wait_for(lambda: all(map(ended, workers)))

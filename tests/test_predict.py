@@ -1,16 +1,13 @@
 """predict.py as its user runs it: a message a line in, its label and probability a line out."""
 
-import fcntl
 import json
 import os
-import pty
 import re
 import shlex
 import signal
 import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +20,7 @@ import pytest
 
 import predict
 from tests.models import BEGINNINGS, THREE, TWO, resealed, trained
-from tests.workspace import ended, wait_for
+from tests.workspace import ended, unix_alone, wait_for
 from textrnn.cli import reader, writer
 from textrnn.cli.terminal import width
 from textrnn.cli.writer import Answer, Look
@@ -302,6 +299,12 @@ def test_of_two_labels_the_positive_one_is_explained_and_of_more_the_answer(
 @pytest.fixture
 def terminal(ran: Predict, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """Give a function that runs predict.py on a terminal of 60 columns, and returns what the terminal shows."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo-terminals")
+    import fcntl
+    import pty
+    import termios
+
     end, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("4H", 24, 60, 0, 0))
     for name, value in {"TERM": "xterm-256color", "NO_COLOR": "", "COLUMNS": ""}.items():
@@ -432,6 +435,7 @@ def test_after_a_long_stream_each_line_is_still_answered_and_ctrl_c_ends_all_pro
     wait_for(lambda: all(map(ended, started)))
 
 
+@unix_alone
 def test_a_reader_who_has_seen_enough_is_no_error(trained_model: Path, tmp_path: Path) -> None:
     (tmp_path / "many").write_bytes(f"{SPAM}\n".encode() * 4000)  # more than a pipe holds
     line = shlex.join(map(str, command(trained_model, "--input", tmp_path / "many"))) + " | head -n 1"

@@ -1,17 +1,18 @@
 """Work in several processes: results in order, workers that fail or are killed, Ctrl-C, and no orphans."""
 
 import os
-import signal
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.work import dies_at_nine, fails_at_seven, slower_at_first
-from tests.workspace import ended, wait_for
+from tests.workspace import ended, press_ctrl_c, unix_alone, wait_for
 from textrnn.core import process_pool
 from textrnn.core.errors import UserError
 from textrnn.core.paths import ROOT
@@ -79,6 +80,48 @@ def test_items_that_are_none_are_left_out_and_a_slow_source_delays_no_result() -
         assert list(results) == []
 
 
+BARE = """
+import sys
+from tests.work import slower_at_first
+from textrnn.core import process_pool
+
+if __name__ == "__main__":
+    process_pool.LONG, process_pool.processors = 0, lambda: 2
+    for square, _ in process_pool.ordered(slower_at_first, range(20)):
+        print(square)
+    for number in process_pool.mapped(int, sys.stdin.buffer, sys.stdin.buffer):
+        print(number)
+"""
+
+
+def test_work_is_done_where_the_system_has_no_unix_signals_forks_and_processor_sets(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(BARE)
+    places = os.pathsep.join(map(str, (ROOT / "tests/bare", ROOT)))
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": places}, text=True,
+        input="400\n441\n", capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert [int(line) for line in done.stdout.split()] == [number * number for number in range(22)]
+
+
+def test_on_windows_a_pipe_is_asked_what_it_holds_and_whatever_is_no_pipe_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def peek(_handle: int, _size: int) -> tuple[int, int]:
+        if isinstance(found := answers.pop(0), OSError):
+            raise found
+        return found, 0
+
+    answers: list[Any] = [0, 5, OSError("no pipe")]
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "_winapi", SimpleNamespace(PeekNamedPipe=peek))
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(get_osfhandle=int))
+    with (tmp_path / "file").open("w+b") as file:
+        assert [process_pool._readable(file) for _ in range(3)] == [False, True, True]
+
+
 PROGRAM = """
 import sys
 from tests.work import slow
@@ -95,10 +138,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(
-    ("sent", "method"), [(signal.SIGINT, "fork"), (signal.SIGINT, "spawn"), (signal.SIGKILL, "spawn")]
-)
-def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, sent: signal.Signals, method: str) -> None:
+@unix_alone
+@pytest.mark.parametrize(("interrupted", "method"), [(True, "fork"), (True, "spawn"), (False, "spawn")])
+def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, interrupted: bool, method: str) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     process = subprocess.Popen(
         [sys.executable, "program.py", method], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
@@ -107,8 +149,8 @@ def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, sent: si
     wait_for(lambda: len(list(tmp_path.glob("working-*"))) == 2 or process.poll() is not None)
     workers = [psutil.Process(int(file.name.split("-")[1])) for file in tmp_path.glob("working-*")]
     assert len(workers) == 2
-    os.killpg(process.pid, sent) if sent == signal.SIGINT else process.kill()  # a terminal sends Ctrl-C to all
+    press_ctrl_c(process) if interrupted else process.kill()
     _, stderr = process.communicate()
-    if sent == signal.SIGINT:
+    if interrupted:
         assert (process.returncode, stderr) == (130, "error: interrupted\n")
     wait_for(lambda: all(map(ended, workers)))

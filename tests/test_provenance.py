@@ -1,6 +1,7 @@
 """The record of what a model was made from, and where; files of two models in one directory are found out."""
 
 import shutil
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,18 @@ def test_the_hash_of_the_code_changes_with_a_module_that_train_imports_and_with_
         with (tmp_path / name).open("a") as file:
             file.write("# another byte\n")
         assert (provenance.code() != before) == ("report" not in name), name
+
+
+def test_tensorflow_is_also_what_is_installed_as_tensorflow_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = provenance.packages()
+
+    def version(name: str) -> str:
+        if name == "tensorflow":
+            raise PackageNotFoundError(name)
+        return expected[name.removesuffix("-cpu")]
+
+    monkeypatch.setattr(provenance, "version", version)
+    assert provenance.packages() == expected
 
 
 OTHERS = "tensorflow==1.0 \\\n    --hash=sha256:00\nnumpy==1.0\n"

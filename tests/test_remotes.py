@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,3 +89,13 @@ def test_a_shared_run_is_not_run_again_and_a_file_that_was_changed_on_the_server
 
 def test_this_repository_names_no_remote() -> None:
     assert "remote" not in (ROOT / ".dvc/config").read_text("utf-8")
+
+
+def test_no_other_user_can_write_where_dvc_keeps_what_it_believes(tmp_path: Path) -> None:
+    made = Repository.tiny(tmp_path / "repository")
+    for command in (("status",), ("--cd", "compare", "status")):
+        made.dvc(*command, DVC_SITE_CACHE_DIR="")
+    folders = [made.folder / ".dvc_site", *(made.folder / ".dvc_site").rglob("*/")]
+    assert len([folder for folder in folders if folder.parent.name == "repo"]) == 2, "one of each project"
+    assert not [folder for folder in folders if folder.stat().st_mode & stat.S_IWOTH]
+    assert made.git("status", "--porcelain") == ""

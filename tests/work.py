@@ -1,9 +1,10 @@
 """Work for other processes in tests/test_process_pool.py and tests/test_partitions.py: a module that loads quickly."""
 
 import os
-import signal
 import time
 from pathlib import Path
+
+import psutil
 
 from textrnn.core.errors import UserError
 
@@ -22,7 +23,7 @@ def fails_at_seven(number: int) -> int:
 
 def dies_at_nine(number: int) -> int:
     if number == 9:
-        os.kill(os.getpid(), signal.SIGKILL)
+        psutil.Process().kill()
     return number
 
 

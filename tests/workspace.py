@@ -1,9 +1,12 @@
 """A workspace in a temporary directory, where a test runs stages in its own process."""
 
 import contextlib
-import fcntl
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 from textrnn.core import paths
@@ -25,6 +29,16 @@ def wait_for(happened: Callable[[], object]) -> None:
     while not happened():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+# Windows has neither process groups, which a terminal's Ctrl-C goes to, nor pseudo-terminals, FIFOs and limits.
+unix_alone = pytest.mark.skipif(sys.platform == "win32", reason="a test of Unix alone")
+
+
+def press_ctrl_c(process: subprocess.Popen[str]) -> None:
+    """Interrupt a process, the leader of a group, and its children, as a terminal does."""
+    if sys.platform != "win32":
+        os.killpg(process.pid, signal.SIGINT)
 
 
 def ended(process: psutil.Process) -> bool:
@@ -42,8 +56,7 @@ def shared(base: Path) -> Path:
 
 def made_once(path: Path, make: Callable[[Path], None]) -> Path:
     """Return `path`, a directory that the first process to ask for it makes while the others wait."""
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(path.with_name(f"{path.name}.lock")):
         if not path.exists():
             unfinished = path.with_name(f"{path.name}-unfinished")
             make(unfinished)

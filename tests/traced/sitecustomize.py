@@ -27,7 +27,7 @@ def trace(stage: str, log: int, root: str, killed: str | None) -> None:
         os.write(log, f"{stage}\t{'writes' if writes else 'reads'}\t{path}\n".encode())
         writings += event == "os.rename" and path == killed
         if writings == 3:
-            os.killpg(0, signal.SIGKILL)
+            os.kill(0, signal.Signals["SIGKILL"])  # all of the group
 
     sys.addaudithook(note)
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -35,8 +35,17 @@ def code(places: Sequence[str] = TRAIN) -> str:
 
 
 def packages() -> dict[str, str]:
-    """Return the version of each of PACKAGES that is installed."""
-    return {name: version(name) for name in PACKAGES}
+    """Return the version of each of PACKAGES that is installed. tensorflow-cpu computes the bits of tensorflow."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        if name != "tensorflow":
+            raise
+        return version("tensorflow-cpu")
 
 
 def write(

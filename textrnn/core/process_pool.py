@@ -26,6 +26,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 LONG = 0.5  # seconds of work, after which starting processes pays
+MOST = 61 if sys.platform == "win32" else sys.maxsize  # processes that Windows can wait for at a time
 AHEAD = 4  # items per process that may be under way: results wait in memory for their turn
 POLL_INTERVAL = 0.01  # seconds between two looks for a result while the source is silent
 
@@ -73,9 +74,23 @@ def _readable_before(source: BinaryIO | None, future: Future[Any]) -> bool:
     Without a source there always is.
     """
     while not future.done():
-        if not source or wait([source.fileno()], POLL_INTERVAL):
+        if not source or _readable(source):
             return True
     return False
+
+
+def _readable(source: BinaryIO) -> bool:
+    """Wait POLL_INTERVAL for something to read. What is neither a pipe nor a socket is always readable on Windows."""
+    if sys.platform != "win32":
+        return bool(wait([source.fileno()], POLL_INTERVAL))
+    import _winapi  # noqa: PLC0415
+    import msvcrt  # noqa: PLC0415
+
+    with suppress(OSError):  # a file, a console, or a pipe that was closed
+        if not _winapi.PeekNamedPipe(msvcrt.get_osfhandle(source.fileno()), 0)[0]:
+            time.sleep(POLL_INTERVAL)
+            return False
+    return True
 
 
 @contextmanager
@@ -98,10 +113,12 @@ def started(
     Raises UserError when a process was killed by somebody else.
     """
     others = set(active_children())
-    executor = ProcessPoolExecutor(count, get_context(method), _begin, (prepare,))
+    executor = ProcessPoolExecutor(min(count, MOST), get_context(method), _begin, (prepare,))
 
     def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         # A process that starts here inherits the mask, and never hears Ctrl-C: this one kills it instead.
+        if sys.platform == "win32" or not hasattr(signal, "pthread_sigmask"):  # there `_begin` has to do
+            return executor.submit(function, *arguments)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             return executor.submit(function, *arguments)
@@ -121,6 +138,7 @@ def started(
 
 
 def _begin(prepare: Callable[[], object]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     prepare()
 
@@ -142,11 +160,14 @@ def stop_with_dvc() -> None:
     parent = psutil.Process().parent() if "DVC_STAGE" in os.environ else None
     if parent is None:
         return
-    grandparent = parent.ppid() if any("stages." in word for word in parent.cmdline()) else None
+    grandparent = parent.parent() if any("stages." in word for word in parent.cmdline()) else None
 
     def watch() -> None:
         with suppress(psutil.NoSuchProcess):
-            while os.getppid() == parent.pid and grandparent in (None, parent.ppid()):
+            # An orphan gets another parent; but on Windows it keeps the number of the old one.
+            while os.getppid() == parent.pid and parent.is_running():
+                if grandparent and not (parent.ppid() == grandparent.pid and grandparent.is_running()):
+                    break
                 time.sleep(0.5)
         with suppress(OSError):
             print("error: dvc has ended, so training stopped; run `dvc repro` to resume", file=sys.stderr, flush=True)

@@ -34,7 +34,7 @@ def entries(source: str, timeout: float) -> list[str]:
     if scheme != source:
         return [_folder(source)] if find_spec(STORES.get(scheme, "no_such_store")) else []
     path = Path(normpath(paths.ROOT / Path(source).expanduser()))  # not resolved: DVC follows links itself
-    found = [path] if path.exists() else [Path(_folder(str(path)))]
+    found = [path] if path.exists() else [Path(_folder(path.as_posix()))]
     if paths.ROOT.is_relative_to(found[0]):  # a folder may not hold what the pipeline writes
         matches = found[0].glob(str(path.relative_to(found[0]))) if found[0] != path else []
         found = sorted(file for file in matches if file.is_file())
