@@ -1,4 +1,16 @@
-"""Text made safe: no control sequence reaches a terminal, and no formula a spreadsheet."""
+"""Text made safe: no control sequence reaches a terminal, no formula a spreadsheet, and no secret a message."""
+
+import re
+
+VARIABLE = re.compile(r"\$([A-Z][A-Z0-9_]*)")  # stands for a secret in an address, and is none
+PASSWORD = re.compile(  # what stands before the host: of HTTP a name alone may be a key
+    r"(?i)(?<=://)(?![^\s/?#@:]*:\$[A-Z][A-Z0-9_]*@)"
+    r"(?:[^\s/?#@:]*:(?!\d{0,5}(?:[/?#\s]|$))[^\s@]*|(?<=http://)[^\s/?#@]+|(?<=https://)[^\s/?#@]+)@"
+)
+KEY = re.compile(  # the value of a parameter, by the parameter's name
+    r"(?i)(?<=[?&;#])([^\s=&;#]*(?:token|secret|passw|pwd|signature|credential|auth|jwt)[^\s=&;#]*|sig|pass|[^\s=&;#]*key(?:id)?)="
+    r"(?!\$[A-Z][A-Z0-9_]*(?:[&;#\s]|$)|…)[^\s&;#]+"
+)
 
 FORMULA = ("=", "+", "-", "@")  # a spreadsheet computes a field that begins so (OWASP, CSV injection)
 
@@ -20,6 +32,11 @@ def listed(names: list[str]) -> str:
     """Return the first names, each in quotes and cut short, for a message."""
     few = ", ".join(repr(name if len(name) <= 20 else f"{name[:19]}…") for name in names[:6])
     return (few or "none") + (", …" if len(names) > 6 else "")
+
+
+def masked(text: str) -> str:
+    """Return `text` without the passwords and keys of the addresses in it."""
+    return KEY.sub(r"\1=…", PASSWORD.sub("…@", text)) if "://" in text else text
 
 
 def printable(text: str) -> str:
