@@ -24,25 +24,18 @@ from pydantic import Field
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run, say
 from textrnn.core.files import replacing
-from textrnn.core.params import Section
 from textrnn.corpus import credentials, local_files, sms_spam, watch
 from textrnn.corpus.archives import MOST_BYTES, unpacked
 from textrnn.corpus.http import fetch
 from textrnn.corpus.sms_spam import verified
+from textrnn.corpus.sources import Source, TestSource
 
 
-class Download(Section):
+class Download(Source):
     """Section `download` of params.yaml."""
 
-    source: str = Field(min_length=1)
     sha256: str | None = Field(pattern=r"^[0-9a-fA-F]{64}$")
     connect_timeout: float = Field(gt=0, le=600)
-
-
-class Test(Section):
-    """The key of section `split` that names a second corpus."""
-
-    test_source: str | None = Field(min_length=1)
 
 
 def sms_spam_collection(connect_timeout: float) -> bytes:
@@ -119,7 +112,7 @@ def main() -> None:
     """Run the stage."""
     settings = params.load("download", Download)
     source, timeout = settings.source, settings.connect_timeout
-    test = params.load("split", Test, part=True).test_source
+    test = params.load("split", TestSource, part=True).test_source
     for key, one in (("download.source", source), ("split.test_source", test or "")):
         credentials.check(key, one)
     own = source != "sms-spam"

@@ -263,7 +263,7 @@ def test_the_file_of_the_tutorial_is_adopted_as_it_says(
         shutil.copyfile(Workspace.ORIGINAL / path.name, path)
     monkeypatch.setattr("sys.argv", shlex.split(command)[2:])
     assert run(adopt.main) == 0
-    assert capsys.readouterr().out.startswith(block(TUTORIAL, "text", "feedback.xlsx"))
+    assert capsys.readouterr().out.startswith(block(TUTORIAL, "text", "feedback.xlsx: xlsx"))
     adopted = paths.PARAMS.read_bytes()
     workspace.settings(**own_settings())
     load = YAML(typ="safe", pure=True).load

@@ -1,5 +1,7 @@
 """report/index.html in a real browser: self-contained, readable by everybody, right in its numbers."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -29,6 +31,7 @@ from textrnn.model.stacking import softmax
 from textrnn.report import figures, formatting
 
 PAGE = "report/index.html"
+TABLES = ("predictions.tsv", "errors.tsv", "label_errors.csv")
 CELLS = "(rows) => [...document.querySelectorAll(rows)].map((row) => [...row.cells].map((one) => one.textContent))"
 ODD = {"ham": "</script>{{7*7}}", "spam": "=\"'><img onerror=x>&"}  # labels that try to be more than text
 ODD_TEXT = (
@@ -39,11 +42,15 @@ WARNING = "only 4 rows are <i>spam</i>"
 
 
 def tables_of(root: Path) -> dict[str, list[list[str]]]:
-    return {name: read_table(root / f"data/scored/{name}.tsv") for name in ("predictions", "errors", "label_errors")}
+    return {name: read_table(root / f"data/scored/{name}") for name in TABLES}
 
 
 def write_table(path: Path, rows: list[list[str]]) -> None:
-    write_text(path, "".join("\t".join(row) + "\n" for row in rows))
+    if path.suffix == ".csv":
+        csv.writer(text := io.StringIO()).writerows(rows)
+        write_text(path, text.getvalue())
+    else:
+        write_text(path, "".join("\t".join(row) + "\n" for row in rows))
 
 
 def change(path: Path, **changes: Any) -> None:
@@ -53,15 +60,15 @@ def change(path: Path, **changes: Any) -> None:
 def hostile(workspace: Workspace) -> None:
     """Give the labels names, and the first mistake a text, that would break a page built by hand."""
     root, found = workspace.root, tables_of(workspace.root)
-    first, header = found["errors"][1], found["errors"][0]
+    header, first = found["errors.tsv"][:2]
     first[header.index("text")], first[header.index("nearest_text")] = field(ODD_TEXT), field(LONG_TEXT)
     first[header.index("tokens")] = field("=<b>==1.25 </script>=0.50")
-    for name, rows in (found | {"warnings": [["warning"], [WARNING]]}).items():
+    for name, rows in (found | {"warnings.tsv": [["warning"], [WARNING]]}).items():
         renamed = [[field(ODD[one]) if one in ODD else one for one in row] for row in rows]
-        write_table(root / f"data/scored/{name}.tsv", renamed)
+        write_table(root / f"data/scored/{name}", renamed)
     write_table(root / "data/vectors/classes.tsv", [[name, "0"] for name in ODD.values()])
-    rejected = [[str(line), "the label is empty"] for line in range(1, 8)]
-    write_table(root / "data/clean/rejected.tsv", [["line", "reason"], *rejected])
+    rejected = [["mine.tsv", str(line), "the label is empty"] for line in range(1, 8)]
+    write_table(root / "data/clean/rejected.tsv", [["file", "line", "reason"], *rejected])
     change(root / "model/threshold.json", positive_label=ODD["spam"])
     workspace.settings(download__source="https://anna:secret@corpus.example/mine.tsv?key=secret")
 
@@ -69,10 +76,10 @@ def hostile(workspace: Workspace) -> None:
 def faultless(workspace: Workspace) -> None:
     """Let every answer be right, no label look wrong, and the model be one network of another kind, of one epoch."""
     root, found = workspace.root, tables_of(workspace.root)
-    for row in found["predictions"][1:]:
-        row[2] = row[1]
+    for row in found["predictions.tsv"][1:]:
+        row[4] = row[3]
     for name, rows in found.items():
-        write_table(root / f"data/scored/{name}.tsv", rows if name == "predictions" else rows[:1])
+        write_table(root / f"data/scored/{name}", rows if name == "predictions.tsv" else rows[:1])
     write_table(root / "model/history.tsv", read_table(root / "model/history.tsv")[:2])
     record = read_json(root / "model/model.json")["params"]
     network = {"ensemble": 1, "linear": False, "cell": "lstm", "bidirectional": False, "layers": 2}
@@ -97,7 +104,7 @@ def many(workspace: Workspace) -> None:
     found = tables.predictions(answers, messages, names, None)
     mistakes = tables.predictions(answers.some(np.flatnonzero(labels != predicted)), messages, names, None)
     nothing: list[object] = [""] * len(mistakes["row"])
-    more = dict.fromkeys(("similarity", "nearest_row", "nearest_label", "nearest_text", "tokens"), nothing)
+    more = dict.fromkeys(("file", "line", "similarity", "nearest_label", "nearest_text", "tokens"), nothing)
     for name, columns in {
         "predictions": found,
         "labels": tables.by_label(answers, names),
@@ -235,7 +242,7 @@ def expected(root: Path, threshold: float) -> dict[str, str]:
     header, *rows = read_table(root / "data/scored/predictions.tsv")
     column = header.index("probability_of_positive" if "probability_of_positive" in header else "probability")
     positive = field(read_json(root / "model/threshold.json")["positive_label"])
-    truth, flagged = [row[1] == positive for row in rows], [float(row[column]) >= threshold for row in rows]
+    truth, flagged = [row[3] == positive for row in rows], [float(row[column]) >= threshold for row in rows]
     (passed, false), (missed, found) = metrics.confusion_matrix(truth, flagged, labels=[False, True]).tolist()
     precision = metrics.precision_score(truth, flagged, zero_division=np.nan)
     return {
@@ -360,9 +367,9 @@ def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(sight: Sight
     assert sight.run("document.scripts.length") == 2
     assert sight.run("document.querySelectorAll('main img, main i, main b').length") == 0
     text = (root / PAGE).read_text("utf-8")
-    for shown in ("https://corpus.example/mine.tsv", "its licence is yours to name", "line 5"):
+    for shown in ("https://corpus.example/mine.tsv", "its licence is yours to name", "mine.tsv, line 5"):
         assert shown in text
-    for hidden in ("\u202e", "secret", "Almeida", "line 6"):
+    for hidden in ("\u202e", "secret", "Almeida", "mine.tsv, line 6"):
         assert hidden not in text
     assert read_json(root / "model/model.json")["corpus"] in text
 
@@ -399,7 +406,7 @@ def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight,
         for part in (
             fields["text"],
             fields["nearest_text"],
-            fields["row"],
+            f"{fields['file']}, line {fields['line']}",
             *fields["tokens"].replace("=", " ").split(),
         ):
             assert part in text
