@@ -68,7 +68,7 @@ def own_corpus(key: str, source: str, checksum: str | None, connect_timeout: flo
         if address.lower().startswith(("http://", "https://")):
             content = unpacked(fetch(address, MOST_BYTES, connect_timeout), MOST_BYTES)
         else:
-            content = local_files.read(address if "://" in address else in_repository(source), MOST_BYTES)
+            content = local_files.read(address if "://" in address else local_files.in_repository(source), MOST_BYTES)
         if not content:
             raise UserError("expected a corpus, found an empty file")
         return verified(content, checksum) if checksum else content

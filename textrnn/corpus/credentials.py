@@ -13,8 +13,8 @@ def check(key: str, source: str) -> None:
     """Raise UserError if a password or a key stands in a source."""
     if masked(source) != source:
         raise UserError(
-            f"{key} {masked(source)}: expected no password or key in an address, found one, which dvc.lock would record: "
-            "name an environment variable in its place, such as $CORPUS_TOKEN, or put it into ~/.netrc"
+            f"{key} {masked(source)}: expected no password or key in an address, found one, which dvc.lock would "
+            "record: name an environment variable in its place, such as $CORPUS_TOKEN, or put it into ~/.netrc"
         )
 
 

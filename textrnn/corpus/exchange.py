@@ -1,11 +1,12 @@
 """An exchange over HTTP that ends in time, whatever the server sends or does not send.
 
-A timeout of a socket starts anew with each byte, and so do those of requests. Here another thread does the exchange, and
-this one ends its connections when it has brought too little or taken too long.
+A socket's timeout starts anew with each byte, and that of requests is no other. Here another thread does the exchange,
+and this one ends its connections when it has brought too little or taken too long.
 """
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ T = TypeVar("T")
 STALL = 20.0  # seconds in which LEAST_BYTES must come, and after the time to connect the first of them
 LEAST_BYTES = 10_000
 LOOK = 0.05  # seconds between two looks at what has come
+THREAD = "exchange over HTTP"
 
 
 class Exchange:
@@ -39,10 +41,8 @@ class Exchange:
         """End all connections: whoever waits for one goes on, with an error."""
         self.over.set()
         for connection in self.connections:
-            try:
+            with suppress(OSError):  # the server was faster
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:  # the server was faster
-                pass
             connection.close()
         self.connections.clear()
 
@@ -81,7 +81,7 @@ def watched(work: Callable[["requests.Session", Exchange], T], connect_timeout: 
             done.set()
 
     too_slow = pace(monotonic(), end, connect_timeout)
-    Thread(target=run, daemon=True).start()  # a daemon: nothing ends the search for a host's address
+    Thread(target=run, name=THREAD, daemon=True).start()  # a daemon: nothing ends the search for a host's address
     try:
         while not done.wait(LOOK):
             if why := too_slow(monotonic(), exchange.received):

@@ -96,7 +96,11 @@ def _check_proxies(url: str) -> None:
     """Raise UserError if the environment names a proxy without its host, of which requests makes a TypeError."""
     from requests.utils import get_environ_proxies  # noqa: PLC0415  # as in exchange
 
-    for scheme, proxy in get_environ_proxies(url).items():
+    try:
+        proxies = get_environ_proxies(url)
+    except ValueError:  # the address is none, as requests will say
+        return
+    for scheme, proxy in proxies.items():
         if not urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname:
             raise UserError(f"expected an address such as http://proxy:8080 in {scheme}_proxy, found none with a host")
 
