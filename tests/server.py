@@ -132,7 +132,6 @@ def page(text: str) -> Answer:
 def late(answer: Answer, pause: float) -> Answer:
     """Give an answer after a pause."""
 
-
     def pausing(handler: Handler) -> None:
         handler.server.closing.wait(pause)
         answer(handler)

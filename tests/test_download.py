@@ -213,7 +213,7 @@ def test_an_own_address_is_fetched_anew_each_time_unless_its_checksum_is_given(
 # Passwords and keys
 
 
-SECRET = "hunter2"
+SECRET = "hunter2"  # noqa: S105
 WITH_SECRET = (
     f"https://me:{SECRET}@corpus.invalid/mine.tsv",
     f"https://{SECRET}@corpus.invalid/mine.tsv",
@@ -248,7 +248,9 @@ def test_a_source_with_a_password_or_a_key_is_refused_and_not_printed(workspace:
         assert SECRET not in said
 
 
-def test_a_source_with_a_checksum_in_the_cache_is_refused_too(workspace: Workspace, server: Server, cache: Path) -> None:
+def test_a_source_whose_content_is_in_the_cache_is_refused_too(
+    workspace: Workspace, server: Server, cache: Path
+) -> None:
     cache.mkdir()
     (cache / OWN_SHA256).write_bytes(OWN)
     workspace.settings(download__source=WITH_SECRET[0], download__sha256=OWN_SHA256)
