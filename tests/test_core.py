@@ -1,5 +1,6 @@
 """Files written whole or not at all, fields that steer nothing, and how a program ends."""
 
+import csv
 import errno
 import math
 import os
@@ -136,12 +137,27 @@ def test_fractions_in_metrics_are_rounded_to_six_digits_at_any_depth_and_must_be
         ("-1", "'-1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("a\tb\x1b[31m\r\n", "a\\tb\\x1b[31m\\r\\n"),
+        ('"=1+1"', '\'"=1+1"'),
+        ('""=1+1', '\'""=1+1'),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        (" =1", "' =1"),
+        ("'=1", "''=1"),
+        ("'tis", "'tis"),
+        ('"yes"', '"yes"'),
         (-1, "-1"),
     ],
 )
 def test_a_field_neither_steers_a_terminal_nor_is_computed(text: object, expected: str) -> None:
     assert field(text) == expected
-    assert unescaped(expected) == expected.removeprefix("'")
+
+
+@given(st.text("'\"=+-@ a\uff1d", max_size=6))
+def test_a_field_of_text_is_that_text_again_and_no_other_and_no_reader_makes_a_formula_of_it(text: str) -> None:
+    written = field(text)
+    assert unescaped(written) == text
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+        for read in next(csv.reader([f"{written}\t0.5"], delimiter="\t", quoting=quoting)):
+            assert not read.lstrip().startswith(tuple("=+-@\uff1d"))
 
 
 # How a program ends

@@ -12,20 +12,28 @@ KEY = re.compile(  # the value of a parameter, by the parameter's name
     r"(?!\$[A-Z][A-Z0-9_]*(?:[&;#\s]|$)|…)[^\s&;#]+"
 )
 
-FORMULA = ("=", "+", "-", "@")  # a spreadsheet computes a field that begins so (OWASP, CSV injection)
+# What a spreadsheet computes (OWASP, CSV injection), wide signs too, once it has taken off quotes and blanks; and what
+# `field` writes before it.
+FORMULA = re.compile(r"['\"\s]*[=+\-@＝＋－＠]")
+MARKUP = re.compile(r"<(?=[/!]|script)", re.IGNORECASE)  # what ends or opens a script or a comment in HTML
 
 
 def field(value: object) -> str:
     """Return `value` as a field: control characters, tabs among them, escaped, and a formula behind an apostrophe."""
     text = str(value)
-    if isinstance(value, str) and text.startswith(FORMULA):
+    if isinstance(value, str) and FORMULA.match(text):
         text = "'" + text
     return printable(text)
 
 
 def unescaped(field: str) -> str:
     """Return a field without the apostrophe that `field` has set before a formula, for pages that compute nothing."""
-    return field[1:] if field.startswith("'") and field[1:].startswith(FORMULA) else field
+    return field[1:] if field.startswith("'") and FORMULA.match(field[1:]) else field
+
+
+def in_script(text: str) -> str:
+    """Return `text` for data that a page such as that of `dvc plots` copies into its script, which it cannot end."""
+    return MARKUP.sub("‹", text)
 
 
 def listed(names: list[str]) -> str:
