@@ -89,6 +89,8 @@ def from_cache(checksum: str) -> bytes | None:
     """Return the content with this checksum, or None if the cache lacks it or, which is printed, has other bytes."""
     try:
         path = cached(checksum)
+        if not path.is_file():
+            return None
         if (size := path.stat().st_size) > MOST_BYTES:
             raise UserError(f"expected at most {MOST_BYTES:,} bytes, found {size:,}")
         return verified(path.read_bytes(), checksum)

@@ -4,6 +4,7 @@ import csv
 import errno
 import math
 import os
+import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,31 @@ def test_the_next_writer_removes_the_temporary_files_of_killed_processes_and_is_
     directory.mkdir()
     files.write_text(path, "new")
     assert set(path.parent.iterdir()) == {directory, parents, path}
+
+
+def test_the_temporary_file_is_nothing_that_somebody_has_put_there(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_bytes(OLD)
+    names = set()
+    for _ in range(2):
+        with files.replacing(path) as file:
+            (temporary,) = set(path.parent.iterdir()) - {path}
+            names.add(temporary.name)
+            file.write(NEW)
+    assert len(names) == 2, "a name that nobody can foresee"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "token_hex", lambda _: "0" * 16)
+        (path.parent / f".file.bin.{os.getpid()}.{'0' * 16}.tmp").symlink_to(tmp_path / "theirs")
+        patch.setattr(files, "_remove_leftovers", lambda _: None)  # somebody is faster
+        with pytest.raises(FileExistsError), files.replacing(path) as file:
+            file.write(OLD)
+    assert ((tmp_path / "theirs").read_bytes(), path.read_bytes()) == (OLD, NEW)
+
+
+def test_a_pipe_is_no_file_and_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    for read in (files.opened, files.read_text, files.read_json, files.read_array):
+        with pytest.raises(UserError, match="expected a file at .*file.bin, found a pipe or a device"):
+            read(path)
 
 
 @pytest.mark.parametrize("make", [Path.touch, Path.mkdir])

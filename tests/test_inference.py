@@ -133,9 +133,24 @@ def test_no_more_vectors_are_kept_than_there_is_room_for(monkeypatch: pytest.Mon
     assert list(model.seen) == list("ghijkl"), "all of one batch, until the next batch removes them"
 
 
+def test_neither_long_tokens_nor_more_bytes_than_there_is_room_for_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, long = model_of(longest=9), "x" * (predictor.LONGEST_CACHED + 1)
+    predictor.probabilities(model, [f"a {long} b"])
+    assert list(model.seen) == ["a", "b"]
+    assert all(vector.base is None or len(vector.base) == 2 for vector in model.seen.values()), "and their batch neither"
+    kept = predictor._cached_tokens.cache_info().currsize
+    assert predictor.tokens_of(f"{long}! c", "rich") == [long, "!", "c"]
+    assert predictor._cached_tokens.cache_info().currsize <= kept + 1
+    monkeypatch.setattr(predictor, "ROOM", 4 * model.width * 4)
+    for text in ("c d e", "f g h"):
+        predictor.probabilities(model, [text])
+    assert list(model.seen) == ["f", "g", "h"]
+
+
 @given(st.text(max_size=60), st.sampled_from(["word", "rich"]))
 def test_a_text_has_the_tokens_of_its_pieces_between_white_space(text: str, tokenizer: Tokenizer) -> None:
     assert predictor.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
+    assert predictor.tokens_of(text, tokenizer, 3) == tokenize(text, tokenizer)[:3]
 
 
 LEARNT = "Tea at 9, WIN!!"
