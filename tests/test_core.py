@@ -105,7 +105,7 @@ def test_the_temporary_file_is_nothing_that_somebody_has_put_there(path: Path, t
 def test_a_pipe_is_no_file_and_not_waited_for(path: Path) -> None:
     os.mkfifo(path)
     for read in (files.opened, files.read_text, files.read_json, files.read_array):
-        with pytest.raises(UserError, match="expected a file at .*file.bin, found a pipe or a device"):
+        with pytest.raises(UserError, match=r"expected a file at .*file\.bin, found a pipe or a device"):
             read(path)
 
 

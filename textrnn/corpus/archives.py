@@ -31,7 +31,7 @@ def unpacked(content: bytes, most_bytes: int) -> bytes:
     """
     for mark, name in OTHERS.items():
         if content.startswith(mark):
-            raise UserError(f"expected a file packed by gzip, bzip2 or xz, or by nothing, found {name}: unpack it first")
+            raise UserError(f"expected a file packed by gzip, bzip2 or xz, or by nothing, found {name}: unpack it")
     for mark, opener in COMPRESSED.items():
         if content.startswith(mark):
             try:
