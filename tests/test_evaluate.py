@@ -27,8 +27,8 @@ from textrnn.metrics.threshold import best_threshold
 PREDICTION = ["file", "line", "row", "label", "predicted", "probability", "text"]
 COLUMNS = {
     "predictions": " ".join(PREDICTION),
-    "errors": "file line row label predicted probability similarity nearest_file nearest_line nearest_row "
-    "nearest_label nearest_text tokens text",
+    "errors": "file line row label predicted probability probability_of_label similarity nearest_file nearest_line "
+    "nearest_row nearest_label nearest_text tokens text",
     "labels": "label rows predicted precision precision_low precision_high recall recall_low recall_high f1 "
     "confused_with confused",
     "label_errors": "file line label likelier new_label probability_of_label part row text",
@@ -123,13 +123,19 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
     assert [(row["label"], row["text"]) for row in rows] == [(label, field(text)) for label, text in expected]
     assert any("\\t" in row["text"] for row in rows)
     assert all((row["file"], int(row["line"])) == ("sms-spam", int(row["row"]) + 1) for row in rows)
-    wrong = [{name: row[name] for name in PREDICTION} for row in rows if row["label"] != row["predicted"]]
-    found = [{name: row[name] for name in PREDICTION} for row in table(root, "errors")]
+    wrong = [
+        {name: row[name] for name in PREDICTION} | {"probability": ""}
+        for row in rows
+        if row["label"] != row["predicted"]
+    ]
+    found = table(root, "errors")
     assert wrong
-    assert sorted(found, key=lambda row: int(row["row"])) == wrong
+    without = [{name: row[name] for name in PREDICTION} | {"probability": ""} for row in found]
+    assert sorted(without, key=lambda row: int(row["row"])) == wrong
     if root.name == "trained-2":
         threshold = read_json(root / "model/threshold.json")["threshold"]
-        distances = [abs(float(row["probability"]) - threshold) for row in found]
+        spam = [float(row["probability" if row["predicted"] == "spam" else "probability_of_label"]) for row in found]
+        distances = [abs(value - threshold) for value in spam]
         assert distances == sorted(distances, reverse=True), "the surest first"
     else:
         likely = predictor.probabilities(predictor.load(root / "model"), [text for _, text in expected])
@@ -137,6 +143,16 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
         assert [float(row["probability"]) for row in rows] == likely.max(axis=1).tolist(), "that of the answer"
         of_positive = likely[:, sorted(THREE).index(THREE[-1])].tolist()
         assert [float(row["probability_of_positive"]) for row in rows] == of_positive
+
+
+@both
+def test_a_mistake_has_the_probability_of_its_answer_and_of_its_label_and_of_no_other(root: Path) -> None:
+    messages, model = read_messages(root / "data/clean/messages.tsv"), predictor.load(root / "model")
+    names = sorted({label for label, _ in messages})
+    for line in table(root, "errors"):
+        likely = predictor.probabilities(model, [messages[int(line["row"])][1]])[0]
+        for column, label in (("probability", "predicted"), ("probability_of_label", "label")):
+            assert float(line[column]) == pytest.approx(likely[names.index(line[label])], abs=2e-6)
 
 
 @both

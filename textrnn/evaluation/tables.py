@@ -131,19 +131,21 @@ def mistakes(
 ) -> Columns:  # fmt: skip
     """Return a line for each row answered wrongly, the surest first.
 
-    Each has the tokens that misled the model, and the most similar one of the training rows, `known`.
+    Each has the probability of the answer and of its own label, the tokens that misled the model, and the most similar
+    one of the training rows, `known`.
     """
     certainty = answers.probabilities.max(axis=1)
     if len(names) == 2:
         certainty = np.abs(predictor.shown(answers.probabilities, answers.predicted, positive) - cut)
     wrong = np.flatnonzero(answers.predicted != answers.labels)
     chosen = answers.some(wrong[np.argsort(-certainty[wrong], kind="stable")])
-    columns = predictions(chosen, messages, names, positive)
-    columns.pop("probability_of_positive", None)  # a mistake is told by the probability of its answer
+    columns = predictions(chosen, messages, names, None)
     texts = [str(text) for text in columns.pop("text")]
     numbers, similarity = nearest(texts, [messages[row][1] for row in known])
     rows = known[numbers].tolist()
+    own = chosen.probabilities[np.arange(len(chosen.labels)), chosen.labels]
     return columns | {
+        "probability_of_label": [f"{value:.{DIGITS}f}" for value in own],
         "similarity": [f"{value:.3f}" for value in similarity],
         "nearest_row": rows,
         "nearest_label": [messages[row][0] for row in rows],
