@@ -115,7 +115,8 @@ def arguments() -> argparse.Namespace:
     add("--column", metavar="NAME|N", help="the text's column or key; default: text, in tsv the last column")
     add("--format", choices=formats, metavar="FORMAT", help="table, tsv or jsonl; default: table on a terminal")
     add("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
-    add("--explain", action="store_true", help=f"show the effect of each token; takes about {TOKENS} times as long")
+    times = f"of a long message the first ones; takes about {TOKENS} times as long"
+    add("--explain", action="store_true", help=f"show the effect of each token, {times}")
     add("--top", type=int, default=1, metavar="N", help="show the N likeliest labels with their probabilities")
     given = parser.parse_args()
     raw = given.text

@@ -20,6 +20,7 @@ from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import Contradiction, Tally, clean
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
+from textrnn.core.escape import field
 from textrnn.core.files import replacing, write_array, write_metrics, write_text
 from textrnn.corpus import labels, readers
 from textrnn.corpus.readers import Seen
@@ -66,7 +67,7 @@ def main() -> None:
         write_array(paths.COLUMNS / f"{column}.npy", values)
     origins.write(paths.ORIGINS, tally.origins)
     table = [Contradiction._fields, *tally.contradictions]
-    write_text(paths.CONTRADICTIONS, "".join("\t".join(map(str, line)) + "\n" for line in table))
+    write_text(paths.CONTRADICTIONS, "".join("\t".join(map(field, line)) + "\n" for line in table))
     kept = tally.labels.total()
     counts = {"rows": tally.rows, "kept": kept, "duplicates": tally.duplicates, "rejected": tally.rejected}
     more = {"contradictions": len(tally.contradictions), "encoding": seen[0].encoding.name}

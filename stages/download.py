@@ -22,10 +22,9 @@ import platformdirs
 from pydantic import Field
 
 from textrnn.core import params, paths
-from textrnn.core.errors import UserError, note, run
-from textrnn.core.escape import printable
+from textrnn.core.errors import UserError, note, run, say
 from textrnn.core.files import replacing
-from textrnn.corpus import local_files, sms_spam, watch
+from textrnn.corpus import credentials, local_files, sms_spam, watch
 from textrnn.corpus.archives import MOST_BYTES, unpacked
 from textrnn.corpus.http import fetch
 from textrnn.corpus.sms_spam import verified
@@ -47,11 +46,11 @@ def sms_spam_collection(connect_timeout: float) -> bytes:
     failure = ""
     for name, source in sms_spam.SOURCES.items():
         if failure:
-            print(printable(f"source failed: {failure}; trying {name}"), file=sys.stderr, flush=True)
+            say(f"source failed: {failure}; trying {name}")
         try:
             content = verified(source(connect_timeout), sms_spam.SHA256)
             if failure:
-                print(f"downloaded from {name}", file=sys.stderr)
+                say(f"downloaded from {name}")
             return content
         except UserError as error:
             failure = f"{name}: {error}"
@@ -63,17 +62,18 @@ def sms_spam_collection(connect_timeout: float) -> bytes:
 
 def own_corpus(key: str, source: str, checksum: str | None, connect_timeout: float) -> bytes:
     """Return a user's own corpus, from a URL or from the files at a path relative to the repository."""
+    credentials.check(key, source)
     try:
-        if source.startswith(("http://", "https://")):
-            content = unpacked(fetch(source, MOST_BYTES, connect_timeout), MOST_BYTES)
+        address = credentials.filled(source)
+        if address.lower().startswith(("http://", "https://")):
+            content = unpacked(fetch(address, MOST_BYTES, connect_timeout), MOST_BYTES)
         else:
-            path = source if "://" in source else str(paths.ROOT / Path(source).expanduser())
-            content = local_files.read(path, MOST_BYTES)
+            content = local_files.read(address if "://" in address else local_files.in_repository(source), MOST_BYTES)
         if not content:
             raise UserError("expected a corpus, found an empty file")
         return verified(content, checksum) if checksum else content
     except (UserError, RuntimeError) as error:  # RuntimeError: no home directory
-        raise UserError(f"{key} {source}: {error}") from None
+        raise UserError(f"{key} {source}: {credentials.hidden(str(error), source)}") from None
 
 
 def cached(checksum: str) -> Path:
@@ -89,13 +89,15 @@ def from_cache(checksum: str) -> bytes | None:
     """Return the content with this checksum, or None if the cache lacks it or, which is printed, has other bytes."""
     try:
         path = cached(checksum)
+        if not path.is_file():
+            return None
         if (size := path.stat().st_size) > MOST_BYTES:
             raise UserError(f"expected at most {MOST_BYTES:,} bytes, found {size:,}")
         return verified(path.read_bytes(), checksum)
     except OSError:
         return None
     except UserError as error:
-        print(printable(f"cache not used: {path}: {error}"), file=sys.stderr, flush=True)
+        say(f"cache not used: {path}: {error}")
         return None
 
 
@@ -105,13 +107,16 @@ def keep(content: bytes, checksum: str) -> None:
         with replacing(cached(checksum)) as file:
             file.write(content)
     except OSError as error:
-        print(printable(f"not cached: {error}"), file=sys.stderr)
+        say(f"not cached: {error}")
 
 
 def main() -> None:
     """Run the stage."""
     settings = params.load("download", Download)
     source, timeout = settings.source, settings.connect_timeout
+    test = params.load("split", TestSource, part=True).test_source
+    for key, one in (("download.source", source), ("split.test_source", test or "")):
+        credentials.check(key, one)
     own = source != "sms-spam"
     checksum = settings.sha256 if own else sms_spam.SHA256
     if not own and settings.sha256 and settings.sha256.lower() != checksum:
@@ -121,7 +126,6 @@ def main() -> None:
         content = own_corpus("download.source", source, checksum, timeout) if own else sms_spam_collection(timeout)
         if checksum:
             keep(content, checksum)
-    test = params.load("split", TestSource, part=True).test_source
     for path, written in (
         (paths.CORPUS, content),
         (paths.TEST_CORPUS, own_corpus("split.test_source", test, None, timeout) if test else b"\n"),

@@ -24,7 +24,7 @@ from pydantic import ConfigDict, Field
 
 from textrnn.core import params, paths
 from textrnn.core.errors import note, run
-from textrnn.core.escape import field, unescaped
+from textrnn.core.escape import field, in_script, unescaped
 from textrnn.core.files import DIGITS, read_array, read_json, read_table, read_text, write_text
 from textrnn.core.params import Section
 from textrnn.metrics.threshold import curves
@@ -63,10 +63,10 @@ def confusion(labels: list[str], predicted: list[str]) -> list[dict[str, Any]]:
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as CSV with a header, safe for spreadsheets: a label may hold a comma, a quote or a formula."""
+    """Return the rows as CSV with a header, safe for spreadsheets and for `dvc plots`: a label may hold anything."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([rows[0], *(map(field, row.values()) for row in rows)])
-    return text.getvalue()
+    return in_script(text.getvalue())
 
 
 def as_json(points: list[dict[str, float]]) -> str:

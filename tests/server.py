@@ -58,6 +58,11 @@ class Handler(BaseHTTPRequestHandler):
 
     do_CONNECT = do_GET  # noqa: N815
 
+    def do_HEAD(self) -> None:
+        """Give the last answer of the path."""
+        self.close_connection = True
+        (self.server.answers.get(self.path) or [status(404)])[-1](self)
+
     def begin(self, code: int, headers: Mapping[str, object], reason: str | None = None) -> None:
         """Send the status line and the headers, whose names have _ for -."""
         self.send_response(code, reason)
@@ -124,6 +129,16 @@ def page(text: str) -> Answer:
     return body(f"\n<!DOCTYPE html>\n<html><body>{text}</body></html>".encode(), Content_Type="text/html")
 
 
+def late(answer: Answer, pause: float) -> Answer:
+    """Give an answer after a pause."""
+
+    def pausing(handler: Handler) -> None:
+        handler.server.closing.wait(pause)
+        answer(handler)
+
+    return pausing
+
+
 def status(code: int, reason: str | None = None, **headers: object) -> Answer:
     """Answer `code` with an empty body."""
     return lambda handler: handler.begin(code, {"Content_Length": 0} | headers, reason)
@@ -136,6 +151,17 @@ def raw(content: bytes, hang: bool = False) -> Answer:
         handler.wfile.write(content)
         if hang:
             handler.server.closing.wait()
+
+    return answer
+
+
+def endless(begin: bytes, part: bytes, pause: float = 0.01) -> Answer:
+    """Send these bytes, which may be no HTTP at all, and the part again and again, until the server closes."""
+
+    def answer(handler: Handler) -> None:
+        handler.wfile.write(begin)
+        while not handler.server.closing.wait(pause):
+            handler.wfile.write(part)
 
     return answer
 

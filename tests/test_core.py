@@ -1,8 +1,10 @@
 """Files written whole or not at all, fields that steer nothing, and how a program ends."""
 
+import csv
 import errno
 import math
 import os
+import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -82,6 +84,31 @@ def test_the_next_writer_removes_the_temporary_files_of_killed_processes_and_is_
     assert set(path.parent.iterdir()) == {directory, parents, path}
 
 
+def test_the_temporary_file_is_nothing_that_somebody_has_put_there(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_bytes(OLD)
+    names = set()
+    for _ in range(2):
+        with files.replacing(path) as file:
+            (temporary,) = set(path.parent.iterdir()) - {path}
+            names.add(temporary.name)
+            file.write(NEW)
+    assert len(names) == 2, "a name that nobody can foresee"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "token_hex", lambda _: "0" * 16)
+        (path.parent / f".file.bin.{os.getpid()}.{'0' * 16}.tmp").symlink_to(tmp_path / "theirs")
+        patch.setattr(files, "_remove_leftovers", lambda _: None)  # somebody is faster
+        with pytest.raises(FileExistsError), files.replacing(path) as file:
+            file.write(OLD)
+    assert ((tmp_path / "theirs").read_bytes(), path.read_bytes()) == (OLD, NEW)
+
+
+def test_a_pipe_is_no_file_and_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    for read in (files.opened, files.read_text, files.read_json, files.read_array):
+        with pytest.raises(UserError, match=r"expected a file at .*file\.bin, found a pipe or a device"):
+            read(path)
+
+
 @pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
 def test_stray_files_or_directories_with_similar_names_are_left_alone(path: Path, make: Callable[[Path], None]) -> None:
     names = ["x", "", "-1", "0", "1_0", " 1", "٣", "7.8", "x.8", "9" * 30, "\n", "\udce9"]
@@ -136,12 +163,27 @@ def test_fractions_in_metrics_are_rounded_to_six_digits_at_any_depth_and_must_be
         ("-1", "'-1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("a\tb\x1b[31m\r\n", "a\\tb\\x1b[31m\\r\\n"),
+        ('"=1+1"', '\'"=1+1"'),
+        ('""=1+1', '\'""=1+1'),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        (" =1", "' =1"),
+        ("'=1", "''=1"),
+        ("'tis", "'tis"),
+        ('"yes"', '"yes"'),
         (-1, "-1"),
     ],
 )
 def test_a_field_neither_steers_a_terminal_nor_is_computed(text: object, expected: str) -> None:
     assert field(text) == expected
-    assert unescaped(expected) == expected.removeprefix("'")
+
+
+@given(st.text("'\"=+-@ a\uff1d", max_size=6))
+def test_a_field_of_text_is_that_text_again_and_no_other_and_no_reader_makes_a_formula_of_it(text: str) -> None:
+    written = field(text)
+    assert unescaped(written) == text
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+        for read in next(csv.reader([f"{written}\t0.5"], delimiter="\t", quoting=quoting)):
+            assert not read.lstrip().startswith(tuple("=+-@\uff1d"))
 
 
 # How a program ends

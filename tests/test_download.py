@@ -3,6 +3,7 @@
 Bad archives, mirrors, caches and files, with the message for each: tests/bad_inputs.md and tests/test_bad_inputs.py.
 """
 
+import gzip
 import io
 import os
 import re
@@ -19,10 +20,10 @@ import pytest
 
 from stages import clean, download
 from tests.server import Server, body, direct, memory_below, running, status
-from tests.workspace import Workspace
+from tests.workspace import Workspace, place
 from textrnn.core import errors, paths
 from textrnn.core.errors import UserError
-from textrnn.corpus import http, sms_spam
+from textrnn.corpus import http, sms_spam, watch
 
 SHA256, MEMBER = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d", "SMSSpamCollection"
 OWN = "ham\tsee you at the old bridge\r\nspam\tWIN a kettle \u00a35 now\n".encode()  # nobody's messages
@@ -207,3 +208,142 @@ def test_an_own_address_is_fetched_anew_each_time_unless_its_checksum_is_given(
         assert run() == DONE
     assert paths.CORPUS.read_bytes() == (cache / OWN_SHA256).read_bytes() == OWN
     assert server.paths == ["/mine.tsv"] * 3
+
+
+# Passwords and keys
+
+
+SECRET = "hunter2"  # noqa: S105
+WITH_SECRET = (
+    f"https://me:{SECRET}@corpus.invalid/mine.tsv",
+    f"https://{SECRET}@corpus.invalid/mine.tsv",
+    f"https://me:{SECRET}/and@corpus.invalid/mine.tsv",
+    f"HTTPS://me:{SECRET}@corpus.invalid/mine.tsv",
+    f"https://corpus.invalid/mine.tsv?format=tsv&access_token={SECRET}",
+    f"https://corpus.invalid/mine.tsv?sig={SECRET}",
+    f"https://corpus.invalid/mine.tsv?X-Amz-Signature={SECRET}&X-Amz-Date=1",
+    f"https://corpus.invalid/mine.tsv?api_key={SECRET}",
+    f"https://corpus.invalid/mine.tsv#token={SECRET}",
+    f"sftp://me:{SECRET}@corpus.invalid/mine.tsv",
+)
+
+
+def told(workspace: Workspace) -> str:
+    """Return all that a run of the stage has written but params.yaml, and what it has printed."""
+    _, lines = run()
+    found = [path for path in workspace.root.rglob("*") if path.is_file() and path != paths.PARAMS]
+    return "\n".join([*lines, *(path.read_text("utf-8", "replace") for path in found)])
+
+
+@pytest.mark.parametrize("source", WITH_SECRET)
+def test_a_source_with_a_password_or_a_key_is_refused_and_not_printed(workspace: Workspace, source: str) -> None:
+    (workspace.root / "test.tsv").write_bytes(OWN)
+    for changes in (
+        {"download__source": source},
+        {"download__source": "test.tsv", "split__test_source": source},
+    ):
+        workspace.settings(**changes)
+        said = told(workspace)
+        assert "expected no password or key in an address, found one" in said
+        assert SECRET not in said
+
+
+def test_a_source_whose_content_is_in_the_cache_is_refused_too(
+    workspace: Workspace, server: Server, cache: Path
+) -> None:
+    cache.mkdir()
+    (cache / OWN_SHA256).write_bytes(OWN)
+    workspace.settings(download__source=WITH_SECRET[0], download__sha256=OWN_SHA256)
+    assert run()[0] == 1
+    assert server.paths == []
+
+
+def test_a_key_comes_from_the_environment_and_is_printed_in_no_error(
+    workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.PIPELINE.write_text("stages:\n  download:\n    deps:\n      - textrnn/corpus\n")
+    url = server.serves(f"/mine.tsv?token={SECRET}", body(OWN, ETag="1")).replace(SECRET, "$CORPUS_TOKEN")
+    workspace.settings(download__source=url)
+    monkeypatch.setenv("CORPUS_TOKEN", SECRET)
+    assert SECRET not in told(workspace)
+    assert paths.CORPUS.read_bytes() == OWN
+    monkeypatch.setenv("CORPUS_TOKEN", SECRET + " \n")
+    assert SECRET not in told(workspace)
+    monkeypatch.delenv("CORPUS_TOKEN")
+    assert "expected the environment variable CORPUS_TOKEN, found none" in told(workspace)
+
+
+def test_a_password_comes_from_netrc(
+    workspace: Workspace, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login me password {SECRET}\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    workspace.settings(download__source=server.serves("/mine.tsv", body(OWN)))
+    assert run()[0] == 0
+    assert server.requests[0][1]["Authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("proxy", [f"http://me:{SECRET}@", f"http://me:{SECRET}@127.0.0.1:x", f"me:{SECRET}@"])
+def test_a_proxy_without_a_host_is_one_line_without_its_password(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy)
+    workspace.settings(download__source="http://corpus.invalid/mine.tsv")
+    code, (line,) = run()
+    assert code == 1
+    assert SECRET not in line
+
+
+# What servers say, and what is no file
+
+
+def test_a_server_with_much_to_say_is_quoted_in_part(workspace: Workspace, server: Server) -> None:
+    for answer in (status(404, "x" * 60_000), status(302, Location="http://a" + "b" * 60_000)):
+        workspace.settings(download__source=server.serves("/mine.tsv", answer))
+        code, (line,) = run()
+        assert code == 1
+        assert len(line) < 2_100
+
+
+def test_an_address_in_capitals_is_one_and_what_it_holds_is_unpacked(workspace: Workspace, server: Server) -> None:
+    server.serves("/mine.tsv.gz", body(gzip.compress(OWN)))
+    workspace.settings(download__source=server.address.replace("http", "HTTP") + "/mine.tsv.gz")
+    assert run()[0] == 0
+    assert paths.CORPUS.read_bytes() == OWN
+
+
+def test_a_pipe_is_refused_as_a_source_and_not_waited_for(workspace: Workspace) -> None:
+    os.mkfifo(workspace.root / "mine.tsv")
+    for source in ("mine.tsv", "m*.tsv", f"file://{workspace.root}/mine.tsv"):
+        workspace.settings(download__source=source)
+        code, (line,) = run()
+        assert code == 1
+        assert "expected a file, found a pipe or a device at " in line
+
+
+def test_a_repository_in_a_folder_whose_name_looks_like_a_pattern_finds_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "x [1]*"
+    (root / "mail").mkdir(parents=True)
+    place(monkeypatch, root)
+    workspace = Workspace(root)
+    paths.PIPELINE.write_text("stages:\n  download:\n    deps:\n      - textrnn/corpus\n")
+    for name in ("mail/1.tsv", "mail/2.tsv", "mine.tsv"):
+        (root / name).write_bytes(OWN)
+    for source, entry in {"mine.tsv": "mine.tsv", "mail/*.tsv": "mail", "m*.tsv": "mine.tsv", "mail": "mail"}.items():
+        workspace.settings(download__source=source)
+        assert run()[0] == 0
+        assert f'- "{entry}"' in paths.PIPELINE.read_text("utf-8")
+
+
+def test_of_a_pattern_with_many_files_beside_the_pipeline_none_is_watched(workspace: Workspace) -> None:
+    paths.PIPELINE.write_text("stages:\n  download:\n    deps:\n      - textrnn/corpus\n")
+    for number in range(watch.MOST_FILES + 1):
+        (workspace.root / f"{number}.tsv").write_bytes(OWN)
+    workspace.settings(download__source="*.tsv")
+    code, lines = run()
+    assert (code, len(lines)) == (0, 1)
+    assert lines[0].startswith("note: DVC cannot watch *.tsv: ")

@@ -161,6 +161,37 @@ def test_a_zip_of_several_files_is_read_as_one_corpus_and_a_reason_names_the_fil
     assert "a.zip: readme.txt: expected labels and texts" in workspace.failure(clean.main)
 
 
+def test_no_file_of_a_zip_is_left_out_without_a_word(workspace: Workspace) -> None:
+    whole = zipped(separated(ROWS[:20], "utf-8"))
+    size = whole.rindex(b"PK\x01\x02") + 24  # of its file, as APPNOTE.TXT has it
+    for content, message in (
+        (whole + whole, "expected one zip, found another before it"),
+        (whole[:size] + bytes(4) + whole[size + 4 :], "Bad CRC-32"),
+        (whole[:size] + b"\x40\0\0\0" + whole[size + 4 :], "Bad CRC-32"),
+    ):
+        (workspace.root / "a.zip").write_bytes(content)
+        workspace.settings(download__source="a.zip")
+        workspace.run(download.main)
+        assert message in workspace.failure(clean.main)
+
+
+@pytest.mark.parametrize(
+    ("begin", "kind"),
+    [
+        (b"\x28\xb5\x2f\xfd\x04\x00", "zstd"),
+        (b"\x04\x22\x4d\x18\x64\x40", "lz4"),
+        (b"\xff\x06\x00\x00sNaPpY", "snappy"),
+    ],
+)
+def test_a_file_packed_in_another_way_is_named(workspace: Workspace, begin: bytes, kind: str) -> None:
+    (workspace.root / "a.csv.packed").write_bytes(begin + bytes(range(200)))
+    message = f"expected a file packed by gzip, bzip2 or xz, or by nothing, found {kind}: unpack it"
+    workspace.settings(download__source="a.csv.packed")
+    assert message in workspace.failure(download.main)
+    with pytest.raises(UserError, match=message):
+        files.opened(reader.Source(str(workspace.root / "a.csv.packed"), "csv", None))
+
+
 def test_of_several_files_and_a_second_corpus_each_message_is_traced_to_its_file_and_line(workspace: Workspace) -> None:
     for folder, some in (("train/a", ROWS[:20]), ("train/b", ROWS[20:30]), ("test", ROWS[30:] + ROWS[:3])):
         (workspace.root / folder).mkdir(parents=True)

@@ -1,16 +1,29 @@
 """One file over HTTP, from a real server that breaks, lies and dawdles."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import count
 
 import pytest
 
-from tests.server import Server, body, closed_port, direct, memory_below, page, raw, repeated, running, status
+from tests.server import (
+    Server,
+    body,
+    closed_port,
+    direct,
+    endless,
+    late,
+    memory_below,
+    page,
+    raw,
+    repeated,
+    running,
+    status,
+)
 from textrnn.core.errors import UserError
-from textrnn.corpus import http
+from textrnn.corpus import exchange, http
 
 CONTENT = bytes(range(256)) * 300 + b"\r\n\x00\x1a"  # more than one read; nothing in it may be translated
 MOST = 1_000_000
@@ -138,22 +151,56 @@ def test_a_body_of_the_greatest_size_comes_and_one_byte_more_does_not(server: Se
         failure(server.serves("/corpus", repeated(bytes(1 << 16))))
 
 
-def test_a_download_may_take_any_time_while_bytes_come_but_a_slow_drip_is_given_up(
+ENDLESS = {  # each byte comes in time, and the content never
+    "headers": endless(b"HTTP/1.1 200 OK\r\n", b"a"),
+    "a status line": endless(b"HTTP/1.1 ", b"2"),
+    "100 Continue": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "100 Continue without a pause": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100, 0.0),
+    "trailers": endless(CHUNKED + b"\r\n1\r\na\r\n0\r\n", b"a: b\r\n"),
+    "a chunk's length": endless(CHUNKED + b"\r\n1\r\na\r\n1;", b"x"),
+    "content": repeated(b"x", pause=0.01),
+    "nothing": raw(b"", hang=True),
+    "redirects": late(status(302, Location="/corpus"), 0.2),
+}
+
+
+@pytest.mark.parametrize("sent", ENDLESS)
+def test_whatever_a_server_sends_for_ever_the_download_ends_at_its_deadline(server: Server, sent: str) -> None:
+    with pytest.raises(UserError, match=r"the time is up, and \d+ bytes have come"):
+        http.fetch(server.serves("/corpus", ENDLESS[sent]), MOST, 60.0, deadline=0.5)
+    for thread in threading.enumerate():
+        if thread.name == exchange.THREAD:
+            thread.join()  # its connections are ended, so that it ends too
+
+
+@pytest.mark.parametrize("sent", ENDLESS)
+def test_a_server_that_sends_too_little_is_asked_again(
+    server: Server, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "STALL", 0.1)
+    monkeypatch.setattr(http, "PATIENCE", 1.0)
+    reason, pauses = failure(server.serves("/corpus", ENDLESS[sent]), connect_timeout=0.1)
+    assert reason in {f"fewer than 10,000 bytes came in {seconds} seconds" for seconds in (0.1, 0.2)}
+    assert pauses == [1.0]
+
+
+def test_a_download_may_take_hours_while_bytes_come() -> None:
+    too_slow = exchange.pace(begin=0, end=10_000, connect_timeout=10)
+    assert too_slow(30, 0) == ""
+    assert exchange.pace(0, 10_000, 10)(31, 9_999) == "fewer than 10,000 bytes came in 30 seconds"
+    for turn in range(1, 400):
+        assert too_slow(30 + 20 * turn, 10_000 * turn) == ""
+    assert too_slow(8031, 10_000 * 399 + 9_999) == "fewer than 10,000 bytes came in 20 seconds"
+    assert too_slow(10_001, 10**9) == "the time is up, and 1,000,000,000 bytes have come"
+
+
+def test_a_server_that_never_tells_its_files_version_is_given_up(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = count(step=15.0)  # seconds that each read takes
-    monkeypatch.setattr(http, "monotonic", lambda: next(clock))
-    message = "ProtocolError: less than 10,000 bytes came in 20 seconds"
-    assert failure(server.serves("/corpus", repeated(b"x", pause=0.001))) == (message, PAUSES)
-    monkeypatch.setattr(http, "LEAST_BYTES", 1)  # since a read may bring few
-    assert fetch(server.serves("/corpus", body(CONTENT * 10)))[0] == CONTENT * 10
-    assert next(clock) > 120
-
-
-def test_a_silent_server_is_asked_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "READ_TIMEOUT", 0.1)
-    for begun in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"):
-        assert failure(server.serves("/corpus", raw(begun, hang=True))) == ("TimeoutError: timed out", PAUSES)
+    monkeypatch.setattr(http, "LEAST_TIME", 0.5)
+    for sent in ("headers", "100 Continue", "redirects", "nothing"):
+        assert not http.tells_version(server.serves("/corpus", ENDLESS[sent]), 10.0)
+    assert http.tells_version(server.serves("/corpus", status(200, ETag="1")), 10.0)
 
 
 # Addresses and proxies that cannot be reached

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from tests.configs import placed, rows_of
 from tests.models import TWO, corpus, resealed
+from tests.server import memory_below
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, write_json
+from textrnn.evaluation import tables
 from textrnn.inference import explain, predictor
 from textrnn.inference.predictor import Model
 from textrnn.text import subwords
@@ -133,9 +135,25 @@ def test_no_more_vectors_are_kept_than_there_is_room_for(monkeypatch: pytest.Mon
     assert list(model.seen) == list("ghijkl"), "all of one batch, until the next batch removes them"
 
 
+def test_neither_long_tokens_nor_more_bytes_than_there_is_room_for_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, long = model_of(longest=9), "x" * (predictor.LONGEST_CACHED + 1)
+    predictor.probabilities(model, [f"a {long} b"])
+    assert list(model.seen) == ["a", "b"]
+    bases: list[Any] = [vector.base for vector in model.seen.values()]
+    assert all(len(base) == 2 for base in bases), "and not the batch that they came in"
+    kept = predictor._cached_tokens.cache_info().currsize
+    assert predictor.tokens_of(f"{long}! c", "rich") == [long, "!", "c"]
+    assert predictor._cached_tokens.cache_info().currsize <= kept + 1
+    monkeypatch.setattr(predictor, "ROOM", 4 * model.width * 4)
+    for text in ("c d e", "f g h"):
+        predictor.probabilities(model, [text])
+    assert list(model.seen) == ["f", "g", "h"]
+
+
 @given(st.text(max_size=60), st.sampled_from(["word", "rich"]))
 def test_a_text_has_the_tokens_of_its_pieces_between_white_space(text: str, tokenizer: Tokenizer) -> None:
     assert predictor.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
+    assert predictor.tokens_of(text, tokenizer, 3) == tokenize(text, tokenizer)[:3]
 
 
 LEARNT = "Tea at 9, WIN!!"
@@ -312,3 +330,38 @@ def test_only_the_tokens_that_the_network_reads_have_a_weight(model: Model) -> N
     assert explain.pieces(model, "", 1) == []
     assert explain.pieces(model, "\u3000", 1) == [("\u3000", None)]
     assert len(weights(model, "tea " * 200, 1)) == model.settings.max_sequence_length
+
+
+def test_of_a_long_text_the_first_tokens_are_explained_as_in_a_short_one(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explain, "MOST", 60)
+    long = WIN + " and more" * 200 + " x" * 10_000
+    whole = explain.pieces(model, long, 1)
+    assert "".join(text for text, _ in whole) == long
+    monkeypatch.setattr(explain, "WORK", 3 * model.settings.max_sequence_length)
+    some = explain.pieces(model, long, 1)
+    assert [one for one in some if one[1] is not None] == [one for one in whole if one[1] is not None][:3]
+    assert explain.work(model, long) == 4 * model.settings.max_sequence_length
+    monkeypatch.setattr(explain, "WORK", 0)
+    assert len(weights(model, long, 1)) == 1
+
+
+def test_a_long_text_is_not_copied_once_for_each_token(model: Model) -> None:
+    long = WIN + " and more" * 200 + " " + "x" * 5_000_000
+    with memory_below(200_000_000):  # of which each copy would take 5
+        found = explain.pieces(model, long, 1)
+    assert sum(weight is not None for _, weight in found) == model.settings.max_sequence_length
+
+
+def test_of_many_mistakes_the_surest_are_explained_and_a_note_says_so(
+    model: Model, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = [WIN, "see you", WIN]
+    all_found = tables.reasons(model, texts, [1, 0, 1])
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(tables, "MOST_WORK", sum(explain.work(model, text) for text in texts[:2]))
+    assert tables.reasons(model, texts, [1, 0, 1]) == [*all_found[:2], ""]
+    said = "note: the tokens that misled the model are looked for in the 2 surest of 3 mistakes\n"
+    assert capsys.readouterr().err == said
+    assert tables.reasons(model, [], []) == []

@@ -1,6 +1,8 @@
 """The stage plot: the data that `dvc plots` draws, and the PNGs, in the same bytes on each run."""
 
 import csv
+import io
+from html.parser import HTMLParser
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+from dvc_render.html import render_html
+from dvc_render.vega import VegaRenderer
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -306,3 +310,46 @@ def test_the_lines_of_a_chart_are_those_of_its_data() -> None:
         line = figures[name].axes[0].lines[0]
         points = given["curves"][name]
         assert np.asarray(line.get_xydata()).tolist() == [[point[x], point[y]] for point in points]
+
+
+class Scripts(HTMLParser):
+    """Counts the scripts of a page as a browser does, and keeps the text outside them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.count, self.inside, self.outside = 0, False, ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, _: object) -> None:
+        """Count a script."""
+        self.inside = tag == "script"
+        self.count += self.inside
+
+    def handle_endtag(self, tag: str) -> None:
+        """End a script."""
+        self.inside = self.inside and tag != "script"
+
+    def handle_data(self, data: str) -> None:
+        """Keep what is outside."""
+        self.outside += "" if self.inside else data
+
+
+def test_a_label_ends_no_script_in_the_page_of_dvc_plots(tmp_path: Path) -> None:
+    def page(labels: list[str]) -> str:
+        points = [
+            {"rev": "workspace", **row} for row in csv.DictReader(io.StringIO(plot.as_csv(confusion(labels, labels))))
+        ]
+        chart = VegaRenderer(points, "confusion", x="predicted", y="actual", template="confusion")
+        return Path(render_html([chart], str(tmp_path / "index.html"))).read_text("utf-8")
+
+    plain = Scripts(page(["a < b", "ham", "spam"]))
+    hostile = Scripts(page(["a < b", "</script><script>alert(1)</script>", "<!--<script>"]))
+    assert (hostile.count, hostile.outside) == (plain.count, plain.outside)
+    assert plain.count > 1
+    assert "<!--<script" not in page(["a < b", "<!--<script>"]), "nothing after it would end the script"
+
+
+def test_labels_that_differ_in_what_guards_a_formula_stay_apart() -> None:
+    labels = ["=x", "'=x", '"=x', "ham"]
+    rows = list(csv.DictReader(io.StringIO(plot.as_csv(confusion(labels, labels)))))
+    assert len({row["actual"] for row in rows}) == 4

@@ -46,7 +46,7 @@ class Source(NamedTuple):
     def path(self) -> str | None:
         """Return the path of a source on this machine."""
         far = self.source == "sms-spam" or "://" in self.source
-        return None if far else str(paths.ROOT / Path(self.source).expanduser())
+        return None if far else local_files.in_repository(self.source)
 
     def label(self, row: Row) -> str:
         """Return the label of a row as the stages know it."""

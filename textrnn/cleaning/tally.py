@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from textrnn.artifacts.origins import Origins
 from textrnn.cleaning.batch import Clean, Cleaned, cleaned
+from textrnn.core.escape import field
 from textrnn.core.process_pool import uncollected
 from textrnn.core.progress import progress
 from textrnn.corpus import readers
@@ -73,7 +74,8 @@ def clean(corpus: Iterable[tuple[str, Batch]], chosen: Clean, messages: IO[bytes
     with progress(desc="clean", unit="row") as bar, uncollected():
         for part in in_order(corpus, chosen):
             messages.write(part.lines)
-            rejected.write("".join(f"{part.file}\t{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))
+            file = field(part.file)
+            rejected.write("".join(f"{file}\t{row.line}\t{row.reason}\n" for row in part.rejected).encode("utf-8"))
             for row in part.rejected[: not first]:
                 first = f"{part.file}, line {row.line}: {row.reason}"
             rejects += len(part.rejected)

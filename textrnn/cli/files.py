@@ -15,7 +15,7 @@ from textrnn.cli.columns import ADVICE, COLUMN, POSITION
 from textrnn.cli.reader import Source
 from textrnn.core.errors import UserError, note, one_line
 from textrnn.corpus import encoding, layout, tables
-from textrnn.corpus.archives import COMPRESSED, MOST_BYTES, unpacked
+from textrnn.corpus.archives import MOST_BYTES, PACKED, unpacked
 from textrnn.corpus.encoding import as_file
 from textrnn.corpus.formats import csv_records
 from textrnn.corpus.rows import Wanted, position
@@ -42,7 +42,7 @@ def opened(source: Source) -> tuple[BinaryIO, Source]:
 
 def _converted(file: io.BufferedReader, source: Source) -> tuple[BinaryIO, Source] | None:
     """Return the messages of a file that is no stream's, and how to read them; None if it can be read as it is."""
-    is_packed = file.peek(8).startswith(tuple(COMPRESSED))
+    is_packed = file.peek(10).startswith(PACKED)
     if is_packed:
         content = unpacked(file.read(MOST_BYTES), MOST_BYTES)
         if len(content) > MOST_BYTES:

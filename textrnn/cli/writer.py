@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from typing import Any, Literal, NamedTuple
 
 from textrnn.cli.terminal import DENSEST, cut, fitting, graphemes, legible, width
-from textrnn.core.escape import field, printable
+from textrnn.core.escape import field
 from textrnn.inference.explain import Piece, strongest
 
 Format = Literal["table", "tsv", "jsonl"]
@@ -82,9 +82,9 @@ def as_json(answer: Answer, look: Look) -> str:
 
 def as_fields(answer: Answer, look: Look) -> str:
     """Return label, probability, what else was asked for, and the text, with tabs between."""
-    top = [part for label, value in likeliest(answer, look) for part in (printable(label), f"{value:.6f}")]
+    top = [part for label, value in likeliest(answer, look) for part in (field(label), f"{value:.6f}")]
     why = [field(" ".join(f"{token}={weight:+.2f}" for token, weight in visible(answer)))] if look.explained else []
-    return "\t".join([printable(answer.label), f"{answer.probability:.6f}", *top, *why, field(answer.text)])
+    return "\t".join([field(answer.label), f"{answer.probability:.6f}", *top, *why, field(answer.text)])
 
 
 def as_row(answer: Answer, look: Look) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pkgutil import resolve_name
 from types import TracebackType
 
-from textrnn.core.escape import printable
+from textrnn.core.escape import masked, printable
 
 INTERRUPTED = 128 + signal.SIGINT  # the exit code that shells use
 
+LONGEST = 2_000  # characters of a line: an error of a library may quote what a server has sent, or a whole file
 _STDERR = os.dup(2)  # textrnn/model/runtime.py turns 2 away while TensorFlow loads
 
 
@@ -56,7 +57,13 @@ def run(main: Callable[[], None], description: str | None = None) -> int:
 
 def note(text: str) -> None:
     """Print a sentence to stderr that a person should read, though nothing has failed."""
-    print(f"note: {printable(text)}", file=sys.stderr, flush=True)
+    say(f"note: {text}")
+
+
+def say(text: str) -> None:
+    """Print a line to stderr in which nothing steers the terminal, no password stands, and no more than LONGEST."""
+    text = printable(masked(text[: 10 * LONGEST]))
+    print(text if len(text) <= LONGEST else f"{text[:LONGEST]}…", file=sys.stderr, flush=True)
 
 
 def one_line(error: BaseException) -> str:
@@ -105,5 +112,5 @@ def _refuse(program: str | None, description: str) -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"error: {printable(message)}", file=sys.stderr)
+    say(f"error: {message}")
     return code

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,9 +32,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("w+b") as file:
+        with temporary.open("x+b") as file:  # never what somebody has put there, such as a link to another file
             yield file
             file.flush()
             os.fsync(file.fileno())  # else a power cut may leave the new name with no content
@@ -47,7 +48,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove the temporary files for `path` that killed processes have left. Files of other names are not ours."""
-    ours = re.compile(rf"\.{re.escape(path.name)}\.([1-9][0-9]{{0,9}})\.tmp")
+    ours = re.compile(rf"\.{re.escape(path.name)}\.([1-9][0-9]{{0,9}})(\.[0-9a-f]{{16}})?\.tmp")
     for left in path.parent.glob(".*.tmp"):
         if (found := ours.fullmatch(left.name)) and not _alive(int(found[1])):
             with suppress(OSError):  # a directory, another user's file, or already gone
@@ -90,7 +91,9 @@ def read_json(path: Path) -> Any:
 
 
 def opened(path: Path) -> io.BufferedReader:
-    """Open the file at `path` for reading. Raises UserError when it is missing."""
+    """Open the file at `path` for reading. Raises UserError when it is missing, or a pipe, which may never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"expected a file at {path}, found a pipe or a device")
     try:
         return path.open("rb")
     except FileNotFoundError:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from textrnn.core import paths
 from textrnn.core.errors import UserError
+from textrnn.core.escape import masked
 
 FOUND = reprlib.Repr()  # of a value in a message: YAML's aliases of aliases could make it endless
 FOUND.maxlevel, FOUND.maxlist, FOUND.maxdict = 2, 3, 3
@@ -101,6 +102,6 @@ def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     try:
-        return FOUND.repr(value)
+        return FOUND.repr(masked(value) if isinstance(value, str) else value)
     except ValueError:  # Python prints no number of more than 4,300 digits
         return "a huge number"

@@ -17,13 +17,21 @@ COMPRESSED: dict[bytes, Any] = {  # by their first bytes
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
+OTHERS = {  # that are not unpacked here
+    b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"\xff\x06\x00\x00sNaPpY": "snappy", b"LZIP": "lzip",
+    b"\x1f\x9d": "compress",
+}  # fmt: skip
+PACKED = (*COMPRESSED, *OTHERS)
 
 
 def unpacked(content: bytes, most_bytes: int) -> bytes:
     """Return the content of a file of gzip, bzip2 or xz, cut off after one byte more than allowed, or `content`.
 
-    Raises UserError if it is damaged.
+    Raises UserError if it is damaged, or packed in another way.
     """
+    for mark, name in OTHERS.items():
+        if content.startswith(mark):
+            raise UserError(f"expected a file packed by gzip, bzip2 or xz, or by nothing, found {name}: unpack it")
     for mark, opener in COMPRESSED.items():
         if content.startswith(mark):
             try:

@@ -5,9 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
+from textrnn.core import paths
 from textrnn.core.errors import UserError, one_line
 from textrnn.corpus.archives import unpacked, zipped
+
+
+def in_repository(source: str) -> str:
+    """Return the path of a source in the repository, in whose own folders *, ? and [ ] stand for themselves."""
+    path = Path(source).expanduser()
+    is_pattern = glob.has_magic(source) and not (paths.ROOT / path).exists()
+    return str((Path(glob.escape(str(paths.ROOT))) if is_pattern else paths.ROOT) / path)
 
 
 def files(source: str) -> list[Any]:
@@ -41,6 +50,8 @@ def read(source: str, most_bytes: int) -> bytes:
     try:
         for file in files(source):
             name = file.full_name if "://" in source else file.path
+            if isinstance(file.fs, LocalFileSystem) and file.fs.info(file.path)["type"] == "other":
+                raise UserError(f"expected a file, found a pipe or a device at {name}")
             with file as opened:
                 content = unpacked(opened.read(left + 1), left)
             contents.append((name, content))

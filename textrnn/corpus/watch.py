@@ -13,8 +13,11 @@ from os.path import normpath
 from pathlib import Path
 
 from textrnn.core import paths
+from textrnn.core.escape import VARIABLE
 from textrnn.core.files import read_text, write_text
+from textrnn.corpus.http import tells_version
 
+MOST_FILES = 100  # of a pattern in the repository's own folder, a line of dvc.yaml each
 MARK = "  # watched: params.yaml names it"
 AFTER = re.compile(r"(?m)^      - textrnn/corpus\n")  # the last of the code that download depends on
 ENTRIES = re.compile(rf"(?m)^      - .*{re.escape(MARK)}\n")
@@ -26,18 +29,20 @@ def entries(source: str, timeout: float) -> list[str]:
 
     None if DVC has no way to. A server of HTTP must tell its file's ETag, or DVC refuses to work with it.
     """
-    scheme, _, _ = source.partition("://")
-    if source == "sms-spam":
+    scheme, sign, _ = source.partition("://")
+    if source == "sms-spam" or (sign and VARIABLE.search(source)):  # DVC knows no variables
         return []
-    if scheme in ("http", "https"):
-        return [source] if _has_etag(source, timeout) else []
-    if scheme != source:
+    if scheme.lower() in ("http", "https"):
+        return [source] if tells_version(source, timeout) else []
+    if sign:
         return [_folder(source)] if find_spec(STORES.get(scheme, "no_such_store")) else []
     path = Path(normpath(paths.ROOT / Path(source).expanduser()))  # not resolved: DVC follows links itself
-    found = [path] if path.exists() else [Path(_folder(path.as_posix()))]
+    found = [path] if path.exists() else [paths.ROOT / _folder(_shown(path))]  # the repository may be in a folder `[1]`
     if paths.ROOT.is_relative_to(found[0]):  # a folder may not hold what the pipeline writes
         matches = found[0].glob(str(path.relative_to(found[0]))) if found[0] != path else []
         found = sorted(file for file in matches if file.is_file())
+        if len(found) > MOST_FILES:
+            return []
     return [_shown(one) for one in found]
 
 
@@ -50,16 +55,6 @@ def _folder(pattern: str) -> str:
     while glob.has_magic(pattern):
         pattern = pattern.rpartition("/")[0]
     return pattern
-
-
-def _has_etag(url: str, timeout: float) -> bool:
-    import requests  # noqa: PLC0415  # as in http.fetch
-
-    try:
-        answer = requests.head(url, timeout=timeout, allow_redirects=True)
-    except (OSError, ValueError):
-        return False
-    return answer.ok and bool({"etag", "content-md5"} & {name.lower() for name in answer.headers})
 
 
 def write(pipeline: Path, entries: Iterable[str]) -> bool:

@@ -11,13 +11,16 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import pairwise_distances_argmin_min
 
 from textrnn.artifacts.origins import Origins
+from textrnn.core.errors import note
 from textrnn.core.escape import field
 from textrnn.core.files import DIGITS, write_text
+from textrnn.core.progress import progress
 from textrnn.inference import explain, predictor
 from textrnn.metrics.intervals import wilson
 from textrnn.metrics.scores import per_label
 
 MISLEADING = 5  # tokens named for each mistake
+MOST_WORK = 5_000_000  # tokens that the network reads for them: minutes
 
 Messages = list[tuple[str, str]]
 Columns = dict[str, list[object]]  # of a table, by name
@@ -147,7 +150,7 @@ def mistakes(
         "nearest_row": rows,
         "nearest_label": [messages[row][0] for row in rows],
         "nearest_text": [messages[row][1] for row in rows],
-        "tokens": [misleading(model, text, int(label)) for text, label in zip(texts, chosen.predicted, strict=True)],
+        "tokens": reasons(model, texts, chosen.predicted.tolist()),
         "text": texts,
     }
 
@@ -160,6 +163,16 @@ def nearest(texts: list[str], known: list[str]) -> tuple[NDArray[np.int64], NDAr
     others = vectorizer.fit_transform(known)
     places, distances = pairwise_distances_argmin_min(vectorizer.transform(texts), others, metric="cosine")
     return places, 1 - distances
+
+
+def reasons(model: predictor.Model, texts: list[str], predicted: list[int]) -> list[str]:
+    """Return the misleading tokens of each text, of the first texts alone if all would be more than MOST_WORK."""
+    spent = np.cumsum([explain.work(model, text) for text in texts])
+    some = list(zip(texts, predicted, strict=True))[: int(np.searchsorted(spent, MOST_WORK, "right"))]
+    if len(some) < len(texts):
+        note(f"the tokens that misled the model are looked for in the {len(some):,} surest of {len(texts):,} mistakes")
+    found = [misleading(model, *one) for one in progress(some, "explain", unit="mistake")]
+    return found + [""] * (len(texts) - len(some))
 
 
 def misleading(model: predictor.Model, text: str, label: int) -> str:

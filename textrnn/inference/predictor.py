@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -27,6 +27,8 @@ BATCH = 128
 WIDTHS = {"ngrams": 64, "subwords": 8}
 PADDING = ""
 CACHED = 20_000  # pieces of text whose tokens are kept, and tokens whose vectors are kept
+LONGEST_CACHED = 40  # characters of such a piece or token: a message may be one piece of a megabyte
+ROOM = 64 << 20  # bytes of vectors that are kept
 EXTERNAL = b"location"  # the key under which an ONNX graph names a file of its weights; train writes none
 
 Inputs = dict[str, NDArray[Any]]
@@ -127,7 +129,7 @@ def probabilities(
     may show how many are done. Raises UserError when graph, settings and vocabulary do not fit together.
     """
     longest = model.settings.max_sequence_length
-    tokens = [tokens_of(text, model.settings.tokenizer)[:longest] for text in texts]
+    tokens = [tokens_of(text, model.settings.tokenizer, longest) for text in texts]
     lengths = np.array([max(1, len(row)) if model.settings.masking else longest for row in tokens], np.int64)
     result = np.zeros((len(texts), len(model.settings.labels)))
     for chosen in progress(ragged.cut(np.argsort(lengths, kind="stable"), BATCH)):
@@ -143,9 +145,10 @@ def probabilities(
             raise UserError(
                 f"expected the files of one model, found some that do not fit together: {one_line(error)}"
             ) from None
-        if len(model.seen) + len(new) > CACHED:
+        if len(model.seen) + len(new) > min(CACHED, ROOM // (vectors.itemsize * model.width)):
             model.seen.clear()  # the frequent ones soon come again
-        model.seen.update(zip(new[1:], vectors[1:], strict=True))
+        kept = [place for place, token in enumerate(new) if 0 < len(token) <= LONGEST_CACHED]
+        model.seen.update(zip([new[place] for place in kept], vectors[kept], strict=True))
     return np.round(result, DIGITS)
 
 
@@ -172,9 +175,13 @@ def shown(
 _cached_tokens = lru_cache(maxsize=CACHED)(tokenize)
 
 
-def tokens_of(text: str, tokenizer: Tokenizer) -> list[str]:
-    """Return the tokens of `text`, as `tokenize` does: no token holds white space, and most words come again."""
-    return [token for piece in text.split() for token in _cached_tokens(piece, tokenizer)]
+def tokens_of(text: str, tokenizer: Tokenizer, most: int | None = None) -> list[str]:
+    """Return the first tokens of `text`, as `tokenize` does: no token holds white space, and most words come again."""
+    pieces = (
+        _cached_tokens(piece, tokenizer) if len(piece) <= LONGEST_CACHED else tokenize(piece, tokenizer)
+        for piece in text.split()
+    )
+    return list(islice(chain.from_iterable(pieces), most))
 
 
 def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) -> tuple[Inputs, list[str]]:

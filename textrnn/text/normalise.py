@@ -1,7 +1,8 @@
 """How a message's text is changed before it is cut into tokens: by the stage clean, and again by predict.py."""
 
-import math
-import re
+import subprocess
+import sys
+from functools import lru_cache
 
 from pydantic import Field, field_validator
 
@@ -9,9 +10,24 @@ from textrnn.core.errors import UserError
 from textrnn.core.params import Section
 
 LONGEST = 1000  # characters of a pattern
-MOST_REPETITIONS = 100_000  # ((a{999}){999}){999} takes gigabytes to compile
-COUNT = re.compile(r"(?<=[{,])[0-9]+(?=[,}])")  # a number of repetitions
 DEADLINE = 1.0  # seconds for a message: a pattern such as (a+)+$ may else backtrack for ever
+MOST_MEMORY = 256 << 20  # bytes to compile a pattern: (?x)a { 99999999 } takes 18 GB
+MOST_SECONDS = 5  # of a processor, and four times as many of the clock: others may be busy
+# What a pattern takes is known only to the library that reads it, so another process, which may be killed, tries it
+# first. Windows bounds a process by the clock alone.
+TRIAL = f"""
+import contextlib, sys, regex
+with contextlib.suppress(ImportError):
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, ({MOST_MEMORY}, {MOST_MEMORY}))
+    resource.setrlimit(resource.RLIMIT_CPU, ({MOST_SECONDS}, {MOST_SECONDS}))
+try:
+    regex.compile(sys.stdin.buffer.read().decode("utf-8", "surrogatepass"))
+except MemoryError:
+    sys.stdout.write("it takes more than {MOST_MEMORY >> 20} MiB")
+except (regex.error, OverflowError, RecursionError) as error:
+    sys.stdout.write(ascii(str(error))[1:-1])
+"""
 
 
 class Normalisation(Section):
@@ -26,21 +42,43 @@ class Normalisation(Section):
     def _compiles(cls, pattern: str) -> str:
         if not pattern:
             return pattern
-        if math.prod(int(count) for count in COUNT.findall(pattern) if int(count)) > MOST_REPETITIONS:
-            raise ValueError(f"expected at most {MOST_REPETITIONS:,} repetitions, all that are counted multiplied")
-        import regex  # noqa: PLC0415  # as below: most corpora have no pattern
-
-        try:
-            regex.compile(pattern)
-        except (regex.error, OverflowError, RecursionError, MemoryError) as error:
-            raise ValueError(f"expected a regular expression ({error})") from None
+        if why := _failure(pattern):
+            raise ValueError(f"expected a regular expression ({why})")
         return pattern
+
+
+@lru_cache
+def _failure(pattern: str) -> str:
+    """Return why a pattern cannot be compiled, or nothing."""
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-P", "-c", TRIAL],
+            input=pattern.encode("utf-8", "surrogatepass"),
+            capture_output=True,
+            timeout=4 * MOST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        tried = subprocess.CompletedProcess(late.cmd, -1, b"", b"")
+    if tried.stdout:
+        return tried.stdout.decode()
+    if tried.returncode < 0:
+        return f"it takes more than {MOST_SECONDS} seconds"
+    if tried.returncode:
+        return tried.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
+    import regex  # noqa: PLC0415  # as below: most corpora have no pattern
+
+    try:
+        regex.compile(pattern)  # which the library keeps, so that no later call is deeper in the stack
+    except RecursionError as error:
+        return str(error)
+    return ""
 
 
 def normalise(text: str, settings: Normalisation) -> str:
     """Return `text` on one line, without the characters that the settings remove. Nothing else is changed.
 
-    Raises UserError when the pattern takes longer than DEADLINE.
+    Raises UserError when the pattern takes longer than DEADLINE, or all the memory that the library allows it.
     """
     if "\n" in text or "\r" in text:
         text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
@@ -55,5 +93,10 @@ def normalise(text: str, settings: Normalisation) -> str:
             raise UserError(
                 f"expected clean.remove_pattern to be done with a message in {DEADLINE:g} s, found it still at work on "
                 f"{text[:40]!r} ({len(text):,} characters): repeat no repetition, as (a+)+ does"
+            ) from None
+        except MemoryError:
+            raise UserError(
+                f"expected clean.remove_pattern to find its end in {text[:40]!r} ({len(text):,} characters), found it "
+                "take all memory that it may: let no pattern call itself, as (?R) does"
             ) from None
     return text.lower() if settings.lowercase else text

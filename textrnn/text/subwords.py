@@ -2,7 +2,7 @@
 
 import math
 import re
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 from zlib import crc32
 
@@ -23,9 +23,9 @@ def features(token: str, buckets: int) -> list[int]:
     """
     word = f"<{token.casefold()}>"
     names = [f"word {token}", f"case {case(token)}", f"shape {shape(token)}", word]
-    for size in range(SHORTEST, LONGEST + 1):
-        names += [word[start : start + size] for start in range(len(word) - size + 1)]
-    return [1 + crc32(name.encode("utf-8")) % buckets for name in names[:MOST]]
+    sizes = range(SHORTEST, LONGEST + 1)
+    grams = (word[start : start + size] for size in sizes for start in range(len(word) - size + 1))
+    return [1 + crc32(name.encode("utf-8")) % buckets for name in islice(chain(names, grams), MOST)]
 
 
 def case(token: str) -> str:
