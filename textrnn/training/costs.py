@@ -23,7 +23,7 @@ from textrnn.training.loop import Ensemble
 MOST_BYTES = 2**31  # of an ONNX file, as of any protobuf message
 SLOTS = {"rmsprop": 1, "adamw": 2}  # arrays of an optimizer for each array of weights
 COPIES = 3  # of a network's state in its process: its own, the one it began with, the one it hands on
-HANDED = 5  # of each network's state in the process that writes the checkpoint
+HANDED = 3  # of each network's state in the process that writes the checkpoint: its own, and two as bytes
 ACTIVATIONS = {"rnn": 8, "gru": 24, "lstm": 16}  # numbers kept for each unit and time step of a batch
 PROCESS, GPU_PROCESS = 5e8, 1e9  # bytes of memory, and of a GPU's, that TensorFlow takes of itself
 LINEAR = 32  # bytes for each n-gram and decision while the linear branch is fitted: four arrays of float64
@@ -149,19 +149,17 @@ def memory(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/
     except OSError:  # not Linux
         return found
     for _, controllers, path in groups:
-        if controllers == "":  # version 2; each group above limits it too
+        if controllers == "":  # version 2
             base, name = cgroups, "memory.max"
         elif "memory" in controllers.split(","):
             base, name = cgroups / "memory", "memory.limit_in_bytes"
         else:
             continue
-        place = base / path.lstrip("/")
-        for folder in (place, *place.parents):  # a container may see its own group as the root
+        # Each group above limits it too. A container may see its own group as the root, and a path out of it.
+        for folder in (base, *(base.joinpath(*path.split("/")[1:end]) for end in range(2, path.count("/") + 2))):
             file = folder / name
             text = file.read_text("utf-8").strip() if file.is_file() else ""
             found = min(found, int(text)) if text.isdigit() else found
-            if folder == base:
-                break
     return found
 
 
