@@ -63,8 +63,8 @@ TEXTS = [f"{number} {number * 7919}" for number in range(5000)]
             "train.embedding_size, or lower train.ensemble",
         ),
         (
-            ensemble(units=1024, ensemble=64),
-            MEMORY + "64 networks of 3,166,138 parameters each would take about 8.5 GB: lower train.units or "
+            ensemble(units=1500, ensemble=64),
+            MEMORY + "64 networks of 6,778,502 parameters each would take about 17.1 GB: lower train.units or "
             "train.layers, or lower train.ensemble",
         ),
         (
@@ -88,6 +88,14 @@ def test_what_cannot_be_trained_or_written_is_an_error_that_names_the_setting(of
     with pytest.raises(UserError) as error:
         check(reckon(of, TEXTS if of.config.linear else ()))
     assert str(error.value) == message
+
+
+def test_what_may_not_fit_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    check(reckon(ensemble(units=1024, ensemble=64)))
+    assert capsys.readouterr().err == (
+        "note: training may take 8.5 GB of memory, and 8.0 GB are here: lower train.units or train.layers, or lower "
+        "train.ensemble\n"
+    )
 
 
 def test_what_fits_is_reckoned_in_silence(capsys: pytest.CaptureFixture[str]) -> None:

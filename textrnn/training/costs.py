@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import psutil
 
-from textrnn.core.errors import UserError
+from textrnn.core.errors import UserError, note
 from textrnn.core.process_pool import processors
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import GATES
@@ -27,6 +27,7 @@ HANDED = 3  # of each network's state in the process that writes the checkpoint:
 ACTIVATIONS = {"rnn": 8, "gru": 24, "lstm": 16}  # numbers kept for each unit and time step of a batch
 PROCESS, GPU_PROCESS = 5e8, 1e9  # bytes of memory, and of a GPU's, that TensorFlow takes of itself
 LINEAR = 32  # bytes for each n-gram and decision while the linear branch is fitted: four arrays of float64
+MARGIN = 1.3  # of the memory that is there, by which an estimate must be wrong before it refuses what would work
 SAMPLE = 2000  # texts whose n-grams are counted
 
 PROCESSOR, GPU = 35e9, 100e12  # floating-point operations a second, of one thread and of cuDNN
@@ -122,11 +123,14 @@ def check(costs: Costs) -> None:
             f"expected model.onnx to take less than {shown(MOST_BYTES)}, the most that the format holds, found that "
             f"{described(costs)} would take {shown(size)}: {cure(costs.file, costs)}"
         )
-    if (size := sum(costs.memory.values())) > (most := memory()):
+    size, most = sum(costs.memory.values()), memory()
+    if size > MARGIN * most:
         raise UserError(
             f"expected training to fit into the {shown(most)} of memory here, found that {described(costs)} would take "
             f"about {shown(size)}: {cure(costs.memory, costs)}"
         )
+    if size > most:
+        note(f"training may take {shown(size)} of memory, and {shown(most)} are here: {cure(costs.memory, costs)}")
 
 
 def described(costs: Costs) -> str:
