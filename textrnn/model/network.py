@@ -100,7 +100,9 @@ def embedding(rows: int, config: TrainConfig) -> keras.layers.Embedding:
 def recurrent_layer(config: TrainConfig, number: int) -> keras.layers.Layer:
     """Return layer `number`. The last one returns its last state alone where the pooling is `last`."""
     sequences = number < config.layers - 1 or config.pooling == "mean_max"
-    layer = CELLS[config.cell](config.units, return_sequences=sequences)
+    # Keras would take cuDNN untried, where there is a GPU, and fail where the library is missing.
+    own_loop = {} if config.cell == "rnn" else {"use_cudnn": False}
+    layer = CELLS[config.cell](config.units, return_sequences=sequences, **own_loop)
     layer = keras.layers.Bidirectional(layer) if config.bidirectional else layer
     layer.build((None, None, config.units * len(directions(layer)) if number else config.embedding_size))
     return layer
