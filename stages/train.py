@@ -6,6 +6,7 @@ out its fold. The logits of the rows left out fit the weights of networks and li
 the threshold.
 
 Where TF_CONFIG names several workers, they train each network together (docs/cluster.md), and the first one writes.
+TEXTRNN_DEVICE (cpu, gpu or auto) says whether GPUs are used.
 
 Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv,
         data/raw/corpus (its checksum alone);

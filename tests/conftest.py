@@ -1,5 +1,6 @@
 """What all tests share: how Hypothesis searches, one trained model, one repository that has run, and workspaces."""
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -23,6 +24,9 @@ settings.load_profile("repeatable")
 
 # A shell starts its background jobs with Ctrl-C ignored, and every process that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Where there is a GPU, the tests compute on the processor all the same, whose bits they know.
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 # The slowest files first: if one came last, the other process would have nothing to do at the end. The tests of the
 # repository that has run come later than those of training, which need no wait for it.

@@ -8,8 +8,6 @@ from textrnn.core.params import Section
 
 ClassWeight = Literal["balanced"] | None  # as scikit-learn has it
 
-MOST_NUMBERS = 500_000_000  # of the table of subwords: 2 GB, and thrice that for the optimizer
-
 
 class TrainConfig(Section):
     """Section `train` of params.yaml, which documents each key's unit, range and meaning."""
@@ -48,11 +46,6 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        numbers = self.subword_buckets * self.embedding_size
-        if numbers > MOST_NUMBERS:
-            raise ValueError(
-                f"expected subword_buckets x embedding_size to be at most {MOST_NUMBERS:,}, found {numbers:,}"
-            )
         if self.linear and self.ensemble == 1:
             raise ValueError(
                 "expected an ensemble of at least 2 beside the linear branch, as its folds weigh the two: "

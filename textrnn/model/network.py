@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.model import gru
+from textrnn.model import cudnn, gru
 from textrnn.model.config import TrainConfig
 from textrnn.model.runtime import keras, tf
 
@@ -43,17 +43,20 @@ class Network(keras.Model):  # type: ignore[misc]  # Keras has no types
             values = dropped_out(self.embedding_dropout, values, batch)
         mask = tf.sequence_mask(batch["lengths"], tf.shape(batch["words"])[1])
         for layer, dropout in zip(self.recurrent, self.dropouts, strict=True):
-            values = self.states(layer, values, mask)
+            values = self.states(layer, values, mask, batch["lengths"])
             if layer is self.recurrent[-1] and self.config.pooling == "mean_max":
                 values = mean_max(values, mask)
             values = dropped_out(dropout, values, batch) if training else values
         return self.logits(values)
 
-    def states(self, layer: Any, values: Any, mask: Any) -> Any:
+    def states(self, layer: Any, values: Any, mask: Any, lengths: Any) -> Any:
         """Return a layer's states (batch, time, …), or the last state of each direction where the layer returns it.
 
         Without masking, every row of a batch is as long as the batch is wide, and `mask` holds every step.
         """
+        if cudnn.usable():
+            states, last = cudnn.outputs(self.config.cell, list(directions(layer).values()), values, lengths)
+            return states if layer.return_sequences else last
         if self.config.cell != "gru":
             return layer(values, mask=mask if self.config.masking else None)
         states = gru.outputs(list(directions(layer).values()), values, mask)
@@ -97,7 +100,9 @@ def embedding(rows: int, config: TrainConfig) -> keras.layers.Embedding:
 def recurrent_layer(config: TrainConfig, number: int) -> keras.layers.Layer:
     """Return layer `number`. The last one returns its last state alone where the pooling is `last`."""
     sequences = number < config.layers - 1 or config.pooling == "mean_max"
-    layer = CELLS[config.cell](config.units, return_sequences=sequences)
+    # Keras would take cuDNN untried, where there is a GPU, and fail where the library is missing.
+    own_loop = {} if config.cell == "rnn" else {"use_cudnn": False}
+    layer = CELLS[config.cell](config.units, return_sequences=sequences, **own_loop)
     layer = keras.layers.Bidirectional(layer) if config.bidirectional else layer
     layer.build((None, None, config.units * len(directions(layer)) if number else config.embedding_size))
     return layer

@@ -17,7 +17,7 @@ from textrnn.model.stacking import Floats, softmax
 from textrnn.text import subwords, vocabulary
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
-from textrnn.training import loop
+from textrnn.training import costs, loop
 from textrnn.training.batches import Collator, folds
 from textrnn.training.distributed.cluster import ALONE, Cluster
 from textrnn.training.loop import Ensemble, Fitted, Member
@@ -70,7 +70,9 @@ def learn(
         members = [leaving_out(one, fold, training.rows, collator, vectorize) for one in range(config.ensemble)]
 
     run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
-    fitted = loop.fit(run, Ensemble(config, len(kept) + 1, len(labels), members), fingerprint, cluster)
+    ensemble = Ensemble(config, len(kept) + 1, len(labels), members)
+    costs.check(costs.reckon(ensemble, training.texts if config.linear else ()))
+    fitted = loop.fit(run, ensemble, fingerprint, cluster)
     for arrays, member in zip(fitted.weights, members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]

@@ -1,5 +1,6 @@
 """The loop over epochs: histories, checkpoints, patience, and which epoch's weights are kept."""
 
+import os
 from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import NamedTuple
@@ -111,8 +112,12 @@ def resumed(fingerprint: str, seed: int, cluster: Cluster) -> Checkpoint | None:
     if not cluster.several:
         return saved
     wait_for_all(cluster, fingerprint)
-    from textrnn.training.distributed import collective  # noqa: PLC0415  # side_by_side must fork before TensorFlow loads
+    from textrnn.model import runtime  # noqa: PLC0415  # side_by_side must fork before TensorFlow loads
+    from textrnn.training import device  # noqa: PLC0415  # which imports this module
+    from textrnn.training.distributed import collective  # noqa: PLC0415
 
+    if device.wanted(os.environ) == "cpu":
+        runtime.compute_on([])
     collective.join(cluster, seed)
     return collective.shared(cluster, saved)
 

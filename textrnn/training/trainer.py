@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
 from textrnn.artifacts.ragged import Rows, cut
+from textrnn.model import cudnn
 from textrnn.model.config import TrainConfig
 from textrnn.model.network import Network, build, trained_variables
 from textrnn.model.runtime import keras, tf
@@ -34,6 +35,7 @@ class Trainer:
         """Make all variables under the current distribution strategy."""
         self.config, self.vocabulary_size, self.classes = config, vocabulary_size, classes
         self.input_dropout = InputDropout(config.token_dropout, config.word_dropout, config.subword_dropout)
+        cudnn.usable()  # tried once, and not within a strategy
         with tf.distribute.get_strategy().scope():
             self.network = build(config, vocabulary_size, classes)
             self.optimizer = build_optimizer(config, self.network.trainable_variables)
@@ -97,10 +99,16 @@ class Trainer:
         return logits
 
     def train_epoch(self, member: Member, number: int, epoch: int, state: Arrays) -> EpochResult:
-        """Train an ensemble member for an epoch, from its state, and predict its held-out rows."""
-        self.restore(state)
-        loss, accuracy = self.fit_rows(member.train, member.collator, epoch, (self.config.seed, epoch, number))
-        return EpochResult(loss, accuracy, self.state() | {LOGITS: self.predict(member.held_out, member.collator)})
+        """Train an ensemble member for an epoch, from its state, and predict its held-out rows.
+
+        Raises MemoryError where a step takes more memory than the processor or the GPU has.
+        """
+        try:
+            self.restore(state)
+            loss, accuracy = self.fit_rows(member.train, member.collator, epoch, (self.config.seed, epoch, number))
+            return EpochResult(loss, accuracy, self.state() | {LOGITS: self.predict(member.held_out, member.collator)})
+        except tf.errors.ResourceExhaustedError:
+            raise MemoryError("lower train.batch_size or train.units") from None
 
     def initial_state(self, number: int) -> Arrays:
         """Return the state in which an ensemble member begins, whatever was trained before."""
