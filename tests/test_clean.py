@@ -226,6 +226,8 @@ def test_a_corpus_or_settings_that_cannot_be_used_are_refused_with_the_reason() 
         ('label,"te"xt\r\nham,hi\r\n', NAMED, "line 1: expected CSV with ',' between"),
         ('label,text\r\nham,"a\nb"\r\nham,"hi"!\r\n', NAMED, "line 4: expected CSV with ',' between"),
         (GOOD, {"remove_pattern": "(" * 999}, "expected a regular expression"),
+        (GOOD, {"labels": {"fold_case": False, "map": {"ham": "w" * 201}}}, "expected labels of at most 200 letters"),
+        (GOOD, {"labels": {"fold_case": False, "map": {"ham": "a\tb"}}}, "that can be printed"),
         *((GOOD, {"remove_pattern": pattern}, "it takes more than (256 MiB|5 seconds)") for pattern in HUGE),
         ("ham\t" + "a" * 50_000, {"remove_pattern": "(?R)"}, "let no pattern call itself|to be done with a message in"),
     ]

@@ -353,3 +353,10 @@ def test_labels_that_differ_in_what_guards_a_formula_stay_apart() -> None:
     labels = ["=x", "'=x", '"=x', "ham"]
     rows = list(csv.DictReader(io.StringIO(plot.as_csv(confusion(labels, labels)))))
     assert len({row["actual"] for row in rows}) == 4
+
+
+def test_a_label_of_any_length_is_cut_as_far_as_it_must_be() -> None:
+    for letters in (30, 200, 1_000_000):
+        short = charts.shortened("w" * letters, 2.0)
+        assert charts.width(short) <= 2.0 < charts.width(short.replace("…", "ww…"))
+    assert charts.shortened("ham", 2.0) == "ham"

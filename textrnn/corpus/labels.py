@@ -3,12 +3,15 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import field_validator
 
 from textrnn.artifacts.messages import printed
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.params import Section
-from textrnn.corpus.rows import MISSING
+from textrnn.corpus.rows import MISSING, MOST_OF_LABEL, is_label
 
 SEVERAL = re.compile(r"[^|;,]+([|;,][^|;,]+)+")  # labels in one field
 FEW = 20  # messages, of which any share may have labels of their own
@@ -20,6 +23,14 @@ class Labels(Section):
 
     fold_case: bool
     map: dict[str | bool | int | float | None, str | bool | int | float]
+
+    @field_validator("map")
+    @classmethod
+    def _may_be_labels(cls, names: dict[Any, Any]) -> dict[Any, Any]:
+        for new in names.values():
+            if (label := printed(str(new))) and not is_label(label):
+                raise ValueError(f"expected labels of at most {MOST_OF_LABEL} letters that can be printed")
+        return names
 
 
 def corrected(label: str, settings: Labels) -> str:

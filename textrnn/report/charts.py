@@ -1,5 +1,6 @@
 """The PNGs: the same bytes on each run, readable in black and white and by the colour-blind."""
 
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -36,6 +37,7 @@ MOST_IN_MATRIX = 12  # labels whose confusion matrix can be read; of more, the c
 FEW = 4  # labels in whose matrix a zero is written
 MOST_BARS = 25
 WIDEST = 3.4  # inches of a label beside the confusion matrix, and of a pair of them beside the bars
+LONGEST = 200  # letters of a label that are measured
 WIDEST_IN_AXIS = 1.3  # inches of a label in the label of an axis
 CELL = 0.78  # inches: the least side of a cell of the matrix, which its two lines of text fit
 
@@ -159,11 +161,15 @@ def width(text: str) -> float:
 
 def shortened(name: str, widest: float) -> str:
     """Return a label without its middle, if it is wider than so many inches."""
-    text, kept = name, len(name)
-    while width(text) > widest:
-        kept -= 1
-        text = f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
-    return text
+
+    def without_middle(kept: int) -> str:
+        return f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
+
+    if len(name) <= LONGEST and width(name) <= widest:
+        return name
+    return without_middle(
+        bisect_right(range(1, min(len(name), LONGEST)), widest, key=lambda kept: width(without_middle(kept)))
+    )
 
 
 def save(path: Path, figure: Figure) -> None:
