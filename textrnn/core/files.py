@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -89,8 +90,10 @@ def read_json(path: Path) -> Any:
 
 
 def opened(path: Path) -> io.BufferedReader:
-    """Open the file at `path` for reading. Raises UserError when it is missing."""
+    """Open the file at `path` for reading. Raises UserError when it is missing, or a pipe, which may wait for ever."""
     try:
+        if not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):
+            raise UserError(f"expected a file at {path}, found a pipe or a device")
         return path.open("rb")
     except FileNotFoundError:
         raise UserError(f"expected the file {path}, found none: run `dvc repro`, which makes it") from None
