@@ -4,6 +4,7 @@ A worker has no files open and shares nothing, so it may be killed at any time. 
 it has ended, even by SIGKILL.
 """
 
+import ctypes
 import gc
 import os
 import signal
@@ -20,13 +21,14 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import Any, BinaryIO, Literal, TypeVar
 
-from textrnn.core.errors import UserError
+from textrnn.core.errors import STOPS, UserError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 LONG = 0.5  # seconds of work, after which starting processes pays
 AHEAD = 4  # items per process that may be under way: results wait in memory for their turn
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
 POLL_INTERVAL = 0.01  # seconds between two looks for a result while the source is silent
 
 
@@ -101,8 +103,9 @@ def started(
     executor = ProcessPoolExecutor(count, get_context(method), _begin, (prepare,))
 
     def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        # A process that starts here inherits the mask, and never hears Ctrl-C: this one kills it instead.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        # A process that starts here inherits the mask, and never hears Ctrl-C: this one kills it instead. The other
+        # signals wait until `_begin`: before that they would find this process' handlers, or a half-loaded module.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         try:
             return executor.submit(function, *arguments)
         finally:
@@ -121,8 +124,19 @@ def started(
 
 
 def _begin(prepare: Callable[[], object]) -> None:
+    end_with_parent()
+    others = STOPS.keys() - {signal.SIGINT}
+    for number in others:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, others)
     Thread(target=_end_with_parent, daemon=True).start()
     prepare()
+
+
+def end_with_parent() -> None:
+    """Let Linux kill this process as soon as the one that started it ends, though it loads a library meanwhile."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _end_with_parent() -> None:
