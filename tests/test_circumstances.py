@@ -37,7 +37,7 @@ def checkout(ran: Repository) -> Iterator[Path]:
 def ended(
     folder: Path, name: str, before: Callable[[], object] | None = None, *wrap: str, **changes: str
 ) -> tuple[int, str, str]:
-    """Run a stage or predict.py, and return its exit code and what it prints, without notes. Empty variables are removed."""
+    """Run a stage or predict.py, and return its exit code and what it prints, without notes. Empty variables go."""
     given = os.environ | {"TEXTRNN_CACHE": str(folder / ".cache"), "PYTHONDONTWRITEBYTECODE": "1"} | changes
     variables = {name: value for name, value in given.items() if value}
     done = subprocess.run(

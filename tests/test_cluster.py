@@ -61,7 +61,19 @@ def test_tf_config_holds_the_workers_and_the_number_of_this_one() -> None:
     ("text", "found"),
     [
         ("{}", "cluster: Field required"),
-        (config(cluster={"worker": ["a:1", "b"]}), "cluster.worker.1: String should match pattern '^\\S+:\\d+$'"),
+        (config(cluster={"worker": ["a:1", "b"]}), "cluster.worker.1: String should match pattern '^\\S+:\\d{1,5}$'"),
+        (
+            config(cluster={"worker": ["a:1", "b:" + "9" * 5000]}),
+            "cluster.worker.1: String should match pattern '^\\S+:\\d{1,5}$'",
+        ),
+        (
+            config(cluster={"worker": ["a:1", "b:65536"]}),
+            "cluster.worker.1: Value error, there is no such host or port",
+        ),
+        (
+            config(cluster={"worker": ["a..b:1", "b:2"]}),
+            "cluster.worker.0: Value error, encoding with 'idna' codec failed (UnicodeError: label empty or too long)",
+        ),
         (config(cluster={"worker": ["a:1"], "ps": ["b:2"]}), "cluster.ps: Extra inputs are not permitted"),
         (config(cluster={"worker": ["a:1", "a:1"]}), "a:1 twice"),
         (config(task={"type": "evaluator", "index": 0}), "task.type: Input should be 'chief' or 'worker'"),

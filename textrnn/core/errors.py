@@ -6,7 +6,8 @@ It also opens the standard streams that are closed (`2>&-`), before anything wri
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pkgutil import resolve_name
 from types import TracebackType
 
@@ -107,8 +108,26 @@ def _clearing_up(main: Callable[[], None]) -> None:
             signal.signal(number, _end)
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Let what came of STOPS in the block raise KeyboardInterrupt at its end: what it starts must not be half begun."""
+    global _came  # noqa: PLW0603
+    _came = []
+    try:
+        yield
+    finally:
+        came, _came = _came, None
+    if came:
+        raise KeyboardInterrupt(came[0])
+
+
+_came: list[int] | None = None  # of STOPS while they are held
+
+
 def _stop(number: int, _: object) -> None:
-    raise KeyboardInterrupt(number)
+    if _came is None:
+        raise KeyboardInterrupt(number)
+    _came.append(number)
 
 
 def _end(number: int, _: object) -> None:

@@ -21,7 +21,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import Any, BinaryIO, Literal, TypeVar
 
-from textrnn.core.errors import STOPS, UserError
+from textrnn.core.errors import STOPS, UserError, held
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -100,16 +100,12 @@ def started(
     Raises UserError when a process was killed by somebody else.
     """
     others = set(active_children())
-    executor = ProcessPoolExecutor(count, get_context(method), _begin, (prepare,))
+    with _starting():  # the process that will remove its semaphores, too
+        executor = ProcessPoolExecutor(count, get_context(method), _begin, (prepare,))
 
     def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        # A process that starts here inherits the mask, and never hears Ctrl-C: this one kills it instead. The other
-        # signals wait until `_begin`: before that they would find this process' handlers, or a half-loaded module.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        try:
+        with _starting(silent=method == "spawn"):
             return executor.submit(function, *arguments)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     try:
         yield submit
@@ -123,12 +119,37 @@ def started(
         executor.shutdown()
 
 
+@contextmanager
+def _starting(silent: bool = True) -> Iterator[None]:
+    """Let the processes that start in the block inherit blocked signals, and a stderr that leads nowhere if `silent`.
+
+    They never hear Ctrl-C: this process kills them instead. Other signals wait until `_begin`: before that they would
+    find this process' handlers. A process that starts while this one is killed would print tracebacks; what a worker
+    has to say comes with its result.
+    """
+    with held():
+        sys.stderr.flush()
+        stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        if sys.platform != "win32":
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        if silent:
+            os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            os.close(nowhere)
+            if sys.platform != "win32":
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _begin(prepare: Callable[[], object]) -> None:
     end_with_parent()
-    others = STOPS.keys() - {signal.SIGINT}
-    for number in others:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, others)
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     Thread(target=_end_with_parent, daemon=True).start()
     prepare()
 
