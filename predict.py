@@ -22,7 +22,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import get_args
 
-from textrnn.core.errors import end_in_one_line, note, run
+from textrnn.core.errors import UserError, end_in_one_line, note, run
 
 if __name__ == "__main__":
     end_in_one_line()  # before the imports that take long
@@ -137,6 +137,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Classify the messages of the command line, or of the file that it names."""
     given = arguments()
+    if sys.__stdout__ is None:
+        raise UserError("expected a standard output for the answers, found it closed: run it without `>&-`")
     model, positive, _ = loaded(given.model)
     labels, is_terminal = model.settings.labels, sys.stdout.isatty()
     style: writer.Format = given.format or ("table" if is_terminal else "tsv")

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from scipy.special import expit
@@ -27,7 +26,7 @@ from textrnn.core import params, paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import HEADER
 from textrnn.core.params import Section
-from textrnn.inference import predictor
+from textrnn.inference import graph, predictor
 from textrnn.metrics.threshold import best_threshold
 from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
@@ -201,7 +200,7 @@ def network(*overrides: str) -> Model:
             normalisation=normalisation,
         )  # fmt: skip
         ids = {token: number for number, (token, _) in enumerate(learnt.words, UNKNOWN + 1)}
-        answering = predictor.of(onnxruntime.InferenceSession(learnt.model), ids, learnt.ngrams, settings)
+        answering = predictor.of(graph.session(learnt.model), ids, learnt.ngrams, settings)
         score = predictor.probabilities(answering, cleaned[len(task.texts) :])[:, 1]
         return Answers(score, score >= cut)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import Rows
 from textrnn.core.files import write_array
+from textrnn.inference import graph
 from textrnn.model.config import TrainConfig
 
 SMALL: dict[str, Any] = {
@@ -57,7 +57,7 @@ def placed(batch: Mapping[str, NDArray[Any]]) -> list[list[list[int]]]:
 
 def probabilities_of(model: bytes, batch: Mapping[str, Any]) -> NDArray[np.float32]:
     """Return what an exported graph answers to a batch of the network, in which words stand where they are read."""
-    session = onnxruntime.InferenceSession(model)
+    session = graph.session(model)
     width = {one.name: one.shape for one in session.get_inputs()}["seen"][1]
     subwords = batch.get("subwords", np.zeros((int(batch["words"].max()) + 1, 1), np.int32))
     standing = np.stack([batch["words"], batch.get("places", np.zeros_like(batch["words"]))])

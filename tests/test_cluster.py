@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -9,7 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from subprocess import PIPE
+from subprocess import DEVNULL, PIPE
 from threading import Thread
 from typing import Any
 
@@ -60,7 +62,19 @@ def test_tf_config_holds_the_workers_and_the_number_of_this_one() -> None:
     ("text", "found"),
     [
         ("{}", "cluster: Field required"),
-        (config(cluster={"worker": ["a:1", "b"]}), "cluster.worker.1: String should match pattern '^\\S+:\\d+$'"),
+        (config(cluster={"worker": ["a:1", "b"]}), "cluster.worker.1: String should match pattern '^\\S+:\\d{1,5}$'"),
+        (
+            config(cluster={"worker": ["a:1", "b:" + "9" * 5000]}),
+            "cluster.worker.1: String should match pattern '^\\S+:\\d{1,5}$'",
+        ),
+        (
+            config(cluster={"worker": ["a:1", "b:65536"]}),
+            "cluster.worker.1: Value error, there is no such host or port",
+        ),
+        (
+            config(cluster={"worker": ["a..b:1", "b:2"]}),
+            "cluster.worker.0: Value error, encoding with 'idna' codec failed (UnicodeError: label empty or too long)",
+        ),
         (config(cluster={"worker": ["a:1"], "ps": ["b:2"]}), "cluster.ps: Extra inputs are not permitted"),
         (config(cluster={"worker": ["a:1", "a:1"]}), "a:1 twice"),
         (config(task={"type": "evaluator", "index": 0}), "task.type: Input should be 'chief' or 'worker'"),
@@ -155,6 +169,50 @@ def test_a_port_in_use_is_named() -> None:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         found = told(Cluster((*free(1), address), 1))
     assert found.startswith(f"expected the port of worker 1 ({address}) to be free here, found it is not (")
+
+
+WAITING = """
+import json, sys
+from textrnn.training.distributed.cluster import Cluster, wait_for_all
+wait_for_all(Cluster(tuple(json.loads(sys.argv[1])), int(sys.argv[2])), "same")
+print("go")
+"""
+
+
+def test_workers_in_a_network_of_their_own_meet_there_and_nobody_else_reaches_them() -> None:
+    (shell,) = re.findall("^ +(unshare .*)$", (paths.ROOT / "docs/cluster.md").read_text("utf-8"), re.MULTILINE)
+    namespace = shlex.split(shell)
+    if not shutil.which("unshare") or subprocess.run(namespace, check=False, stdin=DEVNULL, stderr=DEVNULL).returncode:
+        pytest.skip("needs network namespaces")
+    workers = free(2)
+    first, second = (
+        shlex.join([sys.executable, "-c", WAITING, json.dumps(workers), str(number)]) for number in range(2)
+    )
+    look = (
+        f"import sys; from textrnn.training.distributed.cluster import answers; sys.exit(not answers({workers[0]!r}))"
+    )
+    meets = (
+        f"{first} & until {shlex.join([sys.executable, '-c', look])}; do :; done; echo waits; read line; {second}; wait"
+    )
+    with subprocess.Popen(namespace, stdin=PIPE, stdout=PIPE, text=True, cwd=paths.ROOT) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(meets + "\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "waits\n"
+        assert not answers(workers[0]), "from outside"
+        out, _ = process.communicate("now\n")
+    assert out == "go\n" * 2
+
+
+def test_whatever_ends_the_work_with_another_worker_is_one_line_that_names_it() -> None:
+    from textrnn.training.distributed import collective
+
+    workers = free(2)
+    for lost in collective.LOST:
+        line = rf"^lost worker 0 .*{lost.__name__}\): start all"
+        with pytest.raises(UserError, match=line), collective.together(Cluster(workers, 1)):
+            raise lost(None, None, "gone")
 
 
 ALONE_UNTIL, SHARED_AT = 5, 2  # epochs

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
 from tests import reference
 from tests.configs import probabilities_of, small
 from textrnn.core import paths
+from textrnn.inference import graph
 from textrnn.inference.predictor import linear_inputs
 from textrnn.model import linear
 from textrnn.model.config import TrainConfig
@@ -107,7 +107,7 @@ def test_the_graph_names_the_type_and_the_shape_of_each_input_and_output() -> No
 
 def test_a_token_may_be_given_as_the_vector_that_an_earlier_run_returned() -> None:
     config = small(ensemble=2, subword_buckets=reference.BUCKETS)
-    session = onnxruntime.InferenceSession(export(members_of(config, 3)[0], config, 3))
+    session = graph.session(export(members_of(config, 3)[0], config, 3))
     words, places = np.array([0, 3, 1, 4, 5], np.int32), np.array([[1, 2, 3], [4, 1, 0]], np.int32)
     rows = {"places": places, "lengths": np.array([3, 2], np.int32)}
 

@@ -1,18 +1,23 @@
 """The exported model without TensorFlow: its inputs, its answers and their reasons, and damaged files."""
 
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.configs import placed, rows_of
 from tests.models import TWO, corpus, resealed
@@ -21,8 +26,9 @@ from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, write_json
 from textrnn.evaluation import tables
-from textrnn.inference import explain, predictor
+from textrnn.inference import explain, graph, predictor
 from textrnn.inference.predictor import Model
+from textrnn.model import export
 from textrnn.text import subwords
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.normalise import Normalisation
@@ -44,7 +50,7 @@ Spoil = Callable[[Path], object]  # what damages a file of a model
 
 
 class Session:
-    """In the place of ONNX Runtime: keeps what it is given and answers with a row's length and first word.
+    """In the place of ONNX Runtime: keeps what it is given, and answers that both labels are as likely.
 
     A token's vector is its word id and the number of its features.
     """
@@ -56,14 +62,12 @@ class Session:
         """Tell the width of the vectors."""
         return [SimpleNamespace(name="words", shape=["tokens"]), SimpleNamespace(name="seen", shape=["seen", 2])]
 
-    def run(self, outputs: list[str], inputs: Inputs) -> list[NDArray[np.float64]]:
+    def run(self, outputs: list[str], inputs: Inputs, _: object) -> list[NDArray[np.float64]]:
         """Keep the inputs and answer."""
         assert outputs == ["probabilities", "vectors"]
         self.given.append(inputs)
         counts = (inputs["subwords"] > 0).sum(axis=1) if "subwords" in inputs else np.zeros(len(inputs["words"]))
-        vectors = np.stack([inputs["words"], counts], axis=1)
-        words = np.concatenate([vectors, inputs["seen"]])[inputs["places"][:, 0], 0]
-        return [np.stack([inputs["lengths"], words], axis=1) / 7, vectors]
+        return [np.full((len(inputs["places"]), 2), 0.5), np.stack([inputs["words"], counts], axis=1)]
 
 
 def model_of(
@@ -264,6 +268,148 @@ def test_a_graph_that_would_read_other_files_is_refused(model_copy: Path) -> Non
     resealed(model_copy)
     with pytest.raises(UserError, match="a graph that would read other files"):
         predictor.load(model_copy)
+
+
+FIRST_READ = ["settings.json", "vocabulary.tsv", "ngrams.npy", "model.onnx", "model.json", "threshold.json"]
+
+
+@pytest.mark.parametrize("name", FIRST_READ)
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(model_copy: Path, name: str) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such pipes")
+    (model_copy / name).unlink()
+    os.mkfifo(model_copy / name)
+    with pytest.raises(UserError, match=f"^expected a file at .*{name}, found a pipe or a device"):
+        predictor.decision(model_copy, predictor.load(model_copy).settings.labels)
+    (model_copy / name).unlink()
+    (model_copy / name).symlink_to("/dev/zero")
+    with pytest.raises(UserError, match=f"^expected a file at .*{name}, found a pipe or a device"):
+        predictor.decision(model_copy, predictor.load(model_copy).settings.labels)
+
+
+def test_a_file_of_more_bytes_than_a_model_has_is_not_read(model_copy: Path) -> None:
+    os.truncate(model_copy / "vocabulary.tsv", 1 << 40)  # holes take no room on a disk
+    with pytest.raises(UserError, match=r"vocabulary.tsv of at most 2,147,483,648 bytes, found 1,099,511,627,776"):
+        predictor.load(model_copy)
+
+
+def renamed(model: onnx.ModelProto, output: str) -> None:
+    """Give the output of the graph another name, so that a further node may write it."""
+    for node in model.graph.node:
+        for names in (node.output, node.input):
+            names[:] = ["before" if name == output else name for name in names]
+
+
+def computed(operator: str, number: float, output: str = "probabilities") -> Callable[[onnx.ModelProto], None]:
+    """Return what lets a graph compute the output from what it was and a number."""
+
+    def change(model: onnx.ModelProto) -> None:
+        renamed(model, output)
+        model.graph.initializer.append(numpy_helper.from_array(np.array(number, np.float32), "number"))
+        model.graph.node.append(helper.make_node(operator, ["before", "number"], [output]))
+
+    return change
+
+
+def loops(model: onnx.ModelProto) -> None:
+    """Let a graph count for ever before it answers."""
+    flag, real = TensorProto.BOOL, TensorProto.FLOAT
+    body = helper.make_graph(
+        [helper.make_node("Identity", [name], [f"{name}_out"]) for name in ("again", "value")],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("again", flag, []),
+            helper.make_tensor_value_info("value", real, []),
+        ],
+        [helper.make_tensor_value_info("again_out", flag, []), helper.make_tensor_value_info("value_out", real, [])],
+    )
+    for name, value in {"turns": np.int64(1 << 62), "go": np.True_, "zero_": np.float32(0)}.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
+    renamed(model, "probabilities")
+    model.graph.node.append(helper.make_node("Loop", ["turns", "go", "zero_"], ["counted"], body=body))
+    model.graph.node.append(helper.make_node("Add", ["before", "counted"], ["probabilities"]))
+
+
+def in_a_function(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Identity", ["x"], ["y"])
+    model.functions.append(helper.make_function("", "Softmax", ["x"], ["y"], [node], [helper.make_opsetid("", 17)]))
+
+
+def of_another_domain(model: onnx.ModelProto) -> None:
+    model.graph.node[0].domain = "stranger"
+
+
+def wider(tensor: str, width: int | str) -> Callable[[onnx.ModelProto], None]:
+    def change(model: onnx.ModelProto) -> None:
+        for one in (*model.graph.input, *model.graph.output):
+            if one.name == tensor:
+                place = one.type.tensor_type.shape.dim[1]
+                if isinstance(width, int):
+                    place.dim_value = width
+                else:
+                    place.dim_param = width
+
+    return change
+
+
+def without_shape(model: onnx.ModelProto) -> None:
+    renamed(model, "vectors")
+    model.graph.initializer.append(numpy_helper.from_array(np.array([0], np.int64), "axis"))
+    model.graph.node.append(helper.make_node("ReduceSum", ["before", "axis"], ["vectors"], keepdims=1))
+
+
+POISON: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
+    "endless": (loops, "a graph with .*'Loop'"),
+    "in a function": (in_a_function, "a graph with functions"),
+    "of another domain": (of_another_domain, "a graph with 'stranger.Gather'"),
+    "seen of no width": (wider("seen", "N"), "another output vectors than the settings need"),
+    "seen is wide": (wider("seen", 10**15), "found"),
+    "seen of less than nothing": (wider("seen", -1), "found"),
+    "one vector": (without_shape, "found"),
+    "NaN": (computed("Mul", np.nan), "no probabilities"),
+    "infinite": (computed("Add", np.inf), "no probabilities"),
+    "large": (computed("Mul", 1e30), "no probabilities"),
+    "negative": (computed("Add", -7), "no probabilities"),
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_a_graph_that_training_does_not_write_is_refused_in_one_line(model_copy: Path, name: str) -> None:
+    change, found = POISON[name]
+    model = onnx.load(model_copy / "model.onnx")
+    change(model)
+    (model_copy / "model.onnx").write_bytes(model.SerializeToString())
+    resealed(model_copy)
+    with pytest.raises(UserError, match=found) as it:
+        predictor.load(model_copy)
+    assert len(str(it.value).splitlines()) == 1
+
+
+def test_a_first_answer_that_never_comes_is_given_up(trained_model: Path) -> None:
+    model = onnx.load(trained_model / "model.onnx")
+    loops(model)
+    endless = onnxruntime.InferenceSession(model.SerializeToString())
+    whole = predictor.load(trained_model)
+    with pytest.raises(Exception, match="terminate flag"):
+        graph.answer(endless, predictor.first_inputs(whole), 2, timeout=0.1)
+
+
+def test_the_operators_that_a_graph_may_have_are_those_that_export_writes() -> None:
+    source = (paths.ROOT / "textrnn/model/export.py").read_text("utf-8")
+    written = set(re.findall(r'\.add(?:_all)?\(\s*"(\w+)"', source))
+    assert written | set(export.OPERATORS.values()) == graph.OPERATORS
+
+
+def test_bytes_that_are_no_graph_have_no_operators(trained_model: Path) -> None:
+    whole = (trained_model / "model.onnx").read_bytes()
+    assert graph.operators(whole) < graph.OPERATORS
+    for end in range(1, 200):
+        with suppress(ValueError):
+            graph.operators(whole[:end])
+    for damaged in (b"\xff" * 20, b"\x0b", b"\x08", bytes([8, 1]) * (graph.MOST_FIELDS + 1)):
+        with pytest.raises(ValueError, match="graph"):
+            graph.operators(damaged)
 
 
 HEAVY = {

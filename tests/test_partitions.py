@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -257,6 +258,9 @@ def test_an_address_without_a_scheduler_is_one_line(monkeypatch: pytest.MonkeyPa
     assert (process.returncode, said.count("\n")) == (1, 1)
     monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT", 1)
     assert error_of(dask_cluster.ordered(abs, ITEMS, "nonsense")).startswith(message.format("nonsense"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel takes up the connection, and nobody answers
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        assert error_of(dask_cluster.ordered(abs, ITEMS, address)).startswith(message.format(address))
 
 
 def test_a_worker_with_other_code_is_refused_and_so_is_one_that_lacks_a_module(

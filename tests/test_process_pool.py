@@ -12,7 +12,6 @@ import psutil
 import pytest
 
 from tests.work import dies_at_nine, fails_at_seven, slower_at_first
-from tests.workspace import ended, press_ctrl_c, unix_alone, wait_for
 from textrnn.core import process_pool
 from textrnn.core.errors import UserError
 from textrnn.core.paths import ROOT
@@ -120,37 +119,3 @@ def test_on_windows_a_pipe_is_asked_what_it_holds_and_whatever_is_no_pipe_can_be
     monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(get_osfhandle=int))
     with (tmp_path / "file").open("w+b") as file:
         assert [process_pool._readable(file) for _ in range(3)] == [False, True, True]
-
-
-PROGRAM = """
-import sys
-from tests.work import slow
-from textrnn.core.errors import run
-from textrnn.core.process_pool import started
-
-def main():
-    with started(2, sys.argv[1]) as submit:
-        for future in [submit(slow, number) for number in range(4000)]:
-            future.result()
-
-if __name__ == "__main__":
-    sys.exit(run(main))
-"""
-
-
-@unix_alone
-@pytest.mark.parametrize(("interrupted", "method"), [(True, "fork"), (True, "spawn"), (False, "spawn")])
-def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, interrupted: bool, method: str) -> None:
-    (tmp_path / "program.py").write_text(PROGRAM)
-    process = subprocess.Popen(
-        [sys.executable, "program.py", method], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
-        stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
-    wait_for(lambda: len(list(tmp_path.glob("working-*"))) == 2 or process.poll() is not None)
-    workers = [psutil.Process(int(file.name.split("-")[1])) for file in tmp_path.glob("working-*")]
-    assert len(workers) == 2
-    press_ctrl_c(process) if interrupted else process.kill()
-    _, stderr = process.communicate()
-    if interrupted:
-        assert (process.returncode, stderr) == (130, "error: interrupted\n")
-    wait_for(lambda: all(map(ended, workers)))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from textrnn.core import paths
 from textrnn.core.errors import UserError
-from textrnn.core.files import read_json, write_json
+from textrnn.core.files import opened, read_json, write_json
 from textrnn.core.params import Section
 
 PACKAGES = ("keras", "numpy", "onnx", "scikit-learn", "scipy", "tensorflow")  # their arithmetic is in a model's bytes
@@ -22,7 +22,7 @@ TRAIN = ("stages/train.py", "textrnn/artifacts", "textrnn/core", "textrnn/model"
 
 def checksum(path: Path) -> str:
     """Return the SHA-256 of the file at `path`, in hexadecimal."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -27,6 +27,8 @@ def opened(source: Source) -> tuple[BinaryIO, Source]:
     A stream has no buffer, which would keep rows from a reader that waits.
     """
     if source.path == "-":
+        if sys.__stdin__ is None:
+            raise UserError("expected messages on standard input, found it closed: run it without `<&-`")
         return open(sys.stdin.fileno(), "rb", 0, closefd=False), source
     path = Path(source.path)
     if path.is_dir():

@@ -1,17 +1,41 @@
-"""How a mistake that a user can mend, and Ctrl-C, end a program: one line on stderr and an exit code, no traceback."""
+"""How a mistake that a user can mend, and a signal, end a program: one line on stderr and an exit code, no traceback.
+
+It also opens the standard streams that are closed (`2>&-`), before anything writes to them.
+"""
 
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pkgutil import resolve_name
 from types import TracebackType
 
 from textrnn.core.escape import masked, printable
 
 INTERRUPTED = 128 + signal.SIGINT  # the exit code that shells use
+# The signals that ask a process to end, and what is said then. Windows has no SIGHUP.
+STOPS = {
+    getattr(signal, name): said
+    for name, said in {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}.items()
+    if hasattr(signal, name)
+}
 
 LONGEST = 2_000  # characters of a line: an error of a library may quote what a server has sent, or a whole file
+
+
+def _open_closed_streams() -> None:
+    """Open os.devnull in place of a closed standard stream. Else the next file gets its number, and what is said."""
+    for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+_open_closed_streams()
 _STDERR = os.dup(2)  # textrnn/model/runtime.py turns 2 away while TensorFlow loads
 
 
@@ -20,17 +44,18 @@ class UserError(Exception):
 
 
 def end_in_one_line() -> None:
-    """Let Ctrl-C and a missing package end this process with one line, while modules load too.
+    """Let STOPS, a missing package and a lack of memory end this process with one line, while modules load too.
 
-    Where Ctrl-C is ignored (nohup) it stays so.
+    A signal that is ignored (nohup) stays so.
     """
     sys.excepthook = _uncaught
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
+    for number in STOPS:
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, _end)
 
 
 def run(main: Callable[[], None], description: str | None = None) -> int:
-    """Call `main` and return the exit code: 0, 1 after a user's error, 130 when interrupted.
+    """Call `main` and return the exit code: 0, 1 after a user's error, 128 + its number after one of STOPS.
 
     With the description of a module that takes no arguments, --help prints it, and any other argument is refused.
 
@@ -48,10 +73,13 @@ def run(main: Callable[[], None], description: str | None = None) -> int:
         return _fail(str(error), 1)
     except OSError as error:
         return _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 1)
-    except MemoryError as error:
+    except (MemoryError, ImportError) as error:
+        if not lacks_memory(error):
+            raise
         return _fail(f"out of memory: {error}" if str(error) else "out of memory", 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        number = error.args[0] if error.args else signal.SIGINT
+        return _fail(STOPS[number], 128 + number)
     return 0
 
 
@@ -71,25 +99,55 @@ def one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether memory has run out: a library that finds none for its code raises ImportError."""
+    return isinstance(error, MemoryError) or "failed to map segment" in str(error)
+
+
 def _clearing_up(main: Callable[[], None]) -> None:
-    """Call `main`. In it Ctrl-C raises KeyboardInterrupt, so that temporary files and processes are cleared away."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is _end:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Call `main`. In it STOPS raise KeyboardInterrupt, so that temporary files and processes are cleared away."""
+    ours = [number for number in STOPS if signal.getsignal(number) is _end]
+    for number in ours:
+        signal.signal(number, _stop)
     try:
         main()
     finally:
-        if before is _end:
-            signal.signal(signal.SIGINT, _end)
+        for number in ours:
+            signal.signal(number, _end)
 
 
-def _end(*_: object) -> None:
-    os.write(_STDERR, b"error: interrupted\n")
-    os._exit(INTERRUPTED)
+@contextmanager
+def held() -> Iterator[None]:
+    """Let what came of STOPS in the block raise KeyboardInterrupt at its end: what it starts must not be half begun."""
+    global _came  # noqa: PLW0603
+    _came = []
+    try:
+        yield
+    finally:
+        came, _came = _came, None
+    if came:
+        raise KeyboardInterrupt(came[0])
+
+
+_came: list[int] | None = None  # of STOPS while they are held
+
+
+def _stop(number: int, _: object) -> None:
+    if _came is None:
+        raise KeyboardInterrupt(number)
+    _came.append(number)
+
+
+def _end(number: int, _: object) -> None:
+    os.write(_STDERR, f"error: {STOPS[signal.Signals(number)]}\n".encode())
+    os._exit(128 + number)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print the cure for a missing package; of anything else, which is a bug, the traceback."""
+    """Print the cure for a missing package, or that memory ran out; of anything else, which is a bug, the traceback."""
+    if lacks_memory(error):
+        _fail("out of memory", 1)
+        return
     package = (getattr(error, "name", None) or "").partition(".")[0]
     is_known = package in sys.modules or package in sys.stdlib_module_names
     if not isinstance(error, ModuleNotFoundError) or is_known:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -91,10 +92,10 @@ def read_json(path: Path) -> Any:
 
 
 def opened(path: Path) -> io.BufferedReader:
-    """Open the file at `path` for reading. Raises UserError when it is missing, or a pipe, which may never end."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise UserError(f"expected a file at {path}, found a pipe or a device")
+    """Open the file at `path` for reading. Raises UserError when it is missing, or a pipe, which may wait for ever."""
     try:
+        if not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):
+            raise UserError(f"expected a file at {path}, found a pipe or a device")
         return path.open("rb")
     except FileNotFoundError:
         raise UserError(f"expected the file {path}, found none: run `dvc repro`, which makes it") from None

@@ -4,6 +4,7 @@ A worker has no files open and shares nothing, so it may be killed at any time. 
 it has ended, even by SIGKILL.
 """
 
+import ctypes
 import gc
 import os
 import signal
@@ -20,7 +21,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import Any, BinaryIO, Literal, TypeVar
 
-from textrnn.core.errors import UserError
+from textrnn.core.errors import STOPS, UserError, held
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,6 +29,7 @@ R = TypeVar("R")
 LONG = 0.5  # seconds of work, after which starting processes pays
 MOST = 61 if sys.platform == "win32" else sys.maxsize  # processes that Windows can wait for at a time
 AHEAD = 4  # items per process that may be under way: results wait in memory for their turn
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
 POLL_INTERVAL = 0.01  # seconds between two looks for a result while the source is silent
 
 
@@ -113,17 +115,12 @@ def started(
     Raises UserError when a process was killed by somebody else.
     """
     others = set(active_children())
-    executor = ProcessPoolExecutor(min(count, MOST), get_context(method), _begin, (prepare,))
+    with _starting():  # the process that will remove its semaphores, too
+        executor = ProcessPoolExecutor(min(count, MOST), get_context(method), _begin, (prepare,))
 
     def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        # A process that starts here inherits the mask, and never hears Ctrl-C: this one kills it instead.
-        if sys.platform == "win32" or not hasattr(signal, "pthread_sigmask"):  # there `_begin` has to do
+        with _starting(silent=method == "spawn"):
             return executor.submit(function, *arguments)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            return executor.submit(function, *arguments)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     try:
         yield submit
@@ -137,10 +134,45 @@ def started(
         executor.shutdown()
 
 
+@contextmanager
+def _starting(silent: bool = True) -> Iterator[None]:
+    """Let the processes that start in the block inherit blocked signals, and a stderr that leads nowhere if `silent`.
+
+    They never hear Ctrl-C: this process kills them instead. Other signals wait until `_begin`: before that they would
+    find this process' handlers. A process that starts while this one is killed would print tracebacks; what a worker
+    has to say comes with its result.
+    """
+    with held():
+        sys.stderr.flush()
+        stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        if sys.platform != "win32":
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        if silent:
+            os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            os.close(nowhere)
+            if sys.platform != "win32":
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _begin(prepare: Callable[[], object]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     Thread(target=_end_with_parent, daemon=True).start()
     prepare()
+
+
+def end_with_parent() -> None:
+    """Let Linux kill this process as soon as the one that started it ends, though it loads a library meanwhile."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _end_with_parent() -> None:

@@ -1,10 +1,12 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import onnxruntime
@@ -17,6 +19,8 @@ from textrnn.core.errors import UserError, one_line
 from textrnn.core.escape import listed
 from textrnn.core.files import DIGITS, opened, read_array, read_json
 from textrnn.core.params import Section
+from textrnn.inference import graph
+from textrnn.inference.graph import Inputs
 from textrnn.text.ngrams import Hashes, bags, places, size
 from textrnn.text.normalise import Normalisation
 from textrnn.text.subwords import padded, table
@@ -29,9 +33,8 @@ PADDING = ""
 CACHED = 20_000  # pieces of text whose tokens are kept, and tokens whose vectors are kept
 LONGEST_CACHED = 40  # characters of such a piece or token: a message may be one piece of a megabyte
 ROOM = 64 << 20  # bytes of vectors that are kept
-EXTERNAL = b"location"  # the key under which an ONNX graph names a file of its weights; train writes none
-
-Inputs = dict[str, NDArray[Any]]
+MOST_BYTES = 1 << 31  # of a file of the model: protobuf takes no more
+PARTS = ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 
 
 class Settings(Section):
@@ -74,6 +77,10 @@ class Model(NamedTuple):
 
 def load(directory: Path) -> Model:
     """Return the model in `directory`. Raises UserError when a file is missing, damaged, or from another model."""
+    for name in PARTS:
+        with opened(directory / name) as file:
+            if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
+                raise UserError(f"expected {directory / name} of at most {MOST_BYTES:,} bytes, found {size:,}")
     with provenance.whole(directory / "settings.json") as path:
         settings = Settings.model_validate(read_json(path))
     with provenance.whole(directory / "vocabulary.tsv") as path:
@@ -82,26 +89,52 @@ def load(directory: Path) -> Model:
         known = np.asarray(read_array(path))
         if known.dtype != np.uint32 or known.ndim != 1:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
-    with opened(directory / "model.onnx") as file:
-        graph = file.read()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # several processes answer a long stream, and another thread takes time to start
     try:
-        if EXTERNAL in graph:
-            raise ValueError("a graph that would read other files")
-        model = of(onnxruntime.InferenceSession(graph, options), ids, known, settings)
+        session = graph.session((directory / "model.onnx").read_bytes())
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
         raise UserError(f"expected a model in {directory}/model.onnx, found another file: {one_line(error)}") from None
-    provenance.check_parts(directory, ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv"))
+    provenance.check_parts(directory, PARTS)
+    with fitting():
+        graph.check_shapes(session, len(settings.labels), settings.subword_buckets, settings.linear)
+        model = of(session, ids, known, settings)
+        graph.answer(session, first_inputs(model), len(settings.labels), graph.FIRST_TIMEOUT)
     return model
 
 
 def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Hashes, settings: Settings) -> Model:
-    """Return a model that has read nothing yet. Raises ValueError unless textrnn/model/export.py made the graph."""
+    """Return a model that has read nothing yet."""
     shapes = {one.name: one.shape for one in session.get_inputs()}
-    if "seen" not in shapes:
-        raise ValueError(f"a graph whose inputs are {', '.join(shapes)}")
     return Model(session, ids, known, settings, shapes["seen"][1], {})
+
+
+def first_inputs(model: Model) -> Inputs:
+    """Return inputs that name the last word, subword and n-gram, which a graph of another model may lack."""
+    inputs = {
+        "words": np.array([len(model.ids)], np.int32),
+        "seen": np.zeros((1, model.width), np.float32),
+        "places": np.array([[0, 1]] * 2, np.int32),
+        "lengths": np.array([2, 2], np.int32),
+    }
+    if model.settings.subword_buckets:
+        inputs["subwords"] = np.array([[model.settings.subword_buckets]], np.int32)
+    if model.settings.linear:
+        inputs |= {"ngrams": np.array([[len(model.ngrams)]] * 2, np.int32), "size": np.ones((2, 1), np.float32)}
+    return inputs
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Raise UserError when the block finds that graph, settings and vocabulary do not fit together."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  # as in load
+        raise UserError(
+            f"expected the files of one model, found some that do not fit together: {one_line(error)}"
+        ) from None
 
 
 def decision(directory: Path, labels: list[str]) -> tuple[int | None, float]:
@@ -138,13 +171,9 @@ def probabilities(
         inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows])
         if model.settings.linear:
             inputs |= linear_inputs(model.ngrams, [texts[row] for row in rows])
-        try:
-            found, vectors = model.session.run(["probabilities", "vectors"], inputs)
-            result[chosen] = found[: len(chosen)]
-        except Exception as error:  # noqa: BLE001  # as in load
-            raise UserError(
-                f"expected the files of one model, found some that do not fit together: {one_line(error)}"
-            ) from None
+        with fitting():
+            found, vectors = graph.answer(model.session, inputs, len(model.settings.labels))
+        result[chosen] = found[: len(chosen)]
         if len(model.seen) + len(new) > min(CACHED, ROOM // (vectors.itemsize * model.width)):
             model.seen.clear()  # the frequent ones soon come again
         kept = [place for place, token in enumerate(new) if 0 < len(token) <= LONGEST_CACHED]

@@ -82,7 +82,8 @@ def connected(address: str) -> Iterator[Any]:
     async def reach() -> None:
         """Open a connection and close it: a client that reaches nobody would keep trying while the process exits."""
         security = distributed.Security().get_connection_args("client")
-        await (await distributed.comm.connect(address, timeout=CONNECT_TIMEOUT, **security)).close()
+        async with asyncio.timeout(CONNECT_TIMEOUT):  # that of `connect` ends before the first words are exchanged
+            await (await distributed.comm.connect(address, timeout=CONNECT_TIMEOUT, **security)).close()
 
     try:
         asyncio.run(reach())

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from textrnn.core.errors import UserError
 
@@ -28,7 +28,17 @@ FAREWELL = 5.0  # seconds in which a worker that will stop still says why to the
 LINE = re.compile(rb"textrnn worker (\d{1,9}) ([0-9a-f]{64})\n")
 SETTINGS = b"\x04\0\0\0\0\0"  # after its length, the head of the frame with which an HTTP/2 server begins (RFC 9113)
 
-Address = Annotated[str, Field(pattern=r"^\S+:\d+$")]
+
+def _reachable(address: str) -> str:
+    """Return the address. Raises ValueError when there is no such name or port."""
+    host, port = host_and_port(address)
+    host.encode("idna")  # which the resolver would do
+    if not (host and 0 < port < 1 << 16):
+        raise ValueError("there is no such host or port")
+    return address
+
+
+Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_reachable)]
 
 
 class Cluster(NamedTuple):

@@ -25,6 +25,7 @@ LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,  # another worker has begun anew, or a stranger has taken its place
     tf.errors.InternalError,
     tf.errors.UnavailableError,
     tf.errors.UnknownError,

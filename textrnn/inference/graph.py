@@ -1,0 +1,125 @@
+"""The graph of a model, which comes from a file that anybody may have changed: loaded if export could have written it.
+
+A graph is code. textrnn/model/export.py writes operators that end and read no files, and this module refuses others.
+"""
+
+from collections.abc import Iterator
+from threading import Timer
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from textrnn.core.escape import listed
+
+OPERATORS = frozenset({
+    "Add", "Cast", "Concat", "Div", "GRU", "Gather", "Gemm", "LSTM", "Less", "Max", "Mul", "RNN", "Range", "ReduceL2",
+    "ReduceMax", "ReduceSum", "Reshape", "Shape", "Sign", "Softmax", "Split", "Sqrt", "Sum", "Transpose", "Unsqueeze",
+    "Where",
+})  # fmt: skip
+EXTERNAL = b"location"  # the key under which an ONNX graph names a file of its weights; train writes none
+MOST_FIELDS = 1_000_000  # of a protobuf message and those in it that are read here
+FIRST_TIMEOUT = 60.0  # seconds for the first answer, to two texts of two tokens, which takes milliseconds
+# Of onnx.proto, the numbers of the fields that say what is computed.
+GRAPH, FUNCTIONS, NODE, OPERATOR, DOMAIN = 7, 25, 1, 4, 7
+
+Inputs = dict[str, NDArray[Any]]
+
+
+def session(graph: bytes) -> onnxruntime.InferenceSession:
+    """Return a session of one thread. Raises an exception of any kind if the graph is none that export writes."""
+    if EXTERNAL in graph:
+        raise ValueError("a graph that would read other files")
+    if strange := operators(graph) - OPERATORS:
+        raise ValueError(f"a graph with {listed(sorted(strange))}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # several processes answer a long stream, and another thread takes time to start
+    options.log_severity_level = 3  # a strange graph is an error, and we raise that
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # not its own, which `operators` cannot read
+    return onnxruntime.InferenceSession(graph, options)
+
+
+def operators(graph: bytes) -> set[str]:
+    """Return the operators of a serialised graph, with their domain if they have one. Raises ValueError if damaged."""
+    found = set()
+    for number, value in fields(memoryview(graph)):
+        if number == FUNCTIONS:
+            raise ValueError("a graph with functions")
+        for inner, node in fields(value) if number == GRAPH else ():
+            if inner == NODE:
+                parts = dict(fields(node))
+                names = (bytes(parts.get(part, b"")).decode() for part in (DOMAIN, OPERATOR))
+                found.add(".".join(filter(None, names)))
+    return found
+
+
+def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield the number and the value of each field of a protobuf message that has bytes as its value."""
+    place = 0
+    for _ in range(MOST_FIELDS):
+        if place >= len(message):
+            return
+        key, place = _varint(message, place)
+        size = {1: 8, 5: 4}.get(key & 7, 0)
+        if key & 7 in (0, 2):
+            size, place = _varint(message, place)
+        elif not size:
+            raise ValueError("no graph of ONNX")
+        if key & 7 == 2:
+            yield key >> 3, message[place : place + size]
+        place += 0 if key & 7 == 0 else size
+    raise ValueError("a graph of too many parts")
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """Return a number of seven bits a byte, and the place after it."""
+    number = 0
+    for position, byte in enumerate(message[place : place + 10]):
+        number |= (byte & 127) << 7 * position
+        if byte < 128:
+            return number, place + position + 1
+    raise ValueError("no graph of ONNX")
+
+
+def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: int, linear: bool) -> None:
+    """Raise ValueError unless the graph reads and writes what export says for a model of these settings."""
+    reads, writes = (
+        {one.name: (one.type, one.shape) for one in several}
+        for several in (session.get_inputs(), session.get_outputs())
+    )
+    whole, real, width = "tensor(int32)", "tensor(float)", reads.get("seen", ("", [0]))[1][-1:]
+    expected: dict[str, tuple[str, list[str | int]]] = {"words": (whole, ["tokens"])}
+    expected |= {"subwords": (whole, ["tokens", "features"])} if buckets else {}
+    expected |= {"seen": (real, ["seen", *width]), "places": (whole, ["batch", "time"]), "lengths": (whole, ["batch"])}
+    expected |= {"ngrams": (whole, ["batch", "most"]), "size": (real, ["batch", 1])} if linear else {}
+    answers = {"probabilities": (real, ["batch", labels]), "vectors": (real, ["tokens", *width])}
+    for kind, found, wanted in (("input", reads, expected), ("output", writes, answers)):
+        if other := sorted(name for name in found | wanted if found.get(name) != wanted.get(name)):
+            raise ValueError(f"the graph has another {kind} {other[0]} than the settings need")
+    if not (isinstance(width[0], int) and width[0] > 0):
+        raise ValueError("the graph has an input seen without a width")
+
+
+def answer(
+    session: onnxruntime.InferenceSession, inputs: Inputs, labels: int, timeout: float | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (batch, labels) probabilities and (tokens, width) vectors. Raises exceptions of any kind if it cannot.
+
+    With a timeout, in seconds, the runtime is told to give up then.
+    """
+    options = onnxruntime.RunOptions()
+    timer = Timer(timeout or 0, setattr, (options, "terminate", True))
+    timer.daemon = True
+    if timeout:
+        timer.start()
+    try:
+        found, vectors = session.run(["probabilities", "vectors"], inputs, options)
+    finally:
+        timer.cancel()
+    expected = (len(inputs["places"]), labels), (len(inputs["words"]), inputs["seen"].shape[1])
+    if (found.shape, vectors.shape) != expected:
+        raise ValueError(f"the graph answers with the shapes {found.shape} and {vectors.shape}, not {expected}")
+    if not (np.all(found >= 0) and np.all(np.abs(found.sum(axis=1) - 1) < 1e-3)):  # nor NaN
+        raise ValueError("the graph answers with numbers that are no probabilities")
+    return found, vectors
