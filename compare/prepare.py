@@ -16,8 +16,9 @@ import numpy as np
 from pydantic import Field
 
 from compare.protocols import FOLDS, HERE, PREPARED, PROTOCOLS, REPEATS
-from stages.clean import Clean, clean
 from textrnn.artifacts.messages import columns
+from textrnn.cleaning.batch import Clean
+from textrnn.cleaning.tally import clean
 from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import write_text

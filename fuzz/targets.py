@@ -24,11 +24,12 @@ import pyarrow
 import pyarrow.parquet
 
 from compare.prepare import near_duplicate_keys
-from stages.clean import Clean, Tally, clean
 from stages.vectorize import vectorize
 from textrnn.artifacts import provenance, ragged
 from textrnn.artifacts.messages import Positive, columns, read_messages
 from textrnn.artifacts.messages import printed as printed_label
+from textrnn.cleaning.batch import Clean
+from textrnn.cleaning.tally import Tally, clean
 from textrnn.cli import reader
 from textrnn.cli.columns import Kind
 from textrnn.core import params
@@ -182,7 +183,8 @@ def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
     settings = Clean.model_validate(CLEAN | changes)
     kept, rejected = io.BytesIO(), io.BytesIO()
     reading = readers.Settings(Wanted(0, 1), "tsv", "utf-8", header=False)
-    tally = clean(readers.of_file(as_file(raw), "a corpus", reading, lambda _: None), settings, kept, rejected)
+    batches = readers.of_file(as_file(raw), "a corpus", reading, lambda _: None)
+    tally = clean((("a corpus", batch) for batch in batches), settings, kept, rejected)
     assert tally.rows == len(all_rows(raw, reading))
     assert 1 + tally.rejected == rejected.getvalue().count(b"\n")  # a header, and a line for each
     return kept.getvalue(), tally, settings

@@ -25,25 +25,18 @@ from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
 from textrnn.core.escape import printable
 from textrnn.core.files import replacing
-from textrnn.core.params import Section
 from textrnn.corpus import local_files, sms_spam, watch
 from textrnn.corpus.archives import MOST_BYTES, unpacked
 from textrnn.corpus.http import fetch
 from textrnn.corpus.sms_spam import verified
+from textrnn.corpus.sources import Source, TestSource
 
 
-class Download(Section):
+class Download(Source):
     """Section `download` of params.yaml."""
 
-    source: str = Field(min_length=1)
     sha256: str | None = Field(pattern=r"^[0-9a-fA-F]{64}$")
     connect_timeout: float = Field(gt=0, le=600)
-
-
-class Test(Section):
-    """The key of section `split` that names a second corpus."""
-
-    test_source: str | None = Field(min_length=1)
 
 
 def sms_spam_collection(connect_timeout: float) -> bytes:
@@ -128,7 +121,7 @@ def main() -> None:
         content = own_corpus("download.source", source, checksum, timeout) if own else sms_spam_collection(timeout)
         if checksum:
             keep(content, checksum)
-    test = params.load("split", Test, part=True).test_source
+    test = params.load("split", TestSource, part=True).test_source
     for path, written in (
         (paths.CORPUS, content),
         (paths.TEST_CORPUS, own_corpus("split.test_source", test, None, timeout) if test else b"\n"),

@@ -4,9 +4,9 @@ With two labels, a message is positive when its probability reaches a threshold,
 correlation of the rows held out in training is highest; with more, the likeliest label is the answer, and none need be
 positive. The stage fails, after writing everything, if a score is worse than evaluate.require allows.
 
-Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/messages.tsv,
+Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/{messages.tsv,origins},
         data/split/{train,validation,test}/, data/scored/held_out.tsv; section `evaluate` of params.yaml
-Writes  model/threshold.json, data/scored/{predictions,labels,errors,label_errors,warnings}.tsv,
+Writes  model/threshold.json, data/scored/{predictions,labels,errors,warnings}.tsv, data/scored/label_errors.csv,
         data/scored/scores.json, and the scores that DVC compares in metrics/evaluate.json
 Run     python -m stages.evaluate
 """
@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from textrnn.artifacts import provenance, ragged
+from textrnn.artifacts import origins, provenance, ragged
 from textrnn.artifacts.messages import TWINS, Positive, class_names, positive_label, read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
@@ -90,7 +90,7 @@ def main() -> None:
     settings = params.load("evaluate", Evaluate)
     model = predictor.load(paths.MODEL)
     messages = read_messages(paths.MESSAGES)
-    of_labels = Counter(label for label, _ in messages)
+    places, of_labels = origins.read(paths.ORIGINS), Counter(label for label, _ in messages)
     names, label = class_names(of_labels), positive_label(of_labels, settings)
     positive = None if label is None else names.index(label)
     train, validation, test = (ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST))
@@ -108,7 +108,7 @@ def main() -> None:
 
     scored = (tested.labels, predicted, probabilities, positive)
     measured = scores(*scored)
-    mislabelled = tables.mislabelled(tested.and_then(held_out), len(predicted), messages, names)
+    mislabelled = tables.mislabelled(tested.and_then(held_out), len(predicted), messages, names, places)
     twins = np.asarray(read_array(paths.TEST / "twins.npy"))
     known = np.concatenate([train.rows, validation.rows])
     learnt = np.concatenate([train.labels, validation.labels])
@@ -128,9 +128,9 @@ def main() -> None:
     warnings = checks.warnings(counts(learnt, names), counts(tested.labels, names), found["ci_low"]["mcc"])
     lengths = np.concatenate([np.diff(part.offsets) for part in (train, validation, test)])
     warnings += checks.truncated(lengths, model.settings.max_sequence_length)
-    tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive))
+    tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive), places)
     tables.write(paths.LABELS, tables.by_label(tested, names))
-    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut or 0.0, known, model))
+    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut or 0.0, known, model), places)
     tables.write(paths.LABEL_ERRORS, mislabelled)
     tables.write(paths.WARNINGS, {"warning": list(warnings)})
     for warning in warnings:

@@ -107,6 +107,7 @@ def outcome(case: Case, bench: Bench) -> Outcome:
 def set_params(case: Case, bench: Bench, **changes: Any) -> None:
     """Write params.yaml with the settings of the case."""
     own = {key: text_of(value) if isinstance(value, list) else value for key, value in case.get("settings", {}).items()}
+    changes = {"download__source": "mine.csv"} | changes
     bench.workspace.settings(**changes | {key.replace(".", "__"): value for key, value in own.items()})
 
 
@@ -159,8 +160,8 @@ def of_corpus(case: Case, bench: Bench) -> Outcome:
     if code:
         return ERROR, said.splitlines()[-1]
     rejected = [line.split("\t") for line in paths.REJECTED.read_text("utf-8").splitlines()]
-    if rejected and rejected[-1][0].isdecimal():
-        return REJECTED, f"line {rejected[-1][0]}: {rejected[-1][1]}"
+    if len(rejected) > 1:
+        return REJECTED, f"line {rejected[-1][1]}: {rejected[-1][2]}"
     label, text = read_messages(paths.MESSAGES)[-1]
     return KEPT, shown(f"{label}: {text}")
 

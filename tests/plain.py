@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from stages.clean import Clean
 from textrnn.artifacts.messages import SIDES
+from textrnn.cleaning.batch import Clean
 from textrnn.corpus.rows import Row
 from textrnn.dedup.sides import Split, quotas
 from textrnn.dedup.templates import bare

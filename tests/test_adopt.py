@@ -180,8 +180,8 @@ def test_labels_and_rows_that_are_doubtful_are_counted_and_mended_or_named(adopt
     said = adopted("gaps.csv", PLAIN + "NaN,tea\n,soup\npraise,\n" + 'praise,"Der Käse broke, on Monday"\n')
     assert changed()["clean.max_rejected_share"] == 0.06
     assert "52 rows: 48 kept, 1 duplicates, 3 rejected" in said
-    assert "rejected: 1, the first is line 50: the label is missing" in said
-    assert "1 duplicates have another label, such as praise after complaint" in said
+    assert "rejected: 1, the first is gaps.csv, line 50: the label is missing" in said
+    assert "1 duplicates have another label, such as praise (gaps.csv, line 53) after complaint (line 2)" in said
     said = adopted("several.csv", PLAIN.replace("praise", "praise|late", 9))
     assert "messages with several labels: 9" in said
     assert changed()["evaluate.positive_label"] is None

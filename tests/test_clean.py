@@ -8,11 +8,15 @@ import csv
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 
-from stages import clean
+from stages.clean import main
 from tests.workspace import Workspace
+from textrnn.artifacts import origins
 from textrnn.artifacts.messages import columns, read_messages
+from textrnn.cleaning.batch import Clean
+from textrnn.cleaning.tally import clean
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_table
@@ -36,15 +40,17 @@ Pairs = list[tuple[str, str]]
 
 def cleaned(raw: bytes | str, **changes: Any) -> tuple[Pairs, list[list[str]]]:
     """Return the (label, text) pairs that are kept of a corpus, and the line and reason of each row rejected."""
-    chosen = clean.Clean.model_validate(SETTINGS | changes)
+    chosen = Clean.model_validate(SETTINGS | changes)
     messages, rejected = io.BytesIO(), io.BytesIO()
     file = as_file(raw if isinstance(raw, bytes) else raw.encode())
     header = None if chosen.header == "auto" else chosen.header
     reading = readers.Settings(Wanted(chosen.label_column, chosen.text_column), chosen.format, chosen.encoding, header)
-    tally = clean.clean(readers.of_file(file, "corpus", reading, lambda _: None), chosen, messages, rejected)
+    batches = readers.of_file(file, "corpus", reading, lambda _: None)
+    tally = clean((("mine.csv", batch) for batch in batches), chosen, messages, rejected)
     kept = list(zip(*columns(messages.getvalue().decode()), strict=True))
     heading, *rejects = [line.split("\t") for line in rejected.getvalue().decode().split("\n")[:-1]]
-    assert heading == ["line", "reason"]
+    assert heading == ["file", "line", "reason"]
+    assert all(row.pop(0) == "mine.csv" for row in rejects)
     assert (len(kept), len(rejects)) == (tally.labels.total(), tally.rejected)
     assert tally.rows == len(kept) + tally.duplicates + len(rejects)
     return kept, rejects
@@ -137,13 +143,45 @@ def test_one_reject_more_than_the_share_allows_is_an_error_that_names_the_first(
     workspace.settings(clean__max_rejected_share=0.29)  # 0.29 * 100 is less than 29
     rows = "".join(f"ham\tnumber {number}\n" for number in range(69))
     workspace.corpus(GOOD + rows.removesuffix("ham\tnumber 68\n") + "bad\n" * 30)
-    message = workspace.failure(clean.main)
+    message = workspace.failure(main)
     assert not paths.MESSAGES.exists()
     assert len(read_table(paths.REJECTED)) == 31
     workspace.corpus(GOOD + rows + "bad\n" * 29)
-    workspace.run(clean.main)
+    workspace.run(main)
     assert all(part in message for part in ("29.00%", "found 30 of 100", "line 71: expected", "max_rejected_share"))
     assert (workspace.metrics("clean")["rejected"], workspace.metrics("clean")["rows"]) == (29, 100)
+
+
+def test_a_note_says_how_many_rows_are_rejected_which_is_the_first_and_where_all_are(workspace: Workspace) -> None:
+    rows = "".join(f"ham\tnumber {number}\n" for number in range(300))
+    workspace.settings(download__source="mail/support.tsv", clean__encoding="utf-8")
+    where = "(data/clean/rejected.tsv lists all)"
+    for bad, said in (
+        (b"", ""),
+        (b"ham\tcaf\xe9\n", "1 of 303 rows is rejected. The first is support.tsv, line 303: byte 7 is not UTF-8"),
+        (
+            b"\n\n",
+            "2 of 304 rows are rejected. The first is support.tsv, line 303: expected at least 2 columns, found 1",
+        ),
+    ):
+        workspace.corpus((GOOD + rows).encode() + bad)
+        assert workspace.ran(main) == (0, f"note: {said} {where}\n" if said else "")
+
+
+def test_a_message_is_traced_to_its_line_and_a_contradiction_names_both_lines(workspace: Workspace) -> None:
+    workspace.settings(download__source="support.tsv", clean__max_rejected_share=0.5)
+    workspace.corpus("bad\n" + GOOD + "ham\tyou won a cruise\nbad\nspam\tare you home yet\nham\tbye\n" + GOOD)
+    workspace.run(main)
+    found = origins.read(paths.ORIGINS)
+    assert found.of(np.arange(3)) == (["support.tsv"] * 3, [2, 3, 7])
+    header, *contradictions = read_table(paths.CONTRADICTIONS)
+    assert [dict(zip(header, row, strict=True)) for row in contradictions] == [
+        {
+            "file": "support.tsv", "line": str(line), "label": label, "other_file": "support.tsv",
+            "other_line": str(other), "other_label": other_label, "row": str(row),
+        }
+        for line, label, other, other_label, row in ((3, "spam", 4, "ham", 1), (2, "ham", 6, "spam", 0))
+    ]  # fmt: skip
 
 
 # Normalisation and duplicates
@@ -191,13 +229,15 @@ def test_a_corpus_or_settings_that_cannot_be_used_are_refused_with_the_reason() 
 def test_the_stage_writes_its_files_and_nothing_else(workspace: Workspace) -> None:
     workspace.settings(clean__max_rejected_share=0.5, evaluate__positive_label="good news")
     workspace.corpus(GOOD + "ham\tare you home yet\ngood news\tyes\r\nbad\n")
-    workspace.run(clean.main)
-    outputs = {f"data/clean/{name}" for name in ("messages.tsv", "rejected.tsv", "contradictions.tsv")}
+    workspace.run(main)
+    names = ("messages.tsv", "rejected.tsv", "contradictions.tsv", "origins/files.tsv", "origins/line.npy")
+    outputs = {f"data/clean/{name}" for name in names}
     outputs |= {"metrics/clean.json", *(f"data/clean/columns/{name}.npy" for name in ("part", "group", "time"))}
     assert workspace.files() == outputs | {"params.yaml", "data/raw/corpus"}
     counts = {"rows": 5, "kept": 3, "duplicates": 1, "rejected": 1}
     more = {"positive_share": 0.333333, "contradictions": 0, "encoding": "utf-8"}
     assert workspace.metrics("clean") == counts | more
     assert paths.MESSAGES.read_bytes() == (GOOD + "good news\tyes\n").encode()
-    assert read_table(paths.REJECTED) == [["line", "reason"], ["5", "expected at least 2 columns, found 1"]]
+    reason = ["sms-spam", "5", "expected at least 2 columns, found 1"]
+    assert read_table(paths.REJECTED) == [["file", "line", "reason"], reason]
     assert read_messages(paths.MESSAGES)[2] == ("good news", "yes")

@@ -26,7 +26,11 @@ from textrnn.evaluation.checks import warnings
 from textrnn.text.vocabulary import read_tokens
 from tools import adopt
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *(page for folder in ("corpus", "docs", "examples") for page in sorted((ROOT / folder).rglob("*.md"))),
+]
 WORDS = ("dask", "dvc", "git", "mypy", "npm", "pip", "pytest", "python", "python3", "ruff", "tail", "xargs")
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
@@ -39,7 +43,7 @@ ELSEWHERE = {
     "bench/requirements.txt": ("pip install -r bench/requirements.txt",),
     "compare/requirements.txt": ("pip install -r compare/requirements.txt",),
     "requirements-dev.in": ("pip install d",),
-    "tests/test_adopt.py": ("python -m tools.adopt my-messages.csv",),
+    "tests/test_adopt.py": ("dvc exp run --queue --copy-paths", "python -m tools.adopt corpus/my-messages.csv"),
     "tests/test_cluster.py": ("python -m bench.cluster", "python -m stages.train"),
     "tests/test_compare.py": ("dvc repro download && dvc --cd compare repro", "python -m compare."),
     "tests/test_fuzz.py": ("python -m fuzz",),
@@ -54,6 +58,7 @@ ELSEWHERE = {
         "dvc pull", "dvc push", "dvc remote ", "dvc repro --pull", "git commit --all -m \"Wider network\"", "git pull",
         "git push", "python -m tools.share",
     ),
+    "tests/test_relabel.py": ("python -m tools.relabel",),
     "tests/test_reproduce.py": ("python -m bench.reproduce",),
     "tests/test_speed.py": ("python -m bench.inference", "python -m bench.scale", "python -m bench.stages"),
     "tests/test_training.py": ("python -m bench.training",),
@@ -88,6 +93,7 @@ def feedback() -> list[tuple[str, str]]:
 def write_feedback(path: Path, rows: list[tuple[str, str]]) -> None:
     table: list[tuple[str, ...]] = [("id", "category", "message")]
     table += ((str(number), *row) for number, row in enumerate(rows))
+    path.parent.mkdir(exist_ok=True)
     if path.suffix == ".xlsx":
         path.write_bytes(workbook(table))
         return
@@ -128,10 +134,8 @@ class Shell:
 def shell(ran: Repository, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """Return a shell in a repository whose pipeline has run, with files of a user's own messages."""
     made = ran.copy(tmp_path_factory.mktemp("documented") / "textrnn")
-    with (made.folder / ".git/info/exclude").open("a") as ignored:
-        ignored.write("feedback.xlsx\nmy-messages.csv\n")
-    for name in ("feedback.xlsx", "my-messages.csv"):
-        write_feedback(made.folder / name, feedback())
+    (made.folder / ".git/info/exclude").write_text("my-messages.csv\n", "utf-8")
+    write_feedback(made.folder / "my-messages.csv", feedback())
     return Shell(made)
 
 
@@ -151,7 +155,8 @@ def test_the_model_is_asked(shell: Shell, monkeypatch: pytest.MonkeyPatch, capfd
         assert run(predict.main) == 0, command
         answers, said = capfd.readouterr()
         assert said == ""
-        assert answers.count("\n") == (40 if "--input" in command else command.count('"') / 2)
+        rows = 300 if "examples/" in command else 40 if "--input" in command else command.count('"') / 2
+        assert answers.count("\n") == rows
         assert "--explain" not in command or "=" in answers.split("\t")[2]
     RUN.update(asked)
 
@@ -164,6 +169,7 @@ def test_a_queued_experiment_runs_only_what_depends_on_its_setting_and_is_shown_
     assert "queued" in shell("dvc queue status")
     assert stages_run(shell.made.dvc("queue", "logs", "queued")) == ["plot"]
     assert "queued" in shell("dvc exp show --only-changed")
+    assert "dpi" in shell("dvc exp show --only-changed --drop 'accuracy.|loss.|kept|.*/'")
     shell("dvc exp apply NAME", NAME="queued")
     assert "52" in shell("dvc params diff")
     shell("dvc metrics diff")
@@ -243,10 +249,10 @@ def test_a_stage_is_added_as_the_page_on_design_says(shell: Shell) -> None:
 # The tutorial
 
 
-def own_settings() -> dict[str, Any]:
-    """Return the settings of the tutorial's step 3, as `section__key`."""
-    sections = YAML(typ="safe", pure=True).load(block(TUTORIAL, "yaml", "feedback.xlsx"))
-    return {f"{section}__{key}": value for section, keys in sections.items() for key, value in keys.items()}
+OWN = {  # what adopt sets for the file of forty rows
+    "download__source": "corpus/feedback.xlsx", "clean__label_column": "category", "clean__text_column": "message",
+    "evaluate__positive_label": "complaint",
+}  # fmt: skip
 
 
 def messages_of(text: str) -> list[str]:
@@ -254,27 +260,33 @@ def messages_of(text: str) -> list[str]:
     return "".join(re.findall(r"^```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE)).splitlines()
 
 
-def test_the_file_of_the_tutorial_is_adopted_as_it_says(
+def test_the_example_and_ones_own_file_are_adopted_as_the_tutorial_says(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (command,) = (command for command in documented() if command.startswith("python -m tools.adopt feedback"))
-    write_feedback(workspace.root / "feedback.xlsx", feedback())
-    for path in (paths.PARAMS, paths.PIPELINE):
-        shutil.copyfile(Workspace.ORIGINAL / path.name, path)
-    monkeypatch.setattr("sys.argv", shlex.split(command)[2:])
-    assert run(adopt.main) == 0
-    assert capsys.readouterr().out.startswith(block(TUTORIAL, "text", "feedback.xlsx"))
+    example, own = (
+        command for command in documented() if re.match(r"python -m tools.adopt (example|corpus/f)", command)
+    )
+    example, own = sorted((example, own), reverse=True)
+    write_feedback(workspace.root / "corpus/feedback.xlsx", feedback())
+    shutil.copytree(ROOT / "examples", workspace.root / "examples")
+    for command in (example, own):
+        for path in (paths.PARAMS, paths.PIPELINE):
+            shutil.copyfile(Workspace.ORIGINAL / path.name, path)
+        monkeypatch.setattr("sys.argv", shlex.split(command)[2:])
+        assert run(adopt.main) == 0
+        if command == example:
+            assert capsys.readouterr().out.startswith(block(TUTORIAL, "text", "examples/support.csv"))
+        RUN.add(command)
     adopted = paths.PARAMS.read_bytes()
-    workspace.settings(**own_settings())
+    workspace.settings(**OWN)
     load = YAML(typ="safe", pure=True).load
     assert load(adopted) == load(paths.PARAMS)
-    RUN.add(command)
 
 
 def test_forty_rows_are_learnt_from_with_the_notes_that_the_tutorial_shows(workspace: Workspace) -> None:
     """The notes need no training: stages.evaluate takes them from the labels of the parts."""
-    write_feedback(workspace.root / "feedback.xlsx", feedback())
-    workspace.settings(**own_settings())
+    write_feedback(workspace.root / "corpus/feedback.xlsx", feedback())
+    workspace.settings(**OWN)
     for stage in (download, clean, vectorize, split):
         workspace.run(stage.main)
     names = read_tokens(paths.VECTORS / "classes.tsv")
@@ -297,11 +309,11 @@ ERRORS: dict[str, tuple[Any, dict[str, Any], int]] = {  # by a word of the messa
 def test_an_error_that_the_tutorial_explains_reads_so(word: str, workspace: Workspace) -> None:
     (line,) = (line for line in messages_of(TUTORIAL) if line.startswith("error: ") and word in line)
     main, settings, praise = ERRORS[word]
-    workspace.settings(**own_settings() | settings)
+    workspace.settings(**OWN | settings)
     rows = feedback()[: 20 + praise]
     if word == "rejected":
         rows = [*rows[:1], ("", "tea"), ("", "soup"), *rows[1:]]
-    write_feedback(workspace.root / "feedback.xlsx", rows)
+    write_feedback(workspace.root / "corpus/feedback.xlsx", rows)
     workspace.run(download.main)
     if main is split.main:
         workspace.run(clean.main)

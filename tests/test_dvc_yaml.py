@@ -24,8 +24,8 @@ PIPELINE, COMPARISON = (
     YAML(typ="safe", pure=True).load((folder / "dvc.yaml").read_text("utf-8")) for folder in (ROOT, HERE)
 )
 ROOMS = (
-    "core", "metrics", "artifacts", "text", "corpus", "partitions", "dedup", "model", "training", "inference",
-    "evaluation", "report", "cli",
+    "core", "metrics", "artifacts", "text", "corpus", "partitions", "cleaning", "dedup", "model", "training",
+    "inference", "evaluation", "report", "cli",
 )  # fmt: skip
 STAGES = ("download", "clean", "vectorize", "split", "train", "evaluate", "plot")
 

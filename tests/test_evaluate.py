@@ -24,25 +24,14 @@ from textrnn.evaluation.tables import nearest
 from textrnn.inference import explain, predictor
 from textrnn.metrics.threshold import best_threshold
 
-PREDICTION = ["row", "label", "predicted", "probability", "text"]
+PREDICTION = ["file", "line", "row", "label", "predicted", "probability", "text"]
 COLUMNS = {
-    "predictions": PREDICTION,
-    "errors": [*PREDICTION[:-1], "similarity", "nearest_row", "nearest_label", "nearest_text", "tokens", "text"],
-    "labels": [
-        "label",
-        "rows",
-        "predicted",
-        "precision",
-        "precision_low",
-        "precision_high",
-        "recall",
-        "recall_low",
-        "recall_high",
-        "f1",
-        "confused_with",
-        "confused",
-    ],
-    "label_errors": ["row", "part", "label", "likelier", "probability_of_label", "text"],
+    "predictions": " ".join(PREDICTION),
+    "errors": "file line row label predicted probability probability_of_label similarity nearest_file nearest_line "
+    "nearest_row nearest_label nearest_text tokens text",
+    "labels": "label rows predicted precision precision_low precision_high recall recall_low recall_high f1 "
+    "confused_with confused",
+    "label_errors": "file line label likelier new_label probability_of_label part row text",
 }
 
 both = pytest.mark.parametrize("labels", [TWO, THREE], ids=["two", "three"])
@@ -61,8 +50,8 @@ def two_labels(trained_model: Path, workspace: Workspace) -> Workspace:
 
 def table(root: Path, name: str) -> list[dict[str, str]]:
     """Return the lines below the header, which must hold the columns promised."""
-    header, *rows = read_table(root / f"data/scored/{name}.tsv")
-    *columns, last = COLUMNS[name]
+    header, *rows = read_table(root / f"data/scored/{name}.{'csv' if name == 'label_errors' else 'tsv'}")
+    *columns, last = COLUMNS[name].split()
     is_positive_of_many = read_json(root / "model/threshold.json")["positive_label"] in set(THREE) - set(TWO)
     own = ["probability_of_positive"] * (name == "predictions" and is_positive_of_many)
     assert header == [*columns, *own, last]
@@ -133,13 +122,20 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
     expected = [messages[int(row["row"])] for row in rows]
     assert [(row["label"], row["text"]) for row in rows] == [(label, field(text)) for label, text in expected]
     assert any("\\t" in row["text"] for row in rows)
-    wrong = [{name: row[name] for name in PREDICTION} for row in rows if row["label"] != row["predicted"]]
-    found = [{name: row[name] for name in PREDICTION} for row in table(root, "errors")]
+    assert all((row["file"], int(row["line"])) == ("sms-spam", int(row["row"]) + 1) for row in rows)
+    wrong = [
+        {name: row[name] for name in PREDICTION} | {"probability": ""}
+        for row in rows
+        if row["label"] != row["predicted"]
+    ]
+    found = table(root, "errors")
     assert wrong
-    assert sorted(found, key=lambda row: int(row["row"])) == wrong
+    without = [{name: row[name] for name in PREDICTION} | {"probability": ""} for row in found]
+    assert sorted(without, key=lambda row: int(row["row"])) == wrong
     if root.name == "trained-2":
         threshold = read_json(root / "model/threshold.json")["threshold"]
-        distances = [abs(float(row["probability"]) - threshold) for row in found]
+        spam = [float(row["probability" if row["predicted"] == "spam" else "probability_of_label"]) for row in found]
+        distances = [abs(value - threshold) for value in spam]
         assert distances == sorted(distances, reverse=True), "the surest first"
     else:
         likely = predictor.probabilities(predictor.load(root / "model"), [text for _, text in expected])
@@ -147,6 +143,16 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
         assert [float(row["probability"]) for row in rows] == likely.max(axis=1).tolist(), "that of the answer"
         of_positive = likely[:, sorted(THREE).index(THREE[-1])].tolist()
         assert [float(row["probability_of_positive"]) for row in rows] == of_positive
+
+
+@both
+def test_a_mistake_has_the_probability_of_its_answer_and_of_its_label_and_of_no_other(root: Path) -> None:
+    messages, model = read_messages(root / "data/clean/messages.tsv"), predictor.load(root / "model")
+    names = sorted({label for label, _ in messages})
+    for line in table(root, "errors"):
+        likely = predictor.probabilities(model, [messages[int(line["row"])][1]])[0]
+        for column, label in (("probability", "predicted"), ("probability_of_label", "label")):
+            assert float(line[column]) == pytest.approx(likely[names.index(line[label])], abs=2e-6)
 
 
 @both
@@ -159,6 +165,7 @@ def test_a_mistake_comes_with_its_tokens_and_with_the_most_similar_training_row(
     for line, place, alike in zip(lines, places, similarity, strict=True):
         label, text = messages[known[place]]
         assert (int(line["nearest_row"]), line["similarity"]) == (known[place], f"{alike:.3f}")
+        assert (line["nearest_file"], int(line["nearest_line"])) == ("sms-spam", known[place] + 1)
         assert (line["nearest_label"], line["nearest_text"]) == (label, field(text))
         text, answer = messages[int(line["row"])][1], names.index(line["predicted"])
         token, weight = max(explain.strongest(explain.pieces(model, text, answer)), key=lambda one: one[1])
@@ -185,6 +192,7 @@ def test_a_label_error_has_its_label_and_the_likelier_one_and_the_metrics_count_
     assert {line["part"] for line in lines} == {"test", "held out"}
     for line in lines:
         row = int(line["row"])
+        assert (line["file"], int(line["line"]), line["new_label"]) == ("sms-spam", row + 1, "")
         assert (line["label"], line["text"]) == (messages[row][0], field(messages[row][1]))
         assert line["part"] == ("test" if row in test else "held out")
         likely = predictor.probabilities(model, [messages[row][1]])[0] if row in test else np.array(held_out(root)[row])

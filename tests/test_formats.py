@@ -5,20 +5,25 @@ import gzip
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fuzz.targets import parquet, workbook
 from stages import clean, download, split, vectorize
 from tests.workspace import Workspace
+from textrnn.artifacts import origins
 from textrnn.cli import files, reader
 from textrnn.core import paths
 from textrnn.core.errors import UserError
+from textrnn.core.files import read_table
 from textrnn.corpus.formats import json_rows
 from textrnn.corpus.rows import Columns
+from textrnn.corpus.sources import short_names
 
 Rows = list[tuple[str, str]]
 
@@ -90,6 +95,7 @@ WAYS: dict[str, tuple[str, Callable[[Rows], bytes], tuple[int | str, int | str]]
     "gzip": ("a.csv.gz", lambda rows: gzip.compress(PLAIN(rows)), HEADER),
     "zip": ("a.zip", lambda rows: zipped(PLAIN(rows)), HEADER),
 }
+WITHOUT_HEADER = ("tabs, the text first", "no header", "JSON lines", "a JSON list", "fastText", "Parquet")
 OUTPUTS = ("data/clean/messages.tsv", "data/vectors", "data/split")
 
 
@@ -117,6 +123,10 @@ def test_a_corpus_gives_the_same_labels_texts_and_split_however_it_was_saved(
     assert messages == [f"{label}\t{text}" for label, text in ROWS]
     expected.update(expected or written(workspace))
     assert written(workspace) == expected
+    files, found = origins.read(paths.ORIGINS).of(np.arange(len(ROWS)))
+    assert set(files) == {"feedback.csv" if way == "zip" else name}
+    first = 3 if way == "sep=" else 1 if way in WITHOUT_HEADER else 2
+    assert found == list(range(first, first + len(ROWS))), "as a person counts them"
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in ("fastText", "zip")])
@@ -148,7 +158,45 @@ def test_a_zip_of_several_files_is_read_as_one_corpus_and_a_reason_names_the_fil
     with zipfile.ZipFile(workspace.root / "a.zip", "a") as archive:
         archive.writestr("readme.txt", "about these files\n")
     workspace.run(download.main)
-    assert "data/raw/corpus: readme.txt: expected labels and texts" in workspace.failure(clean.main)
+    assert "a.zip: readme.txt: expected labels and texts" in workspace.failure(clean.main)
+
+
+def test_of_several_files_and_a_second_corpus_each_message_is_traced_to_its_file_and_line(workspace: Workspace) -> None:
+    for folder, some in (("train/a", ROWS[:20]), ("train/b", ROWS[20:30]), ("test", ROWS[30:] + ROWS[:3])):
+        (workspace.root / folder).mkdir(parents=True)
+        (workspace.root / folder / "data.csv").write_bytes(separated(some, "utf-8", quoting=csv.QUOTE_ALL))
+    broken = workspace.root / "train/b/data.csv"
+    broken.write_bytes(broken.read_bytes() + b'"complaint",""\r\n')
+    changes: dict[str, Any] = {"clean__label_column": HEADER[0], "clean__text_column": HEADER[1]}
+    changes |= {"evaluate__positive_label": None}
+    changes |= {"clean__max_rejected_share": 0.1, "download__source": "train"}
+    workspace.settings(split__test_source="test/data.csv", **changes)
+    workspace.run(download.main)
+    workspace.run(clean.main)
+    found = origins.read(paths.ORIGINS)
+    assert found.files == ["a/data.csv", "b/data.csv", "data.csv"]
+    files, places = found.of(np.arange(len(ROWS) + 3))
+    assert Counter(files) == {"a/data.csv": 20, "b/data.csv": 10, "data.csv": len(ROWS) - 27}
+    assert places == [*range(2, 22), *range(2, 12), *range(2, 2 + len(ROWS) - 27)]
+    assert read_table(paths.REJECTED)[1:] == [["b/data.csv", "12", "the text is empty"]]
+
+
+@pytest.mark.parametrize(
+    ("sources", "names"),
+    [
+        (["sms-spam"], ["sms-spam"]),
+        (["/home/anna/mine.csv", "exam.csv"], ["mine.csv", "exam.csv"]),
+        (["/home/anna/train/mine.csv", "/home/anna/test/mine.csv"], ["train/mine.csv", "test/mine.csv"]),
+        (["mine.csv", "mine.csv"], ["mine.csv", "mine.csv"]),
+        (["mail/", "https://anna:word@corpus.example/mine.csv?key=1#part"], ["mail", "mine.csv"]),
+        (
+            ["s3://bucket/a/mine.csv", "zip://mine.csv::https://anna:word@corpus.example/a.zip"],
+            ["a/mine.csv", "mine.csv"],
+        ),
+    ],
+)
+def test_a_source_has_a_name_without_folders_passwords_and_keys(sources: list[str], names: list[str]) -> None:
+    assert short_names(sources) == names
 
 
 def test_a_line_that_only_pythons_json_takes_is_read_and_half_a_pair_of_surrogates_is_rejected() -> None:

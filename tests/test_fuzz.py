@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 
 from fuzz import targets
 from fuzz.targets import HEADER, MEMBER, TARGETS, Target, numpy_file, zipped
-from stages.clean import Tally
+from textrnn.artifacts.origins import Origins
+from textrnn.cleaning.tally import Tally
 from textrnn.core.errors import UserError
 from textrnn.core.paths import ROOT
 
+NOWHERE = Origins([], np.zeros(0, np.int64), np.zeros(0, np.int32))
 LONGEST_PIECE = 64  # bytes of a word of libFuzzer's dictionary
 
 
@@ -88,7 +90,7 @@ HI = b"\0ham\thi 12345\n"
     [
         ("tsv_rows", "all_rows", nothing, HI),
         ("inputs", "reader.messages", lambda *_: iter([["hi"], ["\ud83d"]]), HI),
-        ("clean", "clean", lambda *_: Tally(Counter(), 0, None, 0, [], {}), HI),
+        ("clean", "clean", lambda *_: Tally(Counter(), 0, "", 0, [], NOWHERE, {}), HI),
         ("ragged", "ragged.take", lambda rows, _: rows, b"ab\nc"),
         ("templates", "near_duplicate_keys", lambda texts: [str(number) for number, _ in enumerate(texts)], b"a\na"),
         ("params", "params.load", unreadable, b""),

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from stages.clean import Clean
 from stages.download import Download
 from stages.evaluate import Evaluate
 from stages.plot import Plot
 from tests.workspace import Workspace
 from textrnn.artifacts.messages import Positive
+from textrnn.cleaning.batch import Clean
 from textrnn.core import params
 from textrnn.core.errors import UserError
 from textrnn.core.params import Section

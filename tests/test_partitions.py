@@ -25,6 +25,7 @@ from tests.workspace import Workspace, wait_for
 from textrnn import partitions
 from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import TWINS
+from textrnn.cleaning.batch import Clean
 from textrnn.core import files, params, paths, process_pool
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_table
@@ -82,9 +83,9 @@ def test_the_stages_write_what_a_plain_program_finds(
         workspace.run(stage.main)
 
     rows = list(tsv_rows(CORPUS.encode(), Columns(0, 1)))
-    kept, rejected, dropped = plain.clean(rows, params.load("clean", clean.Clean))
+    kept, rejected, dropped = plain.clean(rows, params.load("clean", Clean))
     assert paths.MESSAGES.read_text("utf-8") == "".join(f"{label}\t{text}\n" for label, text in kept)
-    assert read_table(paths.REJECTED)[1:] == [[str(row.line), row.reason] for row in rejected]
+    assert read_table(paths.REJECTED)[1:] == [["sms-spam", str(row.line), row.reason] for row in rejected]
     metrics = workspace.metrics("clean")
     assert (metrics["rows"], metrics["kept"], metrics["duplicates"]) == (len(rows), len(kept), dropped)
     assert (dropped > 20) == (duplicates == "drop")
@@ -152,7 +153,9 @@ def test_workers_find_the_functions_of_a_stage_that_runs_as_a_program(
     place.corpus.write_text(CORPUS, "utf-8")
     monkeypatch.setenv(execute.SCHEDULER, two)
     place.run("stages.clean")
-    assert (place.folder / "data/clean/rejected.tsv").read_text("utf-8").startswith("line\treason\n621\t")
+    assert (
+        (place.folder / "data/clean/rejected.tsv").read_text("utf-8").startswith("file\tline\treason\nsms-spam\t621\t")
+    )
 
 
 def written(workspace: Workspace) -> dict[str, bytes]:
@@ -221,6 +224,7 @@ def test_a_killed_worker_changes_nothing_and_without_any_or_without_the_schedule
 PROGRAM = """
 import sys
 from tests.work import slow
+from textrnn.cleaning.batch import Clean
 from textrnn.core import errors
 from textrnn.partitions import dask_cluster, execute
 dask_cluster.CONNECT_TIMEOUT = int(sys.argv[1])

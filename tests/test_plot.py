@@ -42,7 +42,7 @@ def test_plots_holds_the_data_and_a_png_of_each_chart(root: Path) -> None:
 
 
 def test_the_confusion_counts_every_test_row_once(root: Path) -> None:
-    pairs = [tuple(row[1:3]) for row in read_table(root / "data/scored/predictions.tsv")[1:]]
+    pairs = [tuple(row[3:5]) for row in read_table(root / "data/scored/predictions.tsv")[1:]]
     with (root / "plots/confusion.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["actual"] for row in table] == sorted(row["actual"] for row in table)

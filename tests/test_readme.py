@@ -15,9 +15,7 @@ from tools.markdown import written
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-DOCUMENTS = {
-    page: page.read_text("utf-8") for page in [README, ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
-}
+DOCUMENTS = {page: page.read_text("utf-8") for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]}
 
 
 @pytest.mark.parametrize("tool", [readme, speed], ids=["readme", "speed"])

@@ -1,5 +1,7 @@
 """report/index.html in a real browser: self-contained, readable by everybody, right in its numbers."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -29,6 +31,7 @@ from textrnn.model.stacking import softmax
 from textrnn.report import figures, formatting
 
 PAGE = "report/index.html"
+TABLES = ("predictions.tsv", "labels.tsv", "errors.tsv", "label_errors.csv")
 CELLS = "(rows) => [...document.querySelectorAll(rows)].map((row) => [...row.cells].map((one) => one.textContent))"
 ODD = {"ham": "</script>{{7*7}}", "spam": "=\"'><img onerror=x>&"}  # labels that try to be more than text
 ODD_TEXT = (
@@ -39,11 +42,21 @@ WARNING = "only 4 rows are <i>spam</i>"
 
 
 def tables_of(root: Path) -> dict[str, list[list[str]]]:
-    return {name: read_table(root / f"data/scored/{name}.tsv") for name in ("predictions", "errors", "label_errors")}
+    return {name: read_table(root / f"data/scored/{name}") for name in TABLES}
+
+
+def rows_of(root: Path, name: str) -> set[str]:
+    """Return the rows of data/clean/messages.tsv that a table is about."""
+    header, *lines = read_table(root / f"data/scored/{name}")
+    return {line[header.index("row")] for line in lines}
 
 
 def write_table(path: Path, rows: list[list[str]]) -> None:
-    write_text(path, "".join("\t".join(row) + "\n" for row in rows))
+    if path.suffix == ".csv":
+        csv.writer(text := io.StringIO()).writerows(rows)
+        write_text(path, text.getvalue())
+    else:
+        write_text(path, "".join("\t".join(row) + "\n" for row in rows))
 
 
 def change(path: Path, **changes: Any) -> None:
@@ -53,15 +66,18 @@ def change(path: Path, **changes: Any) -> None:
 def hostile(workspace: Workspace) -> None:
     """Give the labels names, and the first mistake a text, that would break a page built by hand."""
     root, found = workspace.root, tables_of(workspace.root)
-    first, header = found["errors"][1], found["errors"][0]
+    header, first = found["errors.tsv"][:2]
     first[header.index("text")], first[header.index("nearest_text")] = field(ODD_TEXT), field(LONG_TEXT)
+    found["label_errors.csv"] = [
+        row for row in found["label_errors.csv"] if row[7] != first[2]
+    ]  # else it is shown there
     first[header.index("tokens")] = field("=<b>==1.25 </script>=0.50")
-    for name, rows in (found | {"warnings": [["warning"], [WARNING]]}).items():
+    for name, rows in (found | {"warnings.tsv": [["warning"], [WARNING]]}).items():
         renamed = [[field(ODD[one]) if one in ODD else one for one in row] for row in rows]
-        write_table(root / f"data/scored/{name}.tsv", renamed)
+        write_table(root / f"data/scored/{name}", renamed)
     write_table(root / "data/vectors/classes.tsv", [[name, "0"] for name in ODD.values()])
-    rejected = [[str(line), "the label is empty"] for line in range(1, 8)]
-    write_table(root / "data/clean/rejected.tsv", [["line", "reason"], *rejected])
+    rejected = [["mine.tsv", str(line), "the label is empty"] for line in range(1, 8)]
+    write_table(root / "data/clean/rejected.tsv", [["file", "line", "reason"], *rejected])
     change(root / "model/threshold.json", positive_label=ODD["spam"])
     workspace.settings(download__source="https://anna:secret@corpus.example/mine.tsv?key=secret")
 
@@ -69,10 +85,10 @@ def hostile(workspace: Workspace) -> None:
 def faultless(workspace: Workspace) -> None:
     """Let every answer be right, no label look wrong, and the model be one network of another kind, of one epoch."""
     root, found = workspace.root, tables_of(workspace.root)
-    for row in found["predictions"][1:]:
-        row[2] = row[1]
+    for row in found["predictions.tsv"][1:]:
+        row[4] = row[3]
     for name, rows in found.items():
-        write_table(root / f"data/scored/{name}.tsv", rows if name == "predictions" else rows[:1])
+        write_table(root / f"data/scored/{name}", rows if name == "predictions.tsv" else rows[:1])
     write_table(root / "model/history.tsv", read_table(root / "model/history.tsv")[:2])
     record = read_json(root / "model/model.json")["params"]
     network = {"ensemble": 1, "linear": False, "cell": "lstm", "bidirectional": False, "layers": 2}
@@ -97,7 +113,9 @@ def many(workspace: Workspace) -> None:
     found = tables.predictions(answers, messages, names, None)
     mistakes = tables.predictions(answers.some(np.flatnonzero(labels != predicted)), messages, names, None)
     nothing: list[object] = [""] * len(mistakes["row"])
-    more = dict.fromkeys(("similarity", "nearest_row", "nearest_label", "nearest_text", "tokens"), nothing)
+    more = dict.fromkeys(
+        ("file", "line", "probability_of_label", "similarity", "nearest_label", "nearest_text", "tokens"), nothing
+    )
     for name, columns in {
         "predictions": found,
         "labels": tables.by_label(answers, names),
@@ -124,6 +142,7 @@ THINGS = (
     "limit", "pin", "refund_not_showing_up", "statement",
 )  # fmt: skip
 CASES: dict[str, tuple[tuple[str, ...], Callable[[Workspace], None]]] = {
+    "two labels": (TWO, lambda _: None),
     "three labels": (THREE, lambda _: None),
     "hostile": (TWO, hostile),
     "faultless": (TWO, faultless),
@@ -173,6 +192,8 @@ def sight(browser: Browser, root: Path) -> Iterator[Sight]:
 HEIGHTS = """(selector) => [...document.querySelectorAll(selector)].map((one) =>
     one.checkVisibility({ contentVisibilityAuto: true }) ? one.getBoundingClientRect().height : 0)"""
 
+OPEN = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+
 INTRUDERS = """() => {
   window.stopped = [];
   addEventListener("securitypolicyviolation", (event) => stopped.push(event.violatedDirective));
@@ -220,10 +241,40 @@ def test_the_printed_page_has_everything_but_the_controls(sight: Sight) -> None:
     assert min(sight.run(HEIGHTS, "main details table")) > 10, "opened for browsers that do not print closed details"
 
 
+@pytest.mark.parametrize("case", ["two labels", "many labels"])
+def test_the_printed_pages_are_full(sight: Sight) -> None:
+    sight.page.emulate_media(media="print")
+    sight.page.set_viewport_size({"width": 680, "height": 1000})  # A4 without its margins
+    sight.run(OPEN)
+    full = sight.run("document.body.scrollHeight") / 1016
+    pages = sight.page.pdf(format="A4").count(b"/Type /Page\n")
+    assert full <= pages <= 1.15 * full + 1
+
+
+@pytest.mark.parametrize("case", ["two labels", "three labels", "many labels"])
+def test_no_interval_is_broken_and_a_matrix_that_scrolls_shows_it(sight: Sight, case: str) -> None:
+    for width in (320, 360, 768, 1280):
+        sight.page.set_viewport_size({"width": width, "height": 800})
+        assert set(sight.run("[...document.querySelectorAll('.range')].map((one) => one.getClientRects().length)")) <= {
+            0,
+            1,
+        }
+    assert sight.page.locator(".scroll.cut").count() == 0, "at 1280 every table has room"
+    if case == "three labels":
+        matrix, hint = sight.page.locator(".scroll:has(.matrix)"), sight.page.locator(".more")
+        assert not hint.is_visible()
+        sight.page.set_viewport_size({"width": 320, "height": 800})
+        hint.wait_for(state="visible")
+        matrix.evaluate("(box) => box.scrollTo(box.scrollWidth, 0)")
+        hint.wait_for(state="hidden")
+
+
 @only("hostile")
 def test_without_scripts_the_page_has_everything_but_the_controls(browser: Browser, root: Path) -> None:
     with seen(browser, root / PAGE, java_script_enabled=False) as found:
         assert not found.page.locator("#slider").is_visible()
+        for summary in found.page.locator("main summary").all():
+            summary.click()
         assert found.page.locator("main svg[data-chart]:visible").count() == 7
 
 
@@ -235,7 +286,7 @@ def expected(root: Path, threshold: float) -> dict[str, str]:
     header, *rows = read_table(root / "data/scored/predictions.tsv")
     column = header.index("probability_of_positive" if "probability_of_positive" in header else "probability")
     positive = field(read_json(root / "model/threshold.json")["positive_label"])
-    truth, flagged = [row[1] == positive for row in rows], [float(row[column]) >= threshold for row in rows]
+    truth, flagged = [row[3] == positive for row in rows], [float(row[column]) >= threshold for row in rows]
     (passed, false), (missed, found) = metrics.confusion_matrix(truth, flagged, labels=[False, True]).tolist()
     precision = metrics.precision_score(truth, flagged, zero_division=np.nan)
     return {
@@ -280,7 +331,7 @@ def test_keyboard_and_pointer_move_the_threshold_and_its_scores(sight: Sight, ro
     threshold, shown = now()
     assert 0.7 < threshold < 0.95
     assert shown == expected(root, threshold)
-    rows = sight.run(CELLS, "#threshold ~ details tbody tr")
+    rows = sight.run(CELLS, "#thresholds tbody tr")
     for text, recall, *_ in rows:
         assert recall.replace("\u00a0", " ") == expected(root, float(text.split()[0]))["recall"]
     assert len(rows) == len(figures.IN_TABLE) + 1
@@ -291,6 +342,7 @@ def test_keyboard_and_pointer_move_the_threshold_and_its_scores(sight: Sight, ro
 
 @only("three labels")
 def test_every_chart_is_read_by_keyboard_and_by_pointer(sight: Sight, root: Path) -> None:
+    sight.run(OPEN)
     charts = sight.page.locator("svg[data-chart]:not([data-chart=thresholds])").all()
     names = [chart.get_attribute("data-chart") for chart in charts]
     assert names == ["roc", "pr", "calibration", "loss", "accuracy", "lengths"]
@@ -346,12 +398,12 @@ def test_every_message_counts_once_among_the_lengths(rows: list[tuple[int, bool]
 
 @only("hostile")
 def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(sight: Sight, root: Path) -> None:
-    assert sight.text("h1") == f"Telling {ODD['spam']} from {ODD['ham']}"
-    assert sight.text(".lead").startswith("2 bidirectional GRU networks with 6 units each way, combined with a linear")
-    assert sight.page.title().startswith(f"{ODD['spam']} or {ODD['ham']}")
+    assert sight.text("h1") == f"Telling {ODD['ham']} and {ODD['spam']} apart"
+    assert sight.text("#training ~ p").startswith("2 bidirectional GRU networks with 6 units each way, combined with a")
+    assert sight.page.title().startswith(f"{ODD['ham']}, {ODD['spam']}: ")
     assert sight.page.locator("#errors ~ ol blockquote").first.inner_text() == field(ODD_TEXT)
     assert sorted(sight.page.locator("table.matrix tbody th").all_inner_texts()) == sorted(ODD.values())
-    assert sight.page.locator(".tokens li").all_inner_texts()[:2] == ["=<b>= 1.25", "</script> 0.50"]
+    assert sight.page.locator("#errors ~ ol .tokens li").all_inner_texts()[:2] == ["=<b>= 1.25", "</script> 0.50"]
     nearest = f"{field(LONG_TEXT)[:600]} … ({len(field(LONG_TEXT)):,} letters)"
     assert sight.page.locator("#errors ~ ol dd span").first.inner_text() == nearest
     assert sight.text(".warnings li") == WARNING
@@ -360,9 +412,9 @@ def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(sight: Sight
     assert sight.run("document.scripts.length") == 2
     assert sight.run("document.querySelectorAll('main img, main i, main b').length") == 0
     text = (root / PAGE).read_text("utf-8")
-    for shown in ("https://corpus.example/mine.tsv", "its licence is yours to name", "line 5"):
+    for shown in ("https://corpus.example/mine.tsv", "its licence is yours to name", "<bdi>mine.tsv</bdi>, line 5"):
         assert shown in text
-    for hidden in ("\u202e", "secret", "Almeida", "line 6"):
+    for hidden in ("\u202e", "secret", "Almeida", "<bdi>mine.tsv</bdi>, line 6"):
         assert hidden not in text
     assert read_json(root / "model/model.json")["corpus"] in text
 
@@ -370,7 +422,8 @@ def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(sight: Sight
 @only("three labels")
 def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight, root: Path) -> None:
     scores, record = read_json(root / "data/scored/scores.json"), read_json(root / "model/model.json")
-    shown = sight.text("table.scores")
+    sight.run(OPEN)
+    shown = " ".join(" ".join(row) for row in sight.run(CELLS, "table.scores tr")).replace("\u00a0", " ")
     for name in scores["ci_low"]:
         share = name in (
             "accuracy",
@@ -382,24 +435,29 @@ def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight,
             "weighted_precision",
         )
         written = formatting.percent if share else "{:.3f}".format
-        numbers = (
+        value, low, high = (
             written(found[name]).replace("\u00a0", " ") for found in (scores, scores["ci_low"], scores["ci_high"])
         )
-        assert "{} {} … {}".format(*numbers) in shown, name
+        beside = scores["baselines"]["tfidf"].get(name)
+        text = f"{value} {low.removesuffix(' %')} … {high} " + ("–" if beside is None else written(beside))
+        assert text.replace("\u00a0", " ") in shown, name
     assert f"{scores['majority_accuracy']:.1%}".replace("%", " %") in shown
+    assert sight.page.locator("table.scores").first.locator("tbody tr").count() == 5, "the others are opened"
     counts = [int(text) for text in sight.page.locator("table.matrix td strong").all_inner_texts()]
     rows = (root / "plots/confusion.csv").read_text("utf-8").splitlines()[1:]
     assert counts == [int(row.rsplit(",", 2)[1]) for row in rows]
-    assert "the likeliest one is what the model answers" in sight.text("section:has(#threshold)")
-    sight.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert "the answer is the likeliest one" in sight.text("section:has(#threshold)")
     items = sight.page.locator("section:has(#errors) li:has(blockquote)").all_inner_texts()
     header, *lines = read_table(root / "data/scored/errors.tsv")
-    for text, line in zip(items, lines, strict=True):
+    mislabelled = rows_of(root, "label_errors.csv")
+    for text, line in zip(items, [line for line in lines if line[2] not in mislabelled], strict=True):
         fields = dict(zip(header, line, strict=True))
         for part in (
+            f"{fields['predicted']} {formatting.percent(float(fields['probability']))}",
+            f"{fields['label']} {formatting.percent(float(fields['probability_of_label']))}",
             fields["text"],
             fields["nearest_text"],
-            fields["row"],
+            f"{fields['file']}, line {fields['line']}",
             *fields["tokens"].replace("=", " ").split(),
         ):
             assert part in text
@@ -415,6 +473,44 @@ def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight,
     assert {key: settings[key] for key in train} == train
 
 
+@only("two labels")
+def test_of_two_labels_both_count_first_and_the_positive_one_has_its_view_below(sight: Sight, root: Path) -> None:
+    scores = read_json(root / "data/scored/scores.json")
+    assert sight.text("h1") == "Telling ham and spam apart"
+    numbers = [
+        f"{scores['accuracy']:.1%}".replace("%", "\u00a0%"),
+        *(f"{scores[name]:.3f}" for name in ("macro_f1", "mcc")),
+    ]
+    assert sight.page.locator(".key dt + dd").all_inner_texts() == numbers
+    assert f"answers {scores['baselines']['tfidf']['accuracy']:.1%} correctly".replace("%", " %") in sight.text(".lead")
+    table = {row[0]: row[1:] for row in sight.run(CELLS, ".labels tbody tr")}
+    header, *lines = tables_of(root)["labels.tsv"]
+    for line in lines:
+        fields = dict(zip(header, line, strict=True))
+        recall, precision, f1, rows = table[fields["label"]]
+        for text, name in ((recall, "recall"), (precision, "precision")):
+            low, high = (100 * float(fields[f"{name}_{end}"]) for end in ("low", "high"))
+            assert text.replace("\u00a0", " ") == f"{100 * float(fields[name]):.1f} % {low:.1f} … {high:.1f} %"
+        assert (f1, rows) == (f"{float(fields['f1']):.3f}", fields["rows"])
+    labels, rows = sight.text("section:has(#labels)"), scores["true_positives"] + scores["false_negatives"]
+    assert f"Of the {rows} spam messages the model finds {scores['true_positives']} and misses" in labels
+    words = set(re.findall(r"\w+", (root / PAGE).read_text("utf-8").partition("<body>")[2].lower()))
+    assert not {"blocked", "blocking", "caught"} & words
+
+
+@only("two labels")
+def test_an_error_whose_label_is_likely_wrong_is_not_repeated_and_the_label_errors_say_what_to_do(
+    sight: Sight, root: Path
+) -> None:
+    rows, mislabelled = rows_of(root, "errors.tsv"), rows_of(root, "label_errors.csv")
+    both = rows & mislabelled
+    assert both
+    assert f"{len(both)} of them are in the list above" in sight.text("#errors ~ p >> nth=0")
+    assert sight.page.locator("#errors ~ ol li:has(blockquote)").count() == min(3, len(rows - both))
+    for words in ("new_label", "data/scored/label_errors.csv", "python -m tools.relabel", "dvc repro"):
+        assert words in sight.text("#label_errors ~ p >> nth=0")
+
+
 @only("many labels")
 def test_of_many_labels_the_page_has_a_table_by_rising_recall_and_the_commonest_confusions(
     sight: Sight, root: Path
@@ -422,15 +518,15 @@ def test_of_many_labels_the_page_has_a_table_by_rising_recall_and_the_commonest_
     found, text = read_json(root / "data/scored/scores.json"), sight.text("main")
     assert sight.text("h1") == "Telling 77 labels apart"
     assert sight.page.title().startswith("77 labels: ")
-    assert "the right label is among its three likeliest for" in sight.text(".lead")
+    assert "top-3 accuracy" in sight.text("table.scores >> nth=0")
     assert sight.text(".key").startswith(f"accuracy {found['accuracy']:.1%}".replace("%", " %"))
-    assert "525 of the 3,080 test rows have a near-duplicate outside the test part" in text
+    assert "525 of the 3,080 test messages have a near-duplicate outside the test part" in text
     assert not {"flagged", "blocking", "None"} & set(re.findall(r"\w+", text))
     rows = sight.run(CELLS, ".labels tbody tr")
     recalls = [float(row[1].split("\u00a0")[0]) for row in rows]
     assert recalls == sorted(recalls)
     assert len(rows) == 77
-    assert sight.page.locator(".labels tbody tr:visible").count() == 30, "the others are opened"
+    assert sight.page.locator(".labels tbody tr:visible").count() == 10, "the others are opened"
     worst = read_table(root / "data/scored/labels.tsv")
     label = next(line for line in worst if line[0] == rows[0][0].split()[0])
     assert rows[0][0].split() == [label[0], "taken", "for", f"{label[10]}:", label[11]]
@@ -447,10 +543,10 @@ def test_of_many_labels_the_page_has_a_table_by_rising_recall_and_the_commonest_
 
 @only("faultless")
 def test_a_single_network_without_a_mistake_or_a_validation_part_is_described(sight: Sight) -> None:
-    assert "None: every test row was answered correctly." in sight.text("section:has(#errors)")
+    assert "None: every test message was answered correctly." in sight.text("section:has(#errors)")
     assert "None: no label looks wrong" in sight.text("section:has(#label_errors)")
     training = sight.text("section:has(#training)")
-    assert training.startswith("Training An LSTM network with 2 layers of 6 units: ")
+    assert training.startswith("Training and data An LSTM network with 2 layers of 6 units: ")
     assert "1 epoch." in training
     assert "There is no validation part: held out is the test part" in training
     assert "set by hand" in sight.text("section:has(#threshold)")

@@ -72,7 +72,7 @@ def within(source: str) -> str:
 def look(corpus: Path, source: str) -> tuple[Seen, list[Column]]:
     """Return what was found out about the first file of the corpus, and its columns. Raises UserError."""
     seen: list[Seen] = []
-    batches = readers.batches(corpus, readers.Settings(Wanted()), source, seen.append)
+    batches = (batch for _, batch in readers.batches(corpus, readers.Settings(Wanted()), source, seen.append))
     found = profile(takewhile(lambda _: len(seen) == 1, batches), seen)
     if not seen or not any(column.counts for column in found):
         raise UserError(f"{source}: expected rows of labels and texts, found none")
@@ -165,12 +165,13 @@ def of_rows(trial: Trial) -> Iterator[str]:
     tally = trial.tally
     kept = tally.labels.total()
     yield f"{tally.rows:,} rows: {kept:,} kept, {tally.duplicates:,} duplicates, {tally.rejected:,} rejected"
-    for reason, (count, line) in sorted(trial.reasons.items(), key=lambda item: -item[1][0])[:5]:
-        yield f"  rejected: {count:,}, the first is line {line:,}: {reason}"
+    for reason, (count, place) in sorted(trial.reasons.items(), key=lambda item: -item[1][0])[:5]:
+        yield f"  rejected: {count:,}, the first is {place}: {reason}"
     if tally.contradictions:
-        _, label, other = tally.contradictions[0]
+        one = tally.contradictions[0]
         several = f"{len(tally.contradictions):,} duplicates have another label"
-        yield f"  {several}, such as {other} after {label}: the first counts"
+        other = f"{one.other_label} ({one.other_file}, line {one.other_line}) after {one.label} (line {one.line})"
+        yield f"  {several}, such as {other}: the first counts"
 
 
 def of_git(source: str) -> Iterator[str]:

@@ -15,14 +15,17 @@ import regex
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from stages import clean, split
+from stages import split
 from textrnn.artifacts.messages import Positive, class_names, columns, positive_label, printed
+from textrnn.cleaning.batch import Clean
+from textrnn.cleaning.tally import Tally, clean
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.files import read_text, write_text
 from textrnn.corpus import labels, readers, watch
 from textrnn.corpus.settings import Parts, reading_of
+from textrnn.corpus.sources import short_names
 from textrnn.dedup.sides import TRAIN, Split
 from textrnn.training.batches import folds
 
@@ -49,8 +52,8 @@ class Trial(NamedTuple):
     source: str
     folder: Path  # of the files corpus and messages, and test
     test: str | None
-    tally: clean.Tally
-    reasons: dict[str, tuple[int, int]]  # of the rows rejected: how many, and the line of the first
+    tally: Tally
+    reasons: dict[str, tuple[int, str]]  # of the rows rejected: how many, and where the first stands
 
 
 def sections(text: str) -> dict[str, Any]:
@@ -99,18 +102,19 @@ def write(text: str, entries: list[str]) -> str:
 def attempt(text: str, folder: Path, source: str, test: str | None) -> Trial:
     """Clean the corpus in the folder as the text of a params.yaml says. Raises UserError."""
     write_text(folder / "params.yaml", text)
-    chosen = params.load("clean", clean.Clean, path=folder / "params.yaml")
+    chosen = params.load("clean", Clean, path=folder / "params.yaml")
     reading = reading_of(chosen, params.load("split", Parts, True, folder / "params.yaml"))
-    corpus = readers.batches(folder / "corpus", reading, source, lambda _: None)
+    name, other = short_names([source, test or source])
+    corpus = readers.batches(folder / "corpus", reading, name, lambda _: None)
     if test:
-        corpus = chain(corpus, readers.test_batches(folder / "test", reading, test, lambda _: None))
+        corpus = chain(corpus, readers.test_batches(folder / "test", reading, other, lambda _: None))
     with (folder / "messages").open("w+b") as messages, (folder / "rejected").open("w+b") as rejected:
-        tally = clean.clean(corpus, chosen, messages, rejected)
-    reasons: dict[str, tuple[int, int]] = {}
+        tally = clean(corpus, chosen, messages, rejected)
+    reasons: dict[str, tuple[int, str]] = {}
     for row in read_text(folder / "rejected").split("\n")[1:-1]:
-        line, _, reason = row.partition("\t")
+        file, line, reason = row.split("\t", 2)
         reason = regex.sub(r" \(.*\)$", "", regex.sub(r"^byte \d+", "a byte", reason))
-        count, first = reasons.get(reason, (0, int(line)))
+        count, first = reasons.get(reason, (0, f"{file}, line {line}"))
         reasons[reason] = count + 1, first
     return Trial(source, folder, test, tally, reasons)
 
@@ -127,10 +131,10 @@ def settled(text: str, changes: Changes, first: Trial) -> tuple[Trial, list[str]
     tally, limit = trial.tally, changes["clean.max_rejected_share"]
     share = tally.rejected / max(tally.rows, 1)
     if share > MOST_REJECTED:
-        reason, (count, line) = max(trial.reasons.items(), key=lambda item: item[1])
+        reason, (count, place) = max(trial.reasons.items(), key=lambda item: item[1][0])
         raise UserError(
             f"{trial.source}: {tally.rejected:,} of {tally.rows:,} rows would be rejected, {count:,} because {reason} "
-            f"(the first is line {line:,}): mend the file, or name other columns by --label and --text"
+            f"(the first is {place}): mend the file, or name other columns by --label and --text"
         )
     if len(tally.labels) < 2:
         raise UserError(

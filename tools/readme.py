@@ -58,8 +58,8 @@ def results() -> str:
         ("mcc", "Matthews correlation", decimal),
         ("average_precision", "average precision", decimal),
         ("accuracy", "accuracy", percent),
-        ("recall", "recall (spam caught)", percent),
-        ("false_positive_rate", "false positive rate (ham blocked)", percent),
+        ("recall", "recall (spam found)", percent),
+        ("false_positive_rate", "false positive rate (false alarms)", percent),
     ]
     for name, title, shown in titles:
         value, low, high = map(shown, scores[name][:3])

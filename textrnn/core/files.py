@@ -1,5 +1,6 @@
 """Files written whole or not at all, in the same bytes on every machine."""
 
+import csv
 import io
 import json
 import os
@@ -132,8 +133,11 @@ def write_header(file: IO[bytes], kind: type[np.generic], count: int) -> None:
 
 
 def read_table(path: Path) -> list[list[str]]:
-    """Return the rows of a tab-separated file that this project wrote, one list of fields a line."""
-    return [line.split("\t") for line in read_text(path).split("\n")[:-1]]
+    """Return the rows of a table that this project wrote, CSV or tab-separated lines, a list of fields each."""
+    text = read_text(path)
+    if path.suffix == ".csv":
+        return list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True))
+    return [line.split("\t") for line in text.split("\n")[:-1]]
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -6,10 +6,10 @@ import io
 import lzma
 import zipfile
 import zlib
-from pathlib import Path
 from typing import Any
 
 from textrnn.core.errors import UserError, one_line
+from textrnn.corpus.sources import short_names
 
 MOST_BYTES = 1 << 30  # of a user's own corpus, unpacked
 COMPRESSED: dict[bytes, Any] = {  # by their first bytes
@@ -37,9 +37,7 @@ def unpacked(content: bytes, most_bytes: int) -> bytes:
 def zipped(contents: list[tuple[str, bytes]]) -> bytes:
     """Return a zip of the files in order, the same bytes whenever it is written."""
     result = io.BytesIO()
-    names = [Path(name).name for name, _ in contents]
-    if len(set(names)) < len(names):
-        names = [name.rpartition("://")[2].lstrip("/") for name, _ in contents]
+    names = short_names([name for name, _ in contents])
     with zipfile.ZipFile(result, "w") as archive:
         for name, (_, content) in zip(names, contents, strict=True):
             archive.writestr(zipfile.ZipInfo(name), content)

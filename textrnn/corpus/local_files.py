@@ -2,6 +2,7 @@
 
 import glob
 from pathlib import Path
+from typing import Any
 
 import fsspec
 
@@ -9,22 +10,36 @@ from textrnn.core.errors import UserError, one_line
 from textrnn.corpus.archives import unpacked, zipped
 
 
+def files(source: str) -> list[Any]:
+    """Return the files at `source`, to be opened by fsspec: one, those in a folder, or those that match a pattern.
+
+    `source` is a path, a folder or an address such as s3://…, in which *, ? and [ ] stand for names. Raises UserError
+    for an empty folder, and the classes of fsspec's stores.
+    """
+    if "://" not in source and Path(source).is_dir():
+        found = sorted(str(path) for path in Path(source).rglob("*") if path.is_file() and path.name[0] not in "._")
+        if not found:
+            raise UserError(f"expected files in the folder {source}, found none")
+        return list(fsspec.open_files(found, "rb", expand=False))
+    return list(fsspec.open_files([source], "rb", expand=not is_file(source)))
+
+
+def is_file(source: str) -> bool:
+    """Return whether a source names one file, not a folder or a pattern."""
+    if "://" not in source and Path(source).is_dir():
+        return False
+    return not glob.has_magic(source) or Path(source).is_file()
+
+
 def read(source: str, most_bytes: int) -> bytes:
     """Return the content of the file at `source`, decompressed, of at most so many bytes; of several, a zip of them.
 
-    `source` is a path, a folder or an address such as s3://…, in which *, ? and [ ] stand for names. Raises UserError.
+    Of a folder or a pattern with one file it is a zip as well, which names that file. Raises UserError.
     """
-    one = not glob.has_magic(source) or Path(source).is_file()
-    if one and "://" not in source and Path(source).is_dir():
-        names = sorted(str(path) for path in Path(source).rglob("*") if path.is_file() and path.name[0] not in "._")
-        if not names:
-            raise UserError(f"expected files in the folder {source}, found none")
-    else:
-        names = [source]
     contents: list[tuple[str, bytes]] = []
     left, name = most_bytes, source
     try:
-        for file in fsspec.open_files(names, "rb", expand=not one):
+        for file in files(source):
             name = file.full_name if "://" in source else file.path
             with file as opened:
                 content = unpacked(opened.read(left + 1), left)
@@ -40,4 +55,5 @@ def read(source: str, most_bytes: int) -> bytes:
         raise UserError(f"cannot read {name}: {one_line(error)}") from None
     if not contents:
         raise UserError(f"expected sms-spam, a URL or a file, found no file that matches {source}")
-    return contents[0][1] if len(contents) == 1 else zipped(contents)
+    alone = len(contents) == 1 and (is_file(source) or contents[0][1].startswith(b"PK"))  # a zip needs no other around
+    return contents[0][1] if alone else zipped(contents)

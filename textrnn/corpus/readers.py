@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from textrnn.artifacts.messages import SIDES
 from textrnn.core.errors import UserError, one_line
+from textrnn.core.escape import printable
 from textrnn.core.files import blocks
 from textrnn.corpus import encoding, layout, tables
 from textrnn.corpus.archives import MOST_BYTES, inflated
@@ -62,14 +63,16 @@ class Seen(NamedTuple):
     notes: list[str]  # what a person should know
 
 
-def batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]) -> Iterator[Batch]:
-    """Yield the rows of a corpus, some at a time, and tell `found` of each file before its rows.
+def batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]) -> Iterator[tuple[str, Batch]]:
+    """Yield the rows of a corpus, some at a time, with their file's name; tell `found` of each file before its rows.
 
-    Messages call the corpus `name`. Raises UserError if it cannot be read, or has no such columns.
+    The corpus is called `name`, and a file in it as the zip calls it. Raises UserError if it cannot be read, or has no
+    such columns.
     """
     with corpus.open("rb") as file:
         for part, content in parts(file, name):
-            yield from of_file(content, part, settings, found)
+            for batch in of_file(content, part if part == name else f"{name}: {part}", settings, found):
+                yield printable(part), batch
 
 
 def is_raw(batch: Any) -> bool:
@@ -78,14 +81,16 @@ def is_raw(batch: Any) -> bool:
     return isinstance(first, bytes) or (callable(first) and is_raw(first))
 
 
-def test_batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]) -> Iterator[Batch]:
+def test_batches(
+    corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]
+) -> Iterator[tuple[str, Batch]]:
     """Yield the rows of a second corpus as `batches` does, all of them in the part test; none of an empty line."""
     with corpus.open("rb") as file:
         if len(file.read(2)) < 2:
             return
     settings = settings._replace(wanted=settings.wanted._replace(part=None))
-    for batch in batches(corpus, settings, name, found):
-        yield partial(_in_test, batch)
+    for part, batch in batches(corpus, settings, name, found):
+        yield part, partial(_in_test, batch)
 
 
 def _in_test(batch: Batch) -> Iterator[Row]:
@@ -103,7 +108,7 @@ def parts(file: io.BufferedReader, name: str) -> Iterator[tuple[str, io.Buffered
             if sum(one.file_size for one in members) > MOST_BYTES:
                 raise UserError(f"{name}: expected at most {MOST_BYTES:,} bytes in a zip, found more")
             for member in sorted(members, key=lambda one: one.filename):
-                yield f"{name}: {member.filename}", encoding.as_file(inflated(archive, member, member.file_size))
+                yield member.filename, encoding.as_file(inflated(archive, member, member.file_size))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{name}: expected a zip whose files can be read: {one_line(error)}") from None
 

@@ -1,5 +1,7 @@
 """The tables of data/scored: the answers to the test rows, by row and by label, the mistakes, likely label errors."""
 
+import csv
+import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import pairwise_distances_argmin_min
 
+from textrnn.artifacts.origins import Origins
 from textrnn.core.escape import field
 from textrnn.core.files import DIGITS, write_text
 from textrnn.inference import explain, predictor
@@ -38,10 +41,32 @@ class Answers(NamedTuple):
         return Answers._make(map(np.concatenate, pairs))
 
 
-def write(path: Path, columns: Columns) -> None:
-    """Write the columns under their names as tab-separated lines, safe for terminals and spreadsheets."""
-    lines = zip(*columns.values(), strict=True)
-    write_text(path, "".join("\t".join(map(field, line)) + "\n" for line in [list(columns), *lines]))
+def write(path: Path, columns: Columns, origins: Origins | None = None) -> None:
+    """Write the columns under their names as tab-separated lines or CSV, safe for terminals and spreadsheets.
+
+    With `origins` each row has the file and the line that it came from. CSV begins with a byte order mark: without one
+    some spreadsheets take UTF-8 for another encoding.
+    """
+    columns = located(columns, origins) if origins else columns
+    rows = [[field(value) for value in line] for line in [list(columns), *zip(*columns.values(), strict=True)]]
+    text = io.StringIO(newline="")
+    if path.suffix == ".csv":
+        text.write("\ufeff")
+        csv.writer(text, lineterminator="\n").writerows(rows)
+    else:
+        text.writelines("\t".join(row) + "\n" for row in rows)
+    write_text(path, text.getvalue())
+
+
+def located(columns: Columns, origins: Origins) -> Columns:
+    """Return the columns, with the file and the line that its row came from before each column of rows."""
+    found: Columns = {}
+    for name, values in columns.items():
+        if name in ("row", "nearest_row"):
+            file, line = origins.of(np.array(values, np.int64))
+            found |= {name.replace("row", "file"): list(file), name.replace("row", "line"): list(line)}
+        found[name] = values
+    return found
 
 
 def predictions(answers: Answers, messages: Messages, names: list[str], positive: int | None) -> Columns:
@@ -103,19 +128,21 @@ def mistakes(
 ) -> Columns:  # fmt: skip
     """Return a line for each row answered wrongly, the surest first.
 
-    Each has the tokens that misled the model, and the most similar one of the training rows, `known`.
+    Each has the probability of the answer and of its own label, the tokens that misled the model, and the most similar
+    one of the training rows, `known`.
     """
     certainty = answers.probabilities.max(axis=1)
     if len(names) == 2:
         certainty = np.abs(predictor.shown(answers.probabilities, answers.predicted, positive) - cut)
     wrong = np.flatnonzero(answers.predicted != answers.labels)
     chosen = answers.some(wrong[np.argsort(-certainty[wrong], kind="stable")])
-    columns = predictions(chosen, messages, names, positive)
-    columns.pop("probability_of_positive", None)  # a mistake is told by the probability of its answer
+    columns = predictions(chosen, messages, names, None)
     texts = [str(text) for text in columns.pop("text")]
     numbers, similarity = nearest(texts, [messages[row][1] for row in known])
     rows = known[numbers].tolist()
+    own = chosen.probabilities[np.arange(len(chosen.labels)), chosen.labels]
     return columns | {
+        "probability_of_label": [f"{value:.{DIGITS}f}" for value in own],
         "similarity": [f"{value:.3f}" for value in similarity],
         "nearest_row": rows,
         "nearest_label": [messages[row][0] for row in rows],
@@ -141,17 +168,24 @@ def misleading(model: predictor.Model, text: str, label: int) -> str:
     return " ".join(f"{token}={weight:.2f}" for token, weight in found[:MISLEADING])
 
 
-def mislabelled(answers: Answers, tested: int, messages: Messages, names: list[str]) -> Columns:
-    """Return a line for each row whose label is likely wrong. The first `tested` answers are those to test rows."""
+def mislabelled(answers: Answers, tested: int, messages: Messages, names: list[str], origins: Origins) -> Columns:
+    """Return a line for each row whose label is likely wrong. The first `tested` answers are those to test rows.
+
+    A person fills in `new_label`, and `python -m tools.relabel` writes it into the file.
+    """
     found = label_errors(answers.labels, answers.probabilities)
     chosen = answers.some(found)
     own = chosen.probabilities[np.arange(len(found)), chosen.labels]
+    file, line = origins.of(chosen.rows)
     return {
-        "row": chosen.rows.tolist(),
-        "part": ["test" if place < tested else "held out" for place in found],
+        "file": list(file),
+        "line": list(line),
         "label": [names[number] for number in chosen.labels],
         "likelier": [names[number] for number in chosen.probabilities.argmax(axis=1)],
+        "new_label": [""] * len(found),
         "probability_of_label": [f"{value:.{DIGITS}f}" for value in own],
+        "part": ["test" if place < tested else "held out" for place in found],
+        "row": chosen.rows.tolist(),
         "text": [messages[row][1] for row in chosen.rows],
     }
 

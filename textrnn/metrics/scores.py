@@ -46,20 +46,20 @@ def scores(labels: Labels, predicted: Labels, probabilities: Floats, positive: i
 def of_answers(labels: Labels, predicted: Labels, positive: int | None) -> dict[str, float]:
     """Return the scores that need no probability: over all labels and, if one is positive, of it against the rest."""
     counts = margins(labels, predicted)
-    found = {name: float(value) for name, value in averages(*counts).items()} | {
+    over_all = {name: float(value) for name, value in averages(*counts).items()} | {
         "accuracy": float((labels == predicted).mean()),
         "mcc": float(correlation(*counts)),
     }
     if positive is None:
-        return found
+        return over_all
     table = confusion_matrix(labels == positive, predicted == positive, labels=[False, True]).tolist()
-    (passed, false), (missed, caught) = table
-    return found | {
-        "f1": 2 * caught / max(1, 2 * caught + false + missed),
+    (passed, false), (missed, found) = table
+    return over_all | {
+        "f1": 2 * found / max(1, 2 * found + false + missed),
         "false_positive_rate": false / (false + passed),
-        "precision": caught / max(1, caught + false),
-        "recall": caught / (caught + missed),
-        "true_positives": caught,
+        "precision": found / max(1, found + false),
+        "recall": found / (found + missed),
+        "true_positives": found,
         "false_positives": false,
         "false_negatives": missed,
         "true_negatives": passed,

@@ -36,7 +36,7 @@ def outcome_names(positive: str | None, others: str) -> dict[str, str]:
             "recall": "right answers kept",
             "missed": "right answers left out",
             "false_positive_rate": "wrong answers kept",
-            "false_positives": "wrong answers kept, in rows",
+            "false_positives": "wrong answers kept (messages)",
             "precision": "right ones among the kept",
             "among": "right ones among the kept",
             "flagged": "answers kept",

@@ -79,5 +79,13 @@ for (const name of ["pointerdown", "pointermove"]) {
 }
 decide();
 document.querySelectorAll(".control").forEach((one) => { one.hidden = false; });
+/** Fade the right edge of what scrolls sideways, until its end is reached. */
+function fade(box) {
+  box.classList.toggle("cut", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+}
+document.querySelectorAll(".scroll").forEach((box) => {
+  box.addEventListener("scroll", () => fade(box));
+  new ResizeObserver(() => fade(box)).observe(box);
+});
 // Some browsers do not print closed details: open them.
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));

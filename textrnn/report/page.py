@@ -55,6 +55,7 @@ def page(
         commonest=names[counts["test"].argmax()],
         counts=list(zip(names, *(found.tolist() for found in counts.values()), strict=True)),
         charts={chart.name: chart for chart in charts},
+        wrong={row["row"]: row for row in shown["mistakes"]},
         positive_share=float(truth.mean()),
         outcomes=[outcomes[stop] for stop in sorted({*figures.IN_TABLE, cut})],
         own=outcomes[cut],
