@@ -2,9 +2,7 @@
 
 import csv
 import io
-import os
 import re
-import sys
 import tempfile
 from collections import Counter
 from itertools import zip_longest
@@ -130,6 +128,6 @@ def beside(source: Source) -> Path:
 def write(path: Path, content: bytes) -> None:
     """Write a file, which keeps its permissions if there is one."""
     with replacing(path) as file:
-        if sys.platform != "win32" and path.exists():
-            os.fchmod(file.fileno(), path.stat().st_mode)
+        if path.exists():
+            Path(file.name).chmod(path.stat().st_mode)
         file.write(content)
