@@ -12,12 +12,13 @@ from urllib3.exceptions import HTTPError, InvalidHeader, ProtocolError
 
 from textrnn.core.errors import UserError, one_line
 from textrnn.core.progress import progress
+from textrnn.corpus import exchange
 from textrnn.corpus.exchange import Exchange, watched
 
 if TYPE_CHECKING:
     import requests
 
-PATIENCE = 60.0  # seconds of pauses before further tries, in all
+PATIENCE = 60.0  # seconds of pauses before further tries, in all, and of tries in which too little came
 SLOWEST = 300_000  # bytes a second: the greatest content takes no longer, beside LEAST_TIME
 LEAST_TIME = 120.0  # seconds
 REASON = 80  # characters of a server's own words
@@ -42,7 +43,7 @@ def fetch(
     end = monotonic() + (LEAST_TIME + most_bytes / SLOWEST if deadline is None else deadline)
     pause, patience = 1.0, PATIENCE
     while True:
-        asked = 0.0
+        asked = lost = 0.0
         try:
             work = partial(_answer, url, most_bytes, connect_timeout)
             content, failure, may_pass, asked = watched(work, connect_timeout, end)
@@ -51,11 +52,12 @@ def fetch(
         # ValueError: a redirect to an invalid address. OSError: requests' own errors, and missing certificates
         except (OSError, ValueError, HTTPError) as error:
             failure, may_pass = _explained(error)
+            lost = connect_timeout + exchange.STALL if isinstance(error, TimeoutError) else 0.0
         wait = max(pause, asked)
-        if not may_pass or wait > min(patience, end - monotonic()):
+        if not may_pass or wait > min(patience - lost, end - monotonic()):
             raise UserError(f"{failure} (try again in {asked:,.0f} seconds)" if asked else failure)
         sleep(wait)
-        pause, patience = 2 * pause, patience - wait
+        pause, patience = 2 * pause, patience - wait - lost
 
 
 def tells_version(url: str, timeout: float) -> bool:
@@ -72,9 +74,7 @@ def tells_version(url: str, timeout: float) -> bool:
         return False
 
 
-def _answer(
-    url: str, most_bytes: int, connect_timeout: float, session: "requests.Session", exchange: Exchange
-) -> Answer:
+def _answer(url: str, most_bytes: int, connect_timeout: float, session: "requests.Session", begun: Exchange) -> Answer:
     _check_proxies(url)
     # identity: the bytes counted are the bytes sent, and no small answer unpacks to a huge one
     with session.get(
@@ -86,7 +86,7 @@ def _answer(
         hooks={"response": lambda response, **_: response.close() if response.is_redirect else None},
     ) as response:
         if response.status_code == 200:
-            return _body(response.raw, most_bytes, exchange), "", False, 0.0
+            return _body(response.raw, most_bytes, begun), "", False, 0.0
         failure = f"the server answered {response.status_code} {str(response.reason)[:REASON]}"
         may_pass = response.status_code == 429 or response.status_code >= 500
         return None, failure, may_pass, _retry_after(response.raw)
@@ -112,12 +112,12 @@ def _retry_after(raw: urllib3.HTTPResponse) -> float:
         return 0.0
 
 
-def _body(raw: urllib3.HTTPResponse, most_bytes: int, exchange: Exchange) -> bytes:
+def _body(raw: urllib3.HTTPResponse, most_bytes: int, begun: Exchange) -> bytes:
     content = bytearray()
     with progress(desc="download", unit="B") as bar:
         while part := raw.read1(1 << 16):  # whatever has come, so that a slow drip is noticed
             content += part
-            exchange.received = len(content)
+            begun.received = len(content)
             bar.update(len(part))
             if len(content) > most_bytes:
                 raise UserError(f"expected at most {most_bytes:,} bytes, found more")
