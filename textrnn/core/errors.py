@@ -125,8 +125,8 @@ def held() -> Iterator[None]:
         yield
     finally:
         came, _came = _came, None
-    if came:
-        raise KeyboardInterrupt(came[0])
+        if came:  # whatever has failed meanwhile: perhaps because the signal went to all
+            raise KeyboardInterrupt(came[0])
 
 
 _came: list[int] | None = None  # of STOPS while they are held
