@@ -145,7 +145,7 @@ def _starting(silent: bool = True) -> Iterator[None]:
     with held():
         sys.stderr.flush()
         stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        if sys.platform != "win32":
+        if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         if silent:
             os.dup2(nowhere, 2)
@@ -155,7 +155,7 @@ def _starting(silent: bool = True) -> Iterator[None]:
             os.dup2(stderr, 2)
             os.close(stderr)
             os.close(nowhere)
-            if sys.platform != "win32":
+            if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
@@ -163,7 +163,7 @@ def _begin(prepare: Callable[[], object]) -> None:
     end_with_parent()
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
-    if sys.platform != "win32":
+    if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     Thread(target=_end_with_parent, daemon=True).start()
     prepare()
