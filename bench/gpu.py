@@ -77,7 +77,7 @@ def trained(place: Path, device: str) -> dict[str, Any]:
     if done.returncode:
         raise UserError(f"expected the stage train to end well on {device}, found {done.stderr.strip()[-2000:]}")
     notes = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
-    weights = hashlib.sha256((place / "model/weights.npz").read_bytes()).hexdigest()
+    weights = hashlib.sha256((place / "data/trained/weights.npz").read_bytes()).hexdigest()
     print(f"train, TEXTRNN_DEVICE={device}: {seconds:.1f} s", *notes, sep="\n  ", flush=True)
     return {"seconds": round(seconds, 2), "notes": notes, "weights": weights}
 

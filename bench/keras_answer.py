@@ -1,4 +1,4 @@
-"""Answer one message with the TensorFlow network and model/weights.npz, as predict.py would without the export.
+"""Answer one message with the TensorFlow network and data/trained/weights.npz, as predict.py would without the export.
 
 It leaves out the linear branch, the blend and the checksums, which makes it faster.
 
@@ -30,7 +30,7 @@ def main() -> None:
         "places": tf.constant([list(range(len(tokens)))], tf.int32),
     }
     logits = []
-    with np.load(paths.MODEL / "weights.npz") as weights:
+    with np.load(paths.WEIGHTS) as weights:
         for member in range(config.ensemble):
             arrays = {name.partition("/")[2]: weights[name] for name in weights if name.startswith(f"{member}/")}
             network = build(config, len(ids) + 1, len(settings["labels"]))

@@ -11,7 +11,7 @@ TEXTRNN_DEVICE (cpu, gpu or auto) says whether GPUs are used.
 Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv,
         data/raw/corpus (its checksum alone);
         sections `train` and `vectorize` and the text settings of section `clean` of params.yaml
-Writes  model/{model.onnx,weights.npz,vocabulary.tsv,ngrams.npy,settings.json,history.tsv,model.json},
+Writes  model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,history.tsv,model.json}, data/trained/weights.npz,
         data/scored/held_out.tsv, metrics/train.json
 Run     python -m stages.train
 """
@@ -44,7 +44,7 @@ from textrnn.training.distributed.cluster import from_environment
 from textrnn.training.learn import TrainingSet, learn
 from textrnn.training.loop import CHECKPOINT, COLUMNS, Fitted
 
-FILES = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv", "weights.npz")
+FILES = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 
 
 def training_set(config: TrainConfig) -> tuple[TrainingSet, ragged.Rows, str]:
@@ -86,7 +86,7 @@ def write_weights(fitted: Fitted) -> None:
 
     Not by np.savez, whose ZIP headers are others before Python 3.11.4.
     """
-    with replacing(paths.MODEL / "weights.npz") as file, zipfile.ZipFile(file, "w") as archive:
+    with replacing(paths.WEIGHTS) as file, zipfile.ZipFile(file, "w") as archive:
         for number, arrays in enumerate(fitted.weights):
             for name, array in arrays.items():
                 content = io.BytesIO()

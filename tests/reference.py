@@ -38,7 +38,7 @@ def batch_for(config: TrainConfig) -> dict[str, NDArray[np.int32]]:
 
 
 def random_weights(config: TrainConfig, seed: int = 0, classes: int = CLASSES) -> Weights:
-    """Return weights as large as after a long training, by the names that model/weights.npz gives them."""
+    """Return weights as large as after a long training, by the names that data/trained/weights.npz gives them."""
     random, size, gates = np.random.default_rng(seed), config.embedding_size, config.units * len(GATES[config.cell])
     shapes: dict[str, tuple[int, ...]] = {"words": (VOCABULARY, size)}
     if config.subword_buckets:

@@ -65,10 +65,10 @@ def test_other_test_rows_change_no_byte_of_what_was_learnt_and_not_the_threshold
     read = ["data/clean/messages.tsv", "data/split/test/labels.npy", "data/split/train/tokens.npy"]
     assert runs.changed(*read, "data/scored/predictions.tsv") == [*read, "data/scored/predictions.tsv"]
     learnt = sorted(path.relative_to(runs.first).as_posix() for path in (runs.first / "model").iterdir())
-    assert {"model/model.onnx", "model/ngrams.npy", "model/vocabulary.tsv", "model/weights.npz"} <= set(learnt)
+    assert {"model/model.onnx", "model/ngrams.npy", "model/vocabulary.tsv"} <= set(learnt)
     # The record names the files that train read, and threshold.json names the record.
     assert runs.changed(*learnt) == ["model/model.json", "model/threshold.json"]
-    assert runs.changed("data/scored/held_out.tsv", "metrics/train.json") == []
+    assert runs.changed("data/scored/held_out.tsv", "data/trained/weights.npz", "metrics/train.json") == []
     for file, key in (("threshold.json", "threshold"), ("model.json", "parts")):
         first, second = (read_json(root / "model" / file)[key] for root in runs)
         assert first == second
@@ -86,12 +86,13 @@ def test_a_word_that_only_test_rows_hold_is_unknown(runs: Runs) -> None:
 
 
 def test_weights_npz_has_no_date_and_no_system_in_its_headers_and_numpy_reads_it(trained_model: Path) -> None:
-    with zipfile.ZipFile(trained_model / "weights.npz") as archive:
+    weights = trained_model.parent / "data/trained/weights.npz"
+    with zipfile.ZipFile(weights) as archive:
         for member in archive.infolist():
             assert member.date_time == (1980, 1, 1, 0, 0, 0)
             assert member.compress_type == zipfile.ZIP_STORED
             # np.savez writes ZIP64 sizes or not, depending on Python's version.
             assert (member.extra, member.extract_version, member.flag_bits) == (b"", 20, 0)
-    with np.load(trained_model / "weights.npz", allow_pickle=False) as arrays:
+    with np.load(weights, allow_pickle=False) as arrays:
         assert {name.partition("/")[0] for name in arrays} == {"0", "1"}
         assert all(arrays[name].dtype == np.float32 for name in arrays)

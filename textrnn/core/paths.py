@@ -22,6 +22,7 @@ TRAIN = ROOT / "data/split/train"
 VALIDATION = ROOT / "data/split/validation"
 TEST = ROOT / "data/split/test"
 MODEL = ROOT / "model"
+WEIGHTS = ROOT / "data/trained/weights.npz"  # of each network, which answers do not need
 HELD_OUT = ROOT / "data/scored/held_out.tsv"
 LABELS = ROOT / "data/scored/labels.tsv"
 SCORES = ROOT / "data/scored/scores.json"
