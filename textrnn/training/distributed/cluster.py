@@ -32,10 +32,11 @@ SETTINGS = b"\x04\0\0\0\0\0"  # after its length, the head of the frame with whi
 def _reachable(address: str) -> str:
     """Return the address. Raises ValueError when there is no such name or port."""
     host, port = host_and_port(address)
-    host.encode("idna")  # which the resolver would do
-    if not (host and 0 < port < 1 << 16):
-        raise ValueError("there is no such host or port")
-    return address
+    with suppress(UnicodeError):
+        host.encode("idna")  # as the resolver does
+        if host and 0 < port < 1 << 16:
+            return address
+    raise ValueError("there is no such host or port")
 
 
 Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_reachable)]
