@@ -60,7 +60,7 @@ def sources() -> list[Source]:
     source = params.load("download", Download).source
     name, *others = short_names([source, test] if test else [source])
     found = [Source(source, name, paths.CORPUS, reading, clean)]
-    reading = reading._replace(wanted=reading.wanted._replace(part=None))
+    reading = readers.of_test(reading)
     return found + [Source(str(test), other, paths.TEST_CORPUS, reading, clean) for other in others]
 
 

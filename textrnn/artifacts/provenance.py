@@ -15,6 +15,7 @@ from textrnn.core.params import Section
 
 PACKAGES = ("keras", "numpy", "onnx", "scikit-learn", "scipy", "tensorflow")  # their arithmetic is in a model's bytes
 RECORD = "model.json"
+MOST_BYTES = 1 << 31  # of a file of a model: an ONNX file is a protobuf message, which takes no more
 CODE = Path(__file__).parents[2]
 # The code of the stage train, as `python -m tools.deps` writes it into dvc.yaml.
 TRAIN = ("stages/train.py", "textrnn/artifacts", "textrnn/core", "textrnn/model", "textrnn/text", "textrnn/training")

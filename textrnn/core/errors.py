@@ -13,7 +13,6 @@ from types import TracebackType
 
 from textrnn.core.escape import masked, printable
 
-INTERRUPTED = 128 + signal.SIGINT  # the exit code that shells use
 # The signals that ask a process to end, and what is said then. Windows has no SIGHUP.
 STOPS = {
     getattr(signal, name): said

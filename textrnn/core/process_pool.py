@@ -145,8 +145,7 @@ def _starting(silent: bool = True) -> Iterator[None]:
     with held():
         sys.stderr.flush()
         stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        mask = _masked("SIG_BLOCK", STOPS)
         if silent:
             os.dup2(nowhere, 2)
         try:
@@ -155,16 +154,21 @@ def _starting(silent: bool = True) -> Iterator[None]:
             os.dup2(stderr, 2)
             os.close(stderr)
             os.close(nowhere)
-            if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            _masked("SIG_SETMASK", mask)
+
+
+def _masked(how: str, numbers: Iterable[int]) -> Iterable[int]:
+    """Change which signals this thread blocks, where the system can, and return those that it blocked before."""
+    if sys.platform == "win32" or not hasattr(signal, "pthread_sigmask"):
+        return ()
+    return signal.pthread_sigmask(getattr(signal, how), numbers)
 
 
 def _begin(prepare: Callable[[], object]) -> None:
     end_with_parent()
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
-    if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    _masked("SIG_UNBLOCK", STOPS)
     Thread(target=_end_with_parent, daemon=True).start()
     prepare()
 

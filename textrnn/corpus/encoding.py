@@ -18,7 +18,6 @@ CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x7f]")  # bytes that text has in no 
 SURE = 1.0
 FEW = 8  # bytes that tell nothing
 COMMONEST, NEARLY = "cp1252", 0.95  # of old encodings; it wins if it is so nearly as likely: a few letters tell little
-COMMONEST, NEARLY = "cp1252", 0.95  # of old encodings; it wins if it is so nearly as likely: a few letters tell little
 
 
 class Encoding(NamedTuple):

@@ -4,6 +4,7 @@ A graph is code. textrnn/model/export.py writes operators that end and read no f
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from threading import Timer
 from typing import Any
 
@@ -101,6 +102,18 @@ def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: in
         raise ValueError("the graph has an input seen without a width")
 
 
+@contextmanager
+def _ending(options: onnxruntime.RunOptions, timeout: float) -> Iterator[None]:
+    """Tell the runtime to give up a run with these options once the block has taken so many seconds."""
+    timer = Timer(timeout, setattr, (options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def answer(
     session: onnxruntime.InferenceSession, inputs: Inputs, labels: int, timeout: float | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -109,14 +122,8 @@ def answer(
     With a timeout, in seconds, the runtime is told to give up then.
     """
     options = onnxruntime.RunOptions()
-    timer = Timer(timeout or 0, setattr, (options, "terminate", True))
-    timer.daemon = True
-    if timeout:
-        timer.start()
-    try:
+    with _ending(options, timeout) if timeout else nullcontext():
         found, vectors = session.run(["probabilities", "vectors"], inputs, options)
-    finally:
-        timer.cancel()
     expected = (len(inputs["places"]), labels), (len(inputs["words"]), inputs["seen"].shape[1])
     if (found.shape, vectors.shape) != expected:
         raise ValueError(f"the graph answers with the shapes {found.shape} and {vectors.shape}, not {expected}")

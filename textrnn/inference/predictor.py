@@ -33,7 +33,6 @@ PADDING = ""
 CACHED = 20_000  # pieces of text whose tokens are kept, and tokens whose vectors are kept
 LONGEST_CACHED = 40  # characters of such a piece or token: a message may be one piece of a megabyte
 ROOM = 64 << 20  # bytes of vectors that are kept
-MOST_BYTES = 1 << 31  # of a file of the model: protobuf takes no more
 PARTS = ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 
 
@@ -79,8 +78,10 @@ def load(directory: Path) -> Model:
     """Return the model in `directory`. Raises UserError when a file is missing, damaged, or from another model."""
     for name in PARTS:
         with opened(directory / name) as file:
-            if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
-                raise UserError(f"expected {directory / name} of at most {MOST_BYTES:,} bytes, found {size:,}")
+            if (size := os.fstat(file.fileno()).st_size) > provenance.MOST_BYTES:
+                raise UserError(
+                    f"expected {directory / name} of at most {provenance.MOST_BYTES:,} bytes, found {size:,}"
+                )
     with provenance.whole(directory / "settings.json") as path:
         settings = Settings.model_validate(read_json(path))
     with provenance.whole(directory / "vocabulary.tsv") as path:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import psutil
 
+from textrnn.artifacts.provenance import MOST_BYTES
 from textrnn.core.errors import UserError, note
 from textrnn.core.process_pool import processors
 from textrnn.model.config import TrainConfig
@@ -20,7 +21,6 @@ from textrnn.model.export import GATES
 from textrnn.text.ngrams import LONGEST, MOST, bags
 from textrnn.training.loop import Ensemble
 
-MOST_BYTES = 2**31  # of an ONNX file, as of any protobuf message
 SLOTS = {"rmsprop": 1, "adamw": 2}  # arrays of an optimizer for each array of weights
 COPIES = 3  # of a network's state in its process: its own, the one it began with, the one it hands on
 HANDED = 3  # of each network's state in the process that writes the checkpoint: its own, and two as bytes
