@@ -42,7 +42,7 @@ from textrnn.text.vocabulary import Vectorize
 from textrnn.training import checkpoint
 from textrnn.training.distributed.cluster import from_environment
 from textrnn.training.learn import TrainingSet, learn
-from textrnn.training.loop import CHECKPOINT, COLUMNS, Fitted
+from textrnn.training.loop import CHECKPOINT, COLUMNS, Fitted, epochs_of
 
 FILES = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 
@@ -71,9 +71,10 @@ def training_set(config: TrainConfig) -> tuple[TrainingSet, ragged.Rows, str]:
 
 def summary(fitted: Fitted, side: str) -> dict[str, object]:
     """Return the metrics of the epoch whose weights are kept. `side` is the part that was held out."""
-    row = dict(zip(COLUMNS, fitted.history[fitted.kept_epoch - 1].tolist(), strict=True))
+    (kept,) = fitted.history[fitted.history[:, 0] == fitted.kept_epoch].tolist()
+    row = dict(zip(COLUMNS, kept, strict=True))
     return {
-        "epochs": len(fitted.history),
+        "epochs": epochs_of(fitted.history),
         "kept_epoch": fitted.kept_epoch,
         "parameters": sum(array.size for arrays in fitted.weights for array in arrays.values()),
         "loss": {"train": row["train_loss"], side: row["held_out_loss"]},

@@ -241,4 +241,4 @@ def test_a_step_that_takes_more_memory_than_there_is_ends_as_a_lack_of_memory(mo
 
     monkeypatch.setattr(trainer, "step", step)
     with pytest.raises(MemoryError, match="lower train"):
-        trainer.train_epoch(ensemble_of(small()).members[0], 0, 1, trainer.state())
+        trainer.train_epochs(ensemble_of(small()).members[0], 0, range(1, 2), trainer.state())

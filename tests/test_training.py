@@ -20,10 +20,10 @@ from textrnn.model.runtime import keras, tf
 from textrnn.model.stacking import Floats, softmax
 from textrnn.training import loop, machine, optimizers, trainer
 from textrnn.training.batches import InputDropout
-from textrnn.training.loop import COLUMNS, Fitted, best_epoch, fit
+from textrnn.training.loop import COLUMNS, Fitted, best_epoch, calibrated_loss, fit, rounds, rounds_without_fall
 from textrnn.training.members import one_by_one
-from textrnn.training.optimizers import cosine
-from textrnn.training.trainer import Trainer
+from textrnn.training.optimizers import ETA, WARM_STEPS, cosine, rate, share
+from textrnn.training.trainer import RAW, Trainer
 
 
 class Trained(NamedTuple):
@@ -53,6 +53,7 @@ def trained(config: TrainConfig, file: Path, stop_before: int = sys.maxsize) -> 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "CHECKPOINT", file)
+        patch.setattr(loop, "ROUND", 1)  # a measurement after each epoch, few as the rows are
         patch.setattr(machine, "report", lambda *_: None)
         patch.setattr(trainer, "Trainer", counted)
         fitted = fit(one_by_one, ensemble_of(config), repr(config))
@@ -64,7 +65,8 @@ ENSEMBLE = small(
     cell="rnn", dropout=0.3, ensemble=3, subword_buckets=BUCKETS, token_dropout=0.2, word_dropout=0.2,
     subword_dropout=0.2, embedding_dropout=0.2, schedule="cosine", epochs=3,
 )  # fmt: skip
-RECIPES = {"single": SINGLE, "ensemble": ENSEMBLE}
+AVERAGED = ENSEMBLE.model_copy(update={"schedule": "averaged", "patience": 3, "epochs": 8, "learning_rate": 0.05})
+RECIPES = {"single": SINGLE, "ensemble": ENSEMBLE, "averaged": AVERAGED}
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +115,45 @@ def test_patience_keeps_the_weights_of_the_best_epoch(uninterrupted: Callable[[s
 
 
 def test_of_two_epochs_with_the_lowest_held_out_loss_the_first_is_the_best() -> None:
-    history = np.zeros((4, len(COLUMNS)))
-    history[:, COLUMNS.index("held_out_loss")] = [0.5, 0.4, 0.6, 0.4]
+    history = history_of([0.5, 0.4, 0.6, 0.4])
     assert (best_epoch(history), best_epoch(history[:0])) == (2, 0)
+
+
+def history_of(losses: list[float], epochs: int = 1) -> Floats:
+    """Return a history with these held-out losses, measured after so many epochs each."""
+    history = np.zeros((len(losses), len(COLUMNS)))
+    history[:, 0] = epochs * np.arange(1, len(losses) + 1)
+    history[:, COLUMNS.index("held_out_loss")] = losses
+    return history
+
+
+def test_patience_ends_where_the_loss_has_not_fallen_by_half_a_percent_and_the_lowest_is_kept() -> None:
+    losses = [1.0, 0.5, 0.4985, 0.499, 0.4974, 0.6]
+    counted = [rounds_without_fall(history_of(losses[:number])) for number in range(len(losses) + 1)]
+    assert counted == [0, 0, 0, 1, 2, 0, 1]
+    assert best_epoch(history_of(losses, epochs=4)) == 20
+
+
+def test_with_patience_a_small_corpus_is_measured_after_sixteen_steps_and_a_large_one_after_each_epoch() -> None:
+    def numbers(done: int, **changes: Any) -> list[list[int]]:
+        return [list(epochs) for epochs in rounds(ensemble_of(small(epochs=9, **changes)), done)]
+
+    steps = len(TRAIN.rows) // 4  # of an epoch
+    assert 4 <= steps < 8, "so that sixteen steps are some epochs"
+    size = -(-16 // (steps + (len(TRAIN.rows) % 4 > 0)))
+    assert numbers(0, patience=2)[0] == list(range(1, size + 1))
+    assert [epoch for epochs in numbers(0, patience=2) for epoch in epochs] == list(range(1, 10))
+    assert numbers(2 * size, patience=2) == numbers(0, patience=2)[2:]
+    assert numbers(0) == numbers(0, patience=2, batch_size=1) == [[epoch] for epoch in range(1, 10)]
+
+
+def test_the_held_out_loss_of_an_ensemble_is_that_of_the_best_temperature() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(200, 3))
+    labels = (logits + random.gumbel(size=logits.shape)).argmax(axis=1).astype(np.int16)  # of temperature 1
+    best = min(log_loss(labels, softmax(logits * scale)) for scale in np.linspace(0.5, 2, 301))
+    for scale in (0.1, 1.0, 15.0):
+        assert calibrated_loss(logits * scale, labels) == pytest.approx(best, abs=1e-4)
 
 
 def test_the_metrics_are_those_of_the_epoch_whose_weights_are_kept() -> None:
@@ -160,7 +198,9 @@ def test_an_ensemble_is_measured_on_each_members_held_out_rows(uninterrupted: Ca
     assert [len(logits) for logits in fitted.logits] == [len(member.held_out.rows) for member in members]
     probabilities, labels = softmax(np.vstack(fitted.logits)), np.concatenate([one.held_out.labels for one in members])
     accuracy = np.mean(probabilities.argmax(axis=1) == labels)
-    assert fitted.history[-1, 3:].tolist() == [round(log_loss(labels, probabilities), 6), round(accuracy, 6)]
+    loss = calibrated_loss(np.vstack(fitted.logits), labels)
+    assert fitted.history[-1, 3:].tolist() == [round(loss, 6), round(accuracy, 6)]
+    assert loss < log_loss(labels, probabilities)
     first, *others = fitted.weights
     assert all((first[name] != other[name]).any() for other in others for name in first)
 
@@ -276,6 +316,44 @@ def test_input_dropout_changes_the_steps_and_no_prediction(descent: Trainer, mon
 )
 def test_the_rate_rises_for_a_tenth_of_the_steps_and_falls_as_half_a_cosine(done: float, share: float) -> None:
     assert cosine(done) == pytest.approx(share, abs=1e-12)
+
+
+def test_an_averaged_training_has_the_whole_rate_after_some_steps_whatever_its_length() -> None:
+    config = small(schedule="averaged")
+    for done in (0.01, 0.9):
+        assert [rate(config, step, done) for step in (1, WARM_STEPS, 10_000)] == [0.01 / WARM_STEPS, 0.01, 0.01]
+
+
+def test_the_weights_that_predict_are_the_average_of_all_steps_the_later_the_more() -> None:
+    config = PLAIN.model_copy(update={"schedule": "averaged", "batch_size": 4})
+    trainer, collator = trainer_of(config, VOCABULARY, CLASSES), collator_of(PLAIN)
+    seen: list[dict[str, NDArray[Any]]] = []
+
+    def step(batch: dict[str, Any], taken: Callable[..., Any] = trainer.step) -> Any:
+        sums = taken(batch)
+        seen.append({name: one for name, one in trainer.state().items() if name.startswith(RAW)})
+        return sums
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "step", step)
+        member = ensemble_of(config).members[0]
+        result = trainer.train_epochs(member, 0, range(1, 3), trainer.state())
+    count = len(seen)
+    # Shamir and Zhang's average gives the step t of n a weight that grows as t to the power ETA.
+    weights = [
+        share(one) * np.prod([1 - share(later) for later in range(one + 1, count + 1)]) for one in range(1, count + 1)
+    ]
+    assert sum(weights) == pytest.approx(1)
+    assert weights[-1] == (1 + ETA) / (count + ETA) == max(weights)
+    for name, last in seen[-1].items():
+        expected = sum(weight * one[name].astype(float) for weight, one in zip(weights, seen, strict=True))
+        average = result.state[name.replace(RAW, "weights/")]
+        np.testing.assert_allclose(average, expected, atol=1e-5)
+        assert (result.state[name] == last).all()
+    raw = trainer.predict(member.held_out, collator)
+    assert (raw == result.state["logits"]).all(), "the network predicts by the averages"
+    trainer.restore(result.state)
+    assert (trainer.predict(member.held_out, collator) != raw).any(), "and trains on from the weights themselves"
 
 
 def test_each_step_has_the_rate_of_its_place_among_all_steps(monkeypatch: pytest.MonkeyPatch) -> None:

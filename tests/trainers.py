@@ -32,7 +32,13 @@ def compiled(config: TrainConfig, vocabulary_size: int, classes: int) -> tuple[R
 
 def trainer_of(config: TrainConfig, vocabulary_size: int, classes: int) -> Reused:
     """Return a trainer in its first state."""
-    alike = {"patience": 0, "ensemble": 1, "epochs": 1, "linear": False}  # change nothing that is compiled
+    alike = {
+        "patience": 0,
+        "ensemble": 1,
+        "epochs": 1,
+        "batch_size": 4,
+        "linear": False,
+    }  # change nothing that is compiled
     trainer, first = compiled(config.model_copy(update=alike), vocabulary_size, classes)
     trainer.restore(first)
     trainer.config = config

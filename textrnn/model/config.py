@@ -32,7 +32,7 @@ class TrainConfig(Section):
     batch_size: int = Field(ge=1, le=1_000_000)
     optimizer: Literal["rmsprop", "adamw"]
     learning_rate: float = Field(gt=0, le=10)
-    schedule: Literal["constant", "cosine"]
+    schedule: Literal["constant", "cosine", "averaged"]
     clip_norm: float = Field(ge=0, le=1_000_000)
     patience: int = Field(ge=0, le=10_000)
     class_weights: Literal["none", "balanced"]

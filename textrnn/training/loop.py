@@ -1,12 +1,14 @@
 """The loop over epochs: histories, checkpoints, patience, and which epoch's weights are kept."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 from textrnn.artifacts.ragged import Rows
 from textrnn.core import paths
@@ -22,6 +24,9 @@ from textrnn.training.distributed.cluster import ALONE, Cluster, wait_for_all
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
 CHECKPOINT = paths.CHECKPOINTS / "train.npz"
 WEIGHTS, LOGITS = "weights/", "logits"  # names in a state, see textrnn/training/trainer.py
+ROUND = 16  # steps, at least, between two measurements for patience: a small corpus has few in an epoch
+LEAST_FALL = 0.005  # of the held-out loss, as a share: patience takes less for none
+SMALLEST, LARGEST = np.log([0.02, 50])  # inverse temperatures of the held-out logits
 
 
 class Member(NamedTuple):
@@ -42,7 +47,7 @@ class Ensemble(NamedTuple):
 
 
 class EpochResult(NamedTuple):
-    """An epoch of one member: the means over its training rows, and its state afterwards."""
+    """A round of one member: the means over its training rows in the last epoch, and its state afterwards."""
 
     loss: float
     accuracy: float
@@ -50,17 +55,26 @@ class EpochResult(NamedTuple):
 
 
 # Trains the members from the epoch after those done, from their states or (None) from the beginning, and yields all
-# members' results for each epoch, without end: one_by_one or side_by_side of textrnn/training/members.py.
+# members' results for each round: one_by_one or side_by_side of textrnn/training/members.py.
 Run = Callable[[Ensemble, int, list[Arrays] | None], Generator[list[EpochResult], None, None]]
 
 
 class Fitted(NamedTuple):
     """The trained members."""
 
-    history: Floats  # a row for each epoch, of COLUMNS
+    history: Floats  # a row for each round, of COLUMNS
     kept_epoch: int  # whose weights these are
     weights: list[dict[str, NDArray[np.float32]]]  # of each member, by name
     logits: list[Floats]  # of each member, on its held-out rows
+
+
+def rounds(ensemble: Ensemble, done: int) -> Iterator[range]:
+    """Yield the epochs after the `done` ones until each measurement: with patience, ROUND steps or more; else one."""
+    config = ensemble.config
+    steps = min(ceil(len(member.train.rows) / config.batch_size) for member in ensemble.members)
+    size = ceil(ROUND / steps) if config.patience else 1
+    for first in range(done + 1, config.epochs + 1, size):
+        yield range(first, min(first + size, config.epochs + 1))
 
 
 def fit(run: Run, ensemble: Ensemble, fingerprint: str, cluster: Cluster = ALONE) -> Fitted:
@@ -75,35 +89,53 @@ def fit(run: Run, ensemble: Ensemble, fingerprint: str, cluster: Cluster = ALONE
     saved = resumed(fingerprint, config.seed, cluster)
     history, now, best = saved or Checkpoint(np.zeros((0, len(COLUMNS))), {}, {})
     if saved and cluster.chief:
-        print(f"resuming after epoch {len(history)}", flush=True)
+        print(f"resuming after epoch {epochs_of(history)}", flush=True)
     states = split_by_member(now, count) if saved else None
-    with closing(run(ensemble, len(history), states)) as epochs:
-        bar = progress(range(len(history) + 1, config.epochs + 1), "train", unit="epoch")
-        for epoch in bar:
-            if config.patience and epoch > best_epoch(history) + config.patience:
+    with closing(run(ensemble, epochs_of(history), states)) as results_of:
+        bar = progress(list(rounds(ensemble, epochs_of(history))), "train", unit="round")
+        for epochs in bar:
+            if config.patience and rounds_without_fall(history) >= config.patience:
                 break
-            results = next(epochs)
-            history = np.vstack([history, [epoch, *measured(results, labels)]])
+            results = next(results_of)
+            history = np.vstack([history, [epochs[-1], *measured(results, labels)]])
             if cluster.chief:
                 bar.write(", ".join(f"{name} {value:.6g}" for name, value in zip(COLUMNS, history[-1], strict=True)))
             now = {f"{number}/{name}": array for number, one in enumerate(results) for name, array in one.state.items()}
-            if config.patience and best_epoch(history) == epoch:
-                best = now
+            if config.patience and best_epoch(history) == epochs[-1]:
+                best = {name: now[name] for name in now if WEIGHTS in name or LOGITS in name}
             if cluster.chief:
                 checkpoint.save(CHECKPOINT, fingerprint, Checkpoint(history, now, best))
     kept = split_by_member(best or now, count)
-    kept_epoch = best_epoch(history) if config.patience else len(history)
+    kept_epoch = best_epoch(history) if config.patience else epochs_of(history)
     return Fitted(history, kept_epoch, [checkpoint.part(one, WEIGHTS) for one in kept], [one[LOGITS] for one in kept])
 
 
 def measured(results: list[EpochResult], labels: NDArray[np.int16]) -> Floats:
-    """Return loss (in nats) and accuracy on the training rows and on the held-out rows, rounded to DIGITS."""
-    probabilities = softmax(np.vstack([result.state[LOGITS] for result in results]))
-    own = np.maximum(probabilities[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
+    """Return loss (in nats) and accuracy on the training rows and on the held-out rows, rounded to DIGITS.
+
+    The held-out loss of an ensemble is that of calibrated logits, since they are calibrated later: networks grow
+    overconfident while their answers still become better.
+    """
+    logits = np.vstack([result.state[LOGITS] for result in results])
     trained = np.mean([(result.loss, result.accuracy) for result in results], axis=0)
-    accuracy = np.mean(probabilities.argmax(axis=1) == labels)
-    rounded: Floats = np.round([*trained, -np.mean(np.log(own)), accuracy], DIGITS)
+    loss = calibrated_loss(logits, labels) if len(results) > 1 else log_loss(logits, labels)
+    accuracy = np.mean(logits.argmax(axis=1) == labels)
+    rounded: Floats = np.round([*trained, loss, accuracy], DIGITS)
     return rounded
+
+
+def log_loss(logits: Floats, labels: NDArray[np.int16]) -> float:
+    """Return the mean cross entropy of (rows, classes) logits, in nats."""
+    own = np.maximum(softmax(logits)[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
+    return -float(np.mean(np.log(own)))
+
+
+def calibrated_loss(logits: Floats, labels: NDArray[np.int16]) -> float:
+    """Return the cross entropy at the temperature that makes it lowest (Guo et al. 2017)."""
+    found = minimize_scalar(
+        lambda one: log_loss(logits * np.exp(one), labels), bounds=(SMALLEST, LARGEST), options={"xatol": 1e-6}
+    )
+    return float(found.fun)
 
 
 def resumed(fingerprint: str, seed: int, cluster: Cluster) -> Checkpoint | None:
@@ -127,6 +159,19 @@ def split_by_member(arrays: Arrays, count: int) -> list[Arrays]:
     return [checkpoint.part(arrays, f"{number}/") for number in range(count)]
 
 
+def epochs_of(history: Floats) -> int:
+    """Return how many epochs a history tells of."""
+    return int(history[-1, 0]) if len(history) else 0
+
+
 def best_epoch(history: Floats) -> int:
-    """Return the first epoch with the lowest held-out loss, 0 before any."""
-    return 1 + int(history[:, COLUMNS.index("held_out_loss")].argmin()) if len(history) else 0
+    """Return the first measured epoch with the lowest held-out loss, 0 before any."""
+    return int(history[history[:, COLUMNS.index("held_out_loss")].argmin(), 0]) if len(history) else 0
+
+
+def rounds_without_fall(history: Floats) -> int:
+    """Return how many measurements there have been since the held-out loss last fell by LEAST_FALL or more."""
+    lowest, since = np.inf, 0
+    for loss in history[:, COLUMNS.index("held_out_loss")]:
+        lowest, since = (loss, 0) if loss <= lowest * (1 - LEAST_FALL) else (lowest, since + 1)
+    return since

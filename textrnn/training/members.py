@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, wait
 from functools import cache, partial
-from itertools import count
 from multiprocessing import get_context
 from typing import Any, Literal
 
@@ -19,13 +18,13 @@ from textrnn.core import process_pool
 from textrnn.training import costs, device, machine
 from textrnn.training.checkpoint import Arrays
 from textrnn.training.distributed.cluster import ALONE, Cluster
-from textrnn.training.loop import Ensemble, EpochResult
+from textrnn.training.loop import Ensemble, EpochResult, rounds
 
 Epochs = Generator[list[EpochResult], None, None]
 
 
 def one_by_one(ensemble: Ensemble, done: int, states: list[Arrays] | None, cluster: Cluster = ALONE) -> Epochs:
-    """Yield the members' results of each epoch after the `done` ones, trained in this process, one after another.
+    """Yield the members' results of each round after the `done` epochs, trained in this process, one after another.
 
     The members begin with their `states`, or (None) with their first weights. The workers of a cluster, which this
     process has joined, train each member together.
@@ -46,9 +45,9 @@ def one_by_one(ensemble: Ensemble, done: int, states: list[Arrays] | None, clust
     with collective.together(cluster):
         trainer = Trainer(ensemble.config, ensemble.vocabulary_size, ensemble.classes)
         states = states or [trainer.initial_state(number) for number in range(len(ensemble.members))]
-        for epoch in count(done + 1):
+        for epochs in rounds(ensemble, done):
             numbered = enumerate(zip(ensemble.members, states, strict=True))
-            results = [trainer.train_epoch(member, number, epoch, state) for number, (member, state) in numbered]
+            results = [trainer.train_epochs(member, number, epochs, state) for number, (member, state) in numbered]
             states = [result.state for result in results]
             yield results
 
@@ -56,7 +55,7 @@ def one_by_one(ensemble: Ensemble, done: int, states: list[Arrays] | None, clust
 def side_by_side(ensemble: Ensemble, done: int, states: list[Arrays] | None) -> Epochs:
     """Yield what `one_by_one` does, from a process for each processor, or for each place on a GPU.
 
-    A member begins its next epoch before the others have ended theirs, so no processor waits.
+    A member begins its next round before the others have ended theirs, so no processor waits.
     """
     # Forked processes share the rows in memory; but a fork breaks threads such as TensorFlow's.
     forks = sys.platform == "linux" and "tensorflow" not in sys.modules
@@ -68,18 +67,18 @@ def side_by_side(ensemble: Ensemble, done: int, states: list[Arrays] | None) -> 
     machine.report(len({tuple(place) for place in places if place}))
     begun = get_context(method).Value("i", 0)
     with process_pool.started(len(places), method, partial(_keep, ensemble, places, begun)) as submit:
-        running = {submit(_train_epoch, done + 1, one, states and states[one]): (done + 1, one) for one in numbers}
+        every = list(rounds(ensemble, done))
+        running = {submit(_train_epochs, every[0], one, states and states[one]): (0, one) for one in numbers}
         results = defaultdict[int, dict[int, EpochResult]](dict)
-        while True:
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                epoch, number = running.pop(future)
-                result = results[epoch][number] = future.result()
-                if epoch < ensemble.config.epochs:
-                    running[submit(_train_epoch, epoch + 1, number, result.state)] = epoch + 1, number
-            while len(results[done + 1]) == len(numbers):
-                done += 1
-                yield [results[done][number] for number in numbers]
-                del results[done]
+        for place in range(len(every)):
+            while len(results[place]) < len(numbers):
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    ended, number = running.pop(future)
+                    result = results[ended][number] = future.result()
+                    if ended + 1 < len(every):
+                        running[submit(_train_epochs, every[ended + 1], number, result.state)] = ended + 1, number
+            yield [results[place][number] for number in numbers]
+            del results[place]
 
 
 def _memories(method: Literal["fork", "spawn"]) -> list[int]:
@@ -118,6 +117,6 @@ def _trainer() -> Any:
     return Trainer(ensemble.config, ensemble.vocabulary_size, ensemble.classes)
 
 
-def _train_epoch(epoch: int, number: int, state: Arrays | None) -> Any:
+def _train_epochs(epochs: range, number: int, state: Arrays | None) -> Any:
     trainer, member = _trainer(), _given[0][0].members[number]
-    return trainer.train_epoch(member, number, epoch, state or trainer.initial_state(number))
+    return trainer.train_epochs(member, number, epochs, state or trainer.initial_state(number))

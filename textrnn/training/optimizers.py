@@ -1,4 +1,4 @@
-"""The optimizers, and the schedule of their learning rate."""
+"""The optimizers, the schedules of their learning rate, and the average of the weights."""
 
 import math
 from typing import Any
@@ -7,6 +7,8 @@ from textrnn.model.config import TrainConfig
 from textrnn.model.runtime import keras, tf
 
 WARM_UP = 0.1  # share of all steps
+WARM_STEPS = 25  # where nobody knows how many there will be
+ETA = 8  # of the average: the larger, the less the early steps count. About 1 / (ETA + 1) of all steps decide it
 
 
 class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]  # Keras has no types
@@ -56,6 +58,20 @@ def build_optimizer(config: TrainConfig, variables: list[Any]) -> Any:
             if variable.path.endswith("velocity"):
                 variable.assign(tf.ones_like(variable))
     return optimizer
+
+
+def rate(config: TrainConfig, step: int, done: float) -> float:
+    """Return the learning rate of a step, counted from 1, when a share `done` of all steps has been taken."""
+    return config.learning_rate * (cosine(done) if config.schedule == "cosine" else min(1.0, step / WARM_STEPS))
+
+
+def share(step: int) -> float:
+    """Return the share that a step, counted from 1, has in the average of the weights after it.
+
+    This is polynomial-decay averaging (Shamir and Zhang 2013): the average does what a falling learning rate does, and
+    needs not know which step will be the last.
+    """
+    return (1 + ETA) / (step + ETA)
 
 
 def cosine(done: float) -> float:

@@ -20,9 +20,10 @@ from textrnn.training.batches import Collator, InputDropout, shuffled
 from textrnn.training.checkpoint import Arrays
 from textrnn.training.distributed import collective
 from textrnn.training.loop import LOGITS, WEIGHTS, EpochResult, Member
-from textrnn.training.optimizers import build_optimizer, cosine
+from textrnn.training.optimizers import build_optimizer, rate, share
 
 PREDICTION_BATCH = 64
+RAW = "raw/"  # in a state, before the names of weights that are averaged: the weights themselves
 
 
 class Trainer:
@@ -39,6 +40,8 @@ class Trainer:
         with tf.distribute.get_strategy().scope():
             self.network = build(config, vocabulary_size, classes)
             self.optimizer = build_optimizer(config, self.network.trainable_variables)
+            self.averages = averages(config, self.network)
+            self.share = tf.Variable(0.0, trainable=False)
         # Without a signature, each new length of a batch would compile the step again.
         ranks = {"words": 2, "lengths": 1, "labels": 1}
         ranks |= {"subwords": 2, "places": 2} if config.subword_buckets else {}
@@ -66,6 +69,8 @@ class Trainer:
         if self.config.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.config.clip_norm)
         self.optimizer.apply(gradients, variables)
+        for name, average in self.averages.items():
+            average.assign_add(self.share * (trained_variables(self.network)[name] - average))
         return sums
 
     def _logits(self, batch: dict[str, Any]) -> Any:
@@ -82,9 +87,10 @@ class Trainer:
         weights = compute_sample_weight(self.config.class_weight, rows.labels).astype(np.float32)
         random = np.random.default_rng((*seed, 1))  # not the stream that mixes the rows
         for place, chosen in enumerate(batches):
-            if self.config.schedule == "cosine":
-                done = (epoch - 1 + (place + 0.5) / len(batches)) / self.config.epochs
-                self.optimizer.learning_rate.assign(self.config.learning_rate * cosine(done))
+            if self.config.schedule != "constant":
+                done, step = epoch - 1 + (place + 0.5) / len(batches), (epoch - 1) * len(batches) + place + 1
+                self.optimizer.learning_rate.assign(rate(self.config, step, done / self.config.epochs))
+                self.share.assign(share(step))
             batch = dict(collator.batch(rows, chosen, lengths, self.input_dropout, random))
             sums += self.step(batch | ({"weights": weights[chosen]} if self.config.class_weight else {})).numpy()
         loss, accuracy = sums / len(rows.rows)
@@ -98,15 +104,19 @@ class Trainer:
             logits[chosen] = self.logits(collator.batch(rows, chosen, lengths)).numpy()
         return logits
 
-    def train_epoch(self, member: Member, number: int, epoch: int, state: Arrays) -> EpochResult:
-        """Train an ensemble member for an epoch, from its state, and predict its held-out rows.
+    def train_epochs(self, member: Member, number: int, epochs: range, state: Arrays) -> EpochResult:
+        """Train an ensemble member for some epochs, from its state, and predict its held-out rows.
 
         Raises MemoryError where a step takes more memory than the processor or the GPU has.
         """
         try:
             self.restore(state)
-            loss, accuracy = self.fit_rows(member.train, member.collator, epoch, (self.config.seed, epoch, number))
-            return EpochResult(loss, accuracy, self.state() | {LOGITS: self.predict(member.held_out, member.collator)})
+            for epoch in epochs:
+                measured = self.fit_rows(member.train, member.collator, epoch, (self.config.seed, epoch, number))
+            state = self.state()
+            for name, average in self.averages.items():
+                trained_variables(self.network)[name].assign(average)
+            return EpochResult(*measured, state | {LOGITS: self.predict(member.held_out, member.collator)})
         except tf.errors.ResourceExhaustedError:
             raise MemoryError("lower train.batch_size or train.units") from None
 
@@ -115,21 +125,33 @@ class Trainer:
         drawn = np.random.SeedSequence([self.config.seed, number]).generate_state(1)
         keras.utils.set_random_seed(int(drawn[0]) if number else self.config.seed)
         network = build(self.config, self.vocabulary_size, self.classes, number)
-        return values(all_variables(network, build_optimizer(self.config, network.trainable_variables)))
+        optimizer = build_optimizer(self.config, network.trainable_variables)
+        return values(all_variables(network, optimizer, averages(self.config, network)))
 
     def state(self) -> Arrays:
         """Return every variable: of the network, its dropout's random generators, and the optimizer."""
-        return values(all_variables(self.network, self.optimizer))
+        return values(all_variables(self.network, self.optimizer, self.averages))
 
     def restore(self, state: Arrays) -> None:
         """Put back what `state` returned."""
-        for name, variable in all_variables(self.network, self.optimizer).items():
+        for name, variable in all_variables(self.network, self.optimizer, self.averages).items():
             variable.assign(state[name])
 
 
-def all_variables(network: Network, optimizer: Any) -> dict[str, Any]:
-    """Return all variables by name: the trained ones as textrnn/model/network.py names them, after WEIGHTS."""
-    variables = {f"{WEIGHTS}{name}": variable for name, variable in trained_variables(network).items()}
+def averages(config: TrainConfig, network: Network) -> dict[str, Any]:
+    """Return a variable for the average of each of the network's, by name; none where weights are not averaged."""
+    if config.schedule != "averaged":
+        return {}
+    first = tf.VariableAggregation.ONLY_FIRST_REPLICA  # all replicas have the same
+    named = trained_variables(network).items()
+    return {name: tf.Variable(one.value, trainable=False, aggregation=first) for name, one in named}
+
+
+def all_variables(network: Network, optimizer: Any, averages: dict[str, Any]) -> dict[str, Any]:
+    """Return all variables by name: those that predict as textrnn/model/network.py names them, after WEIGHTS."""
+    trained = trained_variables(network)
+    variables = {f"{WEIGHTS}{name}": variable for name, variable in (averages or trained).items()}
+    variables |= {f"{RAW}{name}": trained[name] for name in averages}
     variables |= {f"random/{number}": one for number, one in enumerate(network.non_trainable_variables)}
     return variables | {f"optimizer/{number}": one for number, one in enumerate(optimizer.variables)}
 
