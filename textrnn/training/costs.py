@@ -22,6 +22,7 @@ from textrnn.text.ngrams import LONGEST, MOST, bags
 from textrnn.training.loop import Ensemble
 
 SLOTS = {"rmsprop": 1, "adamw": 2}  # arrays of an optimizer for each array of weights
+TYPICAL_STEPS, TYPICAL_EPOCHS = 400, 6  # until patience ends, whichever are more
 COPIES = 3  # of a network's state in its process: its own, the one it began with, the one it hands on
 HANDED = 3  # of each network's state in the process that writes the checkpoint: its own, and two as bytes
 ACTIVATIONS = {"rnn": 8, "gru": 24, "lstm": 16}  # numbers kept for each unit and time step of a batch
@@ -83,15 +84,18 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = ()) -> Costs:
     config, networks = ensemble.config, len(ensemble.members)
     parts = parameters(config, ensemble.vocabulary_size, ensemble.classes)
     lengths = [member.collator.lengths(member.train) for member in ensemble.members]
-    steps = sum(config.epochs * ceil(len(one) / config.batch_size) for one in lengths)
+    steps_of_epoch = ceil(max(map(len, lengths)) / config.batch_size)
+    typical = max(TYPICAL_EPOCHS, ceil(TYPICAL_STEPS / steps_of_epoch)) if config.patience else config.epochs
+    epochs = min(config.epochs, typical)
+    steps = epochs * sum(ceil(len(one) / config.batch_size) for one in lengths)
     # A product and a sum, forward, and twice that backward.
-    operations = 6.0 * config.epochs * sum(int(one.sum()) for one in lengths) * parts["layers"]
+    operations = 6.0 * epochs * sum(int(one.sum()) for one in lengths) * parts["layers"]
     updates, processes = float(steps * sum(parts.values())), min(processors(), networks)
 
     rows, longest = min(config.batch_size, max(map(len, lengths))), max(int(one.max()) for one in lengths)
     states = (1 + config.bidirectional) * config.units * config.layers
     batch = 4.0 * rows * longest * (states * ACTIVATIONS[config.cell] + 4 * config.embedding_size)
-    arrays = 4 * (1 + SLOTS[config.optimizer])
+    arrays = 4 * (1 + SLOTS[config.optimizer] + (config.schedule == "averaged"))
     held = COPIES * processes + (HANDED + bool(config.patience)) * networks
     decisions = ensemble.classes if ensemble.classes > 2 else 1
     weights = float(decisions * distinct_ngrams(texts, decisions))
