@@ -4,7 +4,7 @@ A stage reads its dependencies and writes its outputs (dvc.lock has their sizes)
 and evaluate multiply matrices no faster than a processor multiplies large ones. The time beyond the larger of the two
 goes to Python, loading libraries, small matrices and so on. bench/stages.py measured the times.
 
-Reads   dvc.lock, docs/speed/stages.json, data/, as `dvc repro` leaves it
+Reads   dvc.lock, docs/speed/stages.json, metrics/train.json, data/, as `dvc repro` leaves it
 Writes  docs/speed/limits.json
 Run     python -m bench.limits   (then python -m tools.speed)
 """
@@ -46,7 +46,8 @@ def multiplied() -> dict[str, float]:
     step = multiply_adds(config)
     seen = tokens[paths.TRAIN] + tokens[paths.VALIDATION]
     held_out = 1 / config.ensemble if config.ensemble > 1 else 0.0
-    learnt = config.epochs * seen * step * (BACK * (1 - held_out) + held_out)
+    epochs = read_json(paths.METRICS / "train.json")["epochs"]
+    learnt = epochs * seen * step * (BACK * (1 - held_out) + held_out)
     return {"train": learnt, "evaluate": tokens[paths.TEST] * step * config.ensemble}
 
 

@@ -94,14 +94,15 @@ def cost() -> str:
     messages, measured, split = 1_000_000, found("scale")["1000000"], metrics("split")
     config, tokens = params.load("train", TrainConfig), metrics("vectorize")["tokens"] / metrics("clean")["kept"]
     learnt = 1 - split["test"] / metrics("clean")["kept"]
-    read = messages * learnt * tokens * config.epochs * (config.ensemble - 1)  # each member leaves out its fold
+    epochs = metrics("train")["epochs"]
+    read = messages * learnt * tokens * epochs * (config.ensemble - 1)  # each member leaves out its fold
     pace = found("training")["textrnn"]["tokens_per_second"]["median"]
     answers = found("inference")["streams"]["7 % repeated"]["1000000"]["messages_per_second"]["median"]
     rows = [
         [name, f"{measured[name]['seconds']:,.0f}", f"{measured[name]['peak_megabytes']:,.0f}"]
         for name in ("clean", "vectorize", "split")
     ]
-    rows.append([f"train: {config.ensemble} networks, {config.epochs} epochs", f"{read / pace:,.0f}", ""])
+    rows.append([f"train: {config.ensemble} networks, {epochs} epochs", f"{read / pace:,.0f}", ""])
     rows.append(["train: one network, one epoch", f"{messages * learnt * tokens / pace:,.0f}", ""])
     rows.append(["evaluate: predictions for the test rows", f"{messages * (1 - learnt) / answers:,.0f}", ""])
     rows.append(["predict.py", f"{messages / answers:,.0f}", ""])
