@@ -68,6 +68,9 @@ class Fitted(NamedTuple):
     logits: list[Floats]  # of each member, on its held-out rows
 
 
+NOTHING = Fitted(np.zeros((0, len(COLUMNS))), 0, [], [])  # is trained without networks
+
+
 def rounds(ensemble: Ensemble, done: int) -> Iterator[range]:
     """Yield the epochs after the `done` ones until each measurement: with patience, ROUND steps or more; else one."""
     config = ensemble.config
