@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, product
 from operator import itemgetter
 
 import numpy as np
@@ -18,7 +18,7 @@ from textrnn.cleaning.batch import Clean
 from textrnn.corpus.rows import Row
 from textrnn.dedup.sides import Split, quotas
 from textrnn.dedup.templates import bare
-from textrnn.dedup.word_sets import NEAR, NEAR_UNSPACED
+from textrnn.dedup.word_sets import NEAR, NEAR_UNSPACED, SHORT
 from textrnn.text.normalise import normalise
 from textrnn.text.scripts import CLUSTER
 from textrnn.text.vocabulary import Tokenizer, ranked, tokenize
@@ -75,15 +75,12 @@ def near_duplicate_keys(texts: Iterable[str]) -> list[str]:
     templates = [template(text) for text in texts]
     names = sorted(set(templates))
     sets = [units(name) for name in names]
-    kinds = [(NEAR_UNSPACED if 2 * sum(map(unspaced, one)) > len(one) else NEAR, one) for one in sets]
-    near = [
-        [
-            least == of and bool(one & other) and 100 * len(one & other) >= least * len(one | other)
-            for least, one in kinds
-        ]
-        for of, other in kinds
-    ]
-    groups = connected_components(np.array(near).reshape(len(names), len(names)))[1].tolist()
+    loose = [2 * sum(map(unspaced, one)) > len(one) <= SHORT for one in sets]
+    near = np.zeros((len(names), len(names)), np.bool_)
+    for one, other in product(range(len(names)), repeat=2):
+        shared, least = len(sets[one] & sets[other]), NEAR_UNSPACED if loose[one] and loose[other] else NEAR
+        near[one, other] = shared > 0 and 100 * shared >= least * len(sets[one] | sets[other])
+    groups = connected_components(near)[1].tolist()
     first = dict(zip(groups[::-1], names[::-1], strict=True))  # the first name of a group is the one that stays
     keys = {name: first[group] for name, group in zip(names, groups, strict=True)}
     return [keys[name] for name in templates]

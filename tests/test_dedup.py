@@ -11,8 +11,9 @@ from compare.prepare import near_duplicate_keys
 from tests import plain
 from tests.plain import template
 from textrnn.dedup import near_duplicates, word_sets
+from textrnn.dedup.groups import connected
 from textrnn.dedup.templates import templates
-from textrnn.dedup.word_sets import Ints, Sets
+from textrnn.dedup.word_sets import SHORT, Ints, Sets
 
 WORDS = [f"{first}{second}" for first in "abcdefg" for second in "xyz"]
 UNSPACED = ["中", "文字", "a中文", "ที่น้ำ", "かな漢字", "x"]
@@ -190,6 +191,15 @@ def test_sets_that_share_only_common_words_are_not_all_compared(
     assert len(set(found.tolist())) == len({tuple(row) for row in rows.tolist()})
     assert compared < 20 * len(rows)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_long_sets_of_unspaced_script_need_four_pairs_in_five(tmp_path: Path) -> None:
+    for size, near in ((20, True), (SHORT - 5, True), (SHORT + 30, False)):
+        rows = np.array([np.arange(size), np.arange(size) + size // 6])  # about three in four
+        sets = Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, size))
+        found = connected(sets, np.array([True, True]), tmp_path)
+        assert (len(set(found.tolist())) == 1) == near
+        assert len(set(connected(sets, np.array([True, False]), tmp_path).tolist())) == 2, "a spaced one"
 
 
 def test_a_chain_of_sets_each_near_to_the_next_is_one_group(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textrnn.core.paths import ROOT
 from textrnn.text import subwords
 from textrnn.text.ngrams import LONG, MOST, bags, lookup, ngrams, places, size
 from textrnn.text.vocabulary import Tokenizer, spans, tokenize
@@ -181,6 +182,8 @@ def test_a_message_is_read_to_a_longest_length_and_no_further() -> None:
     full = "x" * (MOST - 1) + "y"
     assert ngrams(full + "z and more").tolist() == ngrams(full).tolist()
     assert crc32(b"y") in ngrams(full)
+    for page in ("docs/faq.md", "textrnn/report/page.html"):
+        assert f"{MOST:,} characters" in (ROOT / page).read_text("utf-8")
 
 
 HASHES = st.one_of(st.integers(0, 9), st.integers(0, 2**32 - 1))

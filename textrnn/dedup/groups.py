@@ -20,7 +20,7 @@ from textrnn.core.progress import progress
 from textrnn.dedup.near_duplicates import near_duplicates
 from textrnn.dedup.strings import Narrow, alphabetical
 from textrnn.dedup.templates import templates, unspaced, words
-from textrnn.dedup.word_sets import NEAR, NEAR_UNSPACED, Ints, Sets, distinct, roots, runs, unite
+from textrnn.dedup.word_sets import NEAR_UNSPACED, SHORT, Ints, Sets, distinct, roots, runs, unite
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, factorize, new_codes, seeded
 
@@ -86,7 +86,7 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
         counts, ends = collect(map_ordered(work, blocks(messages)), opened)
         of_texts, of_rows, letters, lengths, order, codes, sizes, kinds = opened
         names = alphabetical(letters, column(lengths, np.int64), ends)
-        found = near_of_a_kind(sets_of(codes, column(sizes, np.int64), counts), column(kinds, np.bool_), folder)
+        found = connected(sets_of(codes, column(sizes, np.int64), counts), column(kinds, np.bool_), folder)
         rows, texts = column(of_rows, np.int32), column(of_texts, np.uint64).reshape(-1, 2)
         by_name = column(order, np.uint64).reshape(-1, 2)[np.unique(names, return_index=True)[1]]
     lowest = np.full(len(names), len(names), np.int32)
@@ -102,14 +102,13 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
     return Groups(numbers.astype(np.int32), hashes, distinct_digests(texts)[1].astype(np.int32), names[rows], near)
 
 
-def near_of_a_kind(sets: Sets, unspaced: NDArray[np.bool_], folder: Path) -> Ints:
-    """Return near_duplicates among the sets of words, and with another least similarity among the unspaced ones."""
-    found = np.arange(len(unspaced))
-    for near, rows in (NEAR, np.flatnonzero(~unspaced)), (NEAR_UNSPACED, np.flatnonzero(unspaced)):
-        if len(rows):
-            some = sets if len(rows) == len(found) else Sets(*gathered(sets.words, sets.offsets, rows))
-            found[rows] = rows[near_duplicates(some._replace(near=near), folder)]
-    return found
+def connected(sets: Sets, unspaced: NDArray[np.bool_], folder: Path) -> Ints:
+    """Return near_duplicates, after shorter sets of unspaced scripts have been united at a lower similarity."""
+    found = near_duplicates(sets, folder)
+    short = np.flatnonzero(unspaced & (np.diff(sets.offsets) <= SHORT))
+    some = Sets(*gathered(sets.words, sets.offsets, short), NEAR_UNSPACED)
+    unite(found, short, short[near_duplicates(some, folder)])
+    return roots(found, np.arange(len(found)))
 
 
 def united(together: Groups, labels: NDArray[np.int16], part: NDArray[np.int8], users: Ints) -> Groups:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from textrnn.artifacts.ragged import gathered, offsets_of
 
 NEAR = 80  # per cent: the least Jaccard similarity of near-duplicates, four words in five
-# The same for sets of pairs of characters: another name is one word, but two to four characters, which are in three to
-# five pairs. Sentences of one template then begin to be near-duplicates at the same length as in English.
-NEAR_UNSPACED = 67
+# The same for sets of at most SHORT pairs of characters: another name is one word, but two to four characters, which
+# stand in three to five pairs. Of more than 45 pairs, four in five stay.
+NEAR_UNSPACED, SHORT = 67, 64
 PAIRS = 200_000  # pairs compared at a time
 
 Ints = NDArray[np.int64]
