@@ -4,8 +4,11 @@ The stages must write the same.
 """
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import groupby, pairwise, product
+from operator import itemgetter
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -15,7 +18,9 @@ from textrnn.cleaning.batch import Clean
 from textrnn.corpus.rows import Row
 from textrnn.dedup.sides import Split, quotas
 from textrnn.dedup.templates import bare
+from textrnn.dedup.word_sets import NEAR, NEAR_UNSPACED, SHORT
 from textrnn.text.normalise import normalise
+from textrnn.text.scripts import CLUSTER
 from textrnn.text.vocabulary import Tokenizer, ranked, tokenize
 
 Messages = list[tuple[str, str]]
@@ -47,13 +52,35 @@ def template(text: str) -> str:
     return bare(text) or text
 
 
+def unspaced(unit: str) -> bool:
+    return re.match(CLUSTER, unit) is not None
+
+
+def units(name: str) -> frozenset[str]:
+    """Return the words of a template, and the pairs of neighbours where there are no blanks."""
+    tokens = re.findall(rf"\s+|{CLUSTER}|(?:(?!{CLUSTER})\S)+", name)
+    kinds = ["space" if one.isspace() else "unspaced" if unspaced(one) else "word" for one in tokens]
+    found = set()
+    for kind, run in groupby(zip(kinds, tokens, strict=True), key=itemgetter(0)):
+        some = [token for _, token in run]
+        if kind == "unspaced" and len(some) > 1:
+            found |= {one + other for one, other in pairwise(some)}
+        elif kind != "space":
+            found.add(some[0])
+    return frozenset(found)
+
+
 def near_duplicate_keys(texts: Iterable[str]) -> list[str]:
     """Return a key for each text: of its near-duplicates' templates, the first in alphabetical order."""
     templates = [template(text) for text in texts]
     names = sorted(set(templates))
-    sets = [frozenset(name.split()) for name in names]
-    near = [[bool(one & other) and 100 * len(one & other) >= 80 * len(one | other) for one in sets] for other in sets]
-    groups = connected_components(np.array(near).reshape(len(names), len(names)))[1].tolist()
+    sets = [units(name) for name in names]
+    loose = [2 * sum(map(unspaced, one)) > len(one) <= SHORT for one in sets]
+    near = np.zeros((len(names), len(names)), np.bool_)
+    for one, other in product(range(len(names)), repeat=2):
+        shared, least = len(sets[one] & sets[other]), NEAR_UNSPACED if loose[one] and loose[other] else NEAR
+        near[one, other] = shared > 0 and 100 * shared >= least * len(sets[one] | sets[other])
+    groups = connected_components(near)[1].tolist()
     first = dict(zip(groups[::-1], names[::-1], strict=True))  # the first name of a group is the one that stays
     keys = {name: first[group] for name, group in zip(names, groups, strict=True)}
     return [keys[name] for name in templates]

@@ -11,10 +11,12 @@ from compare.prepare import near_duplicate_keys
 from tests import plain
 from tests.plain import template
 from textrnn.dedup import near_duplicates, word_sets
+from textrnn.dedup.groups import connected
 from textrnn.dedup.templates import templates
-from textrnn.dedup.word_sets import Ints, Sets
+from textrnn.dedup.word_sets import SHORT, Ints, Sets
 
 WORDS = [f"{first}{second}" for first in "abcdefg" for second in "xyz"]
+UNSPACED = ["中", "文字", "a中文", "ที่น้ำ", "かな漢字", "x"]
 
 
 def test_messages_have_the_same_template_if_they_fill_in_one_with_other_numbers_links_and_punctuation() -> None:
@@ -57,9 +59,88 @@ def test_templates_are_near_duplicates_from_four_words_in_five() -> None:
         assert (first == second) == near
 
 
+# Six sentences, each to be filled in with a name, and twenty names.
+SENTENCES = {
+    "English": (
+        "Dear {}, your parcel is on its way, please stay at home",
+        "Congratulations {}, our shop has drawn your number for the prize",
+        "Good morning {}, the dentist has to move your appointment to Friday",
+        "Hello {}, somebody tried to log in from another phone tonight",
+        "{} has invited the whole street to a garden party next Saturday",
+        "The train that {} wanted to take is cancelled because of snow",
+    ),
+    "Chinese": (
+        "{}您好，您的包裹已经在路上，请您在家等候",
+        "恭喜{}，本店已经抽中了您的号码，请来领奖",
+        "早上好{}，牙医需要把您的预约改到星期五",
+        "您好{}，今晚有人试图用另一部手机登录账户",
+        "{}邀请整条街的邻居下周六参加花园聚会",
+        "因为大雪，{}想要乘坐的火车已经取消了",
+    ),
+    "Japanese": (
+        "{}様、荷物を発送しました。ご自宅でお待ちください",
+        "おめでとうございます、{}さん。抽選で番号が当たりました",
+        "おはようございます、{}さん。歯医者の予約が金曜日に変わりました",
+        "{}様、今夜別の端末からログインがありました",
+        "来週の土曜日に{}さんの庭でパーティーがあります",
+        "雪のため{}さんが乗る予定の電車は運休です",
+    ),
+    "Thai": (
+        "เรียนคุณ{} พัสดุของคุณกำลังเดินทาง กรุณารออยู่ที่บ้าน",
+        "ยินดีด้วยคุณ{} ร้านของเราจับได้หมายเลขของคุณ",
+        "สวัสดีตอนเช้าคุณ{} หมอฟันขอเลื่อนนัดของคุณเป็นวันศุกร์",
+        "คุณ{} คืนนี้มีคนพยายามเข้าสู่ระบบจากโทรศัพท์เครื่องอื่น",
+        "คุณ{}เชิญเพื่อนบ้านทั้งซอยมางานเลี้ยงในสวนวันเสาร์หน้า",
+        "รถไฟที่คุณ{}จะขึ้นถูกยกเลิกเพราะน้ำท่วม",
+    ),
+    "Khmer": (
+        "សូមជម្រាបជូន{} ទំនិញរបស់អ្នកកំពុងមកដល់ សូមរង់ចាំនៅផ្ទះ",
+        "សូមអបអរសាទរ{} ហាងរបស់យើងបានចាប់ឆ្នោតត្រូវលេខរបស់អ្នក",
+        "អរុណសួស្តី{} ពេទ្យធ្មេញសូមប្តូរម៉ោងណាត់របស់អ្នកទៅថ្ងៃសុក្រ",
+        "{} យប់នេះមានគេព្យាយាមចូលគណនីពីទូរស័ព្ទផ្សេង",
+        "{}អញ្ជើញអ្នកជិតខាងទាំងអស់មកជប់លៀងក្នុងសួនថ្ងៃសៅរ៍ក្រោយ",
+        "រថភ្លើងដែល{}ចង់ជិះត្រូវបានលុបចោលដោយសារទឹកជំនន់",
+    ),
+}
+NAMES = {
+    "English": "Ada Ben Carla David Emma Frank Grace Henry Ida Jonas Kate Liam Mona Noah Olga Paul Ruth Simon Tina Ugo",
+    "Chinese": "王伟 李娜 张秀英 刘洋 陈静 杨丽 赵国强 黄磊 周敏 吴建华 徐霞 孙鹏 胡志明 朱红 高峰 "
+    "林晓梅 何勇 郭玉兰 马超 罗婷",
+    "Japanese": "佐藤 鈴木 高橋健 田中 伊藤 渡辺 山本翔 中村 小林 加藤愛 吉田 山田 佐々木 山口 "
+    "松本 井上 木村蓮 林 斎藤 清水",
+    "Thai": "สมชาย มาลี วิชัย ปราณี สุดา นิรันดร์ อรุณ กมล จันทรา ธนา พรทิพย์ รัตนา ศักดิ์ชัย อุไร เดชา แก้ว ไพศาล โสภา ณรงค์ บุญมี",
+    "Khmer": "សុខា ច័ន្ទ វណ្ណា បូរី សុភាព រតនា ពិសិដ្ឋ ដារ៉ា ម៉ាលី ធីតា កញ្ញា វិចិត្រ សំណាង ស្រីមុំ បុប្ផា នារី ភក្តី ហេង លក្ខណា គន្ធា",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_sentences_with_other_names_are_near_duplicates_with_and_without_blanks(language: str) -> None:
+    names = NAMES[language].split()
+    texts = [sentence.format(name) for sentence in SENTENCES[language] for name in names]
+    assert len(names) == 20
+    keys = near_duplicate_keys(texts)
+    assert len(set(keys)) == 6
+    assert [len(set(keys[start : start + 20])) for start in range(0, 120, 20)] == [1] * 6
+
+
+def test_without_blanks_pairs_of_neighbouring_characters_are_compared() -> None:
+    for one, other, near in (
+        ("这家店的面条很好吃", "这家店的面包很好吃", False),
+        ("服务态度不好", "服务态度很好", False),
+        ("味道不错，下次还会再来", "味道不错下次还会再来！", True),
+        ("很好很好很好", "好很", False),
+        ("我爱你", "你爱我", False),  # the same characters
+        ("中", "中！", True),
+        ("中 win a big red", "win a big red car 中", True),  # mostly words: 5 of 6
+        ("हिन्दी में लिखा संदेश यहाँ", "हन्दू मैं लिखो संदश यह", False),  # vowel signs are of the word
+    ):
+        first, second = near_duplicate_keys([one, other])
+        assert (first == second) == near, one
+
+
 def reworded(originals: list[list[str]]) -> st.SearchStrategy[list[str]]:
     """Return texts, each of which is one of the originals without a few words and with others."""
-    left_out, put_in = st.sets(st.integers(0, 13), max_size=2), st.lists(st.sampled_from(WORDS), max_size=2)
+    left_out, put_in = st.sets(st.integers(0, 13), max_size=2), st.lists(st.sampled_from(WORDS + UNSPACED), max_size=2)
     text = st.builds(
         lambda words, without, more: " ".join([w for place, w in enumerate(words) if place not in without] + more),
         st.sampled_from(originals), left_out, put_in,
@@ -67,7 +148,11 @@ def reworded(originals: list[list[str]]) -> st.SearchStrategy[list[str]]:
     return st.lists(text, min_size=1, max_size=40)
 
 
-ORIGINALS = st.lists(st.lists(st.sampled_from(WORDS), max_size=14), min_size=1, max_size=5)
+ORIGINALS = st.lists(
+    st.lists(st.sampled_from(WORDS), max_size=14) | st.lists(st.sampled_from(UNSPACED), max_size=14),
+    min_size=1,
+    max_size=5,
+)
 
 
 @settings(max_examples=60)
@@ -75,6 +160,7 @@ ORIGINALS = st.lists(st.lists(st.sampled_from(WORDS), max_size=14), min_size=1, 
 @example(texts=["", " ", "!", "! !", "a"], sizes=(5, 3))
 @example(texts=["a b", "b a", "a a b", "b"], sizes=(5, 3))
 @example(texts=[f"common words in all of them {word}" for word in WORDS], sizes=(5, 3))
+@example(texts=[f"我们的邻居都是好人{word}" for word in WORDS + UNSPACED], sizes=(5, 3))
 def test_near_duplicates_are_those_that_comparing_every_pair_finds(texts: list[str], sizes: tuple[int, int]) -> None:
     entries, pairs = sizes
     with pytest.MonkeyPatch.context() as patch:
@@ -105,6 +191,15 @@ def test_sets_that_share_only_common_words_are_not_all_compared(
     assert len(set(found.tolist())) == len({tuple(row) for row in rows.tolist()})
     assert compared < 20 * len(rows)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_long_sets_of_unspaced_script_need_four_pairs_in_five(tmp_path: Path) -> None:
+    for size, near in ((20, True), (SHORT - 5, True), (SHORT + 30, False)):
+        rows = np.array([np.arange(size), np.arange(size) + size // 6])  # about three in four
+        sets = Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, size))
+        found = connected(sets, np.array([True, True]), tmp_path)
+        assert (len(set(found.tolist())) == 1) == near
+        assert len(set(connected(sets, np.array([True, False]), tmp_path).tolist())) == 2, "a spaced one"
 
 
 def test_a_chain_of_sets_each_near_to_the_next_is_one_group(tmp_path: Path) -> None:

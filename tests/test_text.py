@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textrnn.core.paths import ROOT
 from textrnn.text import subwords
 from textrnn.text.ngrams import LONG, MOST, bags, lookup, ngrams, places, size
 from textrnn.text.vocabulary import Tokenizer, spans, tokenize
@@ -24,6 +25,7 @@ PIECES = st.sampled_from(
         *" \t\n\r\x0b\x1c\x1f\x85\xa0\u2028\u3000\x00\u200b\u200d\ufeff\u0301\u00ad\U0001f600\U0001f1ec",
         *"²½٣Ⅷª_'’-!?.,£€$%:;=8()[]dDpP/\\|*#@&",
         *("http://", "HTTPS://", "www.", "camelCase", "WIN", "Now", "don't", "İ", "ß", "中文", "12345", "0", "--"),
+        *"กเา่ំ្ខ်္ヴー々ﾊﾟ한हि्\u0301\u200c",
     ]
 )
 TEXTS = st.one_of(st.text(), st.lists(PIECES).map("".join))
@@ -58,7 +60,7 @@ def test_word_is_the_regular_expression_of_the_vocabulary_processor(text: str) -
         ("you@example.com #win", ["you", "@", "example", ".", "com", "#", "win"]),
         (":) :-( ;o) =D :'( 8) :/ :p", [":)", ":-(", ";o)", "=D", ":'(", "8)", ":/", ":p"]),
         ("18) a:drive :pm", ["00", ")", "a", ":", "drive", ":", "pm"]),
-        ("naïve ÉCOLE 中文 שלום cafe\u0301", ["naïve", "ÉCOLE", "中文", "שלום", "cafe", "\u0301"]),
+        ("naïve ÉCOLE שלום 안녕하세요 여러분", ["naïve", "ÉCOLE", "שלום", "안녕하세요", "여러분"]),
         ("\U0001f600\U0001f600\U0001f601", ["\U0001f600\U0001f600", "\U0001f601"]),
         ("a\u200bb \ufeff \x00\x00", ["a", "\u200b", "b", "\ufeff", "\x00\x00"]),
         ("one\u2028two\x85three\x1cfour", ["one", "two", "three", "four"]),
@@ -66,6 +68,40 @@ def test_word_is_the_regular_expression_of_the_vocabulary_processor(text: str) -
 )
 def test_rich_sees_capitals_marks_links_and_the_shapes_of_numbers(text: str, tokens: list[str]) -> None:
     assert tokenize(text, "rich") == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("cafe\u0301s a\u0301 \u0301!", "cafe\u0301s|a\u0301|\u0301|!"),
+        ("हिन्दी में श्री।", "हिन्दी|में|श्री|।"),
+        ("ශ්\u200dරී ලංකා", "ශ්\u200dරී|ලංකා"),  # a joiner after a mark is of the word
+        ("كِتَابٌ می\u200cرود", "كِتَابٌ|می|\u200c|رود"),
+        ("שָׁלוֹם", "שָׁלוֹם"),
+        ("བོད་སྐད།", "བོད|་|སྐད|།"),  # syllables
+        ("❤\ufe0f 1\ufe0f\u20e3 \U0001f468\u200d\U0001f469", "❤|\ufe0f|1|\ufe0f|\u20e3|\U0001f468|\u200d|\U0001f469"),
+    ],
+)
+def test_marks_belong_to_the_word_that_they_stand_in(text: str, tokens: str) -> None:
+    assert tokenize(text, "rich") == tokens.split("|")
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("你好，iPhone手机12345!!", "你|好|，|iPhone|手|机|12000|!!"),
+        ("々〇𠀋 中\u3099文", "々|〇|𠀋|中\u3099|文"),
+        ("がっこうのパーティー。ﾊﾟﾝ カ\u3099", "が|っ|こ|う|の|パ|ー|テ|ィ|ー|。|ﾊﾟ|ﾝ|カ\u3099"),
+        ("ไปกินข้าวที่เกาะน้ำ 555 ๆ", "ไป|กิ|น|ข้า|ว|ที่|เกาะ|น้ำ|000|ๆ"),
+        ("ສະບາຍດີ ฿50", "ສະ|ບາ|ຍ|ດີ|฿|00"),
+        ("សួស្តីខ្មែរ។", "សួ|ស្តី|ខ្មែ|រ|។"),
+        ("မြန်မာ မင်္ဂလာ", "မြ|န်|မာ|မ|င်္ဂ|လာ"),
+        ("ꦗꦮꦢ꧀ꦮ ᬩᬮᬶ", "ꦗ|ꦮ|ꦢ꧀ꦮ|ᬩ|ᬮᬶ"),
+        ("ㄅㄆ ꀀꀁ", "ㄅ|ㄆ|ꀀ|ꀁ"),
+    ],
+)
+def test_a_script_without_blanks_has_a_token_for_each_character_with_its_marks(text: str, tokens: str) -> None:
+    assert tokenize(text, "rich") == tokens.split("|")
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
@@ -146,6 +182,8 @@ def test_a_message_is_read_to_a_longest_length_and_no_further() -> None:
     full = "x" * (MOST - 1) + "y"
     assert ngrams(full + "z and more").tolist() == ngrams(full).tolist()
     assert crc32(b"y") in ngrams(full)
+    for page in ("docs/faq.md", "textrnn/report/page.html"):
+        assert f"{MOST:,} characters" in (ROOT / page).read_text("utf-8")
 
 
 HASHES = st.one_of(st.integers(0, 9), st.integers(0, 2**32 - 1))

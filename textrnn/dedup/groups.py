@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.messages import columns
-from textrnn.artifacts.ragged import offsets_of
+from textrnn.artifacts.ragged import gathered, offsets_of
 from textrnn.core.files import blocks
 from textrnn.core.progress import progress
 from textrnn.dedup.near_duplicates import near_duplicates
 from textrnn.dedup.strings import Narrow, alphabetical
-from textrnn.dedup.templates import templates
-from textrnn.dedup.word_sets import Ints, Sets, distinct, roots, runs, unite
+from textrnn.dedup.templates import templates, unspaced, words
+from textrnn.dedup.word_sets import NEAR_UNSPACED, SHORT, Ints, Sets, distinct, roots, runs, unite
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, factorize, new_codes, seeded
 
@@ -49,6 +49,7 @@ class Part(NamedTuple):
     order: Digests  # of each template, seeded
     words: NDArray[np.int32]  # of each template, distinct, as codes
     sizes: Ints  # of each template, in words
+    unspaced: NDArray[np.bool_]  # whether most words of each template are of scripts without blanks
 
 
 def described(lines: bytes, keep_together: str, seed: int) -> tuple[Part, list[str]]:
@@ -63,10 +64,13 @@ def described(lines: bytes, keep_together: str, seed: int) -> tuple[Part, list[s
     encoded = [name.encode("utf-8") for name in names]
     letters = np.frombuffer(b"".join(encoded), np.uint8)
     lengths = np.fromiter(map(len, encoded), np.int64)
-    cut = factorize(names, str.split)
-    words, offsets = distinct(cut.codes, offsets_of(cut.lengths))
-    part = Part(of_texts, rows, letters, lengths, seeded(encoded, seed), words.astype(np.int32), np.diff(offsets))
-    return part, cut.words
+    cut = factorize(names, words)
+    codes, offsets = distinct(cut.codes, offsets_of(cut.lengths))
+    sizes = np.diff(offsets)
+    found = np.fromiter(map(unspaced, cut.words), np.bool_)[codes]
+    most = 2 * np.bincount(np.repeat(np.arange(len(names)), sizes), found, len(names)) > sizes
+    order = seeded(encoded, seed)
+    return Part(of_texts, rows, letters, lengths, order, codes.astype(np.int32), sizes, most), cut.words
 
 
 def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> Groups:
@@ -80,9 +84,9 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
     with ExitStack() as stack:
         opened = [stack.enter_context(TemporaryFile(dir=folder)) for _ in Part._fields]
         counts, ends = collect(map_ordered(work, blocks(messages)), opened)
-        of_texts, of_rows, letters, lengths, order, words, sizes = opened
+        of_texts, of_rows, letters, lengths, order, codes, sizes, kinds = opened
         names = alphabetical(letters, column(lengths, np.int64), ends)
-        found = near_duplicates(sets_of(words, column(sizes, np.int64), counts), folder)
+        found = connected(sets_of(codes, column(sizes, np.int64), counts), column(kinds, np.bool_), folder)
         rows, texts = column(of_rows, np.int32), column(of_texts, np.uint64).reshape(-1, 2)
         by_name = column(order, np.uint64).reshape(-1, 2)[np.unique(names, return_index=True)[1]]
     lowest = np.full(len(names), len(names), np.int32)
@@ -96,6 +100,15 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
         first, numbers = distinct_digests(keys)
         hashes = keys[first]
     return Groups(numbers.astype(np.int32), hashes, distinct_digests(texts)[1].astype(np.int32), names[rows], near)
+
+
+def connected(sets: Sets, unspaced: NDArray[np.bool_], folder: Path) -> Ints:
+    """Return near_duplicates, after shorter sets of unspaced scripts have been united at a lower similarity."""
+    found = near_duplicates(sets, folder)
+    short = np.flatnonzero(unspaced & (np.diff(sets.offsets) <= SHORT))
+    some = Sets(*gathered(sets.words, sets.offsets, short), NEAR_UNSPACED)
+    unite(found, short, short[near_duplicates(some, folder)])
+    return roots(found, np.arange(len(found)))
 
 
 def united(together: Groups, labels: NDArray[np.int16], part: NDArray[np.int8], users: Ints) -> Groups:

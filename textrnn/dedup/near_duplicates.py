@@ -1,10 +1,11 @@
 """Find all near-duplicates among millions of sets of words, exactly, without comparing every pair.
 
 The prefix filter (Chaudhuri, Ganti and Kaushik 2006): list the words of two near-duplicates from the rarest on. Before
-the l-th word that they share, each has at most l - 1 shared words, and others that make up a fifth of its size. So sets
-are put into a bucket for each word that can be the first shared one, and only sets in one bucket are compared. A bucket
-of too many sets to compare every pair is divided into buckets by two shared words, then by three and so on (an adaptive
-prefix: Wang, Li and Feng 2012), since sets may share a common word and little else.
+the l-th word that they share, each has at most l - 1 shared words, and others that make up a fifth of its size if
+near-duplicates share four words in five. So sets are put into a bucket for each word that can be the first shared one,
+and only sets in one bucket are compared. A bucket of too many sets to compare every pair is divided into buckets by two
+shared words, then by three and so on (an adaptive prefix: Wang, Li and Feng 2012), since sets may share a common word
+and little else.
 """
 
 import tempfile
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from textrnn.artifacts.ragged import gathered, offsets_of
-from textrnn.dedup.word_sets import NEAR, Ints, Sets, roots, runs, unite, unite_near
+from textrnn.dedup.word_sets import Ints, Sets, roots, runs, unite, unite_near
 from textrnn.partitions.execute import map_ordered
 
 ENTRIES = 50_000  # in memory at a time, about
@@ -39,8 +40,8 @@ Piece = tuple[Ints, Sets, Entries]
 def near_duplicates(sets: Sets, folder: Path) -> Ints:
     """Return a number for each set: the lowest of all sets that it is connected to by near-duplicates.
 
-    Two sets are near-duplicates when their Jaccard similarity is at least NEAR per cent. An empty set has none. An
-    unnamed temporary file in `folder` holds the buckets.
+    Two sets are near-duplicates when their Jaccard similarity is at least `sets.near` per cent. An empty set has none.
+    An unnamed temporary file in `folder` holds the buckets.
     """
     parents = np.arange(len(sets.offsets) - 1)
     for one, other in map_ordered(united, pieces(sets, folder)):
@@ -89,7 +90,7 @@ def pieces(sets: Sets, folder: Path) -> Iterator[Piece]:
             rows = np.frombuffer(file.read((end - start) * ROW), np.int32).astype(np.int64)
             entries = Entries(*rows.reshape(-1, 3).T)
             numbers, own = np.unique(entries.sets, return_inverse=True)
-            yield numbers, Sets(*gathered(sets.words, sets.offsets, numbers)), entries._replace(sets=own)
+            yield numbers, Sets(*gathered(sets.words, sets.offsets, numbers), sets.near), entries._replace(sets=own)
 
 
 def first_entries(sets: Sets) -> Iterator[Entries]:
@@ -102,7 +103,7 @@ def first_entries(sets: Sets) -> Iterator[Entries]:
 def extensions(sets: Sets, entries: Entries, shared: int) -> Ints:
     """Return how many words of each entry's set may be the next shared word, after the `shared` words so far."""
     sizes = sets.sizes(entries.sets)
-    lacking = sizes * (100 - NEAR) // 100  # how many of its words a set may lack and still be a near-duplicate
+    lacking = sizes * (100 - sets.near) // 100  # how many of its words a set may lack and still be a near-duplicate
     return np.minimum(lacking + shared, sizes - 1) - entries.places
 
 

@@ -1,11 +1,18 @@
-"""A message's template: what is left of its text without numbers, prices, dates, links, capitals and punctuation."""
+"""A message's template: what is left of its text without numbers, prices, dates, links, capitals and punctuation.
+
+Templates are compared by their words, or where a script has no blanks, by the pairs of neighbouring characters.
+"""
 
 import re
-from itertools import chain
+from itertools import chain, pairwise
+
+from textrnn.text.scripts import CLUSTER, MARKS
 
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_SPACE = re.compile(r"[\W_]+")
+_SPACE = re.compile(rf"(?:[^\w{MARKS}]|_)+")
+_RUN = re.compile(rf"(?:{CLUSTER})+|(?:(?!{CLUSTER}).)+")
+_UNSPACED = re.compile(CLUSTER)
 
 
 def templates(texts: list[str]) -> list[str]:
@@ -25,3 +32,23 @@ def bare(text: str) -> str:
     if "://" in text or "www." in text:
         text = _LINK.sub(" link ", text)
     return _SPACE.sub(" ", _NUMBER.sub("0", text)).strip()
+
+
+def words(template: str) -> list[str]:
+    """Return what a template is compared by: its words, and of each run of unspaced script the pairs of neighbours.
+
+    A single character without a neighbour stands alone.
+    """
+    if template.isascii():
+        return template.split()
+    found: list[str] = []
+    for piece in template.split():
+        for run in _RUN.findall(piece):
+            clusters = _UNSPACED.findall(run)
+            found += ["".join(pair) for pair in pairwise(clusters)] or clusters or [run]
+    return found
+
+
+def unspaced(word: str) -> bool:
+    """Return whether one of those words is of a script without blanks."""
+    return not word.isascii() and bool(_UNSPACED.match(word))

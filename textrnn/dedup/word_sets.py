@@ -1,4 +1,4 @@
-"""Sets of words as sorted codes, and the trees that unite near-duplicates: sets that share four words in five."""
+"""Sets of words as sorted codes, and the trees that unite near-duplicates: sets that share most of their words."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import gathered, offsets_of
 
-NEAR = 80  # per cent: the least Jaccard similarity of near-duplicates
+NEAR = 80  # per cent: the least Jaccard similarity of near-duplicates, four words in five
+# The same for sets of at most SHORT pairs of characters: another name is one word, but two to four characters, which
+# stand in three to five pairs. Of more than 45 pairs, four in five stay.
+NEAR_UNSPACED, SHORT = 67, 64
 PAIRS = 200_000  # pairs compared at a time
 
 Ints = NDArray[np.int64]
@@ -18,6 +21,7 @@ class Sets(NamedTuple):
 
     words: NDArray[np.int32]
     offsets: Ints
+    near: int = NEAR  # per cent: the least Jaccard similarity of near-duplicates among them
 
     def sizes(self, chosen: Ints) -> Ints:
         """Return how many words each of the chosen sets has."""
@@ -43,12 +47,12 @@ def unite_near(sets: Sets, one: Ints, other: Ints, parents: Ints) -> None:
     for start in range(0, len(one), PAIRS):
         a, b = one[start : start + PAIRS], other[start : start + PAIRS]
         small, large = np.sort([sets.sizes(a), sets.sizes(b)], axis=0)
-        likely = (100 * small >= NEAR * large) & (a != b)
+        likely = (100 * small >= sets.near * large) & (a != b)
         a, b = a[likely], b[likely]
         apart = roots(parents, a) != roots(parents, b)
         a, b = a[apart], b[apart]
         common = in_common(sets, a, b)
-        near = 100 * common >= NEAR * (sets.sizes(a) + sets.sizes(b) - common)
+        near = 100 * common >= sets.near * (sets.sizes(a) + sets.sizes(b) - common)
         unite(parents, a[near], b[near])
 
 

@@ -12,10 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from textrnn.core.files import DIGITS
 from textrnn.metrics.scores import Labels
+from textrnn.text.scripts import WORDS
 
 ROWS, LETTERS = 40_000, 20_000_000  # of the training texts, at most: beyond that a baseline is no longer cheap
-# Words of two letters or more, as scikit-learn has them; of scripts written without blanks, every letter.
-WORDS = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|\b\w\w+\b"
 
 
 def tfidf(texts: list[str], labels: Labels, test_texts: list[str]) -> Labels:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.metrics.paired import MANY, points
+from textrnn.text.ngrams import MOST
 
 FEW_TO_LEARN = 20  # training rows of a label
 FEW_TO_TEST = 10  # test rows of a label: with five right in ten, Wilson's interval is 24 % to 76 %
@@ -63,8 +64,9 @@ def truncated(lengths: NDArray[np.int64], longest: int) -> list[str]:
     if share <= MOSTLY:
         return []
     return [
-        f"{share:.0%} of the texts have more than {longest:,} tokens, and the networks read no further: raise "
-        f"vectorize.max_sequence_length, half of the texts have {int(np.median(lengths)):,} or more"
+        f"{share:.0%} of the texts have more than {longest:,} tokens, and the networks read no further (the linear "
+        f"branch reads {MOST:,} characters): raise vectorize.max_sequence_length, half of the texts have "
+        f"{int(np.median(lengths)):,} or more"
     ]
 
 

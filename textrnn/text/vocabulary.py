@@ -21,18 +21,22 @@ from pydantic import Field
 
 from textrnn.core.files import read_table, replacing
 from textrnn.core.params import Section
+from textrnn.text.scripts import CLUSTER, MARKS, UNSPACED
 
 UNKNOWN = 0  # the id of a token too rare to keep, and of padding
 
 Tokenizer = Literal["word", "rich"]
 
 _WORD = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|[\'\w\-]+")
+_LETTERS = rf"[^\W\d_{UNSPACED}]+"
 _RICH = re.compile(
     r"(?i:https?://|www\.)\S+"
     r"|[:;=8][-o']?[()\[\]dDpP/\\|*](?!\w)"  # emoticons
     r"|\d+"
-    r"|[^\W\d_]+(?:['\u2019][^\W\d_]+)*"  # words, and contractions such as don't
+    r"|[A-Za-z]+(?=[ .,!?])"  # most words, found sooner
+    rf"|{_LETTERS}(?:['\u2019]{_LETTERS}|[{MARKS}][{MARKS}\u200c\u200d]*(?:{_LETTERS})?)*"  # don't, cafe\u0301
     r"|([^\w\s])\1*|_+"  # one mark, repeated or not
+    rf"|{CLUSTER}"
 )
 _DIGIT = re.compile(r"\d")
 
