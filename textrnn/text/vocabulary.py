@@ -8,7 +8,8 @@ hyphens. All other characters of a message are lost.
 `rich` loses nothing but white space: links, currency signs, runs of one punctuation mark and emoticons are tokens too,
 and words keep their capitals. A number becomes its shape, the digits after the first two masked once it has five
 (premium-rate numbers and short codes betray themselves by how they begin and how long they are), and every digit
-masked when it has two to four.
+masked when it has two to four. Accents and vowel signs stay in their word. In a script written without blanks, such as
+Chinese or Thai, each character with its marks is a token.
 """
 
 import re
