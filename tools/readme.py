@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from compare.code import RECORD
-from compare.picture import PANELS
-from compare.protocols import CEILING, CELLS, NAMES, PROTOCOLS, TABLE
+from compare.corpora import CORPORA
+from compare.picture import PANELS, starred
+from compare.protocols import CEILING, CORPUS_TABLE, NAMES, OFFICIAL, PARTS, PROTOCOLS, TABLE
+from compare.score import committed
 from presets.networks import NETWORKS, RESULTS, TUTORIAL
 from textrnn.core import paths
 from textrnn.core.errors import run
@@ -20,7 +22,7 @@ from tools.markdown import table, written
 
 # In the picture "the same" stands below the name that it repeats; in a sentence it would not.
 ALONE = NAMES | {
-    "svm_cut": "linear SVM, characters and words, threshold tuned",
+    "svm_cut": "linear SVM, threshold tuned",
     "tutorial_masked": "the tutorial's RNN, padding masked",
 }
 
@@ -64,9 +66,7 @@ def results() -> str:
     for name, title, shown in titles:
         value, low, high = map(shown, scores[name][:3])
         committed = f"{value} ({low} … {high})"
-        rows.append(
-            [title, spread(models["default"][name], shown), committed, shown(models["always_ham"][name]["mean"])]
-        )
+        rows.append([title, spread(models["default"][name], shown), committed, shown(models["majority"][name]["mean"])])
     rows.append(["expected calibration error", "", decimal(scores["calibration_error"][0]), ""])
     near = split["test_twins"] or "none"
     text = (
@@ -110,14 +110,13 @@ def comparison() -> str:
     found = read_json(TABLE)
     header = ["model"]
     header += [f"{PROTOCOLS[protocol]}: {name}" for protocol in PANELS for name in ("MCC", "average precision")]
-    header += ["recall", "false positive rate"]
     rows = []
-    for model in ALONE:
+    for model in [model for model in ALONE if model in found["templates"]["models"]]:
         row = [ALONE[model]]
         for protocol in PANELS:
             scores = found[protocol]["models"][model]
-            row += [spread(scores["mcc"]), decimal(scores["average_precision"]["mean"])]
-        rows.append([*row, *(percent(scores[name]["mean"], digits=2) for name in ("recall", "false_positive_rate"))])
+            row += [decimal(scores[name]["mean"]) for name in ("mcc", "average_precision")]
+        rows.append(row)
     return table(header, rows, numbers=True)
 
 
@@ -149,27 +148,97 @@ def leaks() -> str:
         row = [title]
         for model in (linear, "default"):
             scores = found[protocol]["models"][model]
-            row += [decimal(scores["mcc"]["mean"]), percent(scores["recall"]["mean"])]
+            row.append(decimal(scores["mcc"]["mean"]))
         rows.append(row)
-    header = ["rows", *(f"{ALONE[model]}: {score}" for model in (linear, "default") for score in ("MCC", "recall"))]
-    return table(header, rows, numbers=True)
+    return table(["rows", *(f"{ALONE[model]}: MCC" for model in (linear, "default"))], rows, numbers=True)
+
+
+def by_corpus() -> dict[str, Any]:
+    """Return what the cells say of each corpus, in the order of the comparison."""
+    found = read_json(CORPUS_TABLE)
+    return {corpus: found[corpus] for corpus in CORPORA if corpus in found}
+
+
+def corpora() -> str:
+    """Return a row for each corpus: the default against the best baseline, and a sentence that counts them."""
+    rows, outcomes = [], []
+    for corpus, found in by_corpus().items():
+        about, strongest = CORPORA[corpus], found["strongest"]
+        row = [starred(corpus), about.title, str(about.labels), ALONE[strongest]]
+        row += [decimal(found["models"][strongest]["mcc"]), "", ""]
+        if "default" in found:
+            mcc = found["default"]["mcc"]
+            row[-2:] = decimal(found["models"]["default"]["mcc"]), difference(mcc)
+            outcomes.append(mcc["difference"] / mcc["standard_error"])
+        rows.append(row)
+    above, below = sum(one > 2 for one in outcomes), sum(one < -1 for one in outcomes)
+    text = (
+        f"The default is more than two standard errors above the best baseline on {above} of {len(outcomes)} corpora, "
+        f"and more than one below it on {below}."
+    )
+    header = ["corpus", "texts", "labels", "best baseline", "its MCC", "the default's", "difference"]
+    return f"{table(header, rows)}\n\n{text}"
+
+
+def difference(scores: dict[str, float]) -> str:
+    """Return a mean difference over five splits, and its standard error."""
+    return f"{scores['difference']:+.3f} ± {scores['standard_error']:.3f}"
+
+
+def models() -> str:
+    """Return the mean Matthews correlation of every model on every corpus."""
+    found = by_corpus()
+    rows = []
+    for name in NAMES:
+        scores = [
+            decimal(corpus["models"][name]["mcc"]) if name in corpus["models"] else "" for corpus in found.values()
+        ]
+        rows += [[ALONE[name], *scores]] if any(scores) else []
+    return table(["model", *found], rows, numbers=True)
+
+
+def official() -> str:
+    """Return the scores on the test parts that the makers of a corpus chose."""
+    found = {corpus: scores[OFFICIAL] for corpus, scores in by_corpus().items() if scores[OFFICIAL]}
+    shown = {"accuracy": "accuracy", "macro_f1": "macro F1", "loss": "log loss"}
+    rows = []
+    for name in [name for name in NAMES if any(name in models_of for models_of in found.values())]:
+        scores = [models_of.get(name, {}) for models_of in found.values()]
+        values = [decimal(of_model[key]) if key in of_model else "" for of_model in scores for key in shown]
+        rows.append([ALONE[name], *values])
+    return table(["model", *(f"{corpus}: {title}" for corpus in found for title in shown.values())], rows, numbers=True)
+
+
+def parts() -> str:
+    """Return what the default loses on each corpus without one of its parts."""
+    found = {corpus: scores["parts"] for corpus, scores in by_corpus().items() if scores.get("parts")}
+    rows = [
+        [part, *(f"{scores[name]['difference']:+.3f}" if name in scores else "" for scores in found.values())]
+        for name, part in PARTS.items()
+    ]
+    return table(["part", *found], rows, numbers=True)
 
 
 def code() -> str:
     """Return which code gave the numbers of the comparison."""
-    total, cells = len(read_table(CELLS)) - 1, read_json(RECORD)["recomputed"]
+    names = committed()
+    total, cells = len(names), read_json(RECORD)["recomputed"]
     if len(cells) in (0, total):
-        return f"All {total} cells ran with the code that `compare/code.json` names."
-    models = {cell.split("/")[1] for cell in cells}
+        return f"All {total:,} cells ran with the code that `compare/code.json` names."
+    ran, of_all = ({cell.split("/")[1] for cell in some} for some in (cells, names))
     return (
-        f"{len(cells)} of the {total} cells, of {len(models)} of the {len(NAMES)} models, ran again with the code that "
-        "`compare/code.json` names, and gave the scores in `compare/cells.tsv` to all six digits. The other cells ran "
-        "with an earlier state of the code."
+        f"{len(cells)} of the {total:,} cells, of {len(ran)} of the {len(of_all)} models, ran with the code that "
+        "`compare/code.json` names, or ran again with it and gave the committed scores to all six digits. The others "
+        "ran with an earlier state of the code."
     )
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "results": results,
+    "corpora": corpora,
+    "models": models,
+    "official": official,
+    "parts": parts,
     "comparison": comparison,
     "verdict": verdict,
     "leaks": leaks,
