@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.download import from_cache, keep, own_corpus
+from stages.download import cached, from_cache, keep, own_corpus
 from textrnn.artifacts.messages import SIDES, columns
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import clean
@@ -144,7 +144,10 @@ def fetched(files: Files) -> list[bytes]:
     for address, checksum in files:
         content = from_cache(checksum)
         if content is None:
-            content = own_corpus("compare/corpora.py", address, checksum, CONNECT_TIMEOUT)
+            try:
+                content = own_corpus("compare/corpora.py", address, checksum, CONNECT_TIMEOUT)
+            except UserError as error:
+                raise UserError(f"{error}. Check the network, or put the file at {cached(checksum)}") from None
             keep(content, checksum)
         contents.append(content)
     return contents

@@ -315,7 +315,7 @@ def test_a_corpus_is_read_from_files_that_the_cache_finds_by_their_checksums(
     with pytest.raises(UserError, match="expected 3 labels, found 2"):
         corpora.messages(read._replace(labels=3), params.load("clean", Clean))
     (tmp_path / files[0][1]).unlink()
-    with pytest.raises(UserError, match=r"corpora\.py http://127\.0\.0\.1:1/none: "):
+    with pytest.raises(UserError, match=rf"corpora\.py http://127\.0\.0\.1:1/none: .* put the file at {tmp_path}"):
         corpora.messages(read, params.load("clean", Clean))
 
 
