@@ -1,13 +1,13 @@
 """check: whether the numbers of the comparison are those of the code as it is now.
 
 `--code` compares the fingerprints in compare/code.json with the code, and prints one line if they differ. That is no
-error: most changes of the code change no number. Without it, some cells run again, and their scores must equal those in
-cells.tsv to all six digits: then the committed numbers stand, and code.json records the code and these cells. With
+error: most changes of the code change no number. Without it, some cells run again, and their scores must equal the
+committed ones to all six digits: then the committed numbers stand, and code.json records the code and these cells. With
 `--update`, a score that differs replaces the committed one. PATTERN names the cells; without one, `--seed` draws one
 cell of each model whose numbers do not depend on the processor (some minutes).
 
-Reads   compare/cells.tsv, compare/code.json, data/raw/corpus
-Writes  compare/code.json, compare/prepared/; with --update compare/cells.tsv
+Reads   compare/cells.tsv, compare/corpora.tsv, compare/code.json, data/raw/corpus
+Writes  compare/code.json, compare/prepared/; with --update compare/cells.tsv and compare/corpora.tsv
 Run     python -m compare.check [--code] [--update] [--seed N] [PATTERN ...]   (templates/default/0-3, '*/rnn/*')
 """
 
@@ -19,20 +19,15 @@ from importlib.util import find_spec
 import numpy as np
 
 from compare import code, prepare
-from compare.protocols import ABLE, CELLS, SCORES
-from compare.score import parsed, scored
+from compare.protocols import ABLE, PROTOCOLS
+from compare.score import committed, parsed, scored, write
 from textrnn.core.errors import UserError, run
-from textrnn.core.files import read_json, read_table, write_json, write_text
+from textrnn.core.files import read_json, write_json
 from textrnn.core.progress import progress
 
 # May round differently on another processor: of the recurrent layers, only textrnn/model/gru.py prevents that.
 BY_PROCESSOR = ("tutorial", "tutorial_masked", "rnn", "lstm")
 RUN_ALL = "run `dvc --cd compare repro && python -m tools.readme`"
-
-
-def committed() -> dict[str, list[str]]:
-    """Return the scores in cells.tsv by PROTOCOL/MODEL/SPLIT."""
-    return {"/".join(line[:3]): line[3:] for line in read_table(CELLS)[1:]}
 
 
 def model_of(cell: str) -> str:
@@ -52,10 +47,10 @@ def sample(cells: list[str], seed: int) -> list[str]:
     for name in cells:
         by_model.setdefault(model_of(name), []).append(name)
     for model in BY_PROCESSOR:
-        del by_model[model]
+        by_model.pop(model, None)
     if not find_spec("fasttext"):
         print("fastText is not installed: its cells are not recomputed", file=sys.stderr)
-        del by_model["fasttext"]
+        by_model.pop("fasttext", None)
     draw = np.random.default_rng(seed)
     return [str(draw.choice(names)) for names in by_model.values()]
 
@@ -72,19 +67,20 @@ def recompute(names: list[str]) -> dict[str, list[str]]:
     """Run these cells again. Return the scores of those whose scores are not the committed ones."""
     from compare.cell import answers  # noqa: PLC0415  # loads every model's libraries, for seconds
 
-    prepare.main()
-    scores = {name: scored(parsed(answers(*name.split("/")))) for name in progress(names, "recompute", unit="cell")}
+    prepare.main(sorted({name.split("/")[0] for name in names}))
+    scores = {}
+    for name in progress(names, "recompute", unit="cell"):
+        scores[name] = scored(name.split("/")[0], parsed(answers(*name.split("/"))))
     before = committed()
     return {name: found for name, found in scores.items() if found != before[name]}
 
 
 def update(found: dict[str, list[str]]) -> None:
-    """Write these scores into cells.tsv. Raises UserError if the rows in ceiling.json depend on one of these cells."""
-    if able := sorted({model_of(name) for name in found} & set(ABLE)):
+    """Write these scores where they are committed. Raises UserError if ceiling.json depends on one of these cells."""
+    protocols = [name for name in found if name.split("/")[0] in PROTOCOLS]
+    if able := sorted({model_of(name) for name in protocols} & set(ABLE)):
         raise UserError(f"other answers of {', '.join(able)} may give other rows in compare/ceiling.json: {RUN_ALL}")
-    lines = [["protocol", "model", "split", *SCORES]]
-    lines += [[*name.split("/"), *values] for name, values in (committed() | found).items()]
-    write_text(CELLS, "".join("\t".join(line) + "\n" for line in lines))
+    write(committed() | found)
 
 
 def check(names: list[str], *, replace: bool) -> None:

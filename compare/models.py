@@ -7,6 +7,7 @@ import io
 import shlex
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from scipy.special import expit
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from compare.protocols import LABELS
 from stages.vectorize import vectorize
 from textrnn.artifacts import ragged
 from textrnn.core import params, paths
@@ -28,13 +29,10 @@ from textrnn.core.files import HEADER
 from textrnn.core.params import Section
 from textrnn.inference import graph, predictor
 from textrnn.metrics.threshold import best_threshold
-from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
-from textrnn.model.stacking import softmax
-from textrnn.text.ngrams import bags, size
 from textrnn.text.normalise import Normalisation, normalise
 from textrnn.text.vocabulary import UNKNOWN, Tokenizer, Vectorize
-from textrnn.training import branches, checkpoint, learn, loop
+from textrnn.training import checkpoint, learn, loop
 from textrnn.training.batches import folds
 
 TUTORIAL = paths.ROOT / "presets/tutorial.txt"
@@ -48,65 +46,81 @@ class Task(NamedTuple):
     """Training rows, and the texts to answer for."""
 
     texts: list[str]
-    labels: Labels
+    labels: Labels  # by their numbers in `names`
     groups: NDArray[np.int64]
     test_texts: list[str]
+    names: list[str]
+    positive: int | None  # the label that a threshold is chosen for; of more than two labels there is none
 
 
 class Answers(NamedTuple):
     """The answers of a model for the test rows."""
 
-    score: Floats  # grows with the probability of spam
-    spam: NDArray[np.bool_]
+    scores: Floats  # (rows, classes), each grows with the probability of its label
+    labels: Labels
+    probable: bool = True  # whether the scores are probabilities
 
 
 Model = Callable[[Task], Answers]
 S = TypeVar("S", bound=Section)
 
 
-def always_ham(task: Task) -> Answers:
-    """Answer ham, whatever the text."""
-    rows = len(task.test_texts)
-    return Answers(np.zeros(rows), np.zeros(rows, bool))
+def likeliest(task: Task, probabilities: Floats, cut: float = 0.5) -> Answers:
+    """Return the likeliest labels; of two labels the positive one if its probability is at least `cut`."""
+    return Answers(probabilities, predictor.answers(probabilities, task.positive, cut))
+
+
+def majority(task: Task) -> Answers:
+    """Answer the commonest label, whatever the text."""
+    shares = np.bincount(task.labels, minlength=len(task.names)) / len(task.labels)
+    return likeliest(task, np.tile(shares, (len(task.test_texts), 1)))
 
 
 def naive_bayes(task: Task) -> Answers:
     """Fit multinomial naive Bayes to word counts."""
     model = make_pipeline(CountVectorizer(), MultinomialNB()).fit(task.texts, task.labels)
-    score: Floats = model.predict_proba(task.test_texts)[:, 1]
-    return Answers(score, score >= 0.5)
+    return likeliest(task, model.predict_proba(task.test_texts))
 
 
-def machine(words: bool) -> Any:
+def logistic(task: Task) -> Answers:
+    """Fit a logistic regression to TF-IDF of word 1–2-grams."""
+    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression(C=10, max_iter=1000))
+    return likeliest(task, model.fit(task.texts, task.labels).predict_proba(task.test_texts))
+
+
+def machine(words: bool = True, c: float = 10) -> Any:
     """Return a linear SVM on TF-IDF of character 2–5-grams; with `words`, of word 1–2-grams as well."""
     characters = TfidfVectorizer(analyzer="char", ngram_range=(2, 5), sublinear_tf=True)
     both = make_union(characters, TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True))
-    return make_pipeline(both if words else characters, LinearSVC(C=10, random_state=0))
+    return make_pipeline(both if words else characters, LinearSVC(C=c, random_state=0))
 
 
-def svm_characters(task: Task) -> Answers:
-    """Use the SVM on characters alone, with threshold 0."""
-    score: Floats = machine(words=False).fit(task.texts, task.labels).decision_function(task.test_texts)
-    return Answers(score, score >= 0)
+def svm(task: Task, words: bool = True, c: float = 10) -> Answers:
+    """Use an SVM: of two labels with threshold 0, of more one against the rest."""
+    decisions = decided(machine(words, c).fit(task.texts, task.labels), task.test_texts)
+    return Answers(decisions, predictor.answers(decisions, task.positive, 0), probable=False)
 
 
-def svm(task: Task) -> Answers:
-    """Use the SVM on characters and words, with threshold 0."""
-    score: Floats = machine(words=True).fit(task.texts, task.labels).decision_function(task.test_texts)
-    return Answers(score, score >= 0)
+def decided(fitted: Any, texts: list[str]) -> Floats:
+    """Return the decisions of an SVM, (rows, classes)."""
+    found: Floats = fitted.decision_function(texts)
+    return np.stack([-found, found], axis=1) if found.ndim == 1 else found
 
 
 def svm_cut(task: Task) -> Answers:
-    """Use the SVM on characters and words, its threshold tuned on out-of-fold decisions, as the default's is."""
+    """Use the SVM of two labels with a threshold tuned on out-of-fold decisions, as the default's is."""
+    positive = task.positive
+    if positive is None:
+        raise UserError(f"expected a corpus of two labels, found {len(task.names)}: only there is a threshold tuned")
     fold = folds(task.groups, task.labels, INNER, 0)
-    decisions = np.zeros(len(fold))
+    held_out = np.zeros((len(fold), 2))
     for number in range(INNER):
         others, left_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        fitted = machine(words=True).fit([task.texts[row] for row in others], task.labels[others])
-        decisions[left_out] = fitted.decision_function([task.texts[row] for row in left_out])
-    cut = best_threshold(task.labels == 1, expit(decisions))
-    score: Floats = machine(words=True).fit(task.texts, task.labels).decision_function(task.test_texts)
-    return Answers(score, expit(score) >= cut)
+        fitted = machine().fit([task.texts[row] for row in others], task.labels[others])
+        held_out[left_out] = decided(fitted, [task.texts[row] for row in left_out])
+    cut = best_threshold(task.labels == positive, expit(held_out[:, positive]))
+    decisions = decided(machine().fit(task.texts, task.labels), task.test_texts)
+    return Answers(decisions, predictor.answers(expit(decisions), positive, cut), probable=False)
 
 
 def fast_text(task: Task) -> Answers:
@@ -118,30 +132,20 @@ def fast_text(task: Task) -> Answers:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "train.txt")
         lines = zip(task.labels, task.texts, strict=True)
-        file.write_text("".join(f"__label__{LABELS[label]} {text}\n" for label, text in lines), "utf-8")
+        file.write_text("".join(f"__label__{label} {text}\n" for label, text in lines), "utf-8")
         model = fasttext.train_supervised(
             str(file), wordNgrams=2, minn=2, maxn=5, epoch=25, lr=0.5, bucket=200_000, thread=1, verbose=0
         )
-    found = (dict(zip(*model.predict(text, k=2), strict=True)) for text in task.test_texts)
-    score = np.array([one.get("__label__spam", 0.0) for one in found])
-    return Answers(score, score >= 0.5)
+    probabilities = np.zeros((len(task.test_texts), len(task.names)))
+    for row, text in enumerate(task.test_texts):
+        for label, probability in zip(*model.predict(text, k=len(task.names)), strict=True):
+            probabilities[row, int(label.removeprefix("__label__"))] = probability
+    return likeliest(task, probabilities)
 
 
-def linear_branch(task: Task) -> Answers:
-    """Use the default without its networks: its linear branch and the size of the message."""
-    fold, grams = folds(task.groups, task.labels, INNER, 0), bags(task.test_texts)
-    branch = branches.linear_branch(task.texts, task.labels, fold)
-    beside = [source.decisions for source in branch.values()]
-    blend, out_of_fold = stacking.blended([*beside, sizes(task.texts)], task.labels, fold)
-    cut = best_threshold(task.labels == 1, softmax(out_of_fold)[:, 1])
-    decided = [linear.decisions(source.machine, grams, len(task.test_texts)) for source in branch.values()]
-    score = softmax(stacking.apply(blend, [*decided, sizes(task.test_texts)]))[:, 1]
-    return Answers(score, score >= cut)
-
-
-def sizes(texts: list[str]) -> Floats:
-    """Return the sizes of the texts, as the blend reads them."""
-    return np.array([[size(text)] for text in texts])
+def tuned(positive: int | None, labels: Labels, held_out: Floats) -> float:
+    """Return the threshold that the stage `evaluate` chooses by these held-out probabilities; 0 without a positive."""
+    return 0.0 if positive is None else best_threshold(labels == positive, held_out[:, positive])
 
 
 def changed(overrides: tuple[str, ...]) -> dict[str, Any]:
@@ -191,18 +195,17 @@ def network(*overrides: str) -> Model:
         part = learn.TrainingSet(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
         inputs = (config, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
         mark = checkpoint.fingerprint(repr(inputs), [])
-        learnt = learn.learn(config, words, tokens, LABELS, part, ragged.take(rows, held_out), mark)
+        learnt = learn.learn(config, words, tokens, task.names, part, ragged.take(rows, held_out), mark)
         loop.CHECKPOINT.unlink(missing_ok=True)
-        cut = given if given is not None else best_threshold(task.labels[held_out] == 1, learnt.held_out[:, 1])
+        cut = given if given is not None else tuned(task.positive, task.labels[held_out], learnt.held_out)
         settings = predictor.Settings(
-            labels=LABELS, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
+            labels=task.names, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
             masking=config.masking, subword_buckets=config.subword_buckets, linear=config.linear,
             normalisation=normalisation,
         )  # fmt: skip
         ids = {token: number for number, (token, _) in enumerate(learnt.words, UNKNOWN + 1)}
         answering = predictor.of(graph.session(learnt.model), ids, learnt.ngrams, settings)
-        score = predictor.probabilities(answering, cleaned[len(task.texts) :])[:, 1]
-        return Answers(score, score >= cut)
+        return likeliest(task, predictor.probabilities(answering, cleaned[len(task.texts) :]), cut)
 
     return model
 
@@ -212,9 +215,11 @@ FORWARD = (*SINGLE, "train.bidirectional=false")
 PRESET = tuple(part for part in shlex.split(TUTORIAL.read_text("utf-8")) if part != "-S")
 
 MODELS: dict[str, Model] = {
-    "always_ham": always_ham,
+    "majority": majority,
     "naive_bayes": naive_bayes,
-    "svm_characters": svm_characters,
+    "logistic": logistic,
+    "svm_characters": partial(svm, words=False),
+    "svm_1": partial(svm, c=1),
     "svm": svm,
     "svm_cut": svm_cut,
     "fasttext": fast_text,
@@ -225,6 +230,8 @@ MODELS: dict[str, Model] = {
     "gru": network(*FORWARD, "train.cell=gru"),
     "bidirectional": network(*SINGLE),
     "stacked": network(*SINGLE, "train.layers=2"),
-    "linear_branch": linear_branch,
+    "linear_branch": network("train.ensemble=0"),
+    "no_linear": network("train.linear=false"),
+    "five_epochs": network("train.epochs=5", "train.patience=0", "train.schedule=cosine"),
     "default": network(),
 }

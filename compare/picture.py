@@ -1,4 +1,4 @@
-"""The comparison as a picture: each model's Matthews correlation under both protocols."""
+"""The comparison in pictures: models on the SMS Spam Collection, the default on every corpus, and learning curves."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,14 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from compare.corpora import CORPORA
+from compare.protocols import CURVE
 from textrnn.report.charts import BLUE, ORANGE, STYLE, save
 
 PANELS = {"duplicates": "Exact duplicates dropped", "templates": "Near-duplicates on one side of each split"}
 LABELS = {  # of the models, by kind: for readers who know none of their names
     "Baselines": {
-        "always_ham": "always answers “ham”",
+        "majority": "always answers “ham”",
         "naive_bayes": "naive Bayes, bag of words",
         "fasttext": "fastText",
         "svm_characters": "linear SVM, characters",
@@ -33,10 +35,12 @@ LABELS = {  # of the models, by kind: for readers who know none of their names
         "default": "five networks and a linear model",
     },
 }
+CURVES_BESIDE = 4  # panels in a row
+CURVE_OF = {"default": "the default", "baseline": "the best baseline at that number of rows"}
 LOWEST = 0.88  # the left end of the axis: the score of a model below it is written
 
 
-def picture(path: Path, found: dict[str, Any]) -> None:
+def protocols(path: Path, found: dict[str, Any]) -> None:
     """Write a PNG with a panel for each protocol, the same bytes on each run."""
     mpl.rcdefaults()
     with mpl.rc_context(STYLE):
@@ -80,3 +84,57 @@ def mark(axis: Axes, place: int, mcc: dict[str, float], colour: str) -> None:
         return
     axis.errorbar(mean, place, xerr=mcc["sd"], fmt="o", color=colour, capsize=3)
     axis.annotate(number, (1.005, place), (0, 0), textcoords="offset points", va="center", ha="right")
+
+
+def starred(corpus: str) -> str:
+    """Return the name of a corpus, with a star if the default was tuned on it."""
+    return f"{corpus}{' *' if CORPORA[corpus].tuned else ''}"
+
+
+def differences(path: Path, found: dict[str, Any]) -> None:
+    """Write a PNG of how far the default is from the best baseline on each corpus."""
+    mpl.rcdefaults()
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 4.4), dpi=120, layout="constrained")
+        axis = figure.subplots()
+        axis.axvline(0, color="0.4", linestyle="--", linewidth=1, zorder=0)
+        corpora = [corpus for corpus in CORPORA if "default" in found.get(corpus, {})]
+        for place, corpus in enumerate(corpora):
+            mcc = found[corpus]["default"]["mcc"]
+            reach = [[mcc["difference"] - mcc["low"]], [mcc["high"] - mcc["difference"]]]
+            colour = BLUE if CORPORA[corpus].tuned else ORANGE
+            axis.errorbar(mcc["difference"], place, xerr=reach, fmt="o", color=colour, capsize=3)
+        axis.set_yticks(range(len(corpora)), [starred(corpus) for corpus in corpora])
+        axis.set(ylim=(max(1, len(corpora)) - 0.5, -0.5))
+        axis.tick_params(axis="y", length=0)
+        axis.grid(visible=False, axis="y")
+        figure.supxlabel(
+            "Matthews correlation of the default minus that of the best baseline, five splits,\n"
+            "and the 95 % interval. * and blue: the default was tuned on this corpus.",
+            fontsize="medium",
+        )
+        save(path, figure)
+
+
+def curves(path: Path, found: dict[str, Any]) -> None:
+    """Write a PNG with a panel for each corpus: the default and the best baseline by training rows."""
+    mpl.rcdefaults()
+    with mpl.rc_context(STYLE):
+        rows = -(-len(found) // CURVES_BESIDE)
+        figure = Figure(figsize=(11, 2.4 * rows + 0.6), dpi=120, layout="constrained")
+        axes = figure.subplots(rows, CURVES_BESIDE, squeeze=False).ravel().tolist()
+        corpora = [corpus for corpus in CORPORA if corpus in found]
+        for axis, corpus in zip(axes, corpora, strict=False):
+            for model, colour, style in (("default", ORANGE, "o-"), ("baseline", BLUE, "s--")):
+                points = found[corpus]["curves"][model]
+                mcc = [point["mcc"] for point in points]
+                axis.plot([point["training_rows"] for point in points], mcc, style, color=colour, label=CURVE_OF[model])
+            axis.set(title=starred(corpus), xscale="log", xlim=(40, 6_500))
+            axis.set_xticks(CURVE, [f"{size:,}" for size in CURVE])
+            axis.minorticks_off()
+        for axis in axes[len(found) :]:
+            axis.set_visible(False)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(CURVE_OF))
+        figure.supxlabel("training rows (* the default was tuned on this corpus)", fontsize="medium")
+        figure.supylabel("Matthews correlation", fontsize="medium")
+        save(path, figure)

@@ -1,21 +1,27 @@
-"""prepare: the rows of each protocol, dealt into folds, and dealt again in each repeat.
+"""prepare: the rows of each protocol and each corpus, dealt into folds, and dealt again in each repeat.
 
 compare/protocols.py explains the protocols.
 
-Reads   data/raw/corpus; section `clean` of params.yaml, compare/params.yaml
-Writes  compare/prepared/{naive,duplicates,templates}.tsv
-Run     python -m compare.prepare
+Reads   data/raw/corpus, the files of compare/corpora.py; section `clean` of params.yaml, compare/params.yaml
+Writes  compare/prepared/NAME.tsv for each protocol and corpus
+Run     python -m compare.prepare [NAME ...]   (default: all)
 """
 
+import argparse
 import io
 import sys
 import tempfile
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from compare.protocols import FOLDS, HERE, PREPARED, PROTOCOLS, REPEATS
+from compare import corpora
+from compare.corpora import CORPORA
+from compare.protocols import FOLDS, HERE, OFFICIAL, PREPARED, PROTOCOLS, REPEATS
 from textrnn.artifacts.messages import columns
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import clean
@@ -55,7 +61,7 @@ def near_duplicate_keys(texts: list[str]) -> list[str]:
 
 
 def messages(settings: Clean) -> list[tuple[str, str]]:
-    """Return the (label, text) pairs of the corpus that these settings keep."""
+    """Return the (label, text) pairs of the SMS Spam Collection that these settings keep."""
     kept = io.BytesIO()
     chosen = reading.reading_of(settings, params.load("split", reading.Parts, part=True))
     clean(readers.batches(paths.CORPUS, chosen, "data/raw/corpus", lambda _: None), settings, kept, io.BytesIO())
@@ -63,23 +69,57 @@ def messages(settings: Clean) -> list[tuple[str, str]]:
 
 
 def table(messages: list[tuple[str, str]], protocol: str, seed: int) -> str:
-    """Return a line for each message: its fold in each repeat, group, label and text."""
+    """Return a line for each message: its fold in each repeat, its rank, group, label and text.
+
+    The first rows by rank are a sample in which each label has its share.
+    """
     names = sorted({label for label, _ in messages})
     labels = np.array([names.index(label) for label, _ in messages], np.int16)
     groups_of = np.unique(keys([text for _, text in messages], protocol), return_inverse=True)[1]
     dealt = [folds(groups_of, labels, FOLDS, seed * REPEATS + repeat) for repeat in range(REPEATS)]
-    lines = zip(*dealt, groups_of, messages, strict=True)
-    return "".join("\t".join(map(str, [*numbers, *message])) + "\n" for *numbers, message in lines)
+    return lines(zip(*dealt, ranks(labels, seed), groups_of, messages, strict=True))
 
 
-def main() -> None:
+def ranks(labels: NDArray[np.int16], seed: int) -> NDArray[np.int64]:
+    """Return the rank of each row, from 0: a label has the same share of any number of first rows."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    places = np.zeros(len(labels))
+    for label in np.unique(labels):
+        rows = shuffled[labels[shuffled] == label]
+        places[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    result = np.zeros(len(labels), np.int64)
+    result[np.argsort(places, kind="stable")] = np.arange(len(labels))
+    return result
+
+
+def lines(rows: Iterable[tuple[object, ...]]) -> str:
+    """Return a line for each (numbers …, (label, text))."""
+    return "".join("\t".join(map(str, [*numbers, *message])) + "\n" for *numbers, message in rows)  # type: ignore[misc]
+
+
+def of_protocol(name: str, settings: Clean, seed: int) -> str:
+    """Return the lines of a protocol."""
+    kept = settings.model_copy(update={"duplicates": "keep" if name == "naive" else "drop"})
+    return table(messages(kept), name, seed)
+
+
+def of_corpus(name: str, settings: Clean, seed: int) -> str:
+    """Return the lines of a corpus. Those of its official test part are in the fold OFFICIAL, with no rank or group."""
+    dealt, tested = corpora.messages(CORPORA[name], settings)
+    official = ((*[OFFICIAL] * REPEATS, -1, -1, message) for message in tested)
+    return table(dealt, "templates", seed) + lines(official)
+
+
+def main(names: list[str]) -> None:
     """Run the stage."""
     settings = params.load("clean", Clean)
     seed = params.load("compare", Compare, path=HERE / "params.yaml").seed
-    for protocol in PROTOCOLS:
-        kept = settings.model_copy(update={"duplicates": "keep" if protocol == "naive" else "drop"})
-        write_text(PREPARED / f"{protocol}.tsv", table(messages(kept), protocol, seed))
+    for name in names or [*PROTOCOLS, *CORPORA]:
+        of_name = of_protocol if name in PROTOCOLS else of_corpus
+        write_text(PREPARED / f"{name}.tsv", of_name(name, settings, seed))
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, __doc__))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[[], *PROTOCOLS, *CORPORA], metavar="NAME")
+    sys.exit(run(partial(main, parser.parse_args().names)))

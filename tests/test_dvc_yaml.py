@@ -11,8 +11,21 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from compare import code
+from compare.corpora import CORPORA
 from compare.models import MODELS
-from compare.protocols import ABLE, HERE, LINEAR, NAMES, PROTOCOLS, SPLITS
+from compare.protocols import (
+    ABLE,
+    BASELINES,
+    CURVE,
+    FEW,
+    HERE,
+    LINEAR,
+    NAMES,
+    OF_CORPUS,
+    PARTS,
+    PROTOCOLS,
+    SPLITS,
+)
 from stages import split
 from textrnn.artifacts import provenance
 from textrnn.core import errors, paths
@@ -129,18 +142,40 @@ def test_only_plot_keeps_outputs_out_of_the_cache_and_dvc_plots_draws_their_data
 
 def test_the_comparison_runs_every_model_split_and_protocol_of_the_code() -> None:
     cell, leak = COMPARISON["stages"]["cell"]["matrix"], COMPARISON["stages"]["leak"]["matrix"]
-    assert cell["model"] == list(MODELS) == list(NAMES)
-    assert COMPARISON["vars"] == [{"splits": list(SPLITS)}]
+    of_corpora = {name: COMPARISON["stages"][name]["matrix"] for name in ("corpus", "threshold", "curve", "part")}
+    ran = {model for matrix in (cell, *of_corpora.values()) for model in matrix["model"]}
+    assert list(MODELS) == list(NAMES) == [model for model in NAMES if model in ran]
+    points = [f"{split}-{rows}" for split in FEW for rows in CURVE]
+    lists = {"splits": SPLITS, "corpora": CORPORA, "of_corpus": OF_CORPUS, "few": FEW, "curve": points}
+    assert COMPARISON["vars"] == [{name: list(values) for name, values in lists.items()}]
     assert cell["split"] == leak["split"] == "${splits}"
     assert sorted(["naive", *cell["protocol"]]) == sorted(PROTOCOLS)
-    assert {*leak["model"], *ABLE, *LINEAR} <= set(MODELS)
+    assert COMPARISON["stages"]["prepare"]["matrix"]["name"] == [*PROTOCOLS, *CORPORA]
+    assert {*leak["model"], *ABLE, *LINEAR} <= set(cell["model"])
     assert set(leak["model"]) & set(LINEAR), "the baselines that the others are compared with"
+    assert {*of_corpora["corpus"]["model"], *of_corpora["threshold"]["model"]} >= {*BASELINES, "default"}
+    assert {CORPORA[name].labels for name in of_corpora["threshold"]["corpus"]} == {2}
+    assert COMPARISON["stages"]["official"]["matrix"]["corpus"] == [
+        name for name, corpus in CORPORA.items() if corpus.official
+    ]
+    assert {*of_corpora["part"]["model"], *of_corpora["corpus"]["model"]} >= set(PARTS)
 
 
 def test_each_stage_of_the_comparison_depends_on_its_code_by_fingerprint_or_by_path() -> None:
     assert (HERE / ".dvc/config").exists(), "else the commands of the pipeline would read its stages"
     fingerprinted = {ROOT / place for place in code.current()}
-    for stage in ("prepare", "cell", "leak", "score", "table"):
+    for stage in (
+        "prepare",
+        "cell",
+        "leak",
+        "corpus",
+        "threshold",
+        "official",
+        "curve",
+        "part",
+        "score",
+        "table",
+    ):
         (script,) = deps.scripts(stage, COMPARISON["stages"][stage]["cmd"].removeprefix("cd .. && "), ROOT)
         tracked = {(HERE / path).resolve() for path in listed(stage, "deps", pipeline=COMPARISON)}
         assert code.FINGERPRINTS in tracked
