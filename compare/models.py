@@ -131,8 +131,9 @@ def fast_text(task: Task) -> Answers:
         raise UserError("fastText is not installed: pip install -r compare/requirements.txt") from None
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "train.txt")
-        lines = zip(task.labels, task.texts, strict=True)
-        file.write_text("".join(f"__label__{label} {text}\n" for label, text in lines), "utf-8")
+        # It learns from the rows in their order: of a corpus sorted by label, the last label would win.
+        rows = np.random.default_rng(0).permutation(len(task.texts)).tolist()
+        file.write_text("".join(f"__label__{task.labels[row]} {task.texts[row]}\n" for row in rows), "utf-8")
         model = fasttext.train_supervised(
             str(file), wordNgrams=2, minn=2, maxn=5, epoch=25, lr=0.5, bucket=200_000, thread=1, verbose=0
         )
