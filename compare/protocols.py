@@ -56,7 +56,11 @@ NAMES = {
 }
 LINEAR = ("naive_bayes", "svm_characters", "svm", "svm_cut")  # the baselines: the default is compared with the best
 BASELINES = ("majority", "naive_bayes", "logistic", "svm_1", "svm", "svm_cut", "fasttext")  # the same for the corpora
-PARTS = {"linear_branch": "networks", "no_linear": "linear branch", "five_epochs": "choice of epochs"}  # what a model lacks of the default
+PARTS = {
+    "linear_branch": "networks",
+    "no_linear": "linear branch",
+    "five_epochs": "choice of epochs",
+}  # what a model lacks of the default
 ABLE = ("svm", "svm_cut", "fasttext", "linear_branch", "default")  # the mistakes that all of these make are the ceiling
 
 SCORES = ("mcc", "average_precision", "f1", "accuracy", "recall", "false_positive_rate")  # the columns of cells.tsv

@@ -10,13 +10,14 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn.text import scripts
+
 LONGEST = 5  # characters of an n-gram
 MOST = 5000  # characters of a message that are read: each of them begins up to five n-grams in memory
 LONG = 160  # characters of an SMS: a message longer than that is no more likely to be spam (docs/experiments.md)
 
 _SPACE = re.compile(r"\s\s+|[^\S ]")  # white space which is not one space already
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"  # scripts written without blanks
-_WORD = re.compile(rf"[^\W{_UNSPACED}]{{2,}}|[{_UNSPACED}]")  # words of two characters or more, and such letters
+_WORD, _ASCII_WORD = re.compile(scripts.WORDS), re.compile(r"\w\w+")  # the latter finds the same, in half the time
 # What a byte does to the register of a CRC-32 (all ones before the first byte, and inverted after the last).
 _TABLE = np.array([crc32(bytes([byte ^ 0xFF])) ^ 0xFF000000 for byte in range(256)], np.uint32)
 
@@ -51,7 +52,7 @@ def bags(texts: Sequence[str]) -> Bags:
 
 def _word_grams(text: str) -> list[int]:
     """Return the words, and the pairs of neighbours among them."""
-    words = _WORD.findall(text)
+    words: list[str] = (_ASCII_WORD if text.isascii() else _WORD).findall(text)
     singles = [WORDS + crc32(f"1\t{word}".encode()) for word in words]
     return singles + [WORDS + crc32(f"2\t{one} {two}".encode()) for one, two in pairwise(words)]
 

@@ -84,10 +84,10 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = ()) -> Costs:
     config, networks = ensemble.config, len(ensemble.members)
     parts = parameters(config, ensemble.vocabulary_size, ensemble.classes)
     lengths = [member.collator.lengths(member.train) for member in ensemble.members]
-    steps_of_epoch = ceil(max(map(len, lengths)) / config.batch_size)
-    typical = max(TYPICAL_EPOCHS, ceil(TYPICAL_STEPS / steps_of_epoch)) if config.patience else config.epochs
-    epochs = min(config.epochs, typical)
-    steps = epochs * sum(ceil(len(one) / config.batch_size) for one in lengths)
+    steps_of = [ceil(len(one) / config.batch_size) for one in lengths]
+    typical = max(TYPICAL_EPOCHS, ceil(TYPICAL_STEPS / max(steps_of, default=1)))
+    epochs = min(config.epochs, typical) if config.patience else config.epochs
+    steps = epochs * sum(steps_of)
     # A product and a sum, forward, and twice that backward.
     operations = 6.0 * epochs * sum(int(one.sum()) for one in lengths) * parts["layers"]
     updates, processes = float(steps * sum(parts.values())), min(processors(), networks)
