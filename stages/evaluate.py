@@ -5,7 +5,8 @@ correlation of the rows held out in training is highest; with more, the likelies
 positive. The stage fails, after writing everything, if a score is worse than evaluate.require allows.
 
 Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/{messages.tsv,origins},
-        data/split/{train,validation,test}/, data/scored/held_out.tsv; section `evaluate` of params.yaml
+        data/split/{train,validation,test}/, data/scored/held_out.tsv, data/trained/out_of_fold.npz;
+        section `evaluate` of params.yaml
 Writes  model/threshold.json, data/scored/{predictions,labels,errors,warnings}.tsv, data/scored/label_errors.csv,
         data/scored/scores.json, and the scores that DVC compares in metrics/evaluate.json
 Run     python -m stages.evaluate
@@ -16,6 +17,7 @@ if __spec__ is None:
 
 import sys
 from collections import Counter
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -25,13 +27,13 @@ from textrnn.artifacts import origins, provenance, ragged
 from textrnn.artifacts.messages import TWINS, Positive, class_names, positive_label, read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
-from textrnn.core.files import read_array, read_table, write_json, write_metrics
+from textrnn.core.files import DIGITS, read_array, write_json, write_metrics
 from textrnn.core.progress import progress
-from textrnn.evaluation import checks, tables
-from textrnn.evaluation.baselines import baselines
-from textrnn.evaluation.tables import Answers, Messages
+from textrnn.evaluation import checks, comparison, tables
+from textrnn.evaluation.tables import Answers
 from textrnn.inference import predictor
 from textrnn.metrics.intervals import intervals
+from textrnn.metrics.paired import verdict
 from textrnn.metrics.scores import Bools, Floats, Labels, of_answers, scores
 from textrnn.metrics.threshold import best_threshold
 
@@ -50,26 +52,17 @@ class Evaluate(Positive):
     require: dict[str, float]
 
 
-def threshold(settings: Evaluate, truth: Bools, probability: Floats) -> float:
-    """Return the threshold that the settings name, or choose it on the held-out rows."""
-    if settings.threshold != "held_out":
-        return settings.threshold
+def threshold(settings: Evaluate, positive: int | None, labels: Labels, probabilities: Floats) -> float | None:
+    """Return the threshold that the settings name, or choose it on held-out rows; None without a positive label."""
+    if positive is None or settings.threshold != "held_out":
+        return None if positive is None else float(settings.threshold)
+    truth = labels == positive
     if not truth.any() or truth.all():
         raise UserError(
             "params.yaml: expected held-out rows of both kinds to choose evaluate.threshold by, found none: "
             "set it to a number such as 0.5, or split.validation_share above 0"
         )
-    return best_threshold(truth, probability)
-
-
-def read_held_out(messages: Messages, names: list[str]) -> Answers:
-    """Return the answers to the rows held out in training, from networks that did not train on them."""
-    lines = read_table(paths.HELD_OUT)[1:]
-    rows = np.array([line[0] for line in lines], np.int64)
-    numbers = {name: number for number, name in enumerate(names)}
-    labels = np.array([numbers[messages[row][0]] for row in rows], np.int16)
-    probabilities = np.array([line[1:] for line in lines], float).reshape(-1, len(names))
-    return Answers(rows, labels, probabilities.argmax(axis=1).astype(np.int16), probabilities)
+    return best_threshold(truth, probabilities[:, positive])
 
 
 def without_twins(answers: Answers, twins: Bools) -> dict[str, float]:
@@ -94,15 +87,15 @@ def main() -> None:
     names, label = class_names(of_labels), positive_label(of_labels, settings)
     positive = None if label is None else names.index(label)
     train, validation, test = (ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST))
-    held_out = read_held_out(messages, names)
+    held_out, out_of_fold = comparison.read_held_out(messages, names), comparison.read_out_of_fold()
 
-    cut = None
-    if positive is not None:
-        cut = threshold(settings, held_out.labels == positive, held_out.probabilities[:, positive])
+    choose = partial(threshold, settings, positive)
+    cut = choose(held_out.labels, held_out.probabilities)
     of_model = provenance.checksum(paths.MODEL / provenance.RECORD)
     write_json(paths.MODEL / "threshold.json", {"model": of_model, "positive_label": label, "threshold": cut})
-    texts = [messages[row][1] for row in test.rows]
-    probabilities = predictor.probabilities(model, texts, lambda batches: progress(batches, "classify", unit="batch"))
+    texts, steps = [messages[row][1] for row in test.rows], partial(progress, desc="classify", unit="batch")
+    outputs = predictor.outputs(model, texts, list(out_of_fold.sources), steps)
+    probabilities = np.round(outputs["probabilities"], DIGITS)
     predicted = predictor.answers(probabilities, positive, cut or 0.0)
     tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
 
@@ -112,13 +105,17 @@ def main() -> None:
     twins = np.asarray(read_array(paths.TEST / "twins.npy"))
     known = np.concatenate([train.rows, validation.rows])
     learnt = np.concatenate([train.labels, validation.labels])
-    beside = baselines([messages[row][1] for row in known], learnt, texts, tested.labels, len(names), positive)
+    beside, gains = comparison.beside(
+        comparison.Rows([messages[row][1] for row in known], learnt), comparison.Rows(texts, tested.labels),
+        out_of_fold, outputs, (held_out.probabilities, predicted), positive, choose,
+    )  # fmt: skip
     found: dict[str, Any] = {
         **({} if cut is None else {"threshold": cut}),
         "test_twins": {name: int((twins >= kind).sum()) for kind, name in enumerate(TWINS, 1)},
         **({"without_twins": without_twins(tested, twins > 0)} if twins.any() else {}),
         "label_errors": {"all": len(mislabelled["part"]), "test": mislabelled["part"].count("test")},
         "baselines": beside,
+        "gain_over": gains,
         **measured,
         **intervals(measured, *scored, settings.bootstrap_samples, SEED),
     }
@@ -127,13 +124,14 @@ def main() -> None:
     write_metrics(paths.SCORES, found)
     warnings = checks.warnings(counts(learnt, names), counts(tested.labels, names), found["ci_low"]["mcc"])
     lengths = np.concatenate([np.diff(part.offsets) for part in (train, validation, test)])
-    warnings += checks.truncated(lengths, model.settings.max_sequence_length)
+    warnings += checks.truncated(lengths, model.settings.max_sequence_length) if model.width else []
+    warnings += checks.beaten(gains["tfidf"])
     tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive), places)
     tables.write(paths.LABELS, tables.by_label(tested, names))
     tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut or 0.0, known, model), places)
     tables.write(paths.LABEL_ERRORS, mislabelled)
     tables.write(paths.WARNINGS, {"warning": list(warnings)})
-    for warning in warnings:
+    for warning in [*warnings, *([verdict(gains["linear"])] if "linear" in gains else [])]:
         note(warning)
     if failed := checks.unmet(found, settings.require):
         raise UserError(

@@ -100,7 +100,7 @@ def main() -> None:
     truth = np.array(labels) == (np.array(predicted) if positive is None else positive)
     probability = np.array([row.get("probability_of_positive", row["probability"]) for row in scored], float)
     columns, *epochs = read_table(paths.MODEL / "history.tsv")
-    history = dict(zip(columns, np.array(epochs, float).T, strict=True))
+    history = dict(zip(columns, np.array(epochs, float).reshape(-1, len(columns)).T, strict=True))
 
     table = confusion(labels, predicted)
     lines = curves(truth, probability)

@@ -3,7 +3,7 @@
 A single network learns the training part, and the validation part chooses the best epoch; without one, the test part's
 curve is shown, and chooses nothing. An ensemble learns training and validation rows together, and each member leaves
 out its fold. The logits of the rows left out fit the weights of networks and linear branch, the calibration, and later
-the threshold.
+the threshold. An ensemble of 0 is the linear branch alone, which leaves out folds too.
 
 Where TF_CONFIG names several workers, they train each network together (docs/cluster.md), and the first one writes.
 TEXTRNN_DEVICE (cpu, gpu or auto) says whether GPUs are used.
@@ -11,8 +11,8 @@ TEXTRNN_DEVICE (cpu, gpu or auto) says whether GPUs are used.
 Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv,
         data/raw/corpus (its checksum alone);
         sections `train` and `vectorize` and the text settings of section `clean` of params.yaml
-Writes  model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,history.tsv,model.json}, data/trained/weights.npz,
-        data/scored/held_out.tsv, metrics/train.json
+Writes  model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,history.tsv,model.json},
+        data/trained/{weights,out_of_fold}.npz, data/scored/held_out.tsv, metrics/train.json
 Run     python -m stages.train
 """
 
@@ -23,7 +23,7 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,7 @@ def training_set(config: TrainConfig) -> tuple[TrainingSet, ragged.Rows, str]:
     """Return the rows to learn from, the rows that a single network is measured on, and the name of their part."""
     train, held_out, side = ragged.load(paths.TRAIN), ragged.load(paths.VALIDATION), "validation"
     groups = read_array(paths.TRAIN / "groups.npy")
-    if config.ensemble > 1:
+    if config.ensemble != 1:
         groups = np.concatenate([groups, read_array(paths.VALIDATION / "groups.npy")])
         train = held_out = ragged.joined(train, held_out)
     elif not len(held_out.rows):
@@ -70,7 +70,12 @@ def training_set(config: TrainConfig) -> tuple[TrainingSet, ragged.Rows, str]:
 
 
 def summary(fitted: Fitted, side: str) -> dict[str, object]:
-    """Return the metrics of the epoch whose weights are kept. `side` is the part that was held out."""
+    """Return the metrics of the epoch whose weights are kept. `side` is the part that was held out.
+
+    They are the networks': without networks there is neither loss nor accuracy.
+    """
+    if not fitted.weights:
+        return {"epochs": 0, "kept_epoch": 0, "parameters": 0}
     row = dict(zip(COLUMNS, fitted.history[fitted.kept_epoch - 1].tolist(), strict=True))
     return {
         "epochs": len(fitted.history),
@@ -81,17 +86,16 @@ def summary(fitted: Fitted, side: str) -> dict[str, object]:
     }
 
 
-def write_weights(fitted: Fitted) -> None:
-    """Write the weights of each member as np.load reads them.
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write the arrays as np.load reads them.
 
     Not by np.savez, whose ZIP headers are others before Python 3.11.4.
     """
-    with replacing(paths.WEIGHTS) as file, zipfile.ZipFile(file, "w") as archive:
-        for number, arrays in enumerate(fitted.weights):
-            for name, array in arrays.items():
-                content = io.BytesIO()
-                np.save(content, array, allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{number}/{name}.npy"), content.getvalue())
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.save(content, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
 
 
 def write_numbers(path: Path, columns: Sequence[str], numbers: NDArray[np.float64], formats: list[str]) -> None:
@@ -120,7 +124,9 @@ def main() -> None:
 
     with replacing(paths.MODEL / "model.onnx") as file:
         file.write(trained.model)
-    write_weights(trained.fitted)
+    members = enumerate(trained.fitted.weights)
+    write_arrays(paths.WEIGHTS, {f"{number}/{name}": array for number, one in members for name, array in one.items()})
+    write_arrays(paths.OUT_OF_FOLD, {"fold": trained.fold, **trained.sources})
     vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", trained.words)
     write_array(paths.MODEL / "ngrams.npy", trained.ngrams)
     settings = {

@@ -55,7 +55,7 @@ def placed(batch: Mapping[str, NDArray[Any]]) -> list[list[list[int]]]:
     return [[parts[parts > 0].tolist() for parts in row] for row in batch["subwords"][batch["places"]]]
 
 
-def probabilities_of(model: bytes, batch: Mapping[str, Any]) -> NDArray[np.float32]:
+def probabilities_of(model: bytes, batch: Mapping[str, Any], output: str = "probabilities") -> NDArray[np.float32]:
     """Return what an exported graph answers to a batch of the network, in which words stand where they are read."""
     session = graph.session(model)
     width = {one.name: one.shape for one in session.get_inputs()}["seen"][1]
@@ -64,7 +64,7 @@ def probabilities_of(model: bytes, batch: Mapping[str, Any]) -> NDArray[np.float
     (words, parts), places = np.unique(standing.reshape(2, -1), axis=1, return_inverse=True)
     inputs = {**batch, "words": words, "subwords": subwords[parts], "seen": np.zeros((0, width), np.float32)}
     inputs["places"] = places.reshape(batch["words"].shape).astype(np.int32)
-    (result,) = session.run(["probabilities"], {one.name: inputs[one.name] for one in session.get_inputs()})
+    (result,) = session.run([output], {one.name: inputs[one.name] for one in session.get_inputs()})
     return np.asarray(result)
 
 

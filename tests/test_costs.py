@@ -82,6 +82,10 @@ TEXTS = [f"{number} {number * 7919}" for number in range(5000)]
             FILE + "2 networks of 153,108 parameters each would take 4.4 GB: set train.linear to false, or map labels "
             "together with clean.labels.map",
         ),
+        (
+            ensemble(labels=30_000, linear=True, ensemble=0),
+            FILE + "the linear branch would take 4.4 GB: map labels together with clean.labels.map",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_or_written_is_an_error_that_names_the_setting(of: Ensemble, message: str) -> None:

@@ -22,7 +22,10 @@ from textrnn.core.files import read_array, read_json, read_table, write_array, w
 from textrnn.evaluation.checks import flattened
 from textrnn.evaluation.tables import nearest
 from textrnn.inference import explain, predictor
+from textrnn.metrics.paired import verdict
 from textrnn.metrics.threshold import best_threshold
+from textrnn.model import stacking
+from textrnn.model.stacking import softmax
 
 PREDICTION = ["file", "line", "row", "label", "predicted", "probability", "text"]
 COLUMNS = {
@@ -72,6 +75,11 @@ def write_held_out(spam: dict[int, float]) -> None:
     write_text(paths.HELD_OUT, "row\tham\tspam\n" + lines)
 
 
+def without_folds() -> None:
+    """Let train have written what it writes of a single network."""
+    np.savez(paths.OUT_OF_FOLD, fold=np.zeros(0, np.int64))
+
+
 def relabel(labels: NDArray[np.int16]) -> None:
     """Give the test rows these labels, in every file that has them."""
     messages = read_messages(paths.MESSAGES)
@@ -85,7 +93,7 @@ def relabel(labels: NDArray[np.int16]) -> None:
 def test_evaluate_writes_the_metrics_of_its_predictions(root: Path) -> None:
     written = (root / "data/scored/scores.json").read_text("utf-8")
     found = json.loads(written)
-    baselines = found.pop("baselines")
+    baselines, gains = found.pop("baselines"), found.pop("gain_over")
     counts = {f"{right}_{kind}" for right in ("true", "false") for kind in ("positives", "negatives")}
     measured = HEADLINE | counts | {"majority_accuracy", "calibration_error"}
     promised = {f"{bound}.{name}" for bound in ("ci_low", "ci_high") for name in HEADLINE}
@@ -95,8 +103,12 @@ def test_evaluate_writes_the_metrics_of_its_predictions(root: Path) -> None:
         promised |= {f"without_twins.{name}" for name in ("rows", "accuracy", "mcc", "macro_f1")}
     assert set(flattened(found)) == promised
     assert all(math.isfinite(value) and value == round(value, 6) for value in flattened(found).values())
-    assert written == json.dumps(found | {"baselines": baselines}, indent=2, sort_keys=True) + "\n"
-    assert set(baselines) == {"majority", "tfidf"}
+    assert written == json.dumps(found | {"baselines": baselines, "gain_over": gains}, indent=2, sort_keys=True) + "\n"
+    assert set(baselines) == {"majority", "tfidf", "linear", "networks"}
+    assert set(baselines["linear"]) == set(baselines["networks"]) == set(baselines["majority"])
+    assert set(gains) == {"tfidf", "linear", "networks"}
+    everything = sum(len(ragged.load(root / f"data/split/{part}").rows) for part in ("train", "validation", "test"))
+    assert {one["rows"] for one in gains.values()} == {everything}
     assert baselines["majority"]["accuracy"] == found["majority_accuracy"]
     assert_measured(found, table(root, "predictions"), read_json(root / "model/threshold.json")["positive_label"])
 
@@ -231,6 +243,40 @@ def test_any_score_can_be_required_an_interval_and_a_lead_over_the_baseline_too(
     assert "expected ci_low.mcc of at least 1, found 0." in two_labels.failure(evaluate.main)
 
 
+# What each part adds
+
+
+@both
+def test_each_part_alone_is_scored_with_a_threshold_of_its_own(root: Path) -> None:
+    names = [name for name, _ in read_table(root / "data/vectors/classes.tsv")]
+    test, model = ragged.load(root / "data/split/test"), predictor.load(root / "model")
+    parts = [ragged.load(root / f"data/split/{part}") for part in ("train", "validation")]
+    labels = np.concatenate([part.labels for part in parts])
+    messages, scores = read_messages(root / "data/clean/messages.tsv"), read_json(root / "data/scored/scores.json")
+    texts = [messages[row][1] for row in test.rows]
+    outputs = predictor.outputs(model, texts, ["networks", "linear", "size"])
+    with np.load(root / "data/trained/out_of_fold.npz") as arrays:
+        known = {name: arrays[name].astype(float) for name in arrays}
+    assert [len(array) for array in known.values()] == [len(labels)] * 4
+    for part, sources in (("networks", ["networks"]), ("linear", ["linear", "size"])):
+        blend = stacking.fit([known[name] for name in sources], labels)
+        probabilities = softmax(stacking.apply(blend, [outputs[name] for name in sources]))
+        answers = probabilities.argmax(axis=1)
+        if len(names) == 2:
+            logits = stacking.cross_fitted([known[name] for name in sources], labels, known["fold"].astype(int))
+            cut = best_threshold(labels == 1, np.round(softmax(logits)[:, 1], 6))
+            answers = probabilities[:, 1] >= cut
+        found = scores["baselines"][part]
+        assert found["accuracy"] == pytest.approx((answers == test.labels).mean(), abs=1e-6)
+        assert found["loss"] == pytest.approx(metrics.log_loss(test.labels, probabilities), abs=1e-4)
+
+
+def test_the_terminal_says_what_the_networks_add(two_labels: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    two_labels.settings(evaluate__bootstrap_samples=200)
+    evaluate.main()
+    assert f"note: {verdict(read_json(paths.SCORES)['gain_over']['linear'])}\n" in capsys.readouterr().err
+
+
 # The threshold
 
 
@@ -258,6 +304,7 @@ def test_without_held_out_rows_of_both_kinds_only_a_given_threshold_works(
     paths.HELD_OUT.unlink()
     assert "data/scored/held_out.tsv, found none: run `dvc repro`" in two_labels.failure(evaluate.main)
     write_held_out({})
+    without_folds()
     two_labels.settings(evaluate__positive_label="ham", evaluate__threshold=0.123456789)
     two_labels.run(evaluate.main)
     assert read_json(paths.MODEL / "threshold.json")["threshold"] == 0.123456789
@@ -340,6 +387,7 @@ def test_other_labels_of_test_rows_change_the_scores_and_the_warnings_but_not_th
     header, *found = paths.WARNINGS.read_text("utf-8").splitlines()
     assert header == "warning"
     assert found[0].startswith("the test has only 1 row of 'ham': ")
-    assert capsys.readouterr().err == "".join(f"note: {warning}\n" for warning in found)
+    said = verdict(read_json(paths.SCORES)["gain_over"]["linear"])
+    assert capsys.readouterr().err == "".join(f"note: {line}\n" for line in [*found, said])
     assert two_labels.metrics("evaluate")["accuracy"] < before - 0.1
     assert (paths.MODEL / "threshold.json").read_bytes() == threshold

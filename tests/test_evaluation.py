@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -11,8 +12,10 @@ from sklearn.pipeline import make_pipeline
 
 from textrnn.core.errors import UserError
 from textrnn.core.paths import ROOT
-from textrnn.evaluation.baselines import affordable, baselines, tfidf
-from textrnn.evaluation.checks import FEW_TO_LEARN, FEW_TO_TEST, truncated, unmet, warnings
+from textrnn.evaluation.baselines import affordable, tfidf
+from textrnn.evaluation.checks import FEW_TO_LEARN, FEW_TO_TEST, beaten, truncated, unmet, warnings
+from textrnn.evaluation.comparison import Numbers, OutOfFold, beside
+from textrnn.evaluation.comparison import Rows as Known
 from textrnn.evaluation.tables import Answers, by_label, label_errors, nearest
 from textrnn.metrics.scores import Labels
 
@@ -181,10 +184,33 @@ def test_the_tfidf_baseline_answers_as_a_few_lines_of_scikit_learn_do() -> None:
     model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression(C=10)).fit(texts[::2], labels[::2])
     answers = tfidf(texts[::2], labels[::2], texts[1::2])
     assert np.mean(answers == model.predict(texts[1::2])) > 0.95, "it is fitted to the labels one by one"
-    found = baselines(texts[::2], labels[::2], texts[1::2], labels[1::2], 4, None)
+    found, gains = beside_guessing(Known(texts[::2], labels[::2]), Known(texts[1::2], labels[1::2]))
     assert found["tfidf"]["mcc"] == pytest.approx(metrics.matthews_corrcoef(labels[1::2], answers))
     assert found["tfidf"]["mcc"] > 0.7 > found["majority"]["mcc"] == 0
     assert found["tfidf"]["training_rows"] == len(texts[::2])
+    assert gains["tfidf"]["accuracy"] == pytest.approx((labels[1::2] == 0).mean() - (answers == labels[1::2]).mean())
+    assert gains["tfidf"]["rows"] == len(texts[1::2])
+    assert "ten lines of scikit-learn, is better here" in beaten(gains["tfidf"])[0]
+
+
+def beside_guessing(known: Known, test: Known, fold: NDArray[np.int64] | None = None) -> tuple[Numbers, Numbers]:
+    """Return what stands beside a model of four labels that always answers the first."""
+    guesses = np.tile([1.0, 0.0, 0.0, 0.0], (len(known.labels), 1)), np.zeros(len(test.labels), np.int16)
+    given = OutOfFold(np.zeros(0, np.int64) if fold is None else fold, {})
+    return beside(known, test, given, {}, guesses, None, lambda *_: None)
+
+
+def test_training_rows_count_too_answered_by_models_that_have_not_learnt_from_their_fold() -> None:
+    texts, labels = support()
+    fold = np.arange(len(texts)) // 2 % 5
+    known, test = Known(texts[::2], labels[::2]), Known(texts[1::2], labels[1::2])
+    _, gains = beside_guessing(known, test, fold[::2])
+    right = tfidf(*known, test.texts) == test.labels
+    for number in range(5):
+        others, left_out = (known.some(np.flatnonzero(here)) for here in (fold[::2] != number, fold[::2] == number))
+        right = np.append(right, tfidf(*others, left_out.texts) == left_out.labels)
+    assert gains["tfidf"]["rows"] == len(right) == len(texts)
+    assert gains["tfidf"]["accuracy"] == pytest.approx((labels == 0).mean() - right.mean())
 
 
 def test_the_answers_of_the_tfidf_baseline_are_the_labels_numbers_in_any_order_of_the_rows() -> None:
@@ -220,7 +246,7 @@ def test_of_very_many_or_very_long_texts_the_tfidf_baseline_reads_some_and_count
     for limit, value in (("ROWS", 200), ("LETTERS", 9000)):
         with monkeypatch.context() as patch:
             patch.setattr(f"textrnn.evaluation.baselines.{limit}", value)
-            found = baselines(texts, labels, texts, labels, 4, None)["tfidf"]
+            found = beside_guessing(Known(texts, labels), Known(texts, labels))[0]["tfidf"]
             rows = affordable(texts)
             assert found["training_rows"] == len(rows) < len(texts)
             assert len(rows) <= 200 if limit == "ROWS" else sum(len(texts[row]) for row in rows) <= 9000

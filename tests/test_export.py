@@ -70,6 +70,8 @@ def test_an_ensemble_and_the_linear_branch_are_blended_as_numpy_blends_them(clas
     expected = softmax(apply(blend, [mean, decided, np.array([[size(text)] for text in MESSAGES])]))
     assert np.ptp(expected, axis=0).min() > 0.1
     model, given = export(members, config, classes, branch, blend), linear_inputs(branch.known, MESSAGES)
+    for name, source in (("networks", mean), ("linear", decided)):  # before their weights
+        np.testing.assert_allclose(probabilities_of(model, batch | given, name), source, rtol=0, atol=1e-5)
     wider = given | {"ngrams": np.pad(given["ngrams"], ((0, 0), (0, 5)))}
     alone = {"words": batch["words"][3:], "places": batch["places"][3:], "lengths": batch["lengths"][3:]}
     alone |= {"subwords": batch["subwords"], "ngrams": np.zeros((1, 1), np.int32), "size": given["size"][3:]}
@@ -82,6 +84,18 @@ def test_without_a_linear_branch_the_blend_calibrates_the_mean_logits() -> None:
     (members, mean), blend = members_of(config, 3), blend_of(1, 3)
     found = probabilities_of(export(members, config, 3, None, blend), reference.batch_for(config))
     np.testing.assert_allclose(found, softmax(apply(blend, [mean])), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_without_networks_the_graph_reads_n_grams_alone(classes: int) -> None:
+    config, branch, blend = small(ensemble=0, linear=True), branch_of(classes), blend_of(2, classes)
+    decided = linear.decisions(branch, [ngrams(text) for text in MESSAGES])
+    expected = softmax(apply(blend, [decided, np.array([[size(text)] for text in MESSAGES])]))
+    model = graph.session(export([], config, classes, branch, blend))
+    assert [one.name for one in model.get_inputs()] == ["ngrams", "size"]
+    found, decisions = model.run(["probabilities", "linear"], linear_inputs(branch.known, MESSAGES))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(decisions, decided, rtol=0, atol=1e-5)
 
 
 def test_the_graph_names_the_type_and_the_shape_of_each_input_and_output() -> None:
@@ -102,6 +116,8 @@ def test_the_graph_names_the_type_and_the_shape_of_each_input_and_output() -> No
         "size": (onnx.TensorProto.FLOAT, ["batch", 1]),
         "probabilities": (onnx.TensorProto.FLOAT, ["batch", 3]),
         "vectors": (onnx.TensorProto.FLOAT, ["tokens", width]),
+        "networks": (onnx.TensorProto.FLOAT, ["batch", 3]),
+        "linear": (onnx.TensorProto.FLOAT, ["batch", 3]),
     }
 
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
 from tests.configs import probabilities_of, rows_of, small
 from tests.trainers import trainer_of
 from textrnn.core.errors import UserError
+from textrnn.inference import graph
 from textrnn.inference.predictor import linear_inputs
 from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
@@ -42,6 +44,7 @@ RECIPES = {
     "single": small(cell="rnn", units=6, embedding_size=6, epochs=2),
     "ensemble": MEMBERS,
     "linear": MEMBERS.model_copy(update={"linear": True}),
+    "linear alone": MEMBERS.model_copy(update={"ensemble": 0, "linear": True}),
 }
 
 
@@ -213,6 +216,18 @@ def test_the_graph_of_an_ensemble_blends_the_mean_of_its_members_with_the_branch
     said = answers(found.model, config, found, TEXTS)
     assert said.argmax(axis=1).tolist() == LABELS
     assert answers(found.model, config, found, ["win a free boat", "mum left cup"]).argmax(axis=1).tolist() == [1, 0]
+
+
+def test_an_ensemble_of_none_is_the_linear_branch_alone_calibrated_on_the_rows_left_out() -> None:
+    config, found = RECIPES["linear alone"], learned("linear alone")
+    fold = folds(GROUPS, np.array(LABELS, np.int16), 5, config.seed)
+    assert (found.fold.tolist(), list(found.sources)) == (fold.tolist(), ["linear", "size"])
+    assert (len(found.fitted.history), found.fitted.weights, found.words) == (0, [], [])
+    expected = softmax(cross_fitted(list(found.sources.values()), np.array(LABELS, np.int16), fold))
+    np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=1e-12)
+    (said,) = graph.session(found.model).run(["probabilities"], linear_inputs(found.ngrams, TEXTS))
+    assert np.asarray(said).argmax(axis=1).tolist() == LABELS
+    assert {node.op_type for node in onnx.load_from_string(found.model).graph.node}.isdisjoint({"RNN", "Split"})
 
 
 @pytest.mark.parametrize(

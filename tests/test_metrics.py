@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from textrnn.metrics import intervals, scores, threshold
+from textrnn.metrics.paired import difference, verdict
 from textrnn.metrics.scores import Floats, Labels
 from textrnn.model.stacking import softmax
 
@@ -243,3 +244,41 @@ def test_the_intervals_hold_the_true_scores_in_nineteen_of_twenty_tests_or_nearl
 )
 def test_wilsons_interval_is_the_published_one(hits: int, rows: int, low: float, high: float) -> None:
     assert intervals.wilson(hits / max(1, rows), rows) == pytest.approx((low, high), abs=5e-5)
+
+
+# Two models on the same rows
+
+
+def test_the_difference_of_two_models_has_the_standard_error_of_a_mean_of_paired_differences() -> None:
+    random = np.random.default_rng(0)
+    right = random.random(5000) < 0.9
+    other = np.where(random.random(5000) < 0.1, random.random(5000) < 0.5, right)
+    found = difference(right, other)
+    apart = right.astype(int) - other.astype(int)
+    assert found["accuracy"] == pytest.approx(apart.mean())
+    assert found["standard_error"] == pytest.approx(apart.std() / np.sqrt(5000), rel=0.01)
+    assert difference(other, right) == {
+        "accuracy": -found["accuracy"], "standard_error": found["standard_error"], "rows": 5000,
+    }  # fmt: skip
+
+
+def test_two_models_that_agree_on_every_row_are_not_equal_beyond_doubt() -> None:
+    for rows, least in ((70, 0.01), (5000, 0.0001)):
+        found = difference(np.ones(rows, bool), np.ones(rows, bool))
+        assert found["accuracy"] == 0
+        assert least < found["standard_error"] < 2 * least
+
+
+@pytest.mark.parametrize(
+    ("gain", "error", "said"),
+    [
+        (0.0161, 0.003, "the networks add +1.6 ± 0.3 points of accuracy here"),
+        (0.0001, 0.001, "the networks add nothing measurable here (+0.0 ± 0.1 points of accuracy): train.ensemble: 0 "),
+        (-0.011, 0.004, "the networks do harm here (-1.1 ± 0.4 points of accuracy): train.ensemble: 0 would do, and "),
+        (0.02, 0.015, "whether the networks help cannot be told from so few messages (+2.0 ± 1.5 points of accuracy)"),
+    ],
+)
+def test_what_the_networks_add_is_told_from_chance_and_from_too_few_messages(
+    gain: float, error: float, said: str
+) -> None:
+    assert verdict({"accuracy": gain, "standard_error": error, "rows": 1000}).startswith(said)

@@ -70,7 +70,7 @@ def test_the_curves_have_the_areas_that_were_measured(root: Path) -> None:
 def test_git_has_each_score_with_its_interval_and_those_of_the_baselines(root: Path) -> None:
     scores = read_json(root / "data/scored/scores.json")
     header, *lines = read_table(root / "plots/scores.tsv")
-    assert header == ["score", "value", "low", "high", "majority", "tfidf"]
+    assert header == ["score", "value", "low", "high", "linear", "majority", "networks", "tfidf"]
     assert {line[0] for line in lines} == {name for name, value in scores.items() if not isinstance(value, dict)}
     for name, *values in lines:
         beside = [scores["ci_low"], scores["ci_high"], *(scores["baselines"][one] for one in header[4:])]

@@ -27,6 +27,7 @@ from textrnn.corpus import labels, readers, watch
 from textrnn.corpus.settings import Parts, reading_of
 from textrnn.corpus.sources import short_names
 from textrnn.dedup.sides import TRAIN, Split
+from textrnn.model.config import FOLDS
 from textrnn.training.batches import folds
 
 Changes = dict[str, Any]  # by section.key, or section.key.key
@@ -195,8 +196,9 @@ def in_one_fold(text: str, codes: NDArray[np.int16], found: split.Dealt) -> list
     """Return the labels whose training rows would all lie in one fold of the ensemble."""
     train = sections(text)["train"]
     rows = found.sides == TRAIN
-    if train["ensemble"] < 2:
+    if train["ensemble"] == 1:
         return []
-    fold = folds(found.together.numbers[rows].astype(np.int64), codes[rows], train["ensemble"], train["seed"])
+    count = train["ensemble"] or FOLDS
+    fold = folds(found.together.numbers[rows].astype(np.int64), codes[rows], count, train["seed"])
     pairs = np.unique(np.stack([codes[rows], fold]), axis=1)
     return [int(one) for one in np.flatnonzero(np.bincount(pairs[0]) == 1)]

@@ -23,6 +23,7 @@ VALIDATION = ROOT / "data/split/validation"
 TEST = ROOT / "data/split/test"
 MODEL = ROOT / "model"
 WEIGHTS = ROOT / "data/trained/weights.npz"  # of each network, which answers do not need
+OUT_OF_FOLD = ROOT / "data/trained/out_of_fold.npz"  # what the blend of networks and linear branch was fitted to
 HELD_OUT = ROOT / "data/scored/held_out.tsv"
 LABELS = ROOT / "data/scored/labels.tsv"
 SCORES = ROOT / "data/scored/scores.json"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
+from textrnn.metrics.paired import MANY, points
 
 FEW_TO_LEARN = 20  # training rows of a label
 FEW_TO_TEST = 10  # test rows of a label: with five right in ten, Wilson's interval is 24 % to 76 %
@@ -64,6 +65,16 @@ def truncated(lengths: NDArray[np.int64], longest: int) -> list[str]:
     return [
         f"{share:.0%} of the texts have more than {longest:,} tokens, and the networks read no further: raise "
         f"vectorize.max_sequence_length, half of the texts have {int(np.median(lengths)):,} or more"
+    ]
+
+
+def beaten(gain: Mapping[str, float]) -> list[str]:
+    """Return a sentence if the model is worse than TF-IDF with logistic regression, by its gain over them."""
+    if gain["accuracy"] >= -MANY * gain["standard_error"]:
+        return []
+    return [
+        "TF-IDF with logistic regression, ten lines of scikit-learn, is better here (the model: "
+        f"{points(gain)} points of accuracy)"
     ]
 
 

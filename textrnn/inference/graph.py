@@ -3,7 +3,7 @@
 A graph is code. textrnn/model/export.py writes operators that end and read no files, and this module refuses others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from threading import Timer
 from typing import Any
@@ -90,15 +90,21 @@ def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: in
         for several in (session.get_inputs(), session.get_outputs())
     )
     whole, real, width = "tensor(int32)", "tensor(float)", reads.get("seen", ("", [0]))[1][-1:]
-    expected: dict[str, tuple[str, list[str | int]]] = {"words": (whole, ["tokens"])}
-    expected |= {"subwords": (whole, ["tokens", "features"])} if buckets else {}
-    expected |= {"seen": (real, ["seen", *width]), "places": (whole, ["batch", "time"]), "lengths": (whole, ["batch"])}
-    expected |= {"ngrams": (whole, ["batch", "most"]), "size": (real, ["batch", 1])} if linear else {}
-    answers = {"probabilities": (real, ["batch", labels]), "vectors": (real, ["tokens", *width])}
+    expected: dict[str, tuple[str, list[str | int]]] = {}
+    answers: dict[str, tuple[str, list[str | int]]] = {"probabilities": (real, ["batch", labels])}
+    networks = "seen" in reads or not linear
+    if networks:
+        expected |= {"words": (whole, ["tokens"]), "seen": (real, ["seen", *width])}
+        expected |= {"subwords": (whole, ["tokens", "features"])} if buckets else {}
+        expected |= {"places": (whole, ["batch", "time"]), "lengths": (whole, ["batch"])}
+        answers |= {"vectors": (real, ["tokens", *width]), "networks": (real, ["batch", labels])}
+    if linear:
+        expected |= {"ngrams": (whole, ["batch", "most"]), "size": (real, ["batch", 1])}
+        answers |= {"linear": (real, ["batch", labels if labels > 2 else 1])}
     for kind, found, wanted in (("input", reads, expected), ("output", writes, answers)):
         if other := sorted(name for name in found | wanted if found.get(name) != wanted.get(name)):
             raise ValueError(f"the graph has another {kind} {other[0]} than the settings need")
-    if not (isinstance(width[0], int) and width[0] > 0):
+    if networks and not (isinstance(width[0], int) and width[0] > 0):
         raise ValueError("the graph has an input seen without a width")
 
 
@@ -115,18 +121,24 @@ def _ending(options: onnxruntime.RunOptions, timeout: float) -> Iterator[None]:
 
 
 def answer(
-    session: onnxruntime.InferenceSession, inputs: Inputs, labels: int, timeout: float | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return (batch, labels) probabilities and (tokens, width) vectors. Raises exceptions of any kind if it cannot.
+    session: onnxruntime.InferenceSession, inputs: Inputs, labels: int, others: Sequence[str] = (),
+    timeout: float | None = None,
+) -> dict[str, NDArray[np.float32]]:  # fmt: skip
+    """Return (batch, labels) probabilities, (tokens, width) vectors of networks' tokens, and other outputs, by name.
 
-    With a timeout, in seconds, the runtime is told to give up then.
+    With a timeout, in seconds, the runtime is told to give up then. Raises exceptions of any kind if it cannot answer.
     """
     options = onnxruntime.RunOptions()
+    expected = {"probabilities": (len(inputs["places" if "places" in inputs else "ngrams"]), labels)}
+    if "words" in inputs:
+        expected["vectors"] = len(inputs["words"]), inputs["seen"].shape[1]
+    names = [*expected, *others]
     with _ending(options, timeout) if timeout else nullcontext():
-        found, vectors = session.run(["probabilities", "vectors"], inputs, options)
-    expected = (len(inputs["places"]), labels), (len(inputs["words"]), inputs["seen"].shape[1])
-    if (found.shape, vectors.shape) != expected:
-        raise ValueError(f"the graph answers with the shapes {found.shape} and {vectors.shape}, not {expected}")
-    if not (np.all(found >= 0) and np.all(np.abs(found.sum(axis=1) - 1) < 1e-3)):  # nor NaN
+        found = dict(zip(names, session.run(names, inputs, options), strict=True))
+    shapes = {name: found[name].shape for name in expected}
+    if shapes != expected:
+        raise ValueError(f"the graph answers with the shapes {shapes}, not {expected}")
+    likely = found["probabilities"]
+    if not (np.all(likely >= 0) and np.all(np.abs(likely.sum(axis=1) - 1) < 1e-3)):  # nor NaN
         raise ValueError("the graph answers with numbers that are no probabilities")
-    return found, vectors
+    return found

@@ -1,7 +1,7 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, islice
@@ -70,7 +70,7 @@ class Model(NamedTuple):
     ids: dict[str, int]
     ngrams: Hashes  # the hashes that the linear branch knows, in order
     settings: Settings
-    width: int  # of a token's vectors in all members
+    width: int  # of a token's vectors in all members; 0 without networks
     seen: dict[str, NDArray[np.float32]]  # the vectors of tokens that have been read before
 
 
@@ -100,26 +100,26 @@ def load(directory: Path) -> Model:
     with fitting():
         graph.check_shapes(session, len(settings.labels), settings.subword_buckets, settings.linear)
         model = of(session, ids, known, settings)
-        graph.answer(session, first_inputs(model), len(settings.labels), graph.FIRST_TIMEOUT)
+        graph.answer(session, first_inputs(model), len(settings.labels), timeout=graph.FIRST_TIMEOUT)
     return model
 
 
 def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Hashes, settings: Settings) -> Model:
     """Return a model that has read nothing yet."""
     shapes = {one.name: one.shape for one in session.get_inputs()}
-    return Model(session, ids, known, settings, shapes["seen"][1], {})
+    return Model(session, ids, known, settings, shapes["seen"][1] if "seen" in shapes else 0, {})
 
 
 def first_inputs(model: Model) -> Inputs:
     """Return inputs that name the last word, subword and n-gram, which a graph of another model may lack."""
-    inputs = {
-        "words": np.array([len(model.ids)], np.int32),
-        "seen": np.zeros((1, model.width), np.float32),
-        "places": np.array([[0, 1]] * 2, np.int32),
-        "lengths": np.array([2, 2], np.int32),
-    }
-    if model.settings.subword_buckets:
-        inputs["subwords"] = np.array([[model.settings.subword_buckets]], np.int32)
+    inputs: Inputs = {}
+    if model.width:
+        inputs["words"] = np.array([len(model.ids)], np.int32)
+        inputs["seen"] = np.zeros((1, model.width), np.float32)
+        inputs["places"] = np.array([[0, 1]] * 2, np.int32)
+        inputs["lengths"] = np.array([2, 2], np.int32)
+        if model.settings.subword_buckets:
+            inputs["subwords"] = np.array([[model.settings.subword_buckets]], np.int32)
     if model.settings.linear:
         inputs |= {"ngrams": np.array([[len(model.ngrams)]] * 2, np.int32), "size": np.ones((2, 1), np.float32)}
     return inputs
@@ -162,24 +162,42 @@ def probabilities(
     A text has the same probabilities whichever texts come with it. `progress` gives back the batches one by one, and
     may show how many are done. Raises UserError when graph, settings and vocabulary do not fit together.
     """
-    longest = model.settings.max_sequence_length
-    tokens = [tokens_of(text, model.settings.tokenizer, longest) for text in texts]
-    lengths = np.array([max(1, len(row)) if model.settings.masking else longest for row in tokens], np.int64)
-    result = np.zeros((len(texts), len(model.settings.labels)))
+    return np.round(outputs(model, texts, [], progress)["probabilities"], DIGITS)
+
+
+def outputs(
+    model: Model, texts: list[str], others: Sequence[str],
+    progress: Callable[[list[NDArray[np.int64]]], Iterable[NDArray[np.int64]]] = iter,
+) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+    """Return the graph's probabilities, not rounded, and its `others`: other outputs with a row a text, or inputs."""
+    longest, labels = model.settings.max_sequence_length, len(model.settings.labels)
+    tokens, lengths = [list[str]()] * len(texts), np.array(list(map(len, texts)), np.int64)
+    if model.width:
+        tokens = [tokens_of(text, model.settings.tokenizer, longest) for text in texts]
+        lengths = np.array([max(1, len(row)) if model.settings.masking else longest for row in tokens], np.int64)
+    result = {"probabilities": np.zeros((len(texts), labels))}
     for chosen in progress(ragged.cut(np.argsort(lengths, kind="stable"), BATCH)):
         # A row alone is multiplied by another kernel, which adds up in another order.
         rows = np.resize(chosen, max(2, len(chosen)))
-        inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows])
+        inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows]) if model.width else ({}, [])
         if model.settings.linear:
             inputs |= linear_inputs(model.ngrams, [texts[row] for row in rows])
         with fitting():
-            found, vectors = graph.answer(model.session, inputs, len(model.settings.labels))
-        result[chosen] = found[: len(chosen)]
-        if len(model.seen) + len(new) > min(CACHED, ROOM // (vectors.itemsize * model.width)):
-            model.seen.clear()  # the frequent ones soon come again
-        kept = [place for place, token in enumerate(new) if 0 < len(token) <= LONGEST_CACHED]
-        model.seen.update(zip([new[place] for place in kept], vectors[kept], strict=True))
-    return np.round(result, DIGITS)
+            found = graph.answer(model.session, inputs, labels, [name for name in others if name not in inputs])
+        for name in ("probabilities", *others):
+            values = found[name] if name in found else inputs[name]
+            result.setdefault(name, np.zeros((len(texts), values.shape[1])))[chosen] = values[: len(chosen)]
+        if model.width:
+            remember(model, new, found["vectors"])
+    return result
+
+
+def remember(model: Model, tokens: list[str], vectors: NDArray[np.float32]) -> None:
+    """Keep the vectors of tokens, unless they are long, and forget those of others where there is no room."""
+    if len(model.seen) + len(tokens) > min(CACHED, ROOM // (vectors.itemsize * model.width)):
+        model.seen.clear()  # the frequent ones soon come again
+    kept = [place for place, token in enumerate(tokens) if 0 < len(token) <= LONGEST_CACHED]
+    model.seen.update(zip([tokens[place] for place in kept], vectors[kept], strict=True))
 
 
 def answers(probabilities: NDArray[np.float64], positive: int | None, cut: float) -> NDArray[np.int16]:

@@ -8,6 +8,8 @@ from textrnn.core.params import Section
 
 ClassWeight = Literal["balanced"] | None  # as scikit-learn has it
 
+FOLDS = 5  # of the linear branch where there are no networks
+
 
 class TrainConfig(Section):
     """Section `train` of params.yaml, which documents each key's unit, range and meaning."""
@@ -36,7 +38,7 @@ class TrainConfig(Section):
     clip_norm: float = Field(ge=0, le=1_000_000)
     patience: int = Field(ge=0, le=10_000)
     class_weights: Literal["none", "balanced"]
-    ensemble: int = Field(ge=1, le=64)
+    ensemble: int = Field(ge=0, le=64)
     linear: bool
 
     @property
@@ -44,11 +46,21 @@ class TrainConfig(Section):
         """The class weights, as scikit-learn calls them."""
         return None if self.class_weights == "none" else self.class_weights
 
+    @property
+    def folds(self) -> int:
+        """The folds of the training rows that are left out in turn: one for each network, or for the linear branch."""
+        return self.ensemble or FOLDS
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.linear and self.ensemble == 1:
             raise ValueError(
                 "expected an ensemble of at least 2 beside the linear branch, as its folds weigh the two: "
                 "set linear to false, or ensemble to 5"
+            )
+        if not self.linear and not self.ensemble:
+            raise ValueError(
+                "expected networks or the linear branch, found neither, as ensemble is 0 and linear is false: set "
+                "linear to true, or ensemble to 1 or more"
             )
         return self

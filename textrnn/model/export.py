@@ -54,41 +54,42 @@ class Graph:
 def export(
     members: list[Weights], config: TrainConfig, classes: int, linear: Linear | None = None, blend: Blend | None = None
 ) -> bytes:
-    """Return a serialised ONNX model: the members' mean logits, blended with the linear branch if there is one.
+    """Return a serialised ONNX model: the members' mean logits, blended with the linear branch; one of them may lack.
 
-    Inputs, int32 unless named otherwise: words (tokens), the word id of each distinct token, and with subword buckets
-    subwords (tokens, features), padded with 0; float32 seen (seen, width), the vectors of further tokens from an
-    earlier run; places (batch, time), which token stands where (the seen ones count after the others); and lengths
-    (batch). With a linear branch, ngrams (batch, most), the numbers of a row's known n-grams, from 1 and padded with
-    0; and float32 size (batch, 1), that of the text.
-    Outputs, float32: probabilities (batch, classes), and vectors (tokens, width), all members' vectors of the tokens.
+    Inputs, int32 unless named otherwise. With members: words (tokens), the word id of each distinct token, and with
+    subword buckets subwords (tokens, features), padded with 0; float32 seen (seen, width), the vectors of further
+    tokens from an earlier run; places (batch, time), which token stands where (the seen ones count after the others);
+    and lengths (batch). With a linear branch: ngrams (batch, most), the numbers of a row's known n-grams, from 1 and
+    padded with 0; and float32 size (batch, 1), that of the text.
+    Outputs, float32: probabilities (batch, classes). With members: networks (batch, classes), their mean logits, and
+    vectors (tokens, width), all members' vectors of the tokens. With a linear branch: linear (batch, decisions).
     """
     width = len(members) * config.embedding_size
-    inputs: dict[str, list[str | int]] = {"words": ["tokens"]}
-    if config.subword_buckets:
-        inputs |= {"subwords": ["tokens", "features"]}
-    inputs |= {"seen": ["seen", width], "places": ["batch", "time"], "lengths": ["batch"]}
+    inputs: dict[str, list[str | int]] = {}
+    outputs: dict[str, list[str | int]] = {"probabilities": ["batch", classes]}
+    if members:
+        inputs |= {"words": ["tokens"]}
+        inputs |= {"subwords": ["tokens", "features"]} if config.subword_buckets else {}
+        inputs |= {"seen": ["seen", width], "places": ["batch", "time"], "lengths": ["batch"]}
+        outputs |= {"vectors": ["tokens", width], "networks": ["batch", classes]}
     if linear:
         inputs |= {"ngrams": ["batch", "most"], "size": ["batch", 1]}
+        outputs |= {"linear": ["batch", len(linear.intercept)]}
     kinds = {name: TensorProto.FLOAT if name in FLOATS else TensorProto.INT32 for name in inputs}
-    outputs: dict[str, list[str | int]] = {"probabilities": ["batch", classes], "vectors": ["tokens", width]}
     reads = [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in inputs.items()]
     writes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
 
     graph = Graph()
-    logits = [
-        member_logits(graph, weights, config, f"member{number}.", vectors)
-        for number, (weights, vectors) in enumerate(zip(members, embeddings(graph, members), strict=True))
-    ]
-    mean = graph.add("Div", graph.add("Sum", *logits), graph.constant("members", np.float32(len(members))))
+    sources = [mean_logits(graph, members, config)] if members else []
+    sources += [decisions(graph, linear), "size"] if linear else []
+    blended = sources[0]
     if blend:
-        sources = [mean, *([decisions(graph, linear), "size"] if linear else [])]
         scaled = [
             graph.add("Mul", source, graph.constant(f"blend.scales{number}", scale.astype(np.float32)))
             for number, (source, scale) in enumerate(zip(sources, blend.scales, strict=True))
         ]
-        mean = graph.add("Sum", *scaled, graph.constant("blend.bias", blend.bias.astype(np.float32)))
-    graph.add_all("Softmax", mean, outputs=["probabilities"], axis=-1)
+        blended = graph.add("Sum", *scaled, graph.constant("blend.bias", blend.bias.astype(np.float32)))
+    graph.add_all("Softmax", blended, outputs=["probabilities"], axis=-1)
 
     whole = helper.make_graph(graph.nodes, "textrnn", reads, writes, list(graph.constants.values()))
     opset = helper.make_opsetid("", OPSET)
@@ -108,7 +109,18 @@ def decisions(graph: Graph, linear: Linear) -> str:
     terms = graph.add("Gather", graph.constant("linear.weights", weighted), "ngrams")
     total = graph.add("ReduceSum", terms, graph.ints(1), keepdims=0)
     scaled = graph.add("Div", total, norm)
-    return graph.add("Add", scaled, graph.constant("linear.intercept", linear.intercept.astype(np.float32)))
+    intercept = graph.constant("linear.intercept", linear.intercept.astype(np.float32))
+    return graph.add_all("Add", scaled, intercept, outputs=["linear"])[0]
+
+
+def mean_logits(graph: Graph, members: list[Weights], config: TrainConfig) -> str:
+    """Add the networks and return the name of their mean logits, (batch, classes)."""
+    logits = [
+        member_logits(graph, weights, config, f"member{number}.", vectors)
+        for number, (weights, vectors) in enumerate(zip(members, embeddings(graph, members), strict=True))
+    ]
+    count = graph.constant("members", np.float32(len(members)))
+    return graph.add_all("Div", graph.add("Sum", *logits), count, outputs=["networks"])[0]
 
 
 def embeddings(graph: Graph, members: list[Weights]) -> list[str]:

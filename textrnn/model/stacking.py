@@ -18,7 +18,6 @@ from textrnn.model.config import ClassWeight
 
 RIDGE = (0.01, 1.0)  # penalties of weights and of biases: they stay finite where rows are separable or a label is rare
 DIGITS = 4  # weights are rounded: the last bits of an exponential differ between processors
-TRUSTED = 2  # of the sources, logits and decisions: a larger value speaks for its label, so no weight is negative
 SMALL_STEP = 1e-6  # the last step of Newton's method: the error after it is about its square
 MOST_STEPS = 100
 
@@ -30,8 +29,8 @@ softmax = partial(scipy.special.softmax, axis=1)  # (rows, classes) logits to pr
 class Blend(NamedTuple):
     """Blended logits are the bias and the sum of each source times its scales.
 
-    The sources are the networks' logits (rows, classes) and, with the linear branch, its decisions (rows, decisions)
-    and the sizes of the texts (rows, 1).
+    The sources are the networks' logits (rows, classes), if there are networks, and with the linear branch its
+    decisions (rows, decisions) and, last, the sizes of the texts (rows, 1).
     """
 
     scales: Floats  # (sources, classes)
@@ -48,7 +47,7 @@ def cross_fitted(
     sources: list[Floats], labels: NDArray[np.int16], fold: NDArray[np.int64], class_weight: ClassWeight = None
 ) -> Floats:
     """Return the blended logits, (rows, classes), those of each fold by a blend fitted to the rows of the others."""
-    result = np.zeros_like(sources[0])
+    result = np.zeros((len(labels), classes_of(sources)))
     for number in np.unique(fold):
         others, left_out = fold != number, fold == number
         blend = fit([one[others] for one in sources], labels[others], class_weight)
@@ -61,7 +60,9 @@ def fit(sources: list[Floats], labels: NDArray[np.int16], class_weight: ClassWei
 
     A single column, whose larger values speak for the second of two labels, says nothing about one of many.
     """
-    classes = sources[0].shape[1]
+    classes = classes_of(sources)
+    # A larger logit or decision speaks for its label, so their weights are not negative. That of the sizes may be.
+    trusted = max(1, len(sources) - 1)
     single = np.array([-0.5, 0.5]) if classes == 2 else np.zeros(classes)
     spread = [single if one.shape[1] == 1 else np.ones(classes) for one in sources]
     # The penalty of the biases would else shrink the weight of a source that lies far from 0.
@@ -71,14 +72,19 @@ def fit(sources: list[Floats], labels: NDArray[np.int16], class_weight: ClassWei
     used = [number for number in range(len(sources)) if spread[number].any()]
     while True:
         weights = np.zeros(len(sources))
-        given = np.array([scores[one] for one in used]).reshape(-1, *sources[0].shape)
+        given = np.array([scores[one] for one in used]).reshape(-1, len(labels), classes)
         weights[used], bias = newton(given, labels, rows)
-        worst = int(weights[:TRUSTED].argmin())
+        worst = int(weights[:trusted].argmin())
         if weights[worst] >= 0:
             break
         used.remove(worst)
     scales = weights[:, None] * np.array(spread)
     return Blend(np.round(scales, DIGITS), np.round(bias - centres @ scales, DIGITS))
+
+
+def classes_of(sources: list[Floats]) -> int:
+    """Return how many labels the sources speak about: a single column speaks about two."""
+    return max(2, *(int(one.shape[1]) for one in sources))
 
 
 def newton(scores: Floats, labels: NDArray[np.int16], rows: Floats) -> tuple[Floats, Floats]:

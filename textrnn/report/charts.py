@@ -54,13 +54,18 @@ def draw(
 ) -> dict[str, Figure]:
     """Return a figure for each chart, by name, with letters of these fonts.
 
-    Without a positive label the curves are of right and wrong answers.
+    Without a positive label the curves are of right and wrong answers, and without networks there are no epochs.
     """
     mpl.rcdefaults()  # a user's matplotlibrc would change the bytes
     settings = STYLE | {"font.family": families, "text.parse_math": False}  # a label with dollar signs is no formula
     with mpl.rc_context(settings):
-        titles = {"loss": "Loss by epoch", "accuracy": "Accuracy by epoch", "roc": "ROC, test rows"}
-        titles |= {"pr": "Precision and recall, test rows", "calibration": "Calibration, test rows"}
+        epochs = len(history["epoch"]) > 0
+        titles = {"loss": "Loss by epoch", "accuracy": "Accuracy by epoch"} if epochs else {}
+        titles |= {
+            "roc": "ROC, test rows",
+            "pr": "Precision and recall, test rows",
+            "calibration": "Calibration, test rows",
+        }
         if positive is None:
             titles |= {"roc": "ROC of the answers’ probability, test rows", "pr": "The surest answers, test rows"}
             titles |= {"calibration": "Calibration of the answers, test rows"}
@@ -72,9 +77,10 @@ def draw(
             calibration = (f"predicted probability of {name}", f"observed share of {name}")
         figures = {name: Figure(figsize=SIZE, dpi=dpi, layout="constrained") for name in titles}
         panels = {name: figure.add_subplot(title=titles[name]) for name, figure in figures.items()}
-        by_epoch(panels["loss"], history, "loss", "cross entropy (nats)")
-        by_epoch(panels["accuracy"], history, "accuracy", "accuracy")
-        panels["accuracy"].yaxis.set_major_formatter(FuncFormatter(axes.percent_ticks))
+        if epochs:
+            by_epoch(panels["loss"], history, "loss", "cross entropy (nats)")
+            by_epoch(panels["accuracy"], history, "accuracy", "accuracy")
+            panels["accuracy"].yaxis.set_major_formatter(FuncFormatter(axes.percent_ticks))
         for name, x, y, fitted, labels in (
             ("roc", "fpr", "tpr", axes.roc, roc),
             ("pr", "recall", "precision", axes.precision_recall, pr),

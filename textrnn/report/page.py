@@ -9,6 +9,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
+from textrnn.metrics.paired import points, verdict
 from textrnn.metrics.scores import Bools, Floats
 from textrnn.report import figures
 from textrnn.report.charts import MOST_IN_MATRIX
@@ -39,7 +40,10 @@ def page(
     stops = figures.thresholds(cut)
     found = {name: of for name, of in figures.outcomes(truth, probability, stops).items() if name in {"value", *words}}
     outcomes = dict(zip(stops, shown_scores(found), strict=True))
-    charts = [*figures.epochs(shown["history"]), *figures.unit_squares(shown["curves"], words)]
+    charts = [
+        *(figures.epochs(shown["history"]) if len(shown["history"]["epoch"]) else []),
+        *figures.unit_squares(shown["curves"], words),
+    ]
     charts += [figures.by_threshold(found, words), figures.lengths(lengths, kinds)]
     return template().render(
         shown,
@@ -48,6 +52,7 @@ def page(
         policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)}; "
         "base-uri 'none'; form-action 'none'",
         positive=positive,
+        verdict=verdict(shown["scores"]["gain_over"]["linear"]) if "linear" in shown["scores"]["gain_over"] else "",
         others=others,
         most_in_matrix=MOST_IN_MATRIX,
         words={name: words[name] for name in found if name != "value"},
@@ -77,7 +82,7 @@ def template() -> Template:
         loader=files, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     environment.filters |= {"address": address, "percent": percent}
-    environment.globals |= {"some": some, "percent": percent, "number": "{:.3f}".format}
+    environment.globals |= {"some": some, "percent": percent, "points": points, "number": "{:.3f}".format}
     return environment.get_template("page.html")
 
 

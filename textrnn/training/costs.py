@@ -88,7 +88,8 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = ()) -> Costs:
     operations = 6.0 * config.epochs * sum(int(one.sum()) for one in lengths) * parts["layers"]
     updates, processes = float(steps * sum(parts.values())), min(processors(), networks)
 
-    rows, longest = min(config.batch_size, max(map(len, lengths))), max(int(one.max()) for one in lengths)
+    rows = min(config.batch_size, max(map(len, lengths), default=0))
+    longest = max((int(one.max()) for one in lengths), default=0)
     states = (1 + config.bidirectional) * config.units * config.layers
     batch = 4.0 * rows * longest * (states * ACTIVATIONS[config.cell] + 4 * config.embedding_size)
     arrays = 4 * (1 + SLOTS[config.optimizer])
@@ -99,7 +100,7 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = ()) -> Costs:
         parts,
         networks,
         steps,
-        (steps * STEP + operations / PROCESSOR + updates * UPDATE) / processes,
+        (steps * STEP + operations / PROCESSOR + updates * UPDATE) / max(1, processes),
         GPU_START + steps * STEP + operations / GPU + updates * GPU_UPDATE,
         {part: float(arrays * held * count) for part, count in parts.items()}
         | {"batch": processes * (PROCESS + batch), "linear": LINEAR * weights},
@@ -135,12 +136,16 @@ def check(costs: Costs) -> None:
 
 def described(costs: Costs) -> str:
     """Return the size of the networks in words."""
+    if not costs.networks:
+        return "the linear branch"
     count = f"{sum(costs.parameters.values()):,} parameters"
     return f"{costs.networks} networks of {count} each" if costs.networks > 1 else f"a network of {count}"
 
 
 def cure(bytes_of: dict[str, float], costs: Costs) -> str:
     """Return what to do about the part that takes the most."""
+    if not costs.networks:
+        return "map labels together with clean.labels.map"
     some = CURES[max(bytes_of, key=lambda part: bytes_of[part])]
     return f"{some}, or lower train.ensemble" if costs.networks > 2 else some
 

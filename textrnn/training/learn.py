@@ -42,6 +42,8 @@ class TrainedModel(NamedTuple):
     words: list[tuple[str, int]]  # the known ones, with their counts
     ngrams: NDArray[np.uint32]  # hashes of the known ones; none without the linear branch
     model: bytes  # the ONNX graph
+    fold: NDArray[np.int64]  # of each training row; without folds, as a single network learns, none
+    sources: dict[str, Floats]  # of the blend, out of fold, as the graph names its outputs and the input `size`
     held_out: Floats  # (rows, classes) probabilities, with an ensemble of every training row
 
 
@@ -57,36 +59,42 @@ def learn(
 ) -> TrainedModel:
     """Train a single network, measured on the rows `held_out`, or an ensemble, each member measured on its fold.
 
+    An ensemble of 0 is the linear branch alone, and no word is known.
+
     `tokens` are those of the corpus ids, `labels` the names of the labels, and `fingerprint` is the checkpoint's. All
     workers of a cluster learn the same. Raises UserError when all rows of a label are in one fold.
     """
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
     features = subwords.table(tokens, config.subword_buckets) if config.subword_buckets else None
     collator = Collator(words, features, vectorize.max_sequence_length, config.masking)
-    fold = folds(training.groups, training.rows.labels, config.ensemble, config.seed)
+    fold = folds(training.groups, training.rows.labels, config.folds, config.seed)
     members = [Member(training.rows, held_out, collator)]
-    if config.ensemble > 1:
+    if config.ensemble != 1:
         check_labels(labels, training, fold)
         members = [leaving_out(one, fold, training.rows, collator, vectorize) for one in range(config.ensemble)]
 
     run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
     ensemble = Ensemble(config, len(kept) + 1, len(labels), members)
     costs.check(costs.reckon(ensemble, training.texts if config.linear else ()))
-    fitted = loop.fit(run, ensemble, fingerprint, cluster)
+    fitted = loop.fit(run, ensemble, fingerprint, cluster) if members else loop.NOTHING
     for arrays, member in zip(fitted.weights, members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
-    branch, blend, logits = None, None, fitted.logits[0]
-    if config.ensemble > 1:
-        sources = [out_of_fold(fitted.logits, fold)]
+    branch, blend, sources = None, None, dict[str, Floats]()
+    if config.ensemble == 1:
+        fold, logits = fold[:0], fitted.logits[0]
+    else:
+        if members:
+            sources["networks"] = out_of_fold(fitted.logits, fold)
         if config.linear:
-            branch, decisions = linear_branch(training, fold, config.class_weight)
-            sources += [decisions, np.array([[size(text)] for text in training.texts])]
-        blend = stacking.fit(sources, training.rows.labels, config.class_weight)
-        logits = stacking.cross_fitted(sources, training.rows.labels, fold, config.class_weight)
+            branch, sources["linear"] = linear_branch(training, fold, config.class_weight)
+            sources["size"] = np.array([[size(text)] for text in training.texts])
+        given = list(sources.values())
+        blend = stacking.fit(given, training.rows.labels, config.class_weight)
+        logits = stacking.cross_fitted(given, training.rows.labels, fold, config.class_weight)
     known = branch.known if branch else np.zeros(0, np.uint32)
     graph = export(fitted.weights, config, len(labels), branch, blend)
-    return TrainedModel(fitted, kept, known, graph, softmax(logits))
+    return TrainedModel(fitted, kept if members else [], known, graph, fold, sources, softmax(logits))
 
 
 def check_labels(labels: list[str], training: TrainingSet, fold: NDArray[np.int64]) -> None:

@@ -63,6 +63,9 @@ class Fitted(NamedTuple):
     logits: list[Floats]  # of each member, on its held-out rows
 
 
+NOTHING = Fitted(np.zeros((0, len(COLUMNS))), 0, [], [])  # is trained without networks
+
+
 def fit(run: Run, ensemble: Ensemble, fingerprint: str, cluster: Cluster = ALONE) -> Fitted:
     """Train all members to the last epoch, or until patience ends.
 
