@@ -83,8 +83,11 @@ def _varint(message: memoryview, place: int) -> tuple[int, int]:
     raise ValueError("no graph of ONNX")
 
 
-def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: int, linear: bool) -> None:
-    """Raise ValueError unless the graph reads and writes what export says for a model of these settings."""
+def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: int, linear: bool, encoded: int) -> None:
+    """Raise ValueError unless the graph reads and writes what export says for a model of these settings.
+
+    `encoded` is the width of an encoder's vectors, 0 without one.
+    """
     reads, writes = (
         {one.name: (one.type, one.shape) for one in several}
         for several in (session.get_inputs(), session.get_outputs())
@@ -92,15 +95,20 @@ def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: in
     whole, real, width = "tensor(int32)", "tensor(float)", reads.get("seen", ("", [0]))[1][-1:]
     expected: dict[str, tuple[str, list[str | int]]] = {}
     answers: dict[str, tuple[str, list[str | int]]] = {"probabilities": (real, ["batch", labels])}
-    networks = "seen" in reads or not linear
+    networks, decisions = "seen" in reads or not (linear or encoded), labels if labels > 2 else 1
     if networks:
         expected |= {"words": (whole, ["tokens"]), "seen": (real, ["seen", *width])}
         expected |= {"subwords": (whole, ["tokens", "features"])} if buckets else {}
         expected |= {"places": (whole, ["batch", "time"]), "lengths": (whole, ["batch"])}
         answers |= {"vectors": (real, ["tokens", *width]), "networks": (real, ["batch", labels])}
     if linear:
-        expected |= {"ngrams": (whole, ["batch", "most"]), "size": (real, ["batch", 1])}
-        answers |= {"linear": (real, ["batch", labels if labels > 2 else 1])}
+        expected |= {"ngrams": (whole, ["batch", "most"])}
+        answers |= {"linear": (real, ["batch", decisions])}
+    if encoded:
+        expected |= {"encoded": (real, ["batch", encoded])}
+        answers |= {"encoder": (real, ["batch", decisions])}
+    if linear or encoded:
+        expected |= {"size": (real, ["batch", 1])}
     for kind, found, wanted in (("input", reads, expected), ("output", writes, answers)):
         if other := sorted(name for name in found | wanted if found.get(name) != wanted.get(name)):
             raise ValueError(f"the graph has another {kind} {other[0]} than the settings need")
@@ -129,7 +137,7 @@ def answer(
     With a timeout, in seconds, the runtime is told to give up then. Raises exceptions of any kind if it cannot answer.
     """
     options = onnxruntime.RunOptions()
-    expected = {"probabilities": (len(inputs["places" if "places" in inputs else "ngrams"]), labels)}
+    expected = {"probabilities": (len(inputs["places" if "places" in inputs else "size"]), labels)}
     if "words" in inputs:
         expected["vectors"] = len(inputs["words"]), inputs["seen"].shape[1]
     names = [*expected, *others]

@@ -1,4 +1,4 @@
-"""The branch on an encoder's vectors: a linear support vector machine, whose decisions are one more source of the blend."""
+"""The branch on an encoder's vectors: a linear support vector machine, one more source of the blend."""
 
 from typing import NamedTuple
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from textrnn.model.config import TrainConfig
+from textrnn.model.encoded import Encoded
 from textrnn.model.linear import Linear
 from textrnn.model.stacking import Blend
 
 OPSET, IR_VERSION = 17, 8  # the oldest that have every operator used here, so that old runtimes load the graph too
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 GATES = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # where Keras keeps each gate, in ONNX' order
-FLOATS = {"seen", "size"}  # the inputs that are float32; the others are int32
+FLOATS = {"seen", "encoded", "size"}  # the inputs that are float32; the others are int32
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -52,17 +53,20 @@ class Graph:
 
 
 def export(
-    members: list[Weights], config: TrainConfig, classes: int, linear: Linear | None = None, blend: Blend | None = None
-) -> bytes:
-    """Return a serialised ONNX model: the members' mean logits, blended with the linear branch; one of them may lack.
+    members: list[Weights], config: TrainConfig, classes: int, linear: Linear | None = None,
+    blend: Blend | None = None, encoded: Encoded | None = None,
+) -> bytes:  # fmt: skip
+    """Return a serialised ONNX model: the members' mean logits, blended with the branches; some of them may lack.
 
     Inputs, int32 unless named otherwise. With members: words (tokens), the word id of each distinct token, and with
     subword buckets subwords (tokens, features), padded with 0; float32 seen (seen, width), the vectors of further
     tokens from an earlier run; places (batch, time), which token stands where (the seen ones count after the others);
     and lengths (batch). With a linear branch: ngrams (batch, most), the numbers of a row's known n-grams, from 1 and
-    padded with 0; and float32 size (batch, 1), that of the text.
+    padded with 0. With an encoder: float32 encoded (batch, width), its vectors. With either: float32 size (batch, 1),
+    that of the text.
     Outputs, float32: probabilities (batch, classes). With members: networks (batch, classes), their mean logits, and
     vectors (tokens, width), all members' vectors of the tokens. With a linear branch: linear (batch, decisions).
+    With an encoder: encoder (batch, decisions).
     """
     width = len(members) * config.embedding_size
     inputs: dict[str, list[str | int]] = {}
@@ -73,15 +77,22 @@ def export(
         inputs |= {"seen": ["seen", width], "places": ["batch", "time"], "lengths": ["batch"]}
         outputs |= {"vectors": ["tokens", width], "networks": ["batch", classes]}
     if linear:
-        inputs |= {"ngrams": ["batch", "most"], "size": ["batch", 1]}
+        inputs |= {"ngrams": ["batch", "most"]}
         outputs |= {"linear": ["batch", len(linear.intercept)]}
+    if encoded:
+        inputs |= {"encoded": ["batch", len(encoded.weights)]}
+        outputs |= {"encoder": ["batch", len(encoded.intercept)]}
+    if linear or encoded:
+        inputs |= {"size": ["batch", 1]}
     kinds = {name: TensorProto.FLOAT if name in FLOATS else TensorProto.INT32 for name in inputs}
     reads = [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in inputs.items()]
     writes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
 
     graph = Graph()
     sources = [mean_logits(graph, members, config)] if members else []
-    sources += [decisions(graph, linear), "size"] if linear else []
+    sources += [decisions(graph, linear)] if linear else []
+    sources += [of_vectors(graph, encoded)] if encoded else []
+    sources += ["size"] if linear or encoded else []
     blended = sources[0]
     if blend:
         scaled = [
@@ -111,6 +122,13 @@ def decisions(graph: Graph, linear: Linear) -> str:
     scaled = graph.add("Div", total, norm)
     intercept = graph.constant("linear.intercept", linear.intercept.astype(np.float32))
     return graph.add_all("Add", scaled, intercept, outputs=["linear"])[0]
+
+
+def of_vectors(graph: Graph, encoded: Encoded) -> str:
+    """Add the branch on an encoder's vectors and return the name of its decisions, (batch, decisions)."""
+    weights = graph.constant("encoder.weights", encoded.weights.astype(np.float32))
+    intercept = graph.constant("encoder.intercept", encoded.intercept.astype(np.float32))
+    return graph.add_all("Gemm", "encoded", weights, intercept, outputs=["encoder"])[0]
 
 
 def mean_logits(graph: Graph, members: list[Weights], config: TrainConfig) -> str:

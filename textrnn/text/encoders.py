@@ -10,7 +10,7 @@ glove   GloVe 6B (Pennington et al. 2014): vectors of English words, of which we
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, distribution, version
 from typing import Any, Literal
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from textrnn.core import process_pool
 from textrnn.core.errors import UserError
-from textrnn.core.progress import progress
 from textrnn.text.ngrams import MOST
 
 Encoder = Literal["none", "minilm", "use", "glove"]
@@ -43,14 +42,17 @@ LEAST = 1e-9  # a length by which a vector is divided
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
-def encode(name: Encoder, texts: Sequence[str]) -> Vectors:
+def encode(
+    name: Encoder, texts: Sequence[str], progress: Callable[[list[list[str]]], Iterable[list[str]]] = iter
+) -> Vectors:
     """Return the (texts, WIDTHS[name]) vectors of the texts, of length 1 where the encoder knows a word.
 
-    Of a long text it reads the first MOST characters. Raises UserError when the encoder's package is missing.
+    Of a long text it reads the first MOST characters. `progress` gives back the batches one by one, and may show how
+    many are done. Raises UserError when the encoder's package is missing.
     """
     installed(name)
     batches = [[text[:MOST] for text in texts[start : start + BATCH]] for start in range(0, len(texts), BATCH)]
-    parts = process_pool.ordered(partial(_encoded, name), progress(batches, name, unit="batch"))
+    parts = process_pool.ordered(partial(_encoded, name), progress(batches))
     return np.concatenate([np.zeros((0, WIDTHS[name]), np.float32), *parts])
 
 
@@ -143,6 +145,7 @@ def _glove() -> Callable[[list[str]], Vectors]:
     return encode
 
 
-def _of_length_1(vectors: NDArray[Any]) -> NDArray[Any]:
+def _of_length_1(vectors: NDArray[Any]) -> Vectors:
     lengths = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
-    return vectors / np.maximum(lengths, LEAST)
+    result: Vectors = (vectors / np.maximum(lengths, LEAST)).astype(np.float32)
+    return result

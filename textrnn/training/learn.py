@@ -1,4 +1,4 @@
-"""From training rows to a model: the networks, the linear branch, and the blend of the two."""
+"""From training rows to a model: the networks, the linear branch, an encoder's, and the blend of them."""
 
 from collections import Counter
 from functools import partial
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from textrnn.artifacts import ragged
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
-from textrnn.model import linear, stacking
+from textrnn.core.progress import progress
+from textrnn.model import encoded, linear, stacking
 from textrnn.model.config import ClassWeight, TrainConfig
 from textrnn.model.export import export
 from textrnn.model.stacking import Floats, softmax
-from textrnn.text import subwords, vocabulary
+from textrnn.text import encoders, subwords, vocabulary
 from textrnn.text.ngrams import ngrams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import costs, loop
@@ -59,10 +60,11 @@ def learn(
 ) -> TrainedModel:
     """Train a single network, measured on the rows `held_out`, or an ensemble, each member measured on its fold.
 
-    An ensemble of 0 is the linear branch alone, and no word is known.
+    An ensemble of 0 is the branches alone, and no word is known.
 
     `tokens` are those of the corpus ids, `labels` the names of the labels, and `fingerprint` is the checkpoint's. All
-    workers of a cluster learn the same. Raises UserError when all rows of a label are in one fold.
+    workers of a cluster learn the same. Raises UserError when all rows of a label are in one fold, or the encoder's
+    package is missing.
     """
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
     features = subwords.table(tokens, config.subword_buckets) if config.subword_buckets else None
@@ -75,12 +77,14 @@ def learn(
 
     run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
     ensemble = Ensemble(config, len(kept) + 1, len(labels), members)
-    costs.check(costs.reckon(ensemble, training.texts if config.linear else ()))
+    costs.check(costs.reckon(ensemble, training.texts if config.linear else (), len(training.texts)))
+    steps = partial(progress, desc=config.encoder, unit="batch")
+    vectors = encoders.encode(config.encoder, training.texts, steps) if config.encoder != "none" else None
     fitted = loop.fit(run, ensemble, fingerprint, cluster) if members else loop.NOTHING
     for arrays, member in zip(fitted.weights, members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
-    branch, blend, sources = None, None, dict[str, Floats]()
+    branch, on_vectors, blend, sources = None, None, None, dict[str, Floats]()
     if config.ensemble == 1:
         fold, logits = fold[:0], fitted.logits[0]
     else:
@@ -88,12 +92,15 @@ def learn(
             sources["networks"] = out_of_fold(fitted.logits, fold)
         if config.linear:
             branch, sources["linear"] = linear_branch(training, fold, config.class_weight)
+        if vectors is not None:
+            on_vectors, sources["encoder"] = encoder_branch(vectors, training, fold, config.class_weight)
+        if branch or on_vectors:
             sources["size"] = np.array([[size(text)] for text in training.texts])
         given = list(sources.values())
         blend = stacking.fit(given, training.rows.labels, config.class_weight)
         logits = stacking.cross_fitted(given, training.rows.labels, fold, config.class_weight)
     known = branch.known if branch else np.zeros(0, np.uint32)
-    graph = export(fitted.weights, config, len(labels), branch, blend)
+    graph = export(fitted.weights, config, len(labels), branch, blend, on_vectors)
     return TrainedModel(fitted, kept if members else [], known, graph, fold, sources, softmax(logits))
 
 
@@ -156,3 +163,14 @@ def linear_branch(
         of_others = linear.fit([bags[row] for row in others], labels[others], class_weight)
         parts.append(linear.decisions(of_others, [bags[row] for row in left_out]))
     return linear.fit(bags, labels, class_weight), out_of_fold(parts, fold)
+
+
+def encoder_branch(
+    vectors: encoders.Vectors, training: TrainingSet, fold: NDArray[np.int64], class_weight: ClassWeight = None
+) -> tuple[encoded.Encoded, Floats]:
+    """Return the branch fitted to the vectors of all rows, and the decisions on each row without its fold."""
+    labels, parts = training.rows.labels, []
+    for number in range(int(fold.max()) + 1):
+        others, left_out = fold != number, fold == number
+        parts.append(encoded.decisions(encoded.fit(vectors[others], labels[others], class_weight), vectors[left_out]))
+    return encoded.fit(vectors, labels, class_weight), out_of_fold(parts, fold)
