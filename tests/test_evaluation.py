@@ -1,6 +1,7 @@
 """The parts of textrnn/evaluation: label errors, the nearest text, warnings, and requirements."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from textrnn.evaluation.baselines import affordable, tfidf
 from textrnn.evaluation.checks import FEW_TO_LEARN, FEW_TO_TEST, beaten, truncated, unmet, warnings
 from textrnn.evaluation.comparison import Numbers, OutOfFold, beside
 from textrnn.evaluation.comparison import Rows as Known
-from textrnn.evaluation.tables import Answers, by_label, label_errors, nearest
+from textrnn.evaluation.tables import Answers, by_label, label_errors, nearest, write
 from textrnn.metrics.scores import Labels
 
 # Label errors
@@ -59,6 +60,14 @@ def test_with_three_labels_the_likeliest_one_reached_counts() -> None:
 def test_a_label_without_rows_is_nobodys_likelier_label() -> None:
     assert found([(0, [2, 3, 11]), (0, [3, 2, 11]), (1, [2, 4, 10])]) == []
     assert found([(0, [14, 0, 2]), (2, [14, 0, 2])]) == [1]
+
+
+# Tables
+
+
+def test_a_table_without_lines_is_its_header(tmp_path: Path) -> None:
+    write(tmp_path / "warnings.tsv", {"warning": []})
+    assert (tmp_path / "warnings.tsv").read_text("utf-8") == "warning\n"
 
 
 # Labels

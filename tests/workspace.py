@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,11 @@ class Workspace:
         assert code == 0, said
 
     def failure(self, main: Callable[[], None]) -> str:
-        """Run a stage, which must fail as a user's mistake does, and return its one message."""
-        code, said = self.ran(main)
+        """Run a stage, which must fail as a user's mistake does, and return its one message, without notes."""
+        code, printed = self.ran(main)
         assert code == 1
+        lines = printed.splitlines(keepends=True)
+        said = "".join(dropwhile(lambda line: line.startswith("note: "), lines))
         assert said.startswith("error: ")
         assert said.count("\n") == 1, "one line, and no traceback"
         return said
