@@ -14,6 +14,7 @@ import pytest
 from stages import train
 from tests.configs import rows_of
 from tests.models import THREE, copied, place, train_in
+from tests.test_requirements import linked
 from tests.workspace import Workspace
 from textrnn.core import paths
 from textrnn.core.errors import UserError
@@ -154,7 +155,7 @@ def test_the_model_names_the_encoder_its_version_its_licence_and_what_it_adds(mo
     assert read_json(model / "model/model.json")["packages"][package] == version(package)
     page = (model / "report/index.html").read_text("utf-8")
     assert f"{package}&nbsp;{version(package)} of <code>requirements-encoder.txt</code>" in page
-    for words in ("Licence: Apache 2.0", "of the vectors of an encoder (use), without networks.", "Encoder alone"):
+    for words in ("Licence: Apache 2.0", "of the vectors of an encoder (use), without networks.", "its encoder alone"):
         assert words in page
     assert "the networks" not in page
     scores = read_json(model / "data/scored/scores.json")
@@ -162,15 +163,19 @@ def test_the_model_names_the_encoder_its_version_its_licence_and_what_it_adds(mo
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a filter of Linux alone")
-def test_predict_py_answers_and_explains_without_a_network_to_download_from(model: Path) -> None:
+def test_predict_py_answers_and_explains_with_the_packages_of_its_two_locks_alone_and_opens_no_socket(
+    model: Path, tmp_path: Path
+) -> None:
     from tests.test_circumstances import kill_who_opens_a_socket
 
-    texts = ["CLAIM your soup today", "see you at the lamp", "courier has it", "see you at the lamp"]
-    command = [sys.executable, "predict.py", "--model", str(model / "model"), "--format", "jsonl", "--explain"]
+    packages = linked(tmp_path, "requirements-predict.txt", "requirements-encoder.txt")
+    texts = ["WIN a free soup!!", "mum says it", "courier has it", "mum says it"]
+    command = [sys.executable, "-S", "predict.py", "--model", str(model / "model"), "--format", "jsonl", "--explain"]
     done = subprocess.run(
-        [*command, *texts], cwd=paths.ROOT, preexec_fn=kill_who_opens_a_socket, capture_output=True, text=True,
-        encoding="utf-8", check=True,
+        [*command, *texts], cwd=paths.ROOT, env=os.environ | {"PYTHONPATH": str(packages)},
+        preexec_fn=kill_who_opens_a_socket, capture_output=True, text=True, encoding="utf-8", check=False,
     )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["label"] for line in found] == [THREE[kind] for kind in (1, 0, 2, 0)]
     loaded = predictor.load(model / "model")

@@ -29,7 +29,7 @@ ACTIVATIONS = {"rnn": 8, "gru": 24, "lstm": 16}  # numbers kept for each unit an
 PROCESS, GPU_PROCESS = 5e8, 1e9  # bytes of memory, and of a GPU's, that TensorFlow takes of itself
 LINEAR = 32  # bytes for each n-gram and decision while the linear branch is fitted: four arrays of float64
 MARGIN = 1.3  # of the memory that is there, by which an estimate must be wrong before it refuses what would work
-ENCODED = 28  # bytes for each number of an encoder's vectors: its own, and those of liblinear
+ENCODED = 24  # bytes for each number of an encoder's vectors: its own, and two copies that a regression reads
 SAMPLE = 2000  # texts whose n-grams are counted
 
 PROCESSOR, GPU = 35e9, 100e12  # floating-point operations a second, of one thread and of cuDNN
