@@ -50,7 +50,7 @@ class OutOfFold(NamedTuple):
 
 
 def read_held_out(messages: Messages, names: list[str]) -> Answers:
-    """Return the answers to the rows held out in training, from networks that did not train on them."""
+    """Return the answers to the rows held out in training, from models that did not train on them."""
     lines = read_table(paths.HELD_OUT)[1:]
     rows = np.array([line[0] for line in lines], np.int64)
     numbers = {name: number for number, name in enumerate(names)}
