@@ -134,6 +134,16 @@ def test_a_blend_of_sources_that_are_all_wrong_answers_with_the_shares_of_the_la
     assert found == pytest.approx(np.bincount(labels) / len(labels), abs=0.01)
 
 
+def test_without_networks_the_sizes_may_have_a_negative_weight_and_wrong_decisions_none() -> None:
+    (_, decisions, sizes), labels = sources_of(2)
+    for learnt in (1, -1):
+        blend = stacking.fit([decisions * learnt, sizes], labels)
+        assert (blend.scales[0, 1] > 0) == (learnt == 1)
+        assert blend.scales[0].any() == (learnt == 1)
+        assert blend.scales[1, 1] < 0
+    assert stacking.cross_fitted([decisions, sizes], labels, np.arange(len(labels)) % 3).shape == (len(labels), 2)
+
+
 def test_only_the_differences_of_a_rows_logits_count() -> None:
     (logits, *others), labels = sources_of(4)
     moved = logits + np.random.default_rng(0).integers(-9, 10, (len(labels), 1))

@@ -61,8 +61,9 @@ def fit(sources: list[Floats], labels: NDArray[np.int16], class_weight: ClassWei
     A single column, whose larger values speak for the second of two labels, says nothing about one of many.
     """
     classes = classes_of(sources)
-    # A larger logit or decision speaks for its label, so their weights are not negative. That of the sizes may be.
-    trusted = max(1, len(sources) - 1)
+    # A larger logit or decision speaks for its label, so their weights are not negative. That of the sizes, which come
+    # last and count between two labels alone, may be.
+    trusted = len(sources) if classes > 2 else max(1, len(sources) - 1)
     single = np.array([-0.5, 0.5]) if classes == 2 else np.zeros(classes)
     spread = [single if one.shape[1] == 1 else np.ones(classes) for one in sources]
     # The penalty of the biases would else shrink the weight of a source that lies far from 0.
