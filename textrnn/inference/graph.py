@@ -25,6 +25,8 @@ FIRST_TIMEOUT = 60.0  # seconds for the first answer, to two texts of two tokens
 # Of onnx.proto, the numbers of the fields that say what is computed.
 GRAPH, FUNCTIONS, NODE, OPERATOR, DOMAIN = 7, 25, 1, 4, 7
 
+SOURCES = ("characters", "words")  # of the linear branch, in the order of their n-grams
+
 Inputs = dict[str, NDArray[Any]]
 
 
@@ -94,13 +96,16 @@ def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: in
     answers: dict[str, tuple[str, list[str | int]]] = {"probabilities": (real, ["batch", labels])}
     networks = "seen" in reads or not linear
     if networks:
-        expected |= {"words": (whole, ["tokens"]), "seen": (real, ["seen", *width])}
+        expected |= {"word_ids": (whole, ["tokens"]), "seen": (real, ["seen", *width])}
         expected |= {"subwords": (whole, ["tokens", "features"])} if buckets else {}
         expected |= {"places": (whole, ["batch", "time"]), "lengths": (whole, ["batch"])}
         answers |= {"vectors": (real, ["tokens", *width]), "networks": (real, ["batch", labels])}
     if linear:
-        expected |= {"ngrams": (whole, ["batch", "most"]), "size": (real, ["batch", 1])}
-        answers |= {"linear": (real, ["batch", labels if labels > 2 else 1])}
+        expected |= {"size": (real, ["batch", 1])}
+    for source in SOURCES if linear else ():
+        expected |= {f"{source}.ngrams": (whole, ["batch", f"most {source}"])}
+        expected |= {name: (real, ["batch", f"most {source}"]) for name in [f"{source}.frequencies"] if name in reads}
+        answers |= {source: (real, ["batch", labels if labels > 2 else 1])}
     for kind, found, wanted in (("input", reads, expected), ("output", writes, answers)):
         if other := sorted(name for name in found | wanted if found.get(name) != wanted.get(name)):
             raise ValueError(f"the graph has another {kind} {other[0]} than the settings need")
@@ -129,9 +134,9 @@ def answer(
     With a timeout, in seconds, the runtime is told to give up then. Raises exceptions of any kind if it cannot answer.
     """
     options = onnxruntime.RunOptions()
-    expected = {"probabilities": (len(inputs["places" if "places" in inputs else "ngrams"]), labels)}
-    if "words" in inputs:
-        expected["vectors"] = len(inputs["words"]), inputs["seen"].shape[1]
+    expected = {"probabilities": (len(inputs["places" if "places" in inputs else "size"]), labels)}
+    if "word_ids" in inputs:
+        expected["vectors"] = len(inputs["word_ids"]), inputs["seen"].shape[1]
     names = [*expected, *others]
     with _ending(options, timeout) if timeout else nullcontext():
         found = dict(zip(names, session.run(names, inputs, options), strict=True))
