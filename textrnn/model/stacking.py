@@ -101,7 +101,8 @@ def fit(
     """
     classes = classes_of(sources)
     # A larger logit or decision speaks for its label, so their weights are not negative. That of the sizes may be.
-    trusted = max(1, len(sources) - 1)
+    last = max(1, len(sources) - 1)
+    trusted = [number for number, one in enumerate(sources) if number < last or one.shape[1] > 1]
     single = np.array([-0.5, 0.5]) if classes == 2 else np.zeros(classes)
     spread = [single if one.shape[1] == 1 else np.ones(classes) for one in sources]
     # The penalty of the biases would else shrink the weight of a source that lies far from 0.
@@ -114,7 +115,7 @@ def fit(
             weights = np.zeros(len(sources))
             given = np.array([scores[one] for one in used]).reshape(-1, len(labels), classes)
             weights[used], bias = newton(given, labels, rows)
-            worst = int(weights[:trusted].argmin())
+            worst = min(trusted, key=lambda number: weights[number])
             if weights[worst] >= 0:
                 break
             used.remove(worst)

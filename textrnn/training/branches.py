@@ -81,7 +81,7 @@ def source(task: Task, long: bool) -> Source:
         return Source(machine, decisions(chosen))
 
 
-def fitted(task: Task, setting: Setting, number: int | None) -> Linear | Floats:
+def fitted(task: Task, setting: Setting, number: int | None) -> Any:
     """Return the machine fitted to all rows, or the decisions on the rows of a fold by one fitted to the others."""
     if number is None:
         return linear.fit(task.bags, task.labels, *setting, task.class_weight)
@@ -114,5 +114,5 @@ def _keep(task: Task) -> None:
     _given[:] = [task]
 
 
-def _fitted(setting: Setting, number: int | None) -> Linear | Floats:
+def _fitted(setting: Setting, number: int | None) -> Any:
     return fitted(_given[0], setting, number)
