@@ -31,10 +31,10 @@ from textrnn.metrics.threshold import best_threshold
 from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.stacking import softmax
-from textrnn.text.ngrams import ngrams, size
+from textrnn.text.ngrams import bags, size
 from textrnn.text.normalise import Normalisation, normalise
 from textrnn.text.vocabulary import UNKNOWN, Tokenizer, Vectorize
-from textrnn.training import checkpoint, learn, loop
+from textrnn.training import branches, checkpoint, learn, loop
 from textrnn.training.batches import folds
 
 TUTORIAL = paths.ROOT / "presets/tutorial.txt"
@@ -129,19 +129,19 @@ def fast_text(task: Task) -> Answers:
 
 def linear_branch(task: Task) -> Answers:
     """Use the default without its networks: its linear branch and the size of the message."""
-    fold = folds(task.groups, task.labels, INNER, 0)
-    rows = ragged.Rows(np.zeros(0, np.int32), np.zeros(len(fold) + 1, np.int64), task.labels, np.arange(len(fold)))
-    branch, decisions = learn.linear_branch(learn.TrainingSet(rows, task.groups, task.texts), fold)
-    beside = sources(decisions, task.texts)
-    cut = best_threshold(task.labels == 1, softmax(stacking.cross_fitted(beside, task.labels, fold))[:, 1])
-    tested = sources(linear.decisions(branch, [ngrams(text) for text in task.test_texts]), task.test_texts)
-    score = softmax(stacking.apply(stacking.fit(beside, task.labels), tested))[:, 1]
+    fold, grams = folds(task.groups, task.labels, INNER, 0), bags(task.test_texts)
+    branch = branches.linear_branch(task.texts, task.labels, fold)
+    beside = [source.decisions for source in branch.values()]
+    blend, out_of_fold = stacking.blended([*beside, sizes(task.texts)], task.labels, fold)
+    cut = best_threshold(task.labels == 1, softmax(out_of_fold)[:, 1])
+    decided = [linear.decisions(source.machine, grams, len(task.test_texts)) for source in branch.values()]
+    score = softmax(stacking.apply(blend, [*decided, sizes(task.test_texts)]))[:, 1]
     return Answers(score, score >= cut)
 
 
-def sources(decisions: Floats, texts: list[str]) -> list[Floats]:
-    """Return the blend's sources, with nothing in place of the networks' logits."""
-    return [np.zeros((len(texts), len(LABELS))), decisions, np.array([[size(text)] for text in texts])]
+def sizes(texts: list[str]) -> Floats:
+    """Return the sizes of the texts, as the blend reads them."""
+    return np.array([[size(text)] for text in texts])
 
 
 def changed(overrides: tuple[str, ...]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def probabilities_of(model: bytes, batch: Mapping[str, Any], output: str = "prob
     subwords = batch.get("subwords", np.zeros((int(batch["words"].max()) + 1, 1), np.int32))
     standing = np.stack([batch["words"], batch.get("places", np.zeros_like(batch["words"]))])
     (words, parts), places = np.unique(standing.reshape(2, -1), axis=1, return_inverse=True)
-    inputs = {**batch, "words": words, "subwords": subwords[parts], "seen": np.zeros((0, width), np.float32)}
+    inputs = {**batch, "word_ids": words, "subwords": subwords[parts], "seen": np.zeros((0, width), np.float32)}
     inputs["places"] = places.reshape(batch["words"].shape).astype(np.int32)
     (result,) = session.run([output], {one.name: inputs[one.name] for one in session.get_inputs()})
     return np.asarray(result)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from stages import train
-from tests.configs import rows_of
 from tests.models import THREE, copied, place, train_in
 from tests.test_requirements import linked
 from tests.workspace import Workspace
@@ -24,7 +23,7 @@ from textrnn.model import encoded
 from textrnn.model.linear import Floats
 from textrnn.text import encoders
 from textrnn.text.encoders import WIDTHS, Encoder, encode
-from textrnn.training.learn import TrainingSet, encoder_branch
+from textrnn.training.branches import encoder_branch
 
 NAMES: list[Encoder] = [name for name in get_args(Encoder) if name != "none"]
 EACH = pytest.mark.parametrize("name", NAMES)
@@ -131,7 +130,7 @@ def test_the_branch_decides_on_a_row_without_its_fold() -> None:
     vectors = (random.normal(0, 0.5, (60, 5)) + np.eye(5)[labels]).astype(np.float32)
 
     def decisions(labels: list[int]) -> Floats:
-        return encoder_branch(vectors, TrainingSet(rows_of([[1]] * 60, labels), fold, []), fold)[1]
+        return encoder_branch(vectors, np.array(labels, np.int16), fold)[1]
 
     told, again = (
         decisions(labels.tolist()),

@@ -254,16 +254,15 @@ def test_each_part_alone_is_scored_with_a_threshold_of_its_own(root: Path) -> No
     labels = np.concatenate([part.labels for part in parts])
     messages, scores = read_messages(root / "data/clean/messages.tsv"), read_json(root / "data/scored/scores.json")
     texts = [messages[row][1] for row in test.rows]
-    outputs = predictor.outputs(model, texts, ["networks", "linear", "size"])
+    outputs = predictor.outputs(model, texts, ["networks", "characters", "words", "size"])
     with np.load(root / "data/trained/out_of_fold.npz") as arrays:
         known = {name: arrays[name].astype(float) for name in arrays}
-    assert [len(array) for array in known.values()] == [len(labels)] * 4
-    for part, sources in (("networks", ["networks"]), ("linear", ["linear", "size"])):
-        blend = stacking.fit([known[name] for name in sources], labels)
+    assert [len(array) for array in known.values()] == [len(labels)] * 5
+    for part, sources in (("networks", ["networks"]), ("linear", ["characters", "words", "size"])):
+        blend, logits = stacking.blended([known[name] for name in sources], labels, known["fold"].astype(int))
         probabilities = softmax(stacking.apply(blend, [outputs[name] for name in sources]))
         answers = probabilities.argmax(axis=1)
         if len(names) == 2:
-            logits = stacking.cross_fitted([known[name] for name in sources], labels, known["fold"].astype(int))
             cut = best_threshold(labels == 1, np.round(softmax(logits)[:, 1], 6))
             answers = probabilities[:, 1] >= cut
         found = scores["baselines"][part]

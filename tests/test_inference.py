@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import onnx
@@ -31,7 +32,7 @@ from textrnn.inference.predictor import Model
 from textrnn.model import export
 from textrnn.text import subwords
 from textrnn.text.encoders import Encoder
-from textrnn.text.ngrams import ngrams, size
+from textrnn.text.ngrams import WORDS, bags, ngrams, size, split
 from textrnn.text.normalise import Normalisation
 from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens, tokenize
 from textrnn.training.batches import Collator
@@ -61,14 +62,14 @@ class Session:
 
     def get_inputs(self) -> list[SimpleNamespace]:
         """Tell the width of the vectors."""
-        return [SimpleNamespace(name="words", shape=["tokens"]), SimpleNamespace(name="seen", shape=["seen", 2])]
+        return [SimpleNamespace(name="word_ids", shape=["tokens"]), SimpleNamespace(name="seen", shape=["seen", 2])]
 
     def run(self, outputs: list[str], inputs: Inputs, _: object) -> list[NDArray[np.float64]]:
         """Keep the inputs and answer."""
         assert outputs == ["probabilities", "vectors"]
         self.given.append(inputs)
-        counts = (inputs["subwords"] > 0).sum(axis=1) if "subwords" in inputs else np.zeros(len(inputs["words"]))
-        return [np.full((len(inputs["places"]), 2), 0.5), np.stack([inputs["words"], counts], axis=1)]
+        counts = (inputs["subwords"] > 0).sum(axis=1) if "subwords" in inputs else np.zeros(len(inputs["word_ids"]))
+        return [np.full((len(inputs["places"]), 2), 0.5), np.stack([inputs["word_ids"], counts], axis=1)]
 
 
 def model_of(
@@ -114,13 +115,14 @@ def test_the_model_reads_a_text_as_training_read_its_row(tokenizer: Tokenizer, b
     lengths = collator.lengths(rows)
     expected = dict(collator.batch(rows, np.arange(len(TEXTS)), lengths))
     del expected["labels"]
+    expected["word_ids"] = expected.pop("words")
 
     found, new = predictor.encode(model, [row[: model.settings.max_sequence_length] for row in tokens], lengths)
     assert {name: str(array.dtype) for name, array in found.items() if name != "seen"} == dict.fromkeys(
         {*expected, "places"}, "int32"
     )
     assert new == list(dict.fromkeys(["", *(token for row in tokens for token in row[:5])])), "each token once"
-    assert found["words"][found["places"]].tolist() == expected["words"].tolist()
+    assert found["word_ids"][found["places"]].tolist() == expected["word_ids"].tolist()
     assert found["lengths"].tolist() == expected["lengths"].tolist()
     if buckets:  # the tokens may be ordered otherwise, and a batch is as wide as its own longest token
         assert placed(found) == placed(expected)
@@ -131,7 +133,7 @@ def test_a_token_that_was_read_before_is_given_as_its_vector() -> None:
     given_to(model, ["tea at"])
     first, second = given_to(model, ["WIN at tea"])
     assert first["seen"].shape == (0, 2)
-    assert second["words"].tolist() == [UNKNOWN, 3]
+    assert second["word_ids"].tolist() == [UNKNOWN, 3]
     assert len(second["subwords"]) == 2
     features = [len(subwords.features(token, 50)) for token in ("at", "tea")]
     assert second["seen"].tolist() == [[2, features[0]], [1, features[1]]]
@@ -167,27 +169,45 @@ def test_a_text_has_the_tokens_of_its_pieces_between_white_space(text: str, toke
     assert predictor.tokens_of(text, tokenizer, 3) == tokenize(text, tokenizer)[:3]
 
 
+def grams_of(*words: str) -> list[int]:
+    return [WORDS + crc32(f"{1 + word.count(' ')}\t{word}".encode()) for word in words]
+
+
 LEARNT = "Tea at 9, WIN!!"
 
 
 def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from_1_and_padded_with_0() -> None:
     model = model_of(learnt=LEARNT)
-    known = model.ngrams.tolist()
     found = predictor.linear_inputs(model.ngrams, TEXTS)
-    assert set(found) == {"ngrams", "size"}
-    assert [str(found[name].dtype) for name in ("ngrams", "size")] == ["int32", "float32"]
-    assert not found["ngrams"][3].any(), "an empty text has none"
-    rows = [[1 + known.index(gram) for gram in ngrams(text).tolist() if gram in known] for text in TEXTS]
+    assert set(found) == {"characters.ngrams", "words.ngrams", "size"}
     width = 64  # the least multiple of it
-    assert max(map(len, rows)) <= width
-    assert found["ngrams"].tolist() == [row + [0] * (width - len(row)) for row in rows]
+    for source, kind in zip(("characters", "words"), split(bags([LEARNT])), strict=True):
+        known, places = kind.grams.tolist(), found[f"{source}.ngrams"]
+        assert str(places.dtype) == "int32"
+        assert not places[3].any(), "an empty text has none"
+        rows = [[1 + known.index(gram) for gram in ngrams(text).tolist() if gram in known] for text in TEXTS]
+        assert 0 < max(map(len, rows)) <= width
+        assert places.tolist() == [row + [0] * (width - len(row)) for row in rows]
+    assert str(found["size"].dtype) == "float32"
     np.testing.assert_allclose(found["size"], [[size(text)] for text in TEXTS], rtol=1e-6)
+
+
+def test_of_a_source_that_counts_the_logarithms_stand_where_the_places_do() -> None:
+    known = ngrams("tea at tea")
+    found = predictor.linear_inputs(known, ["at Tea, tea TEA", ""], {"words"})
+    assert set(found) == {"characters.ngrams", "words.ngrams", "words.frequencies", "size"}
+    of_words = known[known >= WORDS].tolist()
+    tea, at, pair = (of_words.index(gram) + 1 for gram in grams_of("tea", "at", "at tea"))
+    given = dict(zip(found["words.ngrams"][0].tolist(), found["words.frequencies"][0].tolist(), strict=True))
+    assert given == pytest.approx({at: 1, tea: 1 + np.log(3), pair: 1, 0: 0}, abs=1e-6)
+    assert not found["words.frequencies"][1].any()
+    assert found["words.frequencies"].dtype == np.float32
 
 
 def test_the_linear_branch_reads_all_of_a_text_the_networks_cut() -> None:
     (batch,) = given_to(model_of(longest=2, learnt=LEARNT), ["ЖЖ ЖЖ ЖЖ WIN 99"])
     assert batch["lengths"].tolist() == [2] * 2, "twice the one row"
-    assert (batch["ngrams"][0] > 0).sum() > 5
+    assert (batch["characters.ngrams"][0] > 0).sum() > 5
     assert batch["size"].tolist() == [[float(np.float32(size("ЖЖ ЖЖ ЖЖ WIN 99")))]] * 2
 
 
@@ -246,7 +266,7 @@ def edited(**changes: Any) -> Spoil:
         ("vocabulary.tsv", lambda path: path.write_bytes(b"w\t9\n" * 500)),
         ("settings.json", edited(linear=False)),
         ("ngrams.npy",
-         lambda path: np.save(path, np.union1d(np.arange(9000, dtype=np.uint32) * 477_000, ngrams("soup w")))),
+         lambda path: np.save(path, np.union1d(np.arange(9000, dtype=np.uint64) * 477_000, ngrams("soup w")))),
     ],
     ids=["subwords lost", "other labels", "a longer vocabulary", "linear lost", "more n-grams"],
 )  # fmt: skip

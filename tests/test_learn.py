@@ -18,12 +18,13 @@ from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.stacking import Floats, cross_fitted, softmax
 from textrnn.text import subwords
-from textrnn.text.ngrams import ngrams, size
+from textrnn.text.ngrams import bags, ngrams, size, split
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
+from textrnn.training import branches, loop, machine, trainer
 from textrnn.training import learn as learning
-from textrnn.training import loop, machine, trainer
-from textrnn.training.batches import Collator, folds
-from textrnn.training.learn import TrainedModel, TrainingSet, known_words, learn, leaving_out, linear_branch
+from textrnn.training.batches import Collator, folds, out_of_fold
+from textrnn.training.branches import PENALTIES, Setting, Task, fitted, linear_branch
+from textrnn.training.learn import TrainedModel, TrainingSet, known_words, learn, leaving_out
 from textrnn.training.members import one_by_one
 
 VECTORIZE = Vectorize(tokenizer="word", min_word_frequency=0, max_sequence_length=6)
@@ -171,14 +172,11 @@ def test_the_held_out_rows_of_the_members_are_blended_in_the_order_of_all_rows(n
     sources = [np.zeros((len(TEXTS), 2))]
     for number, logits in enumerate(found.fitted.logits):
         sources[0][fold == number] = logits
+    labels = np.array(LABELS, np.int16)
     if config.linear:
-        sources += [np.zeros((len(TEXTS), 1)), np.array([[size(text)] for text in TEXTS])]
-        bags = [ngrams(text) for text in TEXTS]
-        for row in range(len(TEXTS)):
-            others = np.flatnonzero(fold != fold[row])
-            branch = linear.fit([bags[other] for other in others], np.array(LABELS, np.int16)[others])
-            sources[1][row] = linear.decisions(branch, [bags[row]])
-    expected = softmax(cross_fitted(sources, np.array(LABELS, np.int16), fold))
+        branch = linear_branch(TEXTS, labels, fold)
+        sources += [source.decisions for source in branch.values()] + [np.array([[size(text)] for text in TEXTS])]
+    expected = softmax(cross_fitted(sources, labels, fold))
     np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=1e-12)
 
 
@@ -195,19 +193,51 @@ def test_a_members_logits_of_a_held_out_row_do_not_depend_on_its_label() -> None
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_linear_branch_decides_on_a_row_without_its_fold(classes: int) -> None:
-    labels = [row // 3 % classes for row in range(len(TEXTS))]
+    labels = np.array([row // 3 % classes for row in range(len(TEXTS))], np.int16)
     fold = np.arange(len(TEXTS)) // 3 % 4
-    part, bags = part_of(TEXTS, labels, TOKENS), [ngrams(text) for text in TEXTS]
-    branch, decisions = linear_branch(part, fold)
-    whole = linear.fit(bags, part.rows.labels)
-    assert [array.tobytes() for array in branch] == [array.tobytes() for array in whole]
-    assert decisions.shape == (len(TEXTS), 1 if classes == 2 else 3)
-    for row in range(0, len(TEXTS), 5):
-        changed = labels.copy()
-        changed[row] = (labels[row] + 1) % classes
-        _, again = linear_branch(part_of(TEXTS, changed, TOKENS), fold)
-        assert again[fold == fold[row]].tolist() == decisions[fold == fold[row]].tolist()
-        assert (again[fold != fold[row]] != decisions[fold != fold[row]]).any(axis=1).all()
+    branch = linear_branch(TEXTS, labels, fold)
+    assert list(branch) == ["characters", "words"]
+    for source, of_kind in zip(branch.values(), split(bags(TEXTS)), strict=True):
+        assert source.decisions.shape == (len(TEXTS), 1 if classes == 2 else 3)
+        task = Task(of_kind, labels, fold, None)
+        settings = [Setting(penalty, False) for penalty in PENALTIES]
+        machines = [fitted(task, setting, None) for setting in settings]
+        (chosen,) = [at for at, one in enumerate(machines) if one.weights.tobytes() == source.machine.weights.tobytes()]
+        parts = [[fitted(task, setting, number) for number in range(4)] for setting in settings]
+        decided = [out_of_fold(of_setting, fold) for of_setting in parts]
+        assert source.decisions.tolist() == decided[chosen].tolist()
+        loss = [stacking.losses(stacking.apply(stacking.fit([one], labels), [one]), labels).mean() for one in decided]
+        assert chosen == int(np.argmin(np.round(loss, 6))), "the first of those with the least loss"
+        for row in range(0, len(TEXTS), 5):
+            changed = labels.copy()
+            changed[row] = (labels[row] + 1) % classes
+            here = fold == fold[row]
+            again = [fitted(task._replace(labels=changed), settings[chosen], number) for number in range(4)]
+            differ = out_of_fold(again, fold) != source.decisions
+            assert differ.any(axis=1).tolist() == (~here).tolist()
+
+
+def test_n_grams_are_counted_where_texts_are_long_and_it_pays() -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(60, dtype=np.int16) % 2
+    fold = np.arange(60) // 2 % 3
+    # Both labels have the same words, and each repeats another one.
+    often = [[1, 9, *[2] * 6], [9, 1, *[2] * 6]]
+    texts = [" ".join(random.permutation(np.repeat([f"word{n}" for n in range(8)], often[label]))) for label in labels]
+    branch = linear_branch([" ".join([text] * 4) for text in texts], labels, fold)
+    assert [source.machine.counted for source in branch.values()] == [True, True]
+    short = linear_branch(texts, labels, fold)
+    assert [source.machine.counted for source in short.values()] == [False, False]
+
+
+def test_processes_decide_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, fold = np.array(LABELS, np.int16), np.arange(len(TEXTS)) // 3 % 4
+    alone = linear_branch(TEXTS, labels, fold)
+    monkeypatch.setattr(branches, "WORK", 0)
+    beside = linear_branch(TEXTS, labels, fold)
+    for one, other in zip(alone.values(), beside.values(), strict=True):
+        assert other.decisions.tobytes() == one.decisions.tobytes()
+        assert [array.tobytes() for array in other.machine[:4]] == [array.tobytes() for array in one.machine[:4]]
 
 
 def test_the_graph_of_an_ensemble_blends_the_mean_of_its_members_with_the_branch_fitted_to_all_rows() -> None:
@@ -221,7 +251,7 @@ def test_the_graph_of_an_ensemble_blends_the_mean_of_its_members_with_the_branch
 def test_an_ensemble_of_none_is_the_linear_branch_alone_calibrated_on_the_rows_left_out() -> None:
     config, found = RECIPES["linear alone"], learned("linear alone")
     fold = folds(GROUPS, np.array(LABELS, np.int16), 5, config.seed)
-    assert (found.fold.tolist(), list(found.sources)) == (fold.tolist(), ["linear", "size"])
+    assert (found.fold.tolist(), list(found.sources)) == (fold.tolist(), ["characters", "words", "size"])
     assert (len(found.fitted.history), found.fitted.weights, found.words) == (0, [], [])
     expected = softmax(cross_fitted(list(found.sources.values()), np.array(LABELS, np.int16), fold))
     np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=1e-12)
@@ -259,8 +289,8 @@ def test_balanced_class_weights_reach_the_networks_the_branch_and_the_blend(
     for module, function in ((linear, "fit"), (stacking, "fit"), (trainer, "compute_sample_weight")):
         monkeypatch.setattr(module, function, partial(heard, getattr(module, function)))
     found = learned_from(RECIPES[name].model_copy(update={"class_weights": "balanced"}))
-    assert (
-        asked == [["balanced"]] * {"single": 2, "linear": 14}[name]
-    )  # two epochs of 3 networks, 4 branches and 4 blends
+    # Two epochs of 3 networks, two sources of 10 machines and 3 calibrations, and 4 blends.
+    assert len(asked) == {"single": 2, "linear": 36}[name]
+    assert all(one[0] == "balanced" for one in asked)
     pairs = zip(found.fitted.weights, learned(name).fitted.weights, strict=True)
     assert any((one["words"] != other["words"]).any() for one, other in pairs)

@@ -17,58 +17,81 @@ from sklearn.svm import LinearSVC
 from textrnn.core import paths
 from textrnn.model import linear, stacking
 from textrnn.model.config import ClassWeight
-from textrnn.text.ngrams import ngrams
+from textrnn.text.ngrams import Bags, bags
+from textrnn.training import branches
 
 STARTS = ["see you at", "claim your", "your parcel:"]
 MIDDLES = ["the lamp", "two tickets", "a red box", "soup", "it"]
 ENDS = ["", " today", " 8pm!", " 00000", " :-)"]
 OTHERS = ["see the soup", "CLAIM two boxes 00000", "parcel", "", "ЖЖЖ", "your tickets, soup :-)"]
 
-Bags = list[NDArray[np.uint32]]
 Floats = NDArray[np.float64]
 CLASSES = pytest.mark.parametrize("classes", [2, 3])
 
 
-def messages(classes: int) -> tuple[Bags, NDArray[np.int16]]:
-    """Return the n-grams and labels of invented messages. Every seventh has a wrong label; one has no n-gram."""
-    texts = [f"{start} {middle}{end}" for middle in MIDDLES for end in ENDS for start in STARTS[:classes]] + [""]
-    labels = [(row + (row % 7 == 0)) % classes for row in range(len(texts))]
-    return [ngrams(text) for text in texts], np.array(labels, np.int16)
+def messages(classes: int) -> tuple[list[str], NDArray[np.int16]]:
+    """Return invented messages and labels. Every seventh has a wrong label; one has no n-gram, and one repeats some."""
+    texts = [f"{start} {middle}{end}" for middle in MIDDLES for end in ENDS for start in STARTS[:classes]]
+    labels = [(row + (row % 7 == 0)) % classes for row in range(len(texts) + 2)]
+    return [*texts, "", "soup soup, the soup"], np.array(labels, np.int16)
 
 
-def words(bag: NDArray[np.uint32]) -> list[str]:
-    """Return each n-gram as a word. The words sort as the hashes do."""
-    return [f"{gram:010}" for gram in bag.tolist()]
+def words(text: str) -> list[str]:
+    """Return each n-gram as a word, as often as it stands in the text. The words sort as the n-grams do."""
+    found = bags([text])
+    return [f"{gram:010}" for gram in np.repeat(found.grams, found.counts).tolist()]
 
 
-@pytest.mark.parametrize(("classes", "class_weight"), [(2, None), (3, None), (3, "balanced")])
-def test_the_branch_decides_as_scikit_learn_does(classes: int, class_weight: ClassWeight) -> None:
-    bags, labels = messages(classes)
-    vectorizer = TfidfVectorizer(binary=True, analyzer=words)
-    machine = LinearSVC(C=10, class_weight=class_weight, random_state=0).fit(vectorizer.fit_transform(bags), labels)
-    branch = linear.fit(bags, labels, class_weight)
-    assert words(branch.known) == list(vectorizer.get_feature_names_out())
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize(("classes", "penalty", "class_weight"), [(2, 10, None), (3, 1, None), (3, 10, "balanced")])
+def test_a_machine_decides_as_scikit_learn_does(
+    classes: int, penalty: float, class_weight: ClassWeight, counted: bool
+) -> None:
+    texts, labels = messages(classes)
+    vectorizer = TfidfVectorizer(binary=not counted, sublinear_tf=counted, analyzer=words)
+    machine = LinearSVC(C=penalty, tol=linear.TOLERANCE, class_weight=class_weight, random_state=0)
+    machine.fit(vectorizer.fit_transform(texts), labels)
+    branch = linear.fit(bags(texts), labels, penalty, counted, class_weight)
+    assert [f"{gram:010}" for gram in branch.known.tolist()] == list(vectorizer.get_feature_names_out())
     np.testing.assert_allclose(branch.idf, vectorizer.idf_, atol=1e-6)
-    for asked in (bags, [ngrams(text) for text in OTHERS]):
+    for asked in (texts, OTHERS):
         expected = np.reshape(machine.decision_function(vectorizer.transform(asked)), (len(asked), -1))
-        np.testing.assert_allclose(linear.decisions(branch, asked), expected, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(linear.decisions(branch, bags(asked), len(asked)), expected, rtol=0, atol=1e-4)
 
 
 @CLASSES
 def test_unknown_n_grams_are_left_out_and_without_a_known_one_the_intercept_decides(classes: int) -> None:
-    bags, labels = messages(classes)
-    branch = linear.fit(bags, labels)
-    strange = np.setdiff1d(np.array([0, branch.known[3] + 1, branch.known[-1] + 1, 2**32 - 1], np.uint32), branch.known)
-    longer = linear.decisions(branch, [np.union1d(bag, strange) for bag in bags])
-    assert longer.tolist() == linear.decisions(branch, bags).tolist()
-    assert linear.decisions(branch, [strange]).tolist() == [branch.intercept.tolist()]
-    assert linear.decisions(branch, []).shape == (0, len(branch.intercept))
+    texts, labels = messages(classes)
+    branch = linear.fit(bags(texts), labels, 1, True, None)
+    found = bags(texts)
+    strange = np.setdiff1d(np.array([0, branch.known[3] + 1, branch.known[-1] + 1, 2**33 - 1], np.uint64), branch.known)
+    owners, count = np.arange(len(texts)), len(strange)
+    longer = Bags(
+        np.concatenate([found.grams, np.tile(strange, len(texts))]),
+        np.concatenate([found.owners, np.repeat(owners, count)]),
+        np.concatenate([found.counts, np.full(len(texts) * count, 2)]),
+    )
+    order = np.lexsort((longer.grams, longer.owners))
+    longer = Bags(longer.grams[order], longer.owners[order], longer.counts[order])
+    decided = linear.decisions(branch, found, len(texts))
+    assert linear.decisions(branch, longer, len(texts)).tolist() == decided.tolist()
+    assert decided[-2].tolist() == branch.intercept.tolist()
+    assert linear.decisions(branch, bags([]), 0).shape == (0, len(branch.intercept))
+
+
+@CLASSES
+def test_where_no_text_has_an_n_gram_nothing_is_decided(classes: int) -> None:
+    branch = linear.fit(bags([""] * 6), np.arange(6, dtype=np.int16) % classes, 1, False, None)
+    decided = linear.decisions(branch, bags(["see you", ""]), 2)
+    assert not decided.any()
+    assert decided.shape == (2, 1 if classes == 2 else 3)
 
 
 def test_fitting_again_gives_the_same_rounded_numbers() -> None:
-    branch, again = (linear.fit(*messages(3)) for _ in range(2))
-    assert [array.tobytes() for array in branch] == [array.tobytes() for array in again]
-    for array in branch[1:]:
+    texts, labels = messages(3)
+    branch, again = (linear.fit(bags(texts), labels, 10, True, None) for _ in range(2))
+    assert [array.tobytes() for array in again[:4]] == [array.tobytes() for array in branch[:4]]
+    for array in (branch.idf, branch.weights, branch.intercept):
         assert (array == np.round(array, 6)).all()
         assert (array != np.round(array, 5)).any()
 
@@ -148,7 +171,7 @@ def test_only_the_differences_of_a_rows_logits_count() -> None:
     (logits, *others), labels = sources_of(4)
     moved = logits + np.random.default_rng(0).integers(-9, 10, (len(labels), 1))
     blend, again = stacking.fit([logits, *others], labels), stacking.fit([moved, *others], labels)
-    assert [array.tobytes() for array in again] == [array.tobytes() for array in blend]
+    assert [array.tobytes() for array in again[:2]] == [array.tobytes() for array in blend[:2]]
 
 
 @pytest.mark.parametrize("classes", [8, 20])
@@ -156,29 +179,90 @@ def test_held_out_rows_are_blended_as_well_as_fitted_ones_and_not_worse_than_by_
     sources, labels = sources_of(classes, 40 * classes)
     fold = np.arange(len(labels)) % 5
     nothing = np.zeros_like(sources[0])
-    blended, network, branch = (
-        log_loss(labels, stacking.softmax(stacking.cross_fitted(given, labels, fold)))
-        for given in (sources, sources[:1], [nothing, *sources[1:]])
+    (blend, logits), (_, network), (_, branch) = (
+        stacking.blended(given, labels, fold) for given in (sources, sources[:1], [nothing, *sources[1:]])
     )
-    fitted = log_loss(labels, stacking.softmax(stacking.apply(stacking.fit(sources, labels), sources)))
+    blended, *parts = (stacking.losses(one, labels).mean() for one in (logits, network, branch))
+    fitted = stacking.losses(stacking.apply(blend, sources), labels).mean()
     assert fitted < blended < 1.25 * fitted
-    assert blended < min(network, branch)
+    assert blended < min(parts)
+
+
+def confused(rows: int = 900) -> tuple[Sources, NDArray[np.int16]]:
+    """Return a source that takes two of six labels for each other."""
+    (logits, *_), labels = sources_of(6, rows)
+    return [logits[:, [0, 1, 2, 3, 5, 4]]], labels
+
+
+def test_a_matrix_corrects_a_source_that_takes_two_labels_for_each_other_as_scipy_would() -> None:
+    sources, labels = confused()
+    fold = np.arange(len(labels)) % 5
+    blend, logits = stacking.blended(sources, labels, fold)
+    plain = stacking.cross_fitted(sources, labels, fold)
+    gain = stacking.losses(plain, labels) - stacking.losses(logits, labels)
+    assert gain.mean() > 5 * gain.std() / len(gain) ** 0.5
+    assert blend.matrix is not None
+    assert blend.matrix.shape == (6, 6)
+
+    without = stacking.fit(sources, labels)
+    before = stacking.apply(without, sources)
+    scores = before - before.mean(axis=1, keepdims=True)
+    scores = (scores - scores.mean(axis=0)) / scores.std()
+
+    def loss(found: Floats) -> float:
+        return float(stacking.losses(before + scores @ found.reshape(6, 6), labels).sum() + 15 * (found**2).sum())
+
+    best = minimize(loss, np.zeros(36)).x.reshape(6, 6)
+    found = stacking.apply(stacking.fit(sources, labels, None, 30.0), sources)
+    expected = softmax(before + scores @ best, axis=1)
+    np.testing.assert_allclose(softmax(found, axis=1), expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(2, 300), (3, 35), (3, 300), (8, 200), (20, 800)])
+def test_there_is_no_matrix_where_labels_or_rows_are_few_or_it_is_worth_nothing(classes: int, rows: int) -> None:
+    sources, labels = sources_of(classes, rows)
+    fold = np.arange(len(labels)) % 5
+    blend, logits = stacking.blended(sources, labels, fold)
+    assert blend.matrix is None
+    assert logits.tolist() == stacking.cross_fitted(sources, labels, fold).tolist()
+
+
+def test_that_a_blend_is_not_yet_the_best_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources, labels = confused()
+    stacking.fit(sources, labels, None, 30.0)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(stacking, "MOST_STEPS", 1)
+    stacking.fit(sources, labels, None, 30.0)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert all(line.startswith("note: the blend was still changing after 1 steps, by up to ") for line in said)
 
 
 def test_a_fold_is_blended_without_its_rows() -> None:
-    sources, labels = sources_of(3)
-    fold = np.arange(len(labels)) % 3
-    found = stacking.cross_fitted(sources, labels, fold)
-    here = fold == 1
-    blend = stacking.fit([one[~here] for one in sources], labels[~here])
-    assert found[here].tolist() == stacking.apply(blend, [one[here] for one in sources]).tolist()
-    again = stacking.cross_fitted(sources, np.where(here, (labels + 1) % 3, labels).astype(np.int16), fold)
-    assert (again == found).all(axis=1).tolist() == here.tolist()
+    for penalty in (None, 10.0):
+        sources, labels = sources_of(3)
+        fold = np.arange(len(labels)) % 3
+        found = stacking.cross_fitted(sources, labels, fold, None, penalty)
+        here = fold == 1
+        blend = stacking.fit([one[~here] for one in sources], labels[~here], None, penalty)
+        assert found[here].tolist() == stacking.apply(blend, [one[here] for one in sources]).tolist()
+        other = np.where(here, (labels + 1) % 3, labels).astype(np.int16)
+        again = stacking.cross_fitted(sources, other, fold, None, penalty)
+        assert (again == found).all(axis=1).tolist() == here.tolist()
 
 
 def digest() -> str:
-    blends = [stacking.fit(*sources_of(classes, 400)) for classes in (4, 20)]
-    return hashlib.sha256(b"".join(array.tobytes() for blend in blends for array in blend)).hexdigest()
+    arrays: list[NDArray[np.generic] | None] = []
+    for classes in (3, 8, 20):
+        arrays += stacking.fit(*sources_of(classes, 400), None, 30.0)
+        texts = [f"{text} {row}" for row, text in enumerate(messages(3)[0] * 4)]
+        labels, fold = np.arange(len(texts), dtype=np.int16) % classes, np.arange(len(texts)) // classes % 3
+        branch = branches.linear_branch(texts, labels, fold).values()
+        arrays += [array for source in branch for array in (*source.machine[:4], source.decisions)]
+        arrays += stacking.blended([source.decisions for source in branch], labels, fold)[0]
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays if array is not None)).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -186,7 +270,7 @@ def digest() -> str:
     [{"OPENBLAS_NUM_THREADS": "1"}, {"OPENBLAS_NUM_THREADS": "2"}, {"OPENBLAS_CORETYPE": "Haswell"}],
     ids=str,
 )
-def test_a_blend_has_the_same_bytes_whatever_computes_its_matrices(variables: dict[str, str]) -> None:
+def test_branch_and_blend_have_the_same_bytes_whatever_computes_its_matrices(variables: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "from tests.test_linear import digest; print(digest())"],
         cwd=paths.ROOT, env=os.environ | variables, capture_output=True, text=True, check=True,

@@ -2,7 +2,8 @@
 
 import math
 import re
-from itertools import groupby
+from collections import Counter
+from itertools import groupby, pairwise
 from typing import get_args
 from zlib import crc32
 
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textrnn.text import subwords
-from textrnn.text.ngrams import LONG, MOST, bags, lookup, ngrams, places, size
+from textrnn.text.ngrams import LONG, MOST, bags, ngrams, places, size, split, take
+from textrnn.text.ngrams import WORDS as OF_WORDS
 from textrnn.text.vocabulary import Tokenizer, spans, tokenize
 
 TOKENIZERS: tuple[Tokenizer, ...] = get_args(Tokenizer)
@@ -109,31 +111,57 @@ def test_a_token_has_a_case_and_a_shape(token: str, case: str, shape: str) -> No
 # N-grams
 
 
-def every_gram(text: str) -> set[str]:
-    """Return the n-grams of a text one by one, without a regular expression."""
+def alone(letter: str) -> bool:
+    """Return whether a letter is of a script without blanks, and a word."""
+    ranges = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF))
+    return any(first <= ord(letter) <= last for first, last in ranges)
+
+
+def every_gram(text: str) -> Counter[int]:
+    """Return how often each n-gram stands in a text, without a regular expression."""
     spaced = "".join(
         " " if space else "".join(run) for space, run in groupby(text[:5000].lower(), key=lambda sign: sign.isspace())
     )
-    runs = ["".join(run) for letters, run in groupby(spaced, key=lambda one: one.isalnum() or one == "_") if letters]
-    words = [run for run in runs if len(run) > 1]
-    grams = {spaced[start : start + length] for start in range(len(spaced)) for length in range(1, 6)}
-    grams |= {f"1\t{word}" for word in words}
-    return grams | {f"2\t{words[place]} {words[place + 1]}" for place in range(len(words) - 1)}
+    letters = [sign if alone(sign) else "w" if sign.isalnum() or sign == "_" else "" for sign in spaced]
+    runs = groupby(enumerate(letters), key=lambda pair: (pair[1], pair[0] if pair[1] not in ("", "w") else -1))
+    pieces = ["".join(spaced[place] for place, _ in run) for (kind, _), run in runs if kind]
+    words = [piece for piece in pieces if len(piece) > 1 or alone(piece)]
+    of_words = [f"1\t{word}" for word in words] + [f"2\t{one} {two}" for one, two in pairwise(words)]
+    inside = (spaced[start : start + length] for length in range(1, 6) for start in range(len(spaced) - length + 1))
+    found = Counter(crc32(gram.encode()) for gram in inside)
+    return found + Counter(OF_WORDS + crc32(gram.encode()) for gram in of_words)
 
 
-WORDS = st.lists(st.sampled_from(["soup", "WIN", "a", "Bé", "x_1", "£9", "\t", "\n ", " ", "ß", "!"]), max_size=12)
+WORDS = st.lists(
+    st.sampled_from(["soup", "WIN", "a", "Bé", "x_1", "£9", "\t", "\n ", " ", "ß", "!", "漢"]), max_size=12
+)
 MESSAGES = st.one_of(st.text(max_size=40), WORDS.map("".join), WORDS.map(" ".join))
 
 
 @given(st.lists(MESSAGES, max_size=6))
-def test_a_bag_holds_each_gram_of_its_text_once_in_order_and_no_other(texts: list[str]) -> None:
+def test_a_bag_holds_each_gram_of_its_text_once_in_order_with_its_count_and_no_other(texts: list[str]) -> None:
     found = bags(texts)
     assert found.owners.tolist() == sorted(found.owners.tolist())
+    assert found.grams.dtype == np.uint64
     for number, text in enumerate(texts):
-        own = found.hashes[found.owners == number]
-        hashes = sorted({crc32(gram.encode("utf-8")) for gram in every_gram(text)})
-        assert own.tolist() == ngrams(text).tolist() == hashes
-        assert own.dtype == np.uint32
+        own = found.owners == number
+        assert found.grams[own].tolist() == ngrams(text).tolist() == sorted(every_gram(text))
+        assert dict(zip(found.grams[own].tolist(), found.counts[own].tolist(), strict=True)) == every_gram(text)
+
+
+def test_in_scripts_without_blanks_every_letter_is_a_word() -> None:
+    (_, words), (_, spaced) = split(bags(["ok漢字かな ไท"])), split(bags(["ok 漢 字 か な ไ ท"]))
+    assert words.grams.tolist() == spaced.grams.tolist()
+    assert OF_WORDS + crc32("2\t漢 字".encode()) in words.grams
+    assert len(words.grams) == 7 + 6
+
+
+def test_some_texts_n_grams_are_those_of_these_texts() -> None:
+    texts = ["see soup", "", "soup, soup", "a"]
+    for some in ([True, False, True, True], [False] * 4):
+        found = take(bags(texts), np.array(some))
+        alone = bags([text for text, here in zip(texts, some, strict=True) if here])
+        assert [array.tolist() for array in found] == [array.tolist() for array in alone]
 
 
 def test_capitals_and_the_kind_and_length_of_white_space_make_no_difference() -> None:
@@ -148,16 +176,14 @@ def test_a_message_is_read_to_a_longest_length_and_no_further() -> None:
     assert crc32(b"y") in ngrams(full)
 
 
-HASHES = st.one_of(st.integers(0, 9), st.integers(0, 2**32 - 1))
+HASHES = st.one_of(st.integers(0, 9), st.integers(0, 2**33 - 1))
 
 
 @given(st.sets(HASHES, max_size=12), st.lists(HASHES, max_size=12))
 def test_the_place_of_every_known_gram_is_found_and_no_other(known: set[int], wanted: list[int]) -> None:
     order = sorted(known)
-    found = places(np.array(order, np.uint32), np.array([*wanted, *order], np.uint32))
+    found = places(np.array(order, np.uint64), np.array([*wanted, *order], np.uint64))
     assert found.tolist() == [order.index(gram) if gram in known else -1 for gram in [*wanted, *order]]
-    found = lookup(np.array(order, np.uint32), np.array(wanted, np.uint32))
-    assert found.tolist() == [order.index(gram) for gram in wanted if gram in known]
 
 
 def test_the_size_of_a_message_is_the_logarithm_of_its_characters_up_to_the_length_of_an_sms() -> None:

@@ -105,6 +105,11 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
+def start_method() -> Literal["spawn", "fork"]:
+    """Return how to start processes that share this one's memory if they can: a fork breaks TensorFlow's threads."""
+    return "fork" if sys.platform == "linux" and "tensorflow" not in sys.modules else "spawn"
+
+
 @contextmanager
 def started(
     count: int, method: Literal["spawn", "fork"] = "spawn", prepare: Callable[[], object] = gc.disable

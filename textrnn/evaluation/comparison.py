@@ -85,8 +85,7 @@ def alone(known: OutOfFold, labels: Labels, names: list[str], tested: Mapping[st
     record = read_json(paths.MODEL / provenance.RECORD)
     class_weight = TrainConfig.model_validate(record["params"]["train"]).class_weight
     sources = [known.sources[name] for name in names]
-    out_of_fold = stacking.cross_fitted(sources, labels, known.fold, class_weight)
-    blend = stacking.fit(sources, labels, class_weight)
+    blend, out_of_fold = stacking.blended(sources, labels, known.fold, class_weight)
     test = stacking.apply(blend, [tested[name] for name in names])
     return np.round(softmax(out_of_fold), DIGITS), np.round(softmax(test), DIGITS)
 

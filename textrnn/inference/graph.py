@@ -25,6 +25,8 @@ FIRST_TIMEOUT = 60.0  # seconds for the first answer, to two texts of two tokens
 # Of onnx.proto, the numbers of the fields that say what is computed.
 GRAPH, FUNCTIONS, NODE, OPERATOR, DOMAIN = 7, 25, 1, 4, 7
 
+SOURCES = ("characters", "words")  # of the linear branch, in the order of their n-grams
+
 Inputs = dict[str, NDArray[Any]]
 
 
@@ -97,13 +99,14 @@ def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: in
     answers: dict[str, tuple[str, list[str | int]]] = {"probabilities": (real, ["batch", labels])}
     networks, decisions = "seen" in reads or not (linear or encoded), labels if labels > 2 else 1
     if networks:
-        expected |= {"words": (whole, ["tokens"]), "seen": (real, ["seen", *width])}
+        expected |= {"word_ids": (whole, ["tokens"]), "seen": (real, ["seen", *width])}
         expected |= {"subwords": (whole, ["tokens", "features"])} if buckets else {}
         expected |= {"places": (whole, ["batch", "time"]), "lengths": (whole, ["batch"])}
         answers |= {"vectors": (real, ["tokens", *width]), "networks": (real, ["batch", labels])}
-    if linear:
-        expected |= {"ngrams": (whole, ["batch", "most"])}
-        answers |= {"linear": (real, ["batch", decisions])}
+    for source in SOURCES if linear else ():
+        expected |= {f"{source}.ngrams": (whole, ["batch", f"most {source}"])}
+        expected |= {name: (real, ["batch", f"most {source}"]) for name in [f"{source}.frequencies"] if name in reads}
+        answers |= {source: (real, ["batch", decisions])}
     if encoded:
         expected |= {"encoded": (real, ["batch", encoded])}
         answers |= {"encoder": (real, ["batch", decisions])}
@@ -138,8 +141,8 @@ def answer(
     """
     options = onnxruntime.RunOptions()
     expected = {"probabilities": (len(inputs["places" if "places" in inputs else "size"]), labels)}
-    if "words" in inputs:
-        expected["vectors"] = len(inputs["words"]), inputs["seen"].shape[1]
+    if "word_ids" in inputs:
+        expected["vectors"] = len(inputs["word_ids"]), inputs["seen"].shape[1]
     names = [*expected, *others]
     with _ending(options, timeout) if timeout else nullcontext():
         found = dict(zip(names, session.run(names, inputs, options), strict=True))

@@ -1,7 +1,7 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, islice
@@ -22,14 +22,14 @@ from textrnn.core.params import Section
 from textrnn.inference import graph
 from textrnn.inference.graph import Inputs
 from textrnn.text import encoders
-from textrnn.text.ngrams import Hashes, bags, places, size
+from textrnn.text.ngrams import WORDS, Grams, bags, frequencies, places, size
 from textrnn.text.normalise import Normalisation
 from textrnn.text.subwords import padded, table
 from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens, tokenize
 
 BATCH = 128
-# An input is padded to a multiple of this width: the order in which the runtime adds up depends on the width.
-WIDTHS = {"ngrams": 64, "subwords": 8}
+# Inputs are padded to a multiple of these widths: the order in which the runtime adds up depends on the width.
+NGRAMS, SUBWORDS = 64, 8
 PADDING = ""
 CACHED = 20_000  # pieces of text whose tokens are kept, and tokens whose vectors are kept
 LONGEST_CACHED = 40  # characters of such a piece or token: a message may be one piece of a megabyte
@@ -70,7 +70,8 @@ class Model(NamedTuple):
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
-    ngrams: Hashes  # the hashes that the linear branch knows, in order
+    ngrams: Grams  # those that the linear branch knows, in order
+    counted: frozenset[str]  # the sources of the linear branch that count n-grams
     settings: Settings
     width: int  # of a token's vectors in all members; 0 without networks
     seen: dict[str, NDArray[np.float32]]  # the vectors of tokens that have been read before
@@ -90,7 +91,7 @@ def load(directory: Path) -> Model:
         ids = {token: number for number, token in enumerate(read_tokens(path), UNKNOWN + 1)}
     with provenance.whole(directory / "ngrams.npy") as path:
         known = np.asarray(read_array(path))
-        if known.dtype != np.uint32 or known.ndim != 1:
+        if known.dtype != np.uint64 or known.ndim != 1:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
     try:
         session = graph.session((directory / "model.onnx").read_bytes())
@@ -108,24 +109,30 @@ def load(directory: Path) -> Model:
     return model
 
 
-def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Hashes, settings: Settings) -> Model:
+def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Grams, settings: Settings) -> Model:
     """Return a model that has read nothing yet."""
     shapes = {one.name: one.shape for one in session.get_inputs()}
-    return Model(session, ids, known, settings, shapes["seen"][1] if "seen" in shapes else 0, {})
+    counted = frozenset(source for source in graph.SOURCES if f"{source}.frequencies" in shapes)
+    return Model(session, ids, known, counted, settings, shapes["seen"][1] if "seen" in shapes else 0, {})
 
 
 def first_inputs(model: Model) -> Inputs:
     """Return inputs that name the last word, subword and n-gram, which a graph of another model may lack."""
     inputs: Inputs = {}
     if model.width:
-        inputs["words"] = np.array([len(model.ids)], np.int32)
+        inputs["word_ids"] = np.array([len(model.ids)], np.int32)
         inputs["seen"] = np.zeros((1, model.width), np.float32)
         inputs["places"] = np.array([[0, 1]] * 2, np.int32)
         inputs["lengths"] = np.array([2, 2], np.int32)
         if model.settings.subword_buckets:
             inputs["subwords"] = np.array([[model.settings.subword_buckets]], np.int32)
     if model.settings.linear:
-        inputs |= {"ngrams": np.array([[len(model.ngrams)]] * 2, np.int32), "size": np.ones((2, 1), np.float32)}
+        inputs["size"] = np.ones((2, 1), np.float32)
+        characters = int(np.searchsorted(model.ngrams, WORDS))
+        for source, last in zip(graph.SOURCES, (characters, len(model.ngrams) - characters), strict=True):
+            inputs[f"{source}.ngrams"] = np.array([[last]] * 2, np.int32)
+            if source in model.counted:
+                inputs[f"{source}.frequencies"] = np.ones((2, 1), np.float32)
     if width := encoders.WIDTHS[model.settings.encoder]:
         inputs |= {"encoded": np.zeros((2, width), np.float32), "size": np.ones((2, 1), np.float32)}
     return inputs
@@ -187,7 +194,7 @@ def outputs(
         rows = np.resize(chosen, max(2, len(chosen)))
         inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows]) if model.width else ({}, [])
         if model.settings.linear:
-            inputs |= linear_inputs(model.ngrams, [texts[row] for row in rows])
+            inputs |= linear_inputs(model.ngrams, [texts[row] for row in rows], model.counted)
         if model.settings.encoder != "none":
             inputs |= encoder_inputs(model.settings.encoder, [texts[row] for row in rows])
         with fitting():
@@ -251,22 +258,33 @@ def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) ->
     numbers = {token: number for number, token in enumerate(chain(new, old))}
     flat = np.array([numbers[token] for row in tokens for token in row], np.int32)
     inputs = {
-        "words": np.fromiter((model.ids.get(token, UNKNOWN) for token in new), np.int32),
+        "word_ids": np.fromiter((model.ids.get(token, UNKNOWN) for token in new), np.int32),
         "seen": np.array([model.seen[token] for token in old], np.float32).reshape(len(old), model.width),
         "places": padded(flat, np.fromiter(map(len, tokens), np.int64), int(lengths.max())),
         "lengths": lengths.astype(np.int32),
     }
     if buckets := model.settings.subword_buckets:
-        inputs["subwords"] = np.pad(table(new[1:], buckets, WIDTHS["subwords"]), ((1, 0), (0, 0)))
+        inputs["subwords"] = np.pad(table(new[1:], buckets, SUBWORDS), ((1, 0), (0, 0)))
     return inputs, new
 
 
-def linear_inputs(known: Hashes, texts: list[str]) -> Inputs:
-    """Return the inputs of the graph's linear branch: places of known n-grams, counted from 1, and sizes."""
+def linear_inputs(known: Grams, texts: list[str], counted: Collection[str] = ()) -> Inputs:
+    """Return the inputs of the graph's linear branch: places of known n-grams, counted from 1, and sizes.
+
+    Of the `counted` sources also what the counts make of the n-grams, where the places are, else 0.
+    """
     found = bags(texts)
-    numbers = places(known, found.hashes) + 1
-    lengths = np.bincount(found.owners[numbers > 0], minlength=len(texts))
-    return {"ngrams": padded(numbers[numbers > 0], lengths, WIDTHS["ngrams"]), "size": sizes(texts)}
+    numbers = places(known, found.grams)
+    inputs: Inputs = {"size": sizes(texts)}
+    first = int(np.searchsorted(known, WORDS))
+    for source, here, before in zip(
+        graph.SOURCES, ((numbers >= 0) & (numbers < first), numbers >= first), (0, first), strict=True
+    ):
+        lengths = np.bincount(found.owners[here], minlength=len(texts))
+        inputs[f"{source}.ngrams"] = padded(numbers[here] - before + 1, lengths, NGRAMS)
+        if source in counted:
+            inputs[f"{source}.frequencies"] = padded(frequencies(found.counts[here]), lengths, NGRAMS, np.float32)
+    return inputs
 
 
 def encoder_inputs(encoder: encoders.Encoder, texts: list[str]) -> Inputs:

@@ -4,6 +4,7 @@ We write the graph node by node: a converter unrolls the recurrence into loops, 
 bytes in each process. Layouts of weights: https://onnx.ai/onnx/operators/onnx__LSTM.html and its siblings RNN and GRU.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from textrnn.model.stacking import Blend
 OPSET, IR_VERSION = 17, 8  # the oldest that have every operator used here, so that old runtimes load the graph too
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 GATES = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # where Keras keeps each gate, in ONNX' order
-FLOATS = {"seen", "encoded", "size"}  # the inputs that are float32; the others are int32
+READ = ("ngrams", "frequencies")  # of each source of the linear branch; the second where its machine counts
+FLOATS = {"seen", "characters.frequencies", "words.frequencies", "encoded", "size"}  # the float32 inputs; others: int32
 
 Weights = dict[str, NDArray[np.float32]]
+NO_LINEAR: Mapping[str, Linear] = {}
 
 
 class Graph:
@@ -53,44 +56,48 @@ class Graph:
 
 
 def export(
-    members: list[Weights], config: TrainConfig, classes: int, linear: Linear | None = None,
-    blend: Blend | None = None, encoded: Encoded | None = None,
-) -> bytes:  # fmt: skip
+    members: list[Weights],
+    config: TrainConfig,
+    classes: int,
+    linear: Mapping[str, Linear] = NO_LINEAR,
+    blend: Blend | None = None,
+    encoded: Encoded | None = None,
+) -> bytes:
     """Return a serialised ONNX model: the members' mean logits, blended with the branches; some of them may lack.
 
-    Inputs, int32 unless named otherwise. With members: words (tokens), the word id of each distinct token, and with
+    Inputs, int32 unless named otherwise. With members: word_ids (tokens), that of each distinct token, and with
     subword buckets subwords (tokens, features), padded with 0; float32 seen (seen, width), the vectors of further
     tokens from an earlier run; places (batch, time), which token stands where (the seen ones count after the others);
-    and lengths (batch). With a linear branch: ngrams (batch, most), the numbers of a row's known n-grams, from 1 and
-    padded with 0. With an encoder: float32 encoded (batch, width), its vectors. With either: float32 size (batch, 1),
-    that of the text.
+    and lengths (batch). With a linear branch: characters.ngrams and words.ngrams (batch, most), the numbers of a row's
+    known n-grams, from 1 and padded with 0; and float32 characters.frequencies and words.frequencies, of the same
+    shape, where the machine counts. With an encoder: float32 encoded (batch, width), its vectors. With either: float32
+    size (batch, 1), that of the text.
     Outputs, float32: probabilities (batch, classes). With members: networks (batch, classes), their mean logits, and
-    vectors (tokens, width), all members' vectors of the tokens. With a linear branch: linear (batch, decisions).
-    With an encoder: encoder (batch, decisions).
+    vectors (tokens, width), all members' vectors of the tokens. With a linear branch: characters and words (batch,
+    decisions). With an encoder: encoder (batch, decisions).
     """
     width = len(members) * config.embedding_size
     inputs: dict[str, list[str | int]] = {}
     outputs: dict[str, list[str | int]] = {"probabilities": ["batch", classes]}
     if members:
-        inputs |= {"words": ["tokens"]}
+        inputs |= {"word_ids": ["tokens"]}
         inputs |= {"subwords": ["tokens", "features"]} if config.subword_buckets else {}
         inputs |= {"seen": ["seen", width], "places": ["batch", "time"], "lengths": ["batch"]}
         outputs |= {"vectors": ["tokens", width], "networks": ["batch", classes]}
-    if linear:
-        inputs |= {"ngrams": ["batch", "most"]}
-        outputs |= {"linear": ["batch", len(linear.intercept)]}
+    for source, machine in linear.items():
+        inputs |= {f"{source}.{kind}": ["batch", f"most {source}"] for kind in READ[: 1 + machine.counted]}
+        outputs |= {source: ["batch", len(machine.intercept)]}
     if encoded:
         inputs |= {"encoded": ["batch", len(encoded.weights)]}
         outputs |= {"encoder": ["batch", len(encoded.intercept)]}
-    if linear or encoded:
-        inputs |= {"size": ["batch", 1]}
+    inputs |= {"size": ["batch", 1]} if linear or encoded else {}
     kinds = {name: TensorProto.FLOAT if name in FLOATS else TensorProto.INT32 for name in inputs}
     reads = [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in inputs.items()]
     writes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
 
     graph = Graph()
     sources = [mean_logits(graph, members, config)] if members else []
-    sources += [decisions(graph, linear)] if linear else []
+    sources += [decisions(graph, source, machine) for source, machine in linear.items()]
     sources += [of_vectors(graph, encoded)] if encoded else []
     sources += ["size"] if linear or encoded else []
     blended = sources[0]
@@ -99,7 +106,12 @@ def export(
             graph.add("Mul", source, graph.constant(f"blend.scales{number}", scale.astype(np.float32)))
             for number, (source, scale) in enumerate(zip(sources, blend.scales, strict=True))
         ]
-        blended = graph.add("Sum", *scaled, graph.constant("blend.bias", blend.bias.astype(np.float32)))
+        bias = graph.constant("blend.bias", blend.bias.astype(np.float32))
+        if blend.matrix is None:
+            blended = graph.add("Sum", *scaled, bias)
+        else:
+            matrix = graph.constant("blend.matrix", blend.matrix.astype(np.float32))
+            blended = graph.add("Gemm", graph.add("Sum", *scaled), matrix, bias)
     graph.add_all("Softmax", blended, outputs=["probabilities"], axis=-1)
 
     whole = helper.make_graph(graph.nodes, "textrnn", reads, writes, list(graph.constants.values()))
@@ -109,19 +121,22 @@ def export(
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def decisions(graph: Graph, linear: Linear) -> str:
-    """Add the linear branch and return the name of its decisions, (batch, decisions)."""
+def decisions(graph: Graph, source: str, machine: Linear) -> str:
+    """Add a machine of the linear branch and return the name of its decisions, (batch, decisions): its source's."""
     # Row 0 is the padding's, and adds nothing.
-    idf = np.concatenate([[0], linear.idf]).astype(np.float32)
-    weighted = np.vstack([np.zeros_like(linear.weights[:1]), linear.weights * linear.idf[:, None]]).astype(np.float32)
-    values = graph.add("Gather", graph.constant("linear.idf", idf), "ngrams")
+    idf = np.concatenate([[0], machine.idf]).astype(np.float32)
+    weighted = np.vstack([np.zeros_like(machine.intercept), machine.weights * machine.idf[:, None]]).astype(np.float32)
+    values = graph.add("Gather", graph.constant(f"{source}.idf", idf), f"{source}.ngrams")
+    terms = graph.add("Gather", graph.constant(f"{source}.weights", weighted), f"{source}.ngrams")
+    if machine.counted:
+        values = graph.add("Mul", values, f"{source}.frequencies")
+        terms = graph.add("Mul", terms, graph.add("Unsqueeze", f"{source}.frequencies", graph.ints(2)))
     norm = graph.add("ReduceL2", values, axes=[1], keepdims=1)
-    norm = graph.add("Max", norm, graph.constant("linear.least", np.float32(1e-6)))  # where a row has no known n-gram
-    terms = graph.add("Gather", graph.constant("linear.weights", weighted), "ngrams")
+    norm = graph.add("Max", norm, graph.constant("least", np.float32(1e-6)))  # where a row has no known n-gram
     total = graph.add("ReduceSum", terms, graph.ints(1), keepdims=0)
     scaled = graph.add("Div", total, norm)
-    intercept = graph.constant("linear.intercept", linear.intercept.astype(np.float32))
-    return graph.add_all("Add", scaled, intercept, outputs=["linear"])[0]
+    intercept = graph.constant(f"{source}.intercept", machine.intercept.astype(np.float32))
+    return graph.add_all("Add", scaled, intercept, outputs=[source])[0]
 
 
 def of_vectors(graph: Graph, encoded: Encoded) -> str:
@@ -148,7 +163,7 @@ def embeddings(graph: Graph, members: list[Weights]) -> list[str]:
     """
     totals = []
     for number, weights in enumerate(members):
-        values = graph.add("Gather", graph.constant(f"member{number}.words", weights["words"]), "words")
+        values = graph.add("Gather", graph.constant(f"member{number}.words", weights["words"]), "word_ids")
         if "subwords" in weights:
             values = graph.add("Add", values, subword_sum(graph, weights["subwords"], number))
         totals.append(values)

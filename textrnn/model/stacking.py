@@ -1,8 +1,9 @@
 """Logits to probabilities: softmax, and the blend of network and linear branch, fitted on held-out rows.
 
-Stacking (Wolpert 1992) with one weight for each source, never negative (Breiman 1996), and one bias for each label: a
-weight for each pair of labels would learn the rows by heart. With the network alone, this is temperature scaling with
-biases (Guo et al. 2017). NumPy computes it, since the last bits of TensorFlow's exponentials differ between processors.
+Stacking (Wolpert 1992) with one weight for each source, never negative (Breiman 1996), and one bias for each label.
+With the network alone, this is temperature scaling with biases (Guo et al. 2017). A weight for each pair of labels
+would learn the rows by heart, so a matrix corrects the blend under a penalty alone, and only where that pays out of
+fold. NumPy computes it, since the last bits of TensorFlow's exponentials differ between processors.
 """
 
 from functools import partial
@@ -12,11 +13,17 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 from scipy.linalg import solve
+from scipy.sparse.linalg import LinearOperator, cg
 from sklearn.utils.class_weight import compute_sample_weight
+from threadpoolctl import threadpool_limits
 
+from textrnn.core.errors import note
 from textrnn.model.config import ClassWeight
 
 RIDGE = (0.01, 1.0)  # penalties of weights and of biases: they stay finite where rows are separable or a label is rare
+PENALTIES = (100.0, 30.0, 10.0)  # of the matrix
+FEWEST_ROWS = 4  # for each weight of the matrix
+MOST_WORK = 20_000_000  # rows times weights of the matrix, which take about a minute
 DIGITS = 4  # weights are rounded: the last bits of an exponential differ between processors
 SMALL_STEP = 1e-6  # the last step of Newton's method: the error after it is about its square
 MOST_STEPS = 100
@@ -27,43 +34,75 @@ softmax = partial(scipy.special.softmax, axis=1)  # (rows, classes) logits to pr
 
 
 class Blend(NamedTuple):
-    """Blended logits are the bias and the sum of each source times its scales.
+    """Blended logits are the sum of each source times its scales, times the matrix if there is one, and the bias.
 
-    The sources are the networks' logits (rows, classes), if there are networks, and with the linear branch its
-    decisions (rows, decisions) and, last, the sizes of the texts (rows, 1).
+    The sources are the networks' logits (rows, classes), if there are networks, and with the linear branch the
+    decisions of its machines (rows, decisions) and, last, the sizes of the texts (rows, 1).
     """
 
     scales: Floats  # (sources, classes)
     bias: Floats  # (classes)
+    matrix: Floats | None = None  # (classes, classes)
 
 
 def apply(blend: Blend, sources: list[Floats]) -> Floats:
     """Return the blended logits, (rows, classes)."""
-    result: Floats = sum((one * scale for one, scale in zip(sources, blend.scales, strict=True)), blend.bias)
+    total = np.sum([one * scale for one, scale in zip(sources, blend.scales, strict=True)], axis=0)
+    result: Floats = blend.bias + (total if blend.matrix is None else total @ blend.matrix)
     return result
 
 
-def cross_fitted(
+def losses(logits: Floats, labels: NDArray[np.int16]) -> Floats:
+    """Return the log loss of each row."""
+    result: Floats = -scipy.special.log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+    return result
+
+
+def blended(
     sources: list[Floats], labels: NDArray[np.int16], fold: NDArray[np.int64], class_weight: ClassWeight = None
-) -> Floats:
+) -> tuple[Blend, Floats]:
+    """Return the blend fitted to all rows, and each row's blended logits (rows, classes) by one without its fold.
+
+    The matrix must lower the log loss of the latter by more than a standard error of the mean difference.
+    """
+    logits, rows = cross_fitted(sources, labels, fold, class_weight), compute_sample_weight(class_weight, labels)
+    classes, before = logits.shape[1], rows * losses(logits, labels)
+    chosen, most = None, 0.0
+    # Of two labels the one weight and the biases say all that a matrix could.
+    allowed = classes > 2 and FEWEST_ROWS * classes**2 <= len(labels) <= MOST_WORK / classes**2
+    for penalty in PENALTIES if allowed else ():
+        other = cross_fitted(sources, labels, fold, class_weight, penalty)
+        gains = before - rows * losses(other, labels)
+        gain = round(float(gains.mean()), DIGITS)
+        if gain > max(most, float(gains.std()) / len(gains) ** 0.5):
+            chosen, most, logits = penalty, gain, other
+    return fit(sources, labels, class_weight, chosen), logits
+
+
+def cross_fitted(
+    sources: list[Floats], labels: NDArray[np.int16], fold: NDArray[np.int64], class_weight: ClassWeight = None,
+    penalty: float | None = None,
+) -> Floats:  # fmt: skip
     """Return the blended logits, (rows, classes), those of each fold by a blend fitted to the rows of the others."""
     result = np.zeros((len(labels), classes_of(sources)))
     for number in np.unique(fold):
         others, left_out = fold != number, fold == number
-        blend = fit([one[others] for one in sources], labels[others], class_weight)
+        blend = fit([one[others] for one in sources], labels[others], class_weight, penalty)
         result[left_out] = apply(blend, [one[left_out] for one in sources])
     return result
 
 
-def fit(sources: list[Floats], labels: NDArray[np.int16], class_weight: ClassWeight = None) -> Blend:
-    """Fit the blend of the sources that Blend names.
+def fit(
+    sources: list[Floats], labels: NDArray[np.int16], class_weight: ClassWeight = None, penalty: float | None = None
+) -> Blend:
+    """Fit the blend of the sources that Blend names, and with a penalty its matrix.
 
     A single column, whose larger values speak for the second of two labels, says nothing about one of many.
     """
     classes = classes_of(sources)
-    # A larger logit or decision speaks for its label, so their weights are not negative. That of the sizes, which come
-    # last and count between two labels alone, may be.
-    trusted = len(sources) if classes > 2 else max(1, len(sources) - 1)
+    # A larger logit or decision speaks for its label, so their weights are not negative. That of the sizes may be.
+    last = max(1, len(sources) - 1)
+    trusted = [number for number, one in enumerate(sources) if number < last or one.shape[1] > 1]
     single = np.array([-0.5, 0.5]) if classes == 2 else np.zeros(classes)
     spread = [single if one.shape[1] == 1 else np.ones(classes) for one in sources]
     # The penalty of the biases would else shrink the weight of a source that lies far from 0.
@@ -71,16 +110,18 @@ def fit(sources: list[Floats], labels: NDArray[np.int16], class_weight: ClassWei
     scores = [(one - centre) * scale for one, centre, scale in zip(sources, centres, spread, strict=True)]
     rows = compute_sample_weight(class_weight, labels)
     used = [number for number in range(len(sources)) if spread[number].any()]
-    while True:
-        weights = np.zeros(len(sources))
-        given = np.array([scores[one] for one in used]).reshape(-1, len(labels), classes)
-        weights[used], bias = newton(given, labels, rows)
-        worst = int(weights[:trusted].argmin())
-        if weights[worst] >= 0:
-            break
-        used.remove(worst)
-    scales = weights[:, None] * np.array(spread)
-    return Blend(np.round(scales, DIGITS), np.round(bias - centres @ scales, DIGITS))
+    with threadpool_limits(1, "blas"):  # which shares out sums so short that its threads only wait for each other
+        while True:
+            weights = np.zeros(len(sources))
+            given = np.array([scores[one] for one in used]).reshape(-1, len(labels), classes)
+            weights[used], bias = newton(given, labels, rows)
+            worst = min(trusted, key=lambda number: weights[number])
+            if weights[worst] >= 0:
+                break
+            used.remove(worst)
+        scales = weights[:, None] * np.array(spread)
+        blend = Blend(np.round(scales, DIGITS), np.round(bias - centres @ scales, DIGITS))
+        return blend if penalty is None else corrected(blend, apply(blend, sources), labels, rows, penalty)
 
 
 def classes_of(sources: list[Floats]) -> int:
@@ -92,7 +133,7 @@ def newton(scores: Floats, labels: NDArray[np.int16], rows: Floats) -> tuple[Flo
     """Return the weights of the (sources, rows, classes) scores and the biases with the least penalised log loss.
 
     `rows` are the rows' weights. Sums that decide the result are not BLAS', which adds up in another order on another
-    processor or with other threads; those of the Hessian decide the way there alone.
+    processor or with other threads; those of the Hessian decide the way there alone. Says so if the steps do not end.
     """
     sources, _, classes = scores.shape
     ridge = np.repeat(RIDGE, (sources, classes))
@@ -107,6 +148,8 @@ def newton(scores: Floats, labels: NDArray[np.int16], rows: Floats) -> tuple[Flo
         found, (loss, probabilities) = found - length * step, trial
         if np.abs(step).max() < SMALL_STEP:
             break
+    else:
+        tell(step)
     return found[:sources], found[sources:]
 
 
@@ -138,3 +181,52 @@ def derivatives(
     hessian[sources:, :sources] += crossed.T
     hessian[sources:, sources:] += np.diag(weighted.sum(axis=0))
     return gradient, hessian
+
+
+def corrected(blend: Blend, logits: Floats, labels: NDArray[np.int16], rows: Floats, penalty: float) -> Blend:
+    """Return the blend, which gives these logits (rows, classes), with the matrix of the least penalised log loss.
+
+    What is penalised is what the matrix adds to the logits. The steps of Newton's method are found by conjugate
+    gradients. As in `newton`, BLAS decides the way alone, and `rows` are the rows' weights.
+    """
+    classes = logits.shape[1]
+    centring = np.eye(classes) - 1 / classes  # only the differences of a row's logits count
+    scores = logits @ centring
+    centre, spread = scores.mean(axis=0), scores.std() or 1.0
+    scores = (scores - centre) / spread
+
+    def measured(found: Floats) -> tuple[float, Floats]:
+        moved = logits + scores @ found
+        return float((rows * losses(moved, labels)).sum() + penalty * (found**2).sum() / 2), softmax(moved)
+
+    found = np.zeros((classes, classes))
+    loss, probabilities = measured(found)
+    for _ in range(MOST_STEPS):
+        residuals = (probabilities - np.eye(classes)[labels]) * rows[:, None]
+        gradient = np.einsum("nj,nk->jk", scores, residuals) + penalty * found
+        hessian = LinearOperator((classes**2, classes**2), partial(curved, probabilities, scores, rows, penalty))
+        step = cg(hessian, gradient.ravel(), rtol=1e-4)[0].reshape(classes, classes)
+        most, length = loss * (1 + 1e-12), 1.0
+        while (trial := measured(found - length * step))[0] > most:
+            length /= 2
+        found, (loss, probabilities) = found - length * step, trial
+        if np.abs(step).max() < SMALL_STEP:
+            break
+    else:
+        tell(step)
+    matrix = np.round(np.eye(classes) + centring @ found / spread, DIGITS)
+    return Blend(blend.scales, np.round(blend.bias @ matrix - centre @ found / spread, DIGITS), matrix)
+
+
+def curved(probabilities: Floats, scores: Floats, rows: Floats, penalty: float, flat: Floats) -> Floats:
+    """Return the Hessian of the penalised log loss, by the weights of the scores, times a direction."""
+    direction = flat.reshape(scores.shape[1], -1)
+    moved = probabilities * (scores @ direction)
+    moved = (moved - probabilities * moved.sum(axis=1, keepdims=True)) * rows[:, None]
+    result: Floats = (scores.T @ moved + penalty * direction).ravel()
+    return result
+
+
+def tell(step: Floats) -> None:
+    """Say that the last of MOST_STEPS was not SMALL_STEP."""
+    note(f"the blend was still changing after {MOST_STEPS} steps, by up to {np.abs(step).max():.2g} a weight")

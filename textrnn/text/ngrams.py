@@ -1,4 +1,4 @@
-"""A message as a bag of n-grams, and by its size: what the linear branch of the model reads."""
+"""A message as bags of n-grams, of characters and of words, and by its size: what the linear branch reads."""
 
 import math
 import re
@@ -15,43 +15,48 @@ MOST = 5000  # characters of a message that are read: each of them begins up to 
 LONG = 160  # characters of an SMS: a message longer than that is no more likely to be spam (docs/experiments.md)
 
 _SPACE = re.compile(r"\s\s+|[^\S ]")  # white space which is not one space already
-_WORD = re.compile(r"\w\w+")
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"  # scripts written without blanks
+_WORD = re.compile(rf"[^\W{_UNSPACED}]{{2,}}|[{_UNSPACED}]")  # words of two characters or more, and such letters
 # What a byte does to the register of a CRC-32 (all ones before the first byte, and inverted after the last).
 _TABLE = np.array([crc32(bytes([byte ^ 0xFF])) ^ 0xFF000000 for byte in range(256)], np.uint32)
 
-Hashes = NDArray[np.uint32]
+WORDS = 1 << 32  # added to the hash of an n-gram of words, so that those of characters come first
+
+Grams = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
+_Hashes = NDArray[np.uint32]
 
 
 class Bags(NamedTuple):
     """The n-grams of several texts, those of the first text first."""
 
-    hashes: Hashes  # of each distinct n-gram of a text, in order
+    grams: Grams  # each distinct n-gram of a text, in order
     owners: Numbers  # the number of the text that the n-gram is from
+    counts: Numbers  # how often it stands there
 
 
 def bags(texts: Sequence[str]) -> Bags:
-    """Return the distinct hashes of the n-grams of each text: 1 to 5 characters, and 1 or 2 words.
+    """Return the n-grams of each text: 1 to 5 characters, and 1 or 2 words.
 
-    In lower case; white space of any length is one character. Word n-grams are kept apart from those of characters
-    by `1<TAB>` or `2<TAB>` before them. A hash is the CRC-32 of the n-gram in UTF-8.
+    In lower case; white space of any length is one character. An n-gram of characters is the CRC-32 of its UTF-8; one
+    of words is WORDS and the CRC-32 of `1<TAB>` or `2<TAB>` and the words.
     """
     texts = [_SPACE.sub(" ", text[:MOST].lower()) for text in texts]
     hashes, owners = _character_grams(texts)
     words = [_word_grams(text) for text in texts]
-    word_hashes = np.array([gram for grams in words for gram in grams], np.uint32)
+    word_grams = np.array([gram for grams in words for gram in grams], np.uint64)
     word_owners = np.repeat(np.arange(len(texts)), [len(grams) for grams in words])
-    return _distinct(np.concatenate([hashes, word_hashes]), np.concatenate([owners, word_owners]))
+    return _distinct(np.concatenate([hashes, word_grams]), np.concatenate([owners, word_owners]))
 
 
 def _word_grams(text: str) -> list[int]:
-    """Return the hashes of the words of two characters or more, and of the pairs of neighbours among them."""
+    """Return the words, and the pairs of neighbours among them."""
     words = _WORD.findall(text)
-    singles = [crc32(f"1\t{word}".encode()) for word in words]
-    return singles + [crc32(f"2\t{one} {two}".encode()) for one, two in pairwise(words)]
+    singles = [WORDS + crc32(f"1\t{word}".encode()) for word in words]
+    return singles + [WORDS + crc32(f"2\t{one} {two}".encode()) for one, two in pairwise(words)]
 
 
-def _character_grams(texts: Sequence[str]) -> tuple[Hashes, Numbers]:
+def _character_grams(texts: Sequence[str]) -> tuple[_Hashes, Numbers]:
     """Return the hashes of all n-grams of characters, and for each the number of its text.
 
     All texts are hashed at once: the register of each n-gram takes a character, then that of each longer one the next.
@@ -80,35 +85,53 @@ def _character_grams(texts: Sequence[str]) -> tuple[Hashes, Numbers]:
     return np.concatenate(hashes), np.concatenate(numbers)
 
 
-def _next(registers: Hashes, taken: NDArray[np.uint8]) -> Hashes:
-    following: Hashes = _TABLE[(registers ^ taken) & 0xFF] ^ (registers >> np.uint32(8))
+def _next(registers: _Hashes, taken: NDArray[np.uint8]) -> _Hashes:
+    following: _Hashes = _TABLE[(registers ^ taken) & 0xFF] ^ (registers >> np.uint32(8))
     return following
 
 
-def _distinct(hashes: Hashes, owners: Numbers) -> Bags:
-    """Return each hash of a text once."""
+def _distinct(grams: Grams, owners: Numbers) -> Bags:
+    """Return each n-gram of a text once, with its count."""
     # Sorted here, since np.unique hashes, and takes five times as long.
-    ordered = np.sort(owners.astype(np.uint64) << np.uint64(32) | hashes)
-    distinct = ordered[np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))]
-    return Bags(distinct.astype(np.uint32), (distinct >> np.uint64(32)).astype(np.int64))
+    ordered = np.sort(owners.astype(np.uint64) << np.uint64(33) | grams)
+    first = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
+    distinct = ordered[first]
+    counts = np.diff(first, append=len(ordered))
+    return Bags(distinct & np.uint64(2 * WORDS - 1), (distinct >> np.uint64(33)).astype(np.int64), counts)
 
 
-def ngrams(text: str) -> Hashes:
-    """Return the distinct hashes, in order, of the n-grams of `text`, as `bags` does."""
-    return bags([text]).hashes
+def ngrams(text: str) -> Grams:
+    """Return the distinct n-grams of `text`, in order, as `bags` does."""
+    return bags([text]).grams
 
 
-def places(known: Hashes, hashes: Hashes) -> Numbers:
-    """Return where each hash stands among the known ones, which are in order; -1 for one that is not known."""
-    places = np.searchsorted(known, hashes)
-    with_end = np.append(known, np.uint64(1 << 32))  # which is no hash, so that every place holds something
-    return np.where(with_end[places] == hashes, places, -1)
+def places(known: Grams, grams: Grams) -> Numbers:
+    """Return where each n-gram stands among the known ones, which are in order; -1 for one that is not known."""
+    places = np.searchsorted(known, grams)
+    with_end = np.append(known, np.uint64(2 * WORDS))  # which is no n-gram, so that every place holds something
+    return np.where(with_end[places] == grams, places, -1)
 
 
-def lookup(known: Hashes, bag: Hashes) -> Numbers:
-    """Return where the known ones of a bag's n-grams stand among all known ones, which are in order."""
-    found = places(known, bag)
-    return found[found >= 0]
+def take(bags: Bags, texts: NDArray[np.bool_]) -> Bags:
+    """Return the n-grams of the texts that are marked, which are numbered anew."""
+    some = chosen(bags, texts[bags.owners])
+    return some._replace(owners=(np.cumsum(texts) - 1)[some.owners])
+
+
+def split(bags: Bags) -> tuple[Bags, Bags]:
+    """Return the n-grams of characters, and those of words."""
+    of_words = bags.grams >= WORDS
+    return chosen(bags, ~of_words), chosen(bags, of_words)
+
+
+def chosen(bags: Bags, here: NDArray[np.bool_]) -> Bags:
+    """Return the n-grams that are marked."""
+    return Bags(bags.grams[here], bags.owners[here], bags.counts[here])
+
+
+def frequencies(counts: Numbers) -> NDArray[np.float64]:
+    """Return 1 + log(count), rounded: a long text repeats what it is about, and a logarithm's last bit differs."""
+    return np.round(1 + np.log(counts), 6)
 
 
 def size(text: str) -> float:

@@ -48,12 +48,12 @@ def table(tokens: list[str], buckets: int, multiple: int = 1) -> NDArray[np.int3
     return padded(np.fromiter(chain(*rows), np.int32), np.fromiter(map(len, rows), np.int64), multiple)
 
 
-def padded(flat: NDArray[Any], lengths: NDArray[np.int64], multiple: int) -> NDArray[np.int32]:
+def padded(flat: NDArray[Any], lengths: NDArray[np.int64], multiple: int, dtype: Any = np.int32) -> NDArray[Any]:
     """Return rows, which lie in `flat` one after another, as one array (rows, width), padded with 0.
 
     The width is the least multiple that holds the longest row, and not 0.
     """
     width = max(1, math.ceil(int(lengths.max(initial=0)) / multiple)) * multiple
-    array = np.zeros((len(lengths), width), np.int32)
+    array = np.zeros((len(lengths), width), dtype)
     array[np.arange(width) < lengths[:, None]] = flat
     return array

@@ -1,6 +1,6 @@
 """Rows dealt out: whole groups into folds, and rows of like length into padded batches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
@@ -128,4 +128,12 @@ def folds(groups: NDArray[np.int64], labels: NDArray[np.int16], count: int, seed
         fold = int(sums.argmin())
         sums[fold] += len(rows)
         result[rows] = fold
+    return result
+
+
+def out_of_fold(parts: Sequence[NDArray[np.float64]], fold: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the rows of each fold's part, in the order of all rows."""
+    result = np.zeros((len(fold), parts[0].shape[1]))
+    for number, part in enumerate(parts):
+        result[fold == number] = part
     return result

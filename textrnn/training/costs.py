@@ -121,7 +121,7 @@ def distinct_ngrams(texts: Sequence[str], decisions: int) -> int:
     if LINEAR * decisions * sum((LONGEST + 2) * min(MOST, len(text)) for text in texts) < PROCESS:
         return 0
     found = bags(texts[:: max(1, len(texts) // SAMPLE)])
-    return len(set(found.hashes.tolist()))
+    return len(set(found.grams.tolist()))
 
 
 def check(costs: Costs) -> None:

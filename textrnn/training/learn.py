@@ -11,15 +11,16 @@ from textrnn.artifacts import ragged
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.progress import progress
-from textrnn.model import encoded, linear, stacking
-from textrnn.model.config import ClassWeight, TrainConfig
+from textrnn.model import stacking
+from textrnn.model.config import TrainConfig
 from textrnn.model.export import export
 from textrnn.model.stacking import Floats, softmax
 from textrnn.text import encoders, subwords, vocabulary
-from textrnn.text.ngrams import ngrams, size
+from textrnn.text.ngrams import Grams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import costs, loop
-from textrnn.training.batches import Collator, folds
+from textrnn.training.batches import Collator, folds, out_of_fold
+from textrnn.training.branches import Source, encoder_branch, linear_branch
 from textrnn.training.distributed.cluster import ALONE, Cluster
 from textrnn.training.loop import Ensemble, Fitted, Member
 from textrnn.training.members import one_by_one, side_by_side
@@ -41,7 +42,7 @@ class TrainedModel(NamedTuple):
 
     fitted: Fitted
     words: list[tuple[str, int]]  # the known ones, with their counts
-    ngrams: NDArray[np.uint32]  # hashes of the known ones; none without the linear branch
+    ngrams: Grams  # the known ones, in order; none without the linear branch
     model: bytes  # the ONNX graph
     fold: NDArray[np.int64]  # of each training row; without folds, as a single network learns, none
     sources: dict[str, Floats]  # of the blend, out of fold, as the graph names its outputs and the input `size`
@@ -84,23 +85,24 @@ def learn(
     for arrays, member in zip(fitted.weights, members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
-    branch, on_vectors, blend, sources = None, None, None, dict[str, Floats]()
+    branch, on_vectors, blend, sources = dict[str, Source](), None, None, dict[str, Floats]()
     if config.ensemble == 1:
         fold, logits = fold[:0], fitted.logits[0]
     else:
         if members:
             sources["networks"] = out_of_fold(fitted.logits, fold)
         if config.linear:
-            branch, sources["linear"] = linear_branch(training, fold, config.class_weight)
+            branch = linear_branch(training.texts, training.rows.labels, fold, config.class_weight)
+            sources |= {name: source.decisions for name, source in branch.items()}
         if vectors is not None:
-            on_vectors, sources["encoder"] = encoder_branch(vectors, training, fold, config.class_weight)
+            on_vectors, sources["encoder"] = encoder_branch(vectors, training.rows.labels, fold, config.class_weight)
         if branch or on_vectors:
             sources["size"] = np.array([[size(text)] for text in training.texts])
         given = list(sources.values())
-        blend = stacking.fit(given, training.rows.labels, config.class_weight)
-        logits = stacking.cross_fitted(given, training.rows.labels, fold, config.class_weight)
-    known = branch.known if branch else np.zeros(0, np.uint32)
-    graph = export(fitted.weights, config, len(labels), branch, blend, on_vectors)
+        blend, logits = stacking.blended(given, training.rows.labels, fold, config.class_weight)
+    machines = {name: source.machine for name, source in branch.items()}
+    known = np.concatenate([np.zeros(0, np.uint64), *(machine.known for machine in machines.values())])
+    graph = export(fitted.weights, config, len(labels), machines, blend, on_vectors)
     return TrainedModel(fitted, kept if members else [], known, graph, fold, sources, softmax(logits))
 
 
@@ -142,35 +144,3 @@ def known_words(train: ragged.Rows, tokens: list[str], least: int) -> tuple[NDAr
     words = np.full(len(tokens), UNKNOWN, np.int32)
     words[[ids[token] for token, _ in kept]] = np.arange(UNKNOWN + 1, UNKNOWN + 1 + len(kept))
     return words, kept
-
-
-def out_of_fold(parts: list[Floats], fold: NDArray[np.int64]) -> Floats:
-    """Return the rows of each fold's part, in the order of all rows."""
-    result = np.zeros((len(fold), parts[0].shape[1]))
-    for number, part in enumerate(parts):
-        result[fold == number] = part
-    return result
-
-
-def linear_branch(
-    training: TrainingSet, fold: NDArray[np.int64], class_weight: ClassWeight = None
-) -> tuple[linear.Linear, Floats]:
-    """Return the branch fitted to all rows, and for each row the decisions of a branch fitted without its fold."""
-    bags, labels = [ngrams(text) for text in training.texts], training.rows.labels
-    parts = []
-    for number in range(int(fold.max()) + 1):
-        others, left_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        of_others = linear.fit([bags[row] for row in others], labels[others], class_weight)
-        parts.append(linear.decisions(of_others, [bags[row] for row in left_out]))
-    return linear.fit(bags, labels, class_weight), out_of_fold(parts, fold)
-
-
-def encoder_branch(
-    vectors: encoders.Vectors, training: TrainingSet, fold: NDArray[np.int64], class_weight: ClassWeight = None
-) -> tuple[encoded.Encoded, Floats]:
-    """Return the branch fitted to the vectors of all rows, and the decisions on each row without its fold."""
-    labels, parts = training.rows.labels, []
-    for number in range(int(fold.max()) + 1):
-        others, left_out = fold != number, fold == number
-        parts.append(encoded.decisions(encoded.fit(vectors[others], labels[others], class_weight), vectors[left_out]))
-    return encoded.fit(vectors, labels, class_weight), out_of_fold(parts, fold)

@@ -6,7 +6,6 @@ bit.
 """
 
 import os
-import sys
 from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -58,9 +57,7 @@ def side_by_side(ensemble: Ensemble, done: int, states: list[Arrays] | None) -> 
 
     A member begins its next epoch before the others have ended theirs, so no processor waits.
     """
-    # Forked processes share the rows in memory; but a fork breaks threads such as TensorFlow's.
-    forks = sys.platform == "linux" and "tensorflow" not in sys.modules
-    method: Literal["fork", "spawn"] = "fork" if forks else "spawn"
+    method = process_pool.start_method()
     numbers, reckoned, processors = range(len(ensemble.members)), costs.reckon(ensemble), process_pool.processors()
     places: list[list[int]] = [[]] * min(processors, len(numbers))
     if memories := device.choose(device.wanted(os.environ), reckoned, partial(_memories, method)):
