@@ -73,7 +73,7 @@ SIZES = np.array([[size(text)] for text in MESSAGES])
 
 
 def blend_of(sources: int, classes: int) -> Blend:
-    random = np.random.default_rng(classes)
+    random = np.random.default_rng(7 + classes)
     matrix = None if classes == 2 else np.eye(classes) + random.normal(0, 0.1, (classes, classes))
     return Blend(random.normal(0, 1, (sources, classes)), random.normal(0, 0.5, classes), matrix)
 
