@@ -202,7 +202,7 @@ def network(*overrides: str) -> Model:
         settings = predictor.Settings(
             labels=task.names, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
             masking=config.masking, subword_buckets=config.subword_buckets, linear=config.linear,
-            normalisation=normalisation,
+            encoder=config.encoder, normalisation=normalisation,
         )  # fmt: skip
         ids = {token: number for number, (token, _) in enumerate(learnt.words, UNKNOWN + 1)}
         answering = predictor.of(graph.session(learnt.model), ids, learnt.ngrams, settings)

@@ -597,7 +597,7 @@ TARGETS: dict[str, Target] = {
         50,
         (
             b'\0{"labels": ["ham", "spam"], "tokenizer": "rich", "max_sequence_length": 100, "masking": true, '
-            b'"subword_buckets": 16384, "linear": true, "normalisation": '
+            b'"subword_buckets": 16384, "linear": true, "encoder": "none", "normalisation": '
             b'{"lowercase": false, "ascii_only": false, "remove_pattern": ""}}',
             b'\1{"positive_label": "spam", "threshold": 0.5}',
         ),

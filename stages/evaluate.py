@@ -33,7 +33,7 @@ from textrnn.evaluation import checks, comparison, tables
 from textrnn.evaluation.tables import Answers
 from textrnn.inference import predictor
 from textrnn.metrics.intervals import intervals
-from textrnn.metrics.paired import verdict
+from textrnn.metrics.paired import on_networks
 from textrnn.metrics.scores import Bools, Floats, Labels, of_answers, scores
 from textrnn.metrics.threshold import best_threshold
 
@@ -131,7 +131,7 @@ def main() -> None:
     tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut or 0.0, known, model), places)
     tables.write(paths.LABEL_ERRORS, mislabelled)
     tables.write(paths.WARNINGS, {"warning": list(warnings)})
-    for warning in [*warnings, *([verdict(gains["linear"])] if "linear" in gains else [])]:
+    for warning in filter(None, [*warnings, on_networks(gains)]):
         note(warning)
     if failed := checks.unmet(found, settings.require):
         raise UserError(

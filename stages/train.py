@@ -3,7 +3,7 @@
 A single network learns the training part, and the validation part chooses the best epoch; without one, the test part's
 curve is shown, and chooses nothing. An ensemble learns training and validation rows together, and each member leaves
 out its fold. The logits of the rows left out fit the weights of networks and linear branch, the calibration, and later
-the threshold. An ensemble of 0 is the linear branch alone, which leaves out folds too.
+the threshold. An ensemble of 0 is the branches alone, which leave out folds too.
 
 Where TF_CONFIG names several workers, they train each network together (docs/cluster.md), and the first one writes.
 TEXTRNN_DEVICE (cpu, gpu or auto) says whether GPUs are used.
@@ -36,7 +36,7 @@ from textrnn.core.errors import UserError, run
 from textrnn.core.files import DIGITS, read_array, replacing, write_array, write_json, write_metrics
 from textrnn.core.process_pool import stop_with_dvc
 from textrnn.model.config import TrainConfig
-from textrnn.text import vocabulary
+from textrnn.text import encoders, vocabulary
 from textrnn.text.normalise import Normalisation
 from textrnn.text.vocabulary import Vectorize
 from textrnn.training import checkpoint
@@ -114,10 +114,11 @@ def main() -> None:
     training, held_out, side = training_set(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     labels = vocabulary.read_tokens(paths.VECTORS / "classes.tsv")
+    encoder = encoders.installed(config.encoder)
     inputs = [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv", paths.MESSAGES]
     for directory in (paths.TRAIN, paths.VALIDATION, paths.TEST):
         inputs += sorted(directory.glob("*.npy"))
-    fingerprint = checkpoint.fingerprint(f"{config!r} {vectorize!r} {normalisation!r}", inputs)
+    fingerprint = checkpoint.fingerprint(f"{config!r} {vectorize!r} {normalisation!r} {encoder!r}", inputs)
 
     trained = learn(config, vectorize, tokens, labels, training, held_out, fingerprint, cluster)
     if not cluster.chief:
@@ -131,6 +132,7 @@ def main() -> None:
     vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", trained.words)
     write_array(paths.MODEL / "ngrams.npy", trained.ngrams)
     settings = {
+        "encoder": config.encoder,
         "labels": labels,
         "linear": config.linear,
         "masking": config.masking,
@@ -146,7 +148,7 @@ def main() -> None:
     table = np.column_stack([held_out.rows, trained.held_out])[told]
     write_numbers(paths.HELD_OUT, ["row", *labels], table, ["%d", *[f"%.{DIGITS}f"] * len(labels)])
     parameters = {"clean": normalisation, "train": config, "vectorize": vectorize}
-    provenance.write(paths.MODEL, paths.CORPUS, parameters, inputs, FILES)
+    provenance.write(paths.MODEL, paths.CORPUS, parameters, inputs, FILES, encoder)
     write_metrics(paths.METRICS / "train.json", summary(trained.fitted, side))
     CHECKPOINT.unlink(missing_ok=True)
 

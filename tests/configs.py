@@ -34,6 +34,7 @@ SMALL: dict[str, Any] = {
     "class_weights": "none",
     "ensemble": 1,
     "linear": False,
+    "encoder": "none",
 }
 SMALL |= dict.fromkeys(("word_dropout", "token_dropout", "subword_dropout", "embedding_dropout", "dropout"), 0.0)
 

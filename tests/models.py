@@ -54,7 +54,8 @@ def trained(base: Path, labels: tuple[str, ...]) -> Path:
     return made_once(shared(base) / f"trained-{len(labels)}", lambda root: train_in(root, labels))
 
 
-def train_in(root: Path, labels: tuple[str, ...]) -> None:
+def train_in(root: Path, labels: tuple[str, ...], **changes: Any) -> None:
+    """Run the stages in a new directory, with these settings of section `train`."""
     from stages import clean, evaluate, plot, split, train, vectorize
 
     root.mkdir()
@@ -62,12 +63,12 @@ def train_in(root: Path, labels: tuple[str, ...]) -> None:
         place(patch, root)
         workspace = Workspace(root)
         recipe = RECIPE if len(labels) == 2 else RECIPE | {"cell": "rnn", "bidirectional": False}  # compiled sooner
-        changes = {"positive_label": labels[-1], "threshold": "held_out", "bootstrap_samples": 200}
+        evaluated = {"positive_label": labels[-1], "threshold": "held_out", "bootstrap_samples": 200}
         workspace.settings(
             clean__duplicates="keep",
             split__keep_together="none",
-            **{f"train__{key}": value for key, value in recipe.items()},
-            **{f"evaluate__{key}": value for key, value in changes.items()},
+            **{f"train__{key}": value for key, value in (recipe | changes).items()},
+            **{f"evaluate__{key}": value for key, value in evaluated.items()},
             plot__dpi=40,
         )
         workspace.corpus(corpus(labels))

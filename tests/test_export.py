@@ -16,7 +16,7 @@ from tests.configs import probabilities_of, small
 from textrnn.core import paths
 from textrnn.inference import graph
 from textrnn.inference.predictor import linear_inputs
-from textrnn.model import linear
+from textrnn.model import encoded, linear
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import Weights, export
 from textrnn.model.linear import Linear
@@ -121,6 +121,25 @@ def test_without_networks_the_graph_reads_n_grams_alone(classes: int) -> None:
     }
     found, *decisions = model.run(["probabilities", "characters", "words"], inputs_of(branch))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    for one, other in zip(decisions, decided.values(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("with_linear", [False, True])
+def test_the_branch_on_an_encoders_vectors_is_one_more_source_of_the_blend(classes: int, with_linear: bool) -> None:
+    vectors = np.random.default_rng(0).normal(0, 0.5, (len(MESSAGES), 7)).astype(np.float32)
+    on_vectors = encoded.fit(np.vstack([vectors, -vectors]), np.arange(8, dtype=np.int16) % classes)
+    branch = branch_of(classes) if with_linear else {}
+    given = (inputs_of(branch) if branch else {"size": SIZES.astype(np.float32)}) | {"encoded": vectors}
+    decided = decided_by(branch) | {"encoder": encoded.decisions(on_vectors, vectors)}
+    blend = blend_of(len(decided) + 1, classes)
+    model = graph.session(export([], small(ensemble=0, encoder="use"), classes, branch, blend, on_vectors))
+    graph.check_shapes(model, classes, 0, with_linear, 7)
+    with pytest.raises(ValueError, match="another input encoded"):
+        graph.check_shapes(model, classes, 0, with_linear, 8)
+    found, *decisions = model.run(["probabilities", *decided], given)
+    np.testing.assert_allclose(found, softmax(apply(blend, [*decided.values(), SIZES])), rtol=0, atol=1e-5)
     for one, other in zip(decisions, decided.values(), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 

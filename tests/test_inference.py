@@ -31,6 +31,7 @@ from textrnn.inference import explain, graph, predictor
 from textrnn.inference.predictor import Model
 from textrnn.model import export
 from textrnn.text import subwords
+from textrnn.text.encoders import Encoder
 from textrnn.text.ngrams import WORDS, bags, ngrams, size, split
 from textrnn.text.normalise import Normalisation
 from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens, tokenize
@@ -72,7 +73,12 @@ class Session:
 
 
 def model_of(
-    masking: bool = True, buckets: int = 50, longest: int = 5, tokenizer: Tokenizer = "rich", learnt: str | None = None
+    masking: bool = True,
+    buckets: int = 50,
+    longest: int = 5,
+    tokenizer: Tokenizer = "rich",
+    learnt: str | None = None,
+    encoder: Encoder = "none",
 ) -> Model:
     """Return a model; its linear branch, if any, knows the n-grams of the text `learnt`."""
     ids = {token: number for number, token in enumerate(KNOWN, UNKNOWN + 1)}
@@ -83,6 +89,7 @@ def model_of(
         masking=masking,
         subword_buckets=buckets,
         linear=learnt is not None,
+        encoder=encoder,
         normalisation=Normalisation(lowercase=False, ascii_only=False, remove_pattern=""),
     )
     return predictor.of(Session(), ids, ngrams(learnt or ""), settings)

@@ -4,8 +4,9 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
@@ -55,15 +56,20 @@ def test_the_lock_with_the_small_tensorflow_differs_in_nothing_else() -> None:
     assert (of_small, small) == (of_whole, whole)
 
 
+def linked(folder: Path, *locks: str) -> Path:
+    """Return the folder, filled with links to the files of the packages that these locks have, and to no others."""
+    for name in {package for lock in locks for package in locked(lock)}:
+        with suppress(PackageNotFoundError):  # of another system
+            files = distribution(name).files or []
+            for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
+                (folder / top).symlink_to(Path(str(distribution(name).locate_file(top))))
+    return folder
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of links to the files of the packages that requirements-predict.txt has, and to no others."""
-    folder = tmp_path_factory.mktemp("packages")
-    for name in locked("requirements-predict.txt"):
-        files = distribution(name).files or []
-        for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
-            (folder / top).symlink_to(Path(str(distribution(name).locate_file(top))))
-    return folder
+    """Return a folder of the packages of requirements-predict.txt."""
+    return linked(tmp_path_factory.mktemp("packages"), "requirements-predict.txt")
 
 
 TEXTS = [f"WIN a free café voucher {number}, call 00000 12345" for number in range(5000)]

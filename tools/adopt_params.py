@@ -41,7 +41,7 @@ DEFAULTS: Changes = {  # of a corpus of one's own, and set back for each new one
 }  # fmt: skip
 SMS: Changes = DEFAULTS | {
     "download.source": "sms-spam", "clean.label_column": 0, "clean.text_column": 1, "evaluate.positive_label": "spam",
-    "train.ensemble": 5, "train.linear": True,
+    "train.ensemble": 5, "train.linear": True, "train.encoder": "none",
 }  # fmt: skip
 TELLING = ("1", "true", "yes", "spam")  # labels that say themselves that they are the positive one
 MOST_REJECTED = 0.2  # share of rows: with more, something is wrong
@@ -186,7 +186,7 @@ def dealt(text: str, changes: Changes, trial: Trial) -> tuple[list[str], bool]:
         told = [f"parts: {train:,} train, {validation:,} validation, {test:,} test", *found.notes]
         told += [f"near-duplicates may be on two sides (split.keep_together), as else: {one}" for one in failures]
         if lonely := in_one_fold(text, codes, found):
-            changes |= {"train.ensemble": 1, "train.linear": False}
+            changes |= {"train.ensemble": 1, "train.linear": False, "train.encoder": "none"}
             told.append(f"one network, no ensemble: the rows of {listed([names[one] for one in lonely])} are too few")
         return told, True
     return [f"`dvc repro` will stop at the split: {failures[0]}"], False

@@ -50,14 +50,15 @@ def _version(name: str) -> str:
 
 
 def write(
-    directory: Path, corpus: Path, parameters: Mapping[str, Section], inputs: list[Path], parts: tuple[str, ...]
-) -> None:
+    directory: Path, corpus: Path, parameters: Mapping[str, Section], inputs: list[Path], parts: tuple[str, ...],
+    more_packages: Mapping[str, str],
+) -> None:  # fmt: skip
     """Write the record of the model in `directory`, whose files `parts` are there already."""
     record = {
         "code": code(),
         "corpus": checksum(corpus),
         "inputs": {paths.shown(path): checksum(path) for path in inputs},
-        "packages": packages(),
+        "packages": packages() | dict(more_packages),
         "params": {name: section.model_dump() for name, section in parameters.items()},
         "parts": {name: checksum(directory / name) for name in parts},
     }
@@ -74,6 +75,20 @@ def check_parts(directory: Path, parts: tuple[str, ...]) -> None:
             raise UserError(
                 f"expected the files of one model in {directory}, found {name} of another one ({RECORD} has the "
                 "checksum of each): run `dvc repro`, or copy the whole directory"
+            )
+
+
+def check_packages(directory: Path, installed: Mapping[str, str]) -> None:
+    """Raise UserError when one of these packages has another version than when the model in `directory` was made."""
+    with whole(directory / RECORD) as path:
+        record = read_json(path)
+        versions = record.get("packages") if isinstance(record, dict) else None
+    for name, found in installed.items():
+        expected = versions.get(name) if isinstance(versions, dict) else None
+        if expected != found:
+            raise UserError(
+                f"expected {name} {expected}, with which the model in {directory} was made, found {found}: "
+                f"pip install {name}=={expected}"
             )
 
 

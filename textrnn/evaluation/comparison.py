@@ -1,7 +1,7 @@
 """The model beside its own parts alone and beside baselines, on the same rows.
 
-Its parts are the networks and the linear branch. The rows are those of the test, and for the differences also the
-training rows, each answered by models that have not learnt from its fold.
+Its parts are the networks, the linear branch, and that of an encoder. The rows are those of the test, and for the
+differences also the training rows, each answered by models that have not learnt from its fold.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from textrnn.model import stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.stacking import softmax
 
-NETWORKS = "networks"  # the source of the blend that is theirs; all others are the linear branch's
+NETWORKS, ENCODER, SIZE = "networks", "encoder", "size"  # sources of the blend; all others are the linear branch's
 
 Numbers = dict[str, dict[str, float]]
 Choose = Callable[[Labels, Floats], float | None]  # a threshold by the labels and the probabilities of some rows
@@ -68,8 +68,13 @@ def read_out_of_fold() -> OutOfFold:
 
 def parts(sources: Mapping[str, Floats]) -> dict[str, list[str]]:
     """Return the names of each part's sources, by the part's name; none of a model that is a single part."""
-    of_linear = [name for name in sources if name != NETWORKS]
-    return {"linear": of_linear, "networks": [NETWORKS]} if of_linear and NETWORKS in sources else {}
+    of_linear = [name for name in sources if name not in {NETWORKS, ENCODER, SIZE}]
+    found = {"linear": [*of_linear, SIZE]} if of_linear else {}
+    found |= {"encoder": [ENCODER, SIZE]} if ENCODER in sources else {}
+    found |= {"networks": [NETWORKS]} if NETWORKS in sources else {}
+    if len(found) == 3:
+        found["without_networks"] = [name for name in sources if name != NETWORKS]
+    return found if len(found) > 1 else {}
 
 
 def alone(known: OutOfFold, labels: Labels, names: list[str], tested: Mapping[str, Floats]) -> tuple[Floats, Floats]:

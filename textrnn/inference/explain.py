@@ -13,6 +13,7 @@ from textrnn.inference import predictor
 from textrnn.text.ngrams import MOST
 from textrnn.text.vocabulary import spans
 
+ENCODER = 10  # times as long an encoder takes for a token, about
 WORK = 250_000  # tokens that the network reads for a text: of 500 tokens each is explained, of 2,500 the first 100
 
 Piece = tuple[str, float | None]  # of a text: a token and its weight, or the characters between two tokens
@@ -49,9 +50,9 @@ def explained(model: predictor.Model, tokens: int) -> int:
 
 
 def work(model: predictor.Model, text: str) -> int:
-    """Return how many tokens the network reads to explain a text."""
+    """Return how many tokens the network reads to explain a text, or could read in the time that an encoder takes."""
     read = min(len(spans(text, model.settings.tokenizer)), model.settings.max_sequence_length)
-    return read * (1 + explained(model, read))
+    return read * (1 + explained(model, read)) * (1 if model.settings.encoder in {"none", "glove"} else ENCODER)
 
 
 def strongest(pieces: Iterable[Piece]) -> list[tuple[str, float]]:

@@ -85,8 +85,11 @@ def _varint(message: memoryview, place: int) -> tuple[int, int]:
     raise ValueError("no graph of ONNX")
 
 
-def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: int, linear: bool) -> None:
-    """Raise ValueError unless the graph reads and writes what export says for a model of these settings."""
+def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: int, linear: bool, encoded: int) -> None:
+    """Raise ValueError unless the graph reads and writes what export says for a model of these settings.
+
+    `encoded` is the width of an encoder's vectors, 0 without one.
+    """
     reads, writes = (
         {one.name: (one.type, one.shape) for one in several}
         for several in (session.get_inputs(), session.get_outputs())
@@ -94,18 +97,21 @@ def check_shapes(session: onnxruntime.InferenceSession, labels: int, buckets: in
     whole, real, width = "tensor(int32)", "tensor(float)", reads.get("seen", ("", [0]))[1][-1:]
     expected: dict[str, tuple[str, list[str | int]]] = {}
     answers: dict[str, tuple[str, list[str | int]]] = {"probabilities": (real, ["batch", labels])}
-    networks = "seen" in reads or not linear
+    networks, decisions = "seen" in reads or not (linear or encoded), labels if labels > 2 else 1
     if networks:
         expected |= {"word_ids": (whole, ["tokens"]), "seen": (real, ["seen", *width])}
         expected |= {"subwords": (whole, ["tokens", "features"])} if buckets else {}
         expected |= {"places": (whole, ["batch", "time"]), "lengths": (whole, ["batch"])}
         answers |= {"vectors": (real, ["tokens", *width]), "networks": (real, ["batch", labels])}
-    if linear:
-        expected |= {"size": (real, ["batch", 1])}
     for source in SOURCES if linear else ():
         expected |= {f"{source}.ngrams": (whole, ["batch", f"most {source}"])}
         expected |= {name: (real, ["batch", f"most {source}"]) for name in [f"{source}.frequencies"] if name in reads}
-        answers |= {source: (real, ["batch", labels if labels > 2 else 1])}
+        answers |= {source: (real, ["batch", decisions])}
+    if encoded:
+        expected |= {"encoded": (real, ["batch", encoded])}
+        answers |= {"encoder": (real, ["batch", decisions])}
+    if linear or encoded:
+        expected |= {"size": (real, ["batch", 1])}
     for kind, found, wanted in (("input", reads, expected), ("output", writes, answers)):
         if other := sorted(name for name in found | wanted if found.get(name) != wanted.get(name)):
             raise ValueError(f"the graph has another {kind} {other[0]} than the settings need")

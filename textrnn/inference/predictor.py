@@ -21,6 +21,7 @@ from textrnn.core.files import DIGITS, opened, read_array, read_json
 from textrnn.core.params import Section
 from textrnn.inference import graph
 from textrnn.inference.graph import Inputs
+from textrnn.text import encoders
 from textrnn.text.ngrams import WORDS, Grams, bags, frequencies, places, size
 from textrnn.text.normalise import Normalisation
 from textrnn.text.subwords import padded, table
@@ -45,6 +46,7 @@ class Settings(Section):
     masking: bool
     subword_buckets: int = Field(ge=0, le=10_000_000)
     linear: bool
+    encoder: encoders.Encoder
     normalisation: Normalisation
 
 
@@ -98,8 +100,10 @@ def load(directory: Path) -> Model:
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
         raise UserError(f"expected a model in {directory}/model.onnx, found another file: {one_line(error)}") from None
     provenance.check_parts(directory, PARTS)
+    provenance.check_packages(directory, encoders.installed(settings.encoder))
     with fitting():
-        graph.check_shapes(session, len(settings.labels), settings.subword_buckets, settings.linear)
+        width = encoders.WIDTHS[settings.encoder]
+        graph.check_shapes(session, len(settings.labels), settings.subword_buckets, settings.linear, width)
         model = of(session, ids, known, settings)
         graph.answer(session, first_inputs(model), len(settings.labels), timeout=graph.FIRST_TIMEOUT)
     return model
@@ -129,6 +133,8 @@ def first_inputs(model: Model) -> Inputs:
             inputs[f"{source}.ngrams"] = np.array([[last]] * 2, np.int32)
             if source in model.counted:
                 inputs[f"{source}.frequencies"] = np.ones((2, 1), np.float32)
+    if width := encoders.WIDTHS[model.settings.encoder]:
+        inputs |= {"encoded": np.zeros((2, width), np.float32), "size": np.ones((2, 1), np.float32)}
     return inputs
 
 
@@ -189,6 +195,8 @@ def outputs(
         inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows]) if model.width else ({}, [])
         if model.settings.linear:
             inputs |= linear_inputs(model.ngrams, [texts[row] for row in rows], model.counted)
+        if model.settings.encoder != "none":
+            inputs |= encoder_inputs(model.settings.encoder, [texts[row] for row in rows])
         with fitting():
             found = graph.answer(model.session, inputs, labels, [name for name in others if name not in inputs])
         for name in ("probabilities", *others):
@@ -267,7 +275,7 @@ def linear_inputs(known: Grams, texts: list[str], counted: Collection[str] = ())
     """
     found = bags(texts)
     numbers = places(known, found.grams)
-    inputs = {"size": np.array([[size(text)] for text in texts], np.float32)}
+    inputs: Inputs = {"size": sizes(texts)}
     first = int(np.searchsorted(known, WORDS))
     for source, here, before in zip(
         graph.SOURCES, ((numbers >= 0) & (numbers < first), numbers >= first), (0, first), strict=True
@@ -277,3 +285,15 @@ def linear_inputs(known: Grams, texts: list[str], counted: Collection[str] = ())
         if source in counted:
             inputs[f"{source}.frequencies"] = padded(frequencies(found.counts[here]), lengths, NGRAMS, np.float32)
     return inputs
+
+
+def encoder_inputs(encoder: encoders.Encoder, texts: list[str]) -> Inputs:
+    """Return the inputs of the graph's branch on an encoder's vectors: these, and sizes."""
+    distinct = list(dict.fromkeys(texts))
+    vectors = encoders.encode(encoder, distinct)
+    return {"encoded": vectors[[distinct.index(text) for text in texts]], "size": sizes(texts)}
+
+
+def sizes(texts: list[str]) -> NDArray[np.float32]:
+    """Return the sizes (texts, 1) of the texts."""
+    return np.array([[size(text)] for text in texts], np.float32)

@@ -28,13 +28,19 @@ def points(found: Mapping[str, float]) -> str:
     return f"{100 * found['accuracy']:+.1f} ± {100 * found['standard_error']:.1f}"
 
 
-def verdict(found: Mapping[str, float]) -> str:
-    """Return a sentence on what the networks add to the linear branch."""
+def on_networks(gains: Mapping[str, Mapping[str, float]]) -> str:
+    """Return a sentence on what the networks add to the rest of the model, by its gains over its parts, or ""."""
+    rest = [gains[name] for name in ("without_networks", "linear", "encoder") if name in gains]
+    return verdict(rest[0], linear="encoder" not in gains) if rest and "networks" in gains else ""
+
+
+def verdict(found: Mapping[str, float], linear: bool = True) -> str:
+    """Return a sentence on what the networks add to the linear branch, or to others, which may take their time."""
     gain, sure = found["accuracy"], MANY * found["standard_error"]
     told = f"{points(found)} points of accuracy"
     if gain > sure:
         return f"the networks add {told} here"
-    without = f"train.ensemble: 0 would do, and answers {FASTER}"
+    without = "train.ensemble: 0 would do" + f", and answers {FASTER}" * linear
     if gain < -sure:
         return f"the networks do harm here ({told}): {without}"
     if gain + sure < WORTH:

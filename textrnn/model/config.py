@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from textrnn.core.params import Section
+from textrnn.text.encoders import Encoder
 
 ClassWeight = Literal["balanced"] | None  # as scikit-learn has it
 
@@ -40,6 +41,7 @@ class TrainConfig(Section):
     class_weights: Literal["none", "balanced"]
     ensemble: int = Field(ge=0, le=64)
     linear: bool
+    encoder: Encoder
 
     @property
     def class_weight(self) -> ClassWeight:
@@ -53,12 +55,13 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.linear and self.ensemble == 1:
+        beside = self.linear or self.encoder != "none"
+        if beside and self.ensemble == 1:
             raise ValueError(
-                "expected an ensemble of at least 2 beside the linear branch, as its folds weigh the two: "
-                "set linear to false, or ensemble to 5"
+                "expected an ensemble of at least 2 beside the linear branch or an encoder, as its folds weigh them: "
+                "set linear to false and encoder to none, or ensemble to 5"
             )
-        if not self.linear and not self.ensemble:
+        if not beside and not self.ensemble:
             raise ValueError(
                 "expected networks or the linear branch, found neither, as ensemble is 0 and linear is false: set "
                 "linear to true, or ensemble to 1 or more"

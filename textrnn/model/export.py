@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from textrnn.model.config import TrainConfig
+from textrnn.model.encoded import Encoded
 from textrnn.model.linear import Linear
 from textrnn.model.stacking import Blend
 
@@ -20,7 +21,7 @@ OPSET, IR_VERSION = 17, 8  # the oldest that have every operator used here, so t
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 GATES = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # where Keras keeps each gate, in ONNX' order
 READ = ("ngrams", "frequencies")  # of each source of the linear branch; the second where its machine counts
-FLOATS = {"seen", "characters.frequencies", "words.frequencies", "size"}  # the float32 inputs; others are int32
+FLOATS = {"seen", "characters.frequencies", "words.frequencies", "encoded", "size"}  # the float32 inputs; others: int32
 
 Weights = dict[str, NDArray[np.float32]]
 NO_LINEAR: Mapping[str, Linear] = {}
@@ -60,18 +61,20 @@ def export(
     classes: int,
     linear: Mapping[str, Linear] = NO_LINEAR,
     blend: Blend | None = None,
+    encoded: Encoded | None = None,
 ) -> bytes:
-    """Return a serialised ONNX model: the members' mean logits, blended with the linear branch; one of them may lack.
+    """Return a serialised ONNX model: the members' mean logits, blended with the branches; some of them may lack.
 
     Inputs, int32 unless named otherwise. With members: word_ids (tokens), that of each distinct token, and with
     subword buckets subwords (tokens, features), padded with 0; float32 seen (seen, width), the vectors of further
     tokens from an earlier run; places (batch, time), which token stands where (the seen ones count after the others);
     and lengths (batch). With a linear branch: characters.ngrams and words.ngrams (batch, most), the numbers of a row's
-    known n-grams, from 1 and padded with 0; float32 characters.frequencies and words.frequencies, of the same shape,
-    where the machine counts; and float32 size (batch, 1), that of the text.
+    known n-grams, from 1 and padded with 0; and float32 characters.frequencies and words.frequencies, of the same
+    shape, where the machine counts. With an encoder: float32 encoded (batch, width), its vectors. With either: float32
+    size (batch, 1), that of the text.
     Outputs, float32: probabilities (batch, classes). With members: networks (batch, classes), their mean logits, and
     vectors (tokens, width), all members' vectors of the tokens. With a linear branch: characters and words (batch,
-    decisions).
+    decisions). With an encoder: encoder (batch, decisions).
     """
     width = len(members) * config.embedding_size
     inputs: dict[str, list[str | int]] = {}
@@ -84,7 +87,10 @@ def export(
     for source, machine in linear.items():
         inputs |= {f"{source}.{kind}": ["batch", f"most {source}"] for kind in READ[: 1 + machine.counted]}
         outputs |= {source: ["batch", len(machine.intercept)]}
-    inputs |= {"size": ["batch", 1]} if linear else {}
+    if encoded:
+        inputs |= {"encoded": ["batch", len(encoded.weights)]}
+        outputs |= {"encoder": ["batch", len(encoded.intercept)]}
+    inputs |= {"size": ["batch", 1]} if linear or encoded else {}
     kinds = {name: TensorProto.FLOAT if name in FLOATS else TensorProto.INT32 for name in inputs}
     reads = [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in inputs.items()]
     writes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
@@ -92,7 +98,8 @@ def export(
     graph = Graph()
     sources = [mean_logits(graph, members, config)] if members else []
     sources += [decisions(graph, source, machine) for source, machine in linear.items()]
-    sources += ["size"] if linear else []
+    sources += [of_vectors(graph, encoded)] if encoded else []
+    sources += ["size"] if linear or encoded else []
     blended = sources[0]
     if blend:
         scaled = [
@@ -130,6 +137,13 @@ def decisions(graph: Graph, source: str, machine: Linear) -> str:
     scaled = graph.add("Div", total, norm)
     intercept = graph.constant(f"{source}.intercept", machine.intercept.astype(np.float32))
     return graph.add_all("Add", scaled, intercept, outputs=[source])[0]
+
+
+def of_vectors(graph: Graph, encoded: Encoded) -> str:
+    """Add the branch on an encoder's vectors and return the name of its decisions, (batch, decisions)."""
+    weights = graph.constant("encoder.weights", encoded.weights.astype(np.float32))
+    intercept = graph.constant("encoder.intercept", encoded.intercept.astype(np.float32))
+    return graph.add_all("Gemm", "encoded", weights, intercept, outputs=["encoder"])[0]
 
 
 def mean_logits(graph: Graph, members: list[Weights], config: TrainConfig) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
-from textrnn.metrics.paired import points, verdict
+from textrnn.metrics.paired import on_networks, points
 from textrnn.metrics.scores import Bools, Floats
 from textrnn.report import figures
 from textrnn.report.charts import MOST_IN_MATRIX
@@ -52,7 +52,7 @@ def page(
         policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)}; "
         "base-uri 'none'; form-action 'none'",
         positive=positive,
-        verdict=verdict(shown["scores"]["gain_over"]["linear"]) if "linear" in shown["scores"]["gain_over"] else "",
+        verdict=on_networks(shown["scores"]["gain_over"]),
         others=others,
         most_in_matrix=MOST_IN_MATRIX,
         words={name: words[name] for name in found if name != "value"},

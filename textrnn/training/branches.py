@@ -1,4 +1,7 @@
-"""The linear branch as sources of the blend: each machine's settings are chosen by its decisions out of fold."""
+"""The branches beside the networks, as sources of the blend, each with its decisions out of fold.
+
+The settings of the linear branch's machines are chosen by these decisions.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,10 +14,12 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from textrnn.core import process_pool
 from textrnn.core.files import DIGITS
-from textrnn.model import linear, stacking
+from textrnn.model import encoded, linear, stacking
 from textrnn.model.config import ClassWeight
+from textrnn.model.encoded import Encoded
 from textrnn.model.linear import Linear
 from textrnn.model.stacking import Floats
+from textrnn.text.encoders import Vectors
 from textrnn.text.ngrams import Bags, bags, split, take
 from textrnn.training.batches import out_of_fold
 
@@ -105,6 +110,17 @@ def fitting(task: Task) -> Iterator[Fit]:
             return [future.result() for future in futures]
 
         yield fit
+
+
+def encoder_branch(
+    vectors: Vectors, labels: NDArray[np.int16], fold: NDArray[np.int64], class_weight: ClassWeight = None
+) -> tuple[Encoded, Floats]:
+    """Return the branch fitted to the vectors of all rows, and the decisions on each row without its fold."""
+    parts = []
+    for number in range(int(fold.max()) + 1):
+        others, left_out = fold != number, fold == number
+        parts.append(encoded.decisions(encoded.fit(vectors[others], labels[others], class_weight), vectors[left_out]))
+    return encoded.fit(vectors, labels, class_weight), out_of_fold(parts, fold)
 
 
 _given: list[Task] = []  # in a worker process alone

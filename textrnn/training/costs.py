@@ -18,6 +18,7 @@ from textrnn.core.errors import UserError, note
 from textrnn.core.process_pool import processors
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import GATES
+from textrnn.text.encoders import WIDTHS
 from textrnn.text.ngrams import LONGEST, MOST, bags
 from textrnn.training.loop import Ensemble
 
@@ -29,6 +30,7 @@ ACTIVATIONS = {"rnn": 8, "gru": 24, "lstm": 16}  # numbers kept for each unit an
 PROCESS, GPU_PROCESS = 5e8, 1e9  # bytes of memory, and of a GPU's, that TensorFlow takes of itself
 LINEAR = 32  # bytes for each n-gram and decision while the linear branch is fitted: four arrays of float64
 MARGIN = 1.3  # of the memory that is there, by which an estimate must be wrong before it refuses what would work
+ENCODED = 24  # bytes for each number of an encoder's vectors: its own, and two copies that a regression reads
 SAMPLE = 2000  # texts whose n-grams are counted
 
 PROCESSOR, GPU = 35e9, 100e12  # floating-point operations a second, of one thread and of cuDNN
@@ -43,6 +45,7 @@ CURES = {
     "output": "lower train.units, or map labels together with clean.labels.map",
     "batch": "lower train.batch_size, train.units or vectorize.max_sequence_length",
     "linear": "set train.linear to false, or map labels together with clean.labels.map",
+    "encoder": "set train.encoder to none",
 }
 
 
@@ -79,8 +82,11 @@ def parameters(config: TrainConfig, vocabulary_size: int, classes: int) -> dict[
     }
 
 
-def reckon(ensemble: Ensemble, texts: Sequence[str] = ()) -> Costs:
-    """Return what training these networks takes; with texts, also the linear branch that learns from them."""
+def reckon(ensemble: Ensemble, texts: Sequence[str] = (), encoded: int = 0) -> Costs:
+    """Return what training these networks takes; with texts, also the linear branch that learns from them.
+
+    `encoded` is how many rows have an encoder's vectors.
+    """
     config, networks = ensemble.config, len(ensemble.members)
     parts = parameters(config, ensemble.vocabulary_size, ensemble.classes)
     lengths = [member.collator.lengths(member.train) for member in ensemble.members]
@@ -107,7 +113,8 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = ()) -> Costs:
         (steps * STEP + operations / PROCESSOR + updates * UPDATE) / max(1, processes),
         GPU_START + steps * STEP + operations / GPU + updates * GPU_UPDATE,
         {part: float(arrays * held * count) for part, count in parts.items()}
-        | {"batch": processes * (PROCESS + batch), "linear": LINEAR * weights},
+        | {"batch": processes * (PROCESS + batch), "linear": LINEAR * weights}
+        | {"encoder": float(ENCODED * encoded * WIDTHS[config.encoder])},
         GPU_PROCESS + batch + COPIES * arrays * sum(parts.values()),
         4 * weights,
     )
@@ -148,9 +155,10 @@ def described(costs: Costs) -> str:
 
 def cure(bytes_of: dict[str, float], costs: Costs) -> str:
     """Return what to do about the part that takes the most."""
-    if not costs.networks:
+    part = max(bytes_of, key=lambda part: bytes_of[part])
+    if part == "linear" and not costs.networks:
         return "map labels together with clean.labels.map"
-    some = CURES[max(bytes_of, key=lambda part: bytes_of[part])]
+    some = CURES[part]
     return f"{some}, or lower train.ensemble" if costs.networks > 2 else some
 
 

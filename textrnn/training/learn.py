@@ -1,4 +1,4 @@
-"""From training rows to a model: the networks, the linear branch, and the blend of the two."""
+"""From training rows to a model: the networks, the linear branch, an encoder's, and the blend of them."""
 
 from collections import Counter
 from functools import partial
@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from textrnn.artifacts import ragged
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
+from textrnn.core.progress import progress
 from textrnn.model import stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import export
 from textrnn.model.stacking import Floats, softmax
-from textrnn.text import subwords, vocabulary
+from textrnn.text import encoders, subwords, vocabulary
 from textrnn.text.ngrams import Grams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import costs, loop
 from textrnn.training.batches import Collator, folds, out_of_fold
-from textrnn.training.branches import Source, linear_branch
+from textrnn.training.branches import Source, encoder_branch, linear_branch
 from textrnn.training.distributed.cluster import ALONE, Cluster
 from textrnn.training.loop import Ensemble, Fitted, Member
 from textrnn.training.members import one_by_one, side_by_side
@@ -60,10 +61,11 @@ def learn(
 ) -> TrainedModel:
     """Train a single network, measured on the rows `held_out`, or an ensemble, each member measured on its fold.
 
-    An ensemble of 0 is the linear branch alone, and no word is known.
+    An ensemble of 0 is the branches alone, and no word is known.
 
     `tokens` are those of the corpus ids, `labels` the names of the labels, and `fingerprint` is the checkpoint's. All
-    workers of a cluster learn the same. Raises UserError when all rows of a label are in one fold.
+    workers of a cluster learn the same. Raises UserError when all rows of a label are in one fold, or the encoder's
+    package is missing.
     """
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
     features = subwords.table(tokens, config.subword_buckets) if config.subword_buckets else None
@@ -76,12 +78,14 @@ def learn(
 
     run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
     ensemble = Ensemble(config, len(kept) + 1, len(labels), members)
-    costs.check(costs.reckon(ensemble, training.texts if config.linear else ()))
+    costs.check(costs.reckon(ensemble, training.texts if config.linear else (), len(training.texts)))
+    steps = partial(progress, desc=config.encoder, unit="batch")
+    vectors = encoders.encode(config.encoder, training.texts, steps) if config.encoder != "none" else None
     fitted = loop.fit(run, ensemble, fingerprint, cluster) if members else loop.NOTHING
     for arrays, member in zip(fitted.weights, members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
-    branch, blend, sources = dict[str, Source](), None, dict[str, Floats]()
+    branch, on_vectors, blend, sources = dict[str, Source](), None, None, dict[str, Floats]()
     if config.ensemble == 1:
         fold, logits = fold[:0], fitted.logits[0]
     else:
@@ -90,12 +94,15 @@ def learn(
         if config.linear:
             branch = linear_branch(training.texts, training.rows.labels, fold, config.class_weight)
             sources |= {name: source.decisions for name, source in branch.items()}
+        if vectors is not None:
+            on_vectors, sources["encoder"] = encoder_branch(vectors, training.rows.labels, fold, config.class_weight)
+        if branch or on_vectors:
             sources["size"] = np.array([[size(text)] for text in training.texts])
         given = list(sources.values())
         blend, logits = stacking.blended(given, training.rows.labels, fold, config.class_weight)
     machines = {name: source.machine for name, source in branch.items()}
     known = np.concatenate([np.zeros(0, np.uint64), *(machine.known for machine in machines.values())])
-    graph = export(fitted.weights, config, len(labels), machines, blend)
+    graph = export(fitted.weights, config, len(labels), machines, blend, on_vectors)
     return TrainedModel(fitted, kept if members else [], known, graph, fold, sources, softmax(logits))
 
 
