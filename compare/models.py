@@ -234,5 +234,6 @@ MODELS: dict[str, Model] = {
     "linear_branch": network("train.ensemble=0"),
     "no_linear": network("train.linear=false"),
     "five_epochs": network("train.epochs=5", "train.patience=0", "train.schedule=cosine"),
+    "encoder": network("train.encoder=minilm"),
     "default": network(),
 }

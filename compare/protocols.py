@@ -52,6 +52,7 @@ NAMES = {
     "linear_branch": "the default without its networks",
     "no_linear": "the default without its linear branch",
     "five_epochs": "the default, five epochs always",
+    "encoder": "the default with an encoder (minilm)",
     "default": "the default",
 }
 LINEAR = ("naive_bayes", "svm_characters", "svm", "svm_cut")  # the baselines: the default is compared with the best

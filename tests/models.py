@@ -28,7 +28,7 @@ TWO = ("ham", "spam")
 THREE = ("ham", "новости", 'win, "now"')
 RECIPE: dict[str, Any] = SMALL | {
     "bidirectional": True, "units": 6, "embedding_size": 6, "subword_buckets": 40, "pooling": "mean_max",
-    "epochs": 4, "batch_size": 8, "learning_rate": 0.02, "ensemble": 2, "linear": True,
+    "epochs": 3, "batch_size": 8, "learning_rate": 0.02, "ensemble": 4, "linear": True,
 }  # fmt: skip
 
 
