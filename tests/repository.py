@@ -30,6 +30,7 @@ TINY: dict[str, Any] = {
     "train.embedding_size": 4,
     "train.subword_buckets": 50,
     "train.epochs": 10,
+    "train.patience": 0,
     "train.batch_size": 8,
     "train.learning_rate": 0.01,
     "train.ensemble": 1,

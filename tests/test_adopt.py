@@ -210,10 +210,10 @@ def test_a_label_with_three_rows_or_one_template_gets_settings_that_run(adopted:
 
 
 def test_scripts_and_long_texts_are_told(adopted: Adopt) -> None:
-    rows = [(label, f"{text} где мой чай " * (30 if place % 2 else 1)) for place, (label, text) in enumerate(ROWS)]
+    rows = [(label, f"{text} где мой чай " * (90 if place % 2 else 1)) for place, (label, text) in enumerate(ROWS)]
     said = adopted("long.csv", lines(("category", "message"), *rows))
     assert "texts: Cyrillic and Latin letters" in said.replace("Latin and Cyrillic", "Cyrillic and Latin")
-    assert "50% are longer than the 100 tokens" in said
+    assert "50% are longer than the 300 tokens" in said
 
 
 # What it refuses

@@ -142,7 +142,9 @@ def test_only_plot_keeps_outputs_out_of_the_cache_and_dvc_plots_draws_their_data
 
 def test_the_comparison_runs_every_model_split_and_protocol_of_the_code() -> None:
     cell, leak = COMPARISON["stages"]["cell"]["matrix"], COMPARISON["stages"]["leak"]["matrix"]
-    of_corpora = {name: COMPARISON["stages"][name]["matrix"] for name in ("corpus", "threshold", "curve", "part")}
+    of_corpora = {
+        name: COMPARISON["stages"][name]["matrix"] for name in ("corpus", "threshold", "official", "curve", "part")
+    }
     ran = {model for matrix in (cell, *of_corpora.values()) for model in matrix["model"]}
     assert list(MODELS) == list(NAMES) == [model for model in NAMES if model in ran]
     points = [f"{split}-{rows}" for split in FEW for rows in CURVE]

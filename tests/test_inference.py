@@ -502,7 +502,7 @@ def test_the_strongest_tokens_come_first_whether_they_speak_for_a_label_or_again
 def test_only_the_tokens_that_the_network_reads_have_a_weight(model: Model) -> None:
     assert explain.pieces(model, "", 1) == []
     assert explain.pieces(model, "\u3000", 1) == [("\u3000", None)]
-    assert len(weights(model, "tea " * 200, 1)) == model.settings.max_sequence_length
+    assert len(weights(model, "tea " * 400, 1)) == model.settings.max_sequence_length
 
 
 def test_of_a_long_text_the_first_tokens_are_explained_as_in_a_short_one(

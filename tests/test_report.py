@@ -402,7 +402,7 @@ def test_every_message_counts_once_among_the_lengths(rows: list[tuple[int, bool]
 @only("hostile")
 def test_hostile_labels_and_messages_are_shown_as_the_text_they_are(sight: Sight, root: Path) -> None:
     assert sight.text("h1") == f"Telling {ODD['ham']} and {ODD['spam']} apart"
-    assert sight.text("#training ~ p").startswith("2 bidirectional GRU networks with 6 units each way, combined with a")
+    assert sight.text("#training ~ p").startswith("4 bidirectional GRU networks with 6 units each way, combined with a")
     assert sight.page.title().startswith(f"{ODD['ham']}, {ODD['spam']}: ")
     assert sight.page.locator("#errors ~ ol blockquote").first.inner_text() == field(ODD_TEXT)
     assert sorted(sight.page.locator("table.matrix tbody th").all_inner_texts()) == sorted(ODD.values())

@@ -94,5 +94,5 @@ def test_weights_npz_has_no_date_and_no_system_in_its_headers_and_numpy_reads_it
             # np.savez writes ZIP64 sizes or not, depending on Python's version.
             assert (member.extra, member.extract_version, member.flag_bits) == (b"", 20, 0)
     with np.load(weights, allow_pickle=False) as arrays:
-        assert {name.partition("/")[0] for name in arrays} == {"0", "1"}
+        assert {name.partition("/")[0] for name in arrays} == {"0", "1", "2", "3"}
         assert all(arrays[name].dtype == np.float32 for name in arrays)

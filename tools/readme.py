@@ -29,7 +29,7 @@ ALONE = NAMES | {
 SHORT = {  # names of the models in the tables of corpora
     "naive_bayes": "naive Bayes", "logistic": "logistic", "svm_1": "SVM, C 1", "svm": "SVM, C 10",
     "svm_cut": "SVM, tuned", "fasttext": "fastText", "linear_branch": "no networks", "no_linear": "no branch",
-    "default": "default",
+    "encoder": "with minilm", "default": "default",
 }  # fmt: skip
 
 SCORES = paths.PLOTS / "scores.tsv"
