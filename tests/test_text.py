@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textrnn.core.paths import ROOT
+from textrnn.text import ngrams as ngrams_module
 from textrnn.text import scripts, subwords
-from textrnn.text.ngrams import LONG, MOST, bags, ngrams, places, size, split, take
+from textrnn.text.ngrams import LONG, MOST, bags, bags_of_many, ngrams, places, size, split, take
 from textrnn.text.ngrams import WORDS as OF_WORDS
 from textrnn.text.vocabulary import Tokenizer, spans, tokenize
 
@@ -181,6 +182,13 @@ def test_in_scripts_without_blanks_every_letter_with_its_marks_is_a_word() -> No
     assert words.grams.tolist() == spaced.grams.tolist()
     assert OF_WORDS + crc32("2\t漢 字".encode()) in words.grams
     assert len(words.grams) == 7 + 6
+
+
+def test_many_texts_have_the_same_bags_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngrams_module, "AT_ONCE", 2)
+    texts = ["see soup", "", "soup, soup", "a", "漢字"]
+    for many in (texts, texts[:4], texts[:1]):
+        assert [array.tolist() for array in bags_of_many(many)] == [array.tolist() for array in bags(many)]
 
 
 def test_some_texts_n_grams_are_those_of_these_texts() -> None:

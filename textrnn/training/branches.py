@@ -20,7 +20,7 @@ from textrnn.model.encoded import Encoded
 from textrnn.model.linear import Linear
 from textrnn.model.stacking import Floats
 from textrnn.text.encoders import Vectors
-from textrnn.text.ngrams import Bags, bags, split, take
+from textrnn.text.ngrams import Bags, bags_of_many, split, take
 from textrnn.training.batches import out_of_fold
 
 PENALTIES = (0.1, 1.0, 10.0)  # LinearSVC's C
@@ -60,7 +60,7 @@ def linear_branch(
     texts: list[str], labels: NDArray[np.int16], fold: NDArray[np.int64], class_weight: ClassWeight = None
 ) -> dict[str, Source]:
     """Return the machine on characters and the machine on words, by the names of their sources."""
-    characters, words = split(bags(texts))
+    characters, words = split(bags_of_many(texts))
     long = sum(map(len, texts)) > LONG * len(texts)
     given = {"characters": characters, "words": words}
     return {name: source(Task(some, labels, fold, class_weight), long) for name, some in given.items()}
