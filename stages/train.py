@@ -41,8 +41,9 @@ from textrnn.text.normalise import Normalisation
 from textrnn.text.vocabulary import Vectorize
 from textrnn.training import checkpoint
 from textrnn.training.distributed.cluster import from_environment
+from textrnn.training.history import COLUMNS, epochs_of
 from textrnn.training.learn import TrainingSet, learn
-from textrnn.training.loop import CHECKPOINT, COLUMNS, Fitted, epochs_of
+from textrnn.training.loop import CHECKPOINT, Fitted
 
 FILES = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 
