@@ -1,4 +1,4 @@
-"""The history of a training: a row for each round, and what it says about the epoch to keep and when to stop."""
+"""The history of a training, a row for each round: which epoch to keep, and whether the loss still falls."""
 
 import numpy as np
 from numpy.typing import NDArray
