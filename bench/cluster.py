@@ -35,6 +35,7 @@ from textrnn.text.vocabulary import Vectorize
 from textrnn.training import loop
 from textrnn.training.batches import Collator
 from textrnn.training.distributed import cluster
+from textrnn.training.history import COLUMNS
 from textrnn.training.learn import known_words
 from textrnn.training.members import one_by_one
 from tools.markdown import table
@@ -68,8 +69,8 @@ def worker(folder: Path, epochs: int) -> None:
     fitted = loop.fit(timed, loop.Ensemble(config, len(kept) + 1, 2, [member]), "bench", here)
     size = sum(array.size for array in fitted.weights[0].values())
     found = {
-        "losses": fitted.history[:, loop.COLUMNS.index("train_loss")].tolist(),
-        "held_out_losses": fitted.history[:, loop.COLUMNS.index("held_out_loss")].tolist(),
+        "losses": fitted.history[:, COLUMNS.index("train_loss")].tolist(),
+        "held_out_losses": fitted.history[:, COLUMNS.index("held_out_loss")].tolist(),
         "seconds": median(seconds[1:]),  # the first epoch compiles
         "tokens": int(member.collator.lengths(member.train).sum()),
         "steps": -(-len(training.rows.rows) // config.batch_size),

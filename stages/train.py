@@ -2,8 +2,8 @@
 
 A single network learns the training part, and the validation part chooses the best epoch; without one, the test part's
 curve is shown, and chooses nothing. An ensemble learns training and validation rows together, and each member leaves
-out its fold. The logits of the rows left out fit the weights of networks and linear branch, the calibration, and later
-the threshold. An ensemble of 0 is the branches alone, which leave out folds too.
+out its fold, as the branches beside it do. The answers to the rows left out choose the epoch and the linear branch's
+settings, fit the blend of all, and later choose the threshold. An ensemble of 0 is the branches alone.
 
 Where TF_CONFIG names several workers, they train each network together (docs/cluster.md), and the first one writes.
 TEXTRNN_DEVICE (cpu, gpu or auto) says whether GPUs are used.
@@ -41,8 +41,9 @@ from textrnn.text.normalise import Normalisation
 from textrnn.text.vocabulary import Vectorize
 from textrnn.training import checkpoint
 from textrnn.training.distributed.cluster import from_environment
+from textrnn.training.history import COLUMNS, epochs_of
 from textrnn.training.learn import TrainingSet, learn
-from textrnn.training.loop import CHECKPOINT, COLUMNS, Fitted, epochs_of
+from textrnn.training.loop import CHECKPOINT, Fitted
 
 FILES = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 

@@ -15,7 +15,7 @@ from tests import reference
 from tests.configs import probabilities_of, small
 from textrnn.core import paths
 from textrnn.inference import graph
-from textrnn.inference.predictor import linear_inputs
+from textrnn.inference.inputs import linear_inputs
 from textrnn.model import encoded, linear
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import Weights, export

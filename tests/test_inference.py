@@ -27,7 +27,7 @@ from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, write_json
 from textrnn.evaluation import tables
-from textrnn.inference import explain, graph, predictor
+from textrnn.inference import explain, graph, inputs, predictor
 from textrnn.inference.predictor import Model
 from textrnn.model import export
 from textrnn.text import subwords
@@ -149,14 +149,14 @@ def test_no_more_vectors_are_kept_than_there_is_room_for(monkeypatch: pytest.Mon
 
 
 def test_neither_long_tokens_nor_more_bytes_than_there_is_room_for_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, long = model_of(longest=9), "x" * (predictor.LONGEST_CACHED + 1)
+    model, long = model_of(longest=9), "x" * (inputs.LONGEST_CACHED + 1)
     predictor.probabilities(model, [f"a {long} b"])
     assert list(model.seen) == ["a", "b"]
     bases: list[Any] = [vector.base for vector in model.seen.values()]
     assert all(len(base) == 2 for base in bases), "and not the batch that they came in"
-    kept = predictor._cached_tokens.cache_info().currsize
-    assert predictor.tokens_of(f"{long}! c", "rich") == [long, "!", "c"]
-    assert predictor._cached_tokens.cache_info().currsize <= kept + 1
+    kept = inputs._cached_tokens.cache_info().currsize
+    assert inputs.tokens_of(f"{long}! c", "rich") == [long, "!", "c"]
+    assert inputs._cached_tokens.cache_info().currsize <= kept + 1
     monkeypatch.setattr(predictor, "ROOM", 4 * model.width * 4)
     for text in ("c d e", "f g h"):
         predictor.probabilities(model, [text])
@@ -165,8 +165,8 @@ def test_neither_long_tokens_nor_more_bytes_than_there_is_room_for_are_kept(monk
 
 @given(st.text(max_size=60), st.sampled_from(["word", "rich"]))
 def test_a_text_has_the_tokens_of_its_pieces_between_white_space(text: str, tokenizer: Tokenizer) -> None:
-    assert predictor.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
-    assert predictor.tokens_of(text, tokenizer, 3) == tokenize(text, tokenizer)[:3]
+    assert inputs.tokens_of(text, tokenizer) == tokenize(text, tokenizer)
+    assert inputs.tokens_of(text, tokenizer, 3) == tokenize(text, tokenizer)[:3]
 
 
 def grams_of(*words: str) -> list[int]:
@@ -178,7 +178,7 @@ LEARNT = "Tea at 9, WIN!!"
 
 def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from_1_and_padded_with_0() -> None:
     model = model_of(learnt=LEARNT)
-    found = predictor.linear_inputs(model.ngrams, TEXTS)
+    found = inputs.linear_inputs(model.ngrams, TEXTS)
     assert set(found) == {"characters.ngrams", "words.ngrams", "size"}
     width = 64  # the least multiple of it
     for source, kind in zip(("characters", "words"), split(bags([LEARNT])), strict=True):
@@ -194,7 +194,7 @@ def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from
 
 def test_of_a_source_that_counts_the_logarithms_stand_where_the_places_do() -> None:
     known = ngrams("tea at tea")
-    found = predictor.linear_inputs(known, ["at Tea, tea TEA", ""], {"words"})
+    found = inputs.linear_inputs(known, ["at Tea, tea TEA", ""], {"words"})
     assert set(found) == {"characters.ngrams", "words.ngrams", "words.frequencies", "size"}
     of_words = known[known >= WORDS].tolist()
     tea, at, pair = (of_words.index(gram) + 1 for gram in grams_of("tea", "at", "at tea"))

@@ -13,7 +13,7 @@ from tests.configs import probabilities_of, rows_of, small
 from tests.trainers import trainer_of
 from textrnn.core.errors import UserError
 from textrnn.inference import graph
-from textrnn.inference.predictor import linear_inputs
+from textrnn.inference.inputs import linear_inputs
 from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.stacking import Floats, cross_fitted, softmax

@@ -15,7 +15,7 @@ from sklearn.metrics import log_loss
 from sklearn.svm import LinearSVC
 
 from textrnn.core import paths
-from textrnn.model import linear, stacking
+from textrnn.model import linear, newton, stacking
 from textrnn.model.config import ClassWeight
 from textrnn.text.ngrams import Bags, bags
 from textrnn.training import branches
@@ -233,7 +233,7 @@ def test_that_a_blend_is_not_yet_the_best_is_said(
     sources, labels = confused()
     stacking.fit(sources, labels, None, 30.0)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(stacking, "MOST_STEPS", 1)
+    monkeypatch.setattr(newton, "MOST_STEPS", 1)
     stacking.fit(sources, labels, None, 30.0)
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2

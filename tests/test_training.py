@@ -20,7 +20,8 @@ from textrnn.model.runtime import keras, tf
 from textrnn.model.stacking import Floats, softmax
 from textrnn.training import loop, machine, optimizers, trainer
 from textrnn.training.batches import InputDropout
-from textrnn.training.loop import COLUMNS, Fitted, best_epoch, calibrated_loss, fit, rounds, rounds_without_fall
+from textrnn.training.history import COLUMNS, best_epoch, calibrated_loss, rounds_without_fall
+from textrnn.training.loop import Fitted, fit, rounds
 from textrnn.training.members import one_by_one
 from textrnn.training.optimizers import ETA, WARM_STEPS, cosine, rate, share
 from textrnn.training.trainer import RAW, Trainer

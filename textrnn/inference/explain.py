@@ -13,7 +13,7 @@ from textrnn.inference import predictor
 from textrnn.text.ngrams import MOST
 from textrnn.text.vocabulary import spans
 
-ENCODER = 10  # times as long an encoder takes for a token, about
+ENCODER = 10  # an encoder takes about so many times as long for a token as the networks do
 WORK = 250_000  # tokens that the network reads for a text: of 500 tokens each is explained, of 2,500 the first 100
 
 Piece = tuple[str, float | None]  # of a text: a token and its weight, or the characters between two tokens

@@ -1,10 +1,9 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -21,18 +20,15 @@ from textrnn.core.files import DIGITS, opened, read_array, read_json
 from textrnn.core.params import Section
 from textrnn.inference import graph
 from textrnn.inference.graph import Inputs
+from textrnn.inference.inputs import CACHED, LONGEST_CACHED, SUBWORDS, encoder_inputs, linear_inputs, tokens_of
 from textrnn.text import encoders
-from textrnn.text.ngrams import WORDS, Grams, bags, frequencies, places, size
+from textrnn.text.ngrams import WORDS, Grams
 from textrnn.text.normalise import Normalisation
 from textrnn.text.subwords import padded, table
-from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens, tokenize
+from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens
 
 BATCH = 128
-# Inputs are padded to a multiple of these widths: the order in which the runtime adds up depends on the width.
-NGRAMS, SUBWORDS = 64, 8
 PADDING = ""
-CACHED = 20_000  # pieces of text whose tokens are kept, and tokens whose vectors are kept
-LONGEST_CACHED = 40  # characters of such a piece or token: a message may be one piece of a megabyte
 ROOM = 64 << 20  # bytes of vectors that are kept
 PARTS = ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 
@@ -235,18 +231,6 @@ def shown(
     return chosen
 
 
-_cached_tokens = lru_cache(maxsize=CACHED)(tokenize)
-
-
-def tokens_of(text: str, tokenizer: Tokenizer, most: int | None = None) -> list[str]:
-    """Return the first tokens of `text`, as `tokenize` does: no token holds white space, and most words come again."""
-    pieces = (
-        _cached_tokens(piece, tokenizer) if len(piece) <= LONGEST_CACHED else tokenize(piece, tokenizer)
-        for piece in text.split()
-    )
-    return list(islice(chain.from_iterable(pieces), most))
-
-
 def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) -> tuple[Inputs, list[str]]:
     """Return the networks' inputs, as model/export.py names them, and the tokens whose vectors will be computed.
 
@@ -266,34 +250,3 @@ def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) ->
     if buckets := model.settings.subword_buckets:
         inputs["subwords"] = np.pad(table(new[1:], buckets, SUBWORDS), ((1, 0), (0, 0)))
     return inputs, new
-
-
-def linear_inputs(known: Grams, texts: list[str], counted: Collection[str] = ()) -> Inputs:
-    """Return the inputs of the graph's linear branch: places of known n-grams, counted from 1, and sizes.
-
-    Of the `counted` sources also what the counts make of the n-grams, where the places are, else 0.
-    """
-    found = bags(texts)
-    numbers = places(known, found.grams)
-    inputs: Inputs = {"size": sizes(texts)}
-    first = int(np.searchsorted(known, WORDS))
-    for source, here, before in zip(
-        graph.SOURCES, ((numbers >= 0) & (numbers < first), numbers >= first), (0, first), strict=True
-    ):
-        lengths = np.bincount(found.owners[here], minlength=len(texts))
-        inputs[f"{source}.ngrams"] = padded(numbers[here] - before + 1, lengths, NGRAMS)
-        if source in counted:
-            inputs[f"{source}.frequencies"] = padded(frequencies(found.counts[here]), lengths, NGRAMS, np.float32)
-    return inputs
-
-
-def encoder_inputs(encoder: encoders.Encoder, texts: list[str]) -> Inputs:
-    """Return the inputs of the graph's branch on an encoder's vectors: these, and sizes."""
-    distinct = list(dict.fromkeys(texts))
-    vectors = encoders.encode(encoder, distinct)
-    return {"encoded": vectors[[distinct.index(text) for text in texts]], "size": sizes(texts)}
-
-
-def sizes(texts: list[str]) -> NDArray[np.float32]:
-    """Return the sizes (texts, 1) of the texts."""
-    return np.array([[size(text)] for text in texts], np.float32)

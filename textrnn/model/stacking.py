@@ -1,7 +1,7 @@
-"""Logits to probabilities: softmax, and the blend of network and linear branch, fitted on held-out rows.
+"""Logits to probabilities: softmax, and the blend of networks, linear branch and encoder, fitted on held-out rows.
 
 Stacking (Wolpert 1992) with one weight for each source, never negative (Breiman 1996), and one bias for each label.
-With the network alone, this is temperature scaling with biases (Guo et al. 2017). A weight for each pair of labels
+With the networks alone, this is temperature scaling with biases (Guo et al. 2017). A weight for each pair of labels
 would learn the rows by heart, so a matrix corrects the blend under a penalty alone, and only where that pays out of
 fold. NumPy computes it, since the last bits of TensorFlow's exponentials differ between processors.
 """
@@ -12,21 +12,18 @@ from typing import NamedTuple
 import numpy as np
 import scipy.special
 from numpy.typing import NDArray
-from scipy.linalg import solve
 from scipy.sparse.linalg import LinearOperator, cg
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
-from textrnn.core.errors import note
 from textrnn.model.config import ClassWeight
+from textrnn.model.newton import fitted, minimum
 
-RIDGE = (0.01, 1.0)  # penalties of weights and of biases: they stay finite where rows are separable or a label is rare
+RIDGE = (0.01, 1.0)  # penalties of weights and of biases: both stay finite where rows are separable or a label is rare
 PENALTIES = (100.0, 30.0, 10.0)  # of the matrix
 FEWEST_ROWS = 4  # for each weight of the matrix
 MOST_WORK = 20_000_000  # rows times weights of the matrix, which take about a minute
 DIGITS = 4  # weights are rounded: the last bits of an exponential differ between processors
-SMALL_STEP = 1e-6  # the last step of Newton's method: the error after it is about its square
-MOST_STEPS = 100
 
 Floats = NDArray[np.float64]
 
@@ -36,8 +33,9 @@ softmax = partial(scipy.special.softmax, axis=1)  # (rows, classes) logits to pr
 class Blend(NamedTuple):
     """Blended logits are the sum of each source times its scales, times the matrix if there is one, and the bias.
 
-    The sources are the networks' logits (rows, classes), if there are networks, and with the linear branch the
-    decisions of its machines (rows, decisions) and, last, the sizes of the texts (rows, 1).
+    The sources are the networks' logits (rows, classes), the decisions (rows, decisions) of the linear branch's
+    machines and of the encoder's branch, as far as the model has them, and, with either branch, last the sizes of the
+    texts (rows, 1).
     """
 
     scales: Floats  # (sources, classes)
@@ -114,7 +112,7 @@ def fit(
         while True:
             weights = np.zeros(len(sources))
             given = np.array([scores[one] for one in used]).reshape(-1, len(labels), classes)
-            weights[used], bias = newton(given, labels, rows)
+            weights[used], bias = fitted(given, labels, rows, RIDGE)
             worst = min(trusted, key=lambda number: weights[number])
             if weights[worst] >= 0:
                 break
@@ -129,65 +127,11 @@ def classes_of(sources: list[Floats]) -> int:
     return max(2, *(int(one.shape[1]) for one in sources))
 
 
-def newton(scores: Floats, labels: NDArray[np.int16], rows: Floats) -> tuple[Floats, Floats]:
-    """Return the weights of the (sources, rows, classes) scores and the biases with the least penalised log loss.
-
-    `rows` are the rows' weights. Sums that decide the result are not BLAS', which adds up in another order on another
-    processor or with other threads; those of the Hessian decide the way there alone. Says so if the steps do not end.
-    """
-    sources, _, classes = scores.shape
-    ridge = np.repeat(RIDGE, (sources, classes))
-    found = np.zeros(sources + classes)
-    loss, probabilities = log_loss(found, scores, labels, rows, ridge)
-    for _ in range(MOST_STEPS):
-        gradient, hessian = derivatives(probabilities, scores, labels, rows)
-        step = solve(hessian + np.diag(ridge), gradient + ridge * found, assume_a="pos")
-        most, length = loss * (1 + 1e-12), 1.0
-        while (trial := log_loss(found - length * step, scores, labels, rows, ridge))[0] > most:
-            length /= 2
-        found, (loss, probabilities) = found - length * step, trial
-        if np.abs(step).max() < SMALL_STEP:
-            break
-    else:
-        tell(step)
-    return found[:sources], found[sources:]
-
-
-def log_loss(
-    parameters: Floats, scores: Floats, labels: NDArray[np.int16], rows: Floats, ridge: Floats
-) -> tuple[float, Floats]:
-    """Return the penalised log loss, summed over the weighted rows, and the (rows, classes) probabilities."""
-    weights, bias = np.split(parameters, [len(scores)])
-    logarithms = scipy.special.log_softmax(np.einsum("s,snk->nk", weights, scores) + bias, axis=1)
-    own = logarithms[np.arange(len(labels)), labels]
-    return float((ridge * parameters**2).sum() / 2 - (rows * own).sum()), np.exp(logarithms)
-
-
-def derivatives(
-    probabilities: Floats, scores: Floats, labels: NDArray[np.int16], rows: Floats
-) -> tuple[Floats, Floats]:
-    """Return gradient and Hessian of the log loss, without the penalty, by weights and biases."""
-    sources = len(scores)
-    weighted = probabilities * rows[:, None]
-    residuals = weighted.copy()
-    residuals[np.arange(len(labels)), labels] -= rows
-    gradient = np.concatenate([np.einsum("nk,snk->s", residuals, scores), residuals.sum(axis=0)])
-
-    means = np.hstack([np.einsum("nk,snk->ns", probabilities, scores), probabilities])
-    hessian = -means.T @ (means * rows[:, None])
-    hessian[:sources, :sources] += np.einsum("nk,snk,tnk->st", weighted, scores, scores)
-    crossed = np.einsum("nk,snk->sk", weighted, scores)
-    hessian[:sources, sources:] += crossed
-    hessian[sources:, :sources] += crossed.T
-    hessian[sources:, sources:] += np.diag(weighted.sum(axis=0))
-    return gradient, hessian
-
-
 def corrected(blend: Blend, logits: Floats, labels: NDArray[np.int16], rows: Floats, penalty: float) -> Blend:
     """Return the blend, which gives these logits (rows, classes), with the matrix of the least penalised log loss.
 
     What is penalised is what the matrix adds to the logits. The steps of Newton's method are found by conjugate
-    gradients. As in `newton`, BLAS decides the way alone, and `rows` are the rows' weights.
+    gradients. As in `fitted`, BLAS decides the way alone, and `rows` are the rows' weights.
     """
     classes = logits.shape[1]
     centring = np.eye(classes) - 1 / classes  # only the differences of a row's logits count
@@ -199,21 +143,14 @@ def corrected(blend: Blend, logits: Floats, labels: NDArray[np.int16], rows: Flo
         moved = logits + scores @ found
         return float((rows * losses(moved, labels)).sum() + penalty * (found**2).sum() / 2), softmax(moved)
 
-    found = np.zeros((classes, classes))
-    loss, probabilities = measured(found)
-    for _ in range(MOST_STEPS):
+    def step_of(found: Floats, probabilities: Floats) -> Floats:
         residuals = (probabilities - np.eye(classes)[labels]) * rows[:, None]
         gradient = np.einsum("nj,nk->jk", scores, residuals) + penalty * found
         hessian = LinearOperator((classes**2, classes**2), partial(curved, probabilities, scores, rows, penalty))
-        step = cg(hessian, gradient.ravel(), rtol=1e-4)[0].reshape(classes, classes)
-        most, length = loss * (1 + 1e-12), 1.0
-        while (trial := measured(found - length * step))[0] > most:
-            length /= 2
-        found, (loss, probabilities) = found - length * step, trial
-        if np.abs(step).max() < SMALL_STEP:
-            break
-    else:
-        tell(step)
+        step: Floats = cg(hessian, gradient.ravel(), rtol=1e-4)[0].reshape(classes, classes)
+        return step
+
+    found = minimum(measured, step_of, np.zeros((classes, classes)))
     matrix = np.round(np.eye(classes) + centring @ found / spread, DIGITS)
     return Blend(blend.scales, np.round(blend.bias @ matrix - centre @ found / spread, DIGITS), matrix)
 
@@ -225,8 +162,3 @@ def curved(probabilities: Floats, scores: Floats, rows: Floats, penalty: float, 
     moved = (moved - probabilities * moved.sum(axis=1, keepdims=True)) * rows[:, None]
     result: Floats = (scores.T @ moved + penalty * direction).ravel()
     return result
-
-
-def tell(step: Floats) -> None:
-    """Say that the last of MOST_STEPS was not SMALL_STEP."""
-    note(f"the blend was still changing after {MOST_STEPS} steps, by up to {np.abs(step).max():.2g} a weight")

@@ -1,6 +1,6 @@
-"""The branches beside the networks, as sources of the blend, each with its decisions out of fold.
+"""The branches beside the networks: sources of the blend, each with its decisions on every row without its fold.
 
-The settings of the linear branch's machines are chosen by these decisions.
+These decisions also choose the settings of the linear branch's machines.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -45,7 +45,7 @@ class Setting(NamedTuple):
     counted: bool
 
 
-# Returns what `fitted` does for each number: of all rows None, else of a fold.
+# Returns what `fitted` does with each number, that of a fold or None.
 Fit = Callable[[Setting, Iterable[int | None]], list[Any]]
 
 

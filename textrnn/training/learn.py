@@ -1,4 +1,4 @@
-"""From training rows to a model: the networks, the linear branch, an encoder's, and the blend of them."""
+"""From training rows to a model: the networks, the branches beside them, and the blend of all."""
 
 from collections import Counter
 from functools import partial
@@ -13,14 +13,16 @@ from textrnn.core.escape import listed
 from textrnn.core.progress import progress
 from textrnn.model import stacking
 from textrnn.model.config import TrainConfig
+from textrnn.model.encoded import Encoded
 from textrnn.model.export import export
-from textrnn.model.stacking import Floats, softmax
+from textrnn.model.linear import Linear
+from textrnn.model.stacking import Blend, Floats, softmax
 from textrnn.text import encoders, subwords, vocabulary
 from textrnn.text.ngrams import Grams, size
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import costs, loop
 from textrnn.training.batches import Collator, folds, out_of_fold
-from textrnn.training.branches import Source, encoder_branch, linear_branch
+from textrnn.training.branches import encoder_branch, linear_branch
 from textrnn.training.distributed.cluster import ALONE, Cluster
 from textrnn.training.loop import Ensemble, Fitted, Member
 from textrnn.training.members import one_by_one, side_by_side
@@ -49,6 +51,16 @@ class TrainedModel(NamedTuple):
     held_out: Floats  # (rows, classes) probabilities, with an ensemble of every training row
 
 
+class Stacked(NamedTuple):
+    """What is fitted beside and upon the networks."""
+
+    machines: dict[str, Linear]  # of the linear branch, by source
+    encoded: Encoded | None
+    blend: Blend | None  # none of a single network
+    sources: dict[str, Floats]  # as in TrainedModel
+    logits: Floats  # (rows, classes), blended, of each row by a model that has not learnt it
+
+
 def learn(
     config: TrainConfig,
     vectorize: Vectorize,
@@ -61,11 +73,9 @@ def learn(
 ) -> TrainedModel:
     """Train a single network, measured on the rows `held_out`, or an ensemble, each member measured on its fold.
 
-    An ensemble of 0 is the branches alone, and no word is known.
-
-    `tokens` are those of the corpus ids, `labels` the names of the labels, and `fingerprint` is the checkpoint's. All
-    workers of a cluster learn the same. Raises UserError when all rows of a label are in one fold, or the encoder's
-    package is missing.
+    An ensemble of 0 has branches only, and knows no word. `tokens` are those of the corpus ids, `labels` the names of
+    the labels, and `fingerprint` is the checkpoint's. All workers of a cluster learn the same. Raises UserError when
+    all rows of a label are in one fold, or the encoder's package is missing.
     """
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
     features = subwords.table(tokens, config.subword_buckets) if config.subword_buckets else None
@@ -85,25 +95,34 @@ def learn(
     for arrays, member in zip(fitted.weights, members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
-    branch, on_vectors, blend, sources = dict[str, Source](), None, None, dict[str, Floats]()
     if config.ensemble == 1:
-        fold, logits = fold[:0], fitted.logits[0]
+        fold, stacked = fold[:0], Stacked({}, None, None, {}, fitted.logits[0])
     else:
-        if members:
-            sources["networks"] = out_of_fold(fitted.logits, fold)
-        if config.linear:
-            branch = linear_branch(training.texts, training.rows.labels, fold, config.class_weight)
-            sources |= {name: source.decisions for name, source in branch.items()}
-        if vectors is not None:
-            on_vectors, sources["encoder"] = encoder_branch(vectors, training.rows.labels, fold, config.class_weight)
-        if branch or on_vectors:
-            sources["size"] = np.array([[size(text)] for text in training.texts])
-        given = list(sources.values())
-        blend, logits = stacking.blended(given, training.rows.labels, fold, config.class_weight)
-    machines = {name: source.machine for name, source in branch.items()}
-    known = np.concatenate([np.zeros(0, np.uint64), *(machine.known for machine in machines.values())])
-    graph = export(fitted.weights, config, len(labels), machines, blend, on_vectors)
-    return TrainedModel(fitted, kept if members else [], known, graph, fold, sources, softmax(logits))
+        stacked = stack(config, training, fitted, vectors, fold)
+    known = np.concatenate([np.zeros(0, np.uint64), *(machine.known for machine in stacked.machines.values())])
+    graph = export(fitted.weights, config, len(labels), stacked.machines, stacked.blend, stacked.encoded)
+    return TrainedModel(fitted, kept if members else [], known, graph, fold, stacked.sources, softmax(stacked.logits))
+
+
+def stack(
+    config: TrainConfig, training: TrainingSet, fitted: Fitted, vectors: encoders.Vectors | None,
+    fold: NDArray[np.int64],
+) -> Stacked:  # fmt: skip
+    """Fit the branches to all rows, and the blend to the decisions on each row without its fold."""
+    labels, class_weight = training.rows.labels, config.class_weight
+    machines, encoded, sources = dict[str, Linear](), None, dict[str, Floats]()
+    if fitted.logits:
+        sources["networks"] = out_of_fold(fitted.logits, fold)
+    if config.linear:
+        branch = linear_branch(training.texts, labels, fold, class_weight)
+        machines = {name: source.machine for name, source in branch.items()}
+        sources |= {name: source.decisions for name, source in branch.items()}
+    if vectors is not None:
+        encoded, sources["encoder"] = encoder_branch(vectors, labels, fold, class_weight)
+    if machines or encoded:
+        sources["size"] = np.array([[size(text)] for text in training.texts])
+    blend, logits = stacking.blended(list(sources.values()), labels, fold, class_weight)
+    return Stacked(machines, encoded, blend, sources, logits)
 
 
 def check_labels(labels: list[str], training: TrainingSet, fold: NDArray[np.int64]) -> None:

@@ -1,4 +1,4 @@
-"""The loop over epochs: histories, checkpoints, patience, and which epoch's weights are kept."""
+"""The loop over epochs: rounds, checkpoints, patience, and which epoch's weights are kept."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -8,25 +8,29 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from textrnn.artifacts.ragged import Rows
 from textrnn.core import paths
 from textrnn.core.files import DIGITS
 from textrnn.core.progress import progress
 from textrnn.model.config import TrainConfig
-from textrnn.model.stacking import Floats, softmax
+from textrnn.model.stacking import Floats
 from textrnn.training import checkpoint
 from textrnn.training.batches import Collator
 from textrnn.training.checkpoint import Arrays, Checkpoint
 from textrnn.training.distributed.cluster import ALONE, Cluster, wait_for_all
+from textrnn.training.history import (
+    COLUMNS,
+    best_epoch,
+    calibrated_loss,
+    epochs_of,
+    log_loss,
+    rounds_without_fall,
+)
 
-COLUMNS = ("epoch", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy")
 CHECKPOINT = paths.CHECKPOINTS / "train.npz"
 WEIGHTS, LOGITS = "weights/", "logits"  # names in a state, see textrnn/training/trainer.py
 ROUND = 16  # steps, at least, between two measurements for patience: a small corpus has few in an epoch
-LEAST_FALL = 0.005  # of the held-out loss, as a share: patience takes less for none
-SMALLEST, LARGEST = np.log([0.02, 50])  # inverse temperatures of the held-out logits
 
 
 class Member(NamedTuple):
@@ -127,20 +131,6 @@ def measured(results: list[EpochResult], labels: NDArray[np.int16]) -> Floats:
     return rounded
 
 
-def log_loss(logits: Floats, labels: NDArray[np.int16]) -> float:
-    """Return the mean cross entropy of (rows, classes) logits, in nats."""
-    own = np.maximum(softmax(logits)[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
-    return -float(np.mean(np.log(own)))
-
-
-def calibrated_loss(logits: Floats, labels: NDArray[np.int16]) -> float:
-    """Return the cross entropy at the temperature that makes it lowest (Guo et al. 2017)."""
-    found = minimize_scalar(
-        lambda one: log_loss(logits * np.exp(one), labels), bounds=(SMALLEST, LARGEST), options={"xatol": 1e-6}
-    )
-    return float(found.fun)
-
-
 def resumed(fingerprint: str, seed: int, cluster: Cluster) -> Checkpoint | None:
     """Return the checkpoint to resume from, if any. In a cluster, join it and return the chief's."""
     saved = checkpoint.load(CHECKPOINT, fingerprint) if cluster.chief else None
@@ -160,21 +150,3 @@ def resumed(fingerprint: str, seed: int, cluster: Cluster) -> Checkpoint | None:
 def split_by_member(arrays: Arrays, count: int) -> list[Arrays]:
     """Return the state of each member from those of all."""
     return [checkpoint.part(arrays, f"{number}/") for number in range(count)]
-
-
-def epochs_of(history: Floats) -> int:
-    """Return how many epochs a history tells of."""
-    return int(history[-1, 0]) if len(history) else 0
-
-
-def best_epoch(history: Floats) -> int:
-    """Return the first measured epoch with the lowest held-out loss, 0 before any."""
-    return int(history[history[:, COLUMNS.index("held_out_loss")].argmin(), 0]) if len(history) else 0
-
-
-def rounds_without_fall(history: Floats) -> int:
-    """Return how many measurements there have been since the held-out loss last fell by LEAST_FALL or more."""
-    lowest, since = np.inf, 0
-    for loss in history[:, COLUMNS.index("held_out_loss")]:
-        lowest, since = (loss, 0) if loss <= lowest * (1 - LEAST_FALL) else (lowest, since + 1)
-    return since
