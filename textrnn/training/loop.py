@@ -123,7 +123,7 @@ def measured(results: list[EpochResult], labels: NDArray[np.int16]) -> Floats:
     trained = np.mean([(result.loss, result.accuracy) for result in results], axis=0)
     loss = calibrated_loss(logits, labels) if len(results) > 1 else log_loss(logits, labels)
     accuracy = np.mean(logits.argmax(axis=1) == labels)
-    rounded: Floats = np.round([*trained, loss, accuracy], DIGITS)
+    rounded: Floats = np.round([*trained, loss, accuracy], DIGITS) + 0.0  # which leaves no -0.0
     return rounded
 
 
@@ -176,5 +176,7 @@ def rounds_without_fall(history: Floats) -> int:
     """Return how many measurements there have been since the held-out loss last fell by LEAST_FALL or more."""
     lowest, since = np.inf, 0
     for loss in history[:, COLUMNS.index("held_out_loss")]:
-        lowest, since = (loss, 0) if loss <= lowest * (1 - LEAST_FALL) else (lowest, since + 1)
+        # Below a loss of 0 there is none, and each further 0 would be a fall.
+        fell = lowest > 0 and loss <= lowest * (1 - LEAST_FALL)
+        lowest, since = (loss, 0) if fell else (lowest, since + 1)
     return since
