@@ -67,7 +67,8 @@ def unite_near(sets: Sets, marks: Sketches, one: Ints, other: Ints, parents: Int
         a, b = a[apart], b[apart]
         lacked = np.bitwise_count(marks[a] ^ marks[b]).sum(axis=1, dtype=np.int64)  # at least, by one of the two
         likely = lacked * (100 + sets.near) <= (100 - sets.near) * (sets.sizes(a) + sets.sizes(b))
-        a, b = a[likely], b[likely]
+        # Two sets may share many buckets, and long ones take much memory to compare.
+        a, b = np.divmod(np.unique(a[likely] * len(parents) + b[likely]), len(parents))
         common = in_common(sets, a, b)
         near = 100 * common >= sets.near * (sets.sizes(a) + sets.sizes(b) - common)
         unite(parents, a[near], b[near])
