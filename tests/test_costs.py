@@ -107,6 +107,17 @@ def test_what_fits_is_reckoned_in_silence(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr() == ("", "")
 
 
+def test_each_process_that_fits_the_linear_branch_has_its_own_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = ensemble(labels=3000, linear=True, ensemble=3)
+    found = {}
+    for processors in (1, 2, 8):
+        monkeypatch.setattr(costs, "processors", lambda processors=processors: processors)
+        found[processors] = reckon(of, TEXTS).memory["linear"]
+    assert found[1] > 0
+    assert found[2] == 3 / 2 * found[1]
+    assert found[8] == 2 * found[1], "there are but three folds"
+
+
 def test_more_steps_parameters_and_tokens_take_longer_and_a_gpu_gains_with_them() -> None:
     few = {"rows": 4000, "batch_size": 64, "ensemble": 5}
     light, deep = reckon(ensemble(**few)), reckon(ensemble(**few, units=1024, bidirectional=True))

@@ -1,5 +1,6 @@
 """Templates and near-duplicates: those that comparing every pair finds, however the work is cut."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from tests import plain
 from tests.plain import template
 from textrnn.dedup import near_duplicates, word_sets
 from textrnn.dedup.groups import connected
+from textrnn.dedup.near_duplicates import Entries
 from textrnn.dedup.templates import templates
-from textrnn.dedup.word_sets import SHORT, Ints, Sets
+from textrnn.dedup.word_sets import SHORT, Ints, Sets, Sketches
 
 WORDS = [f"{first}{second}" for first in "abcdefg" for second in "xyz"]
 UNSPACED = ["中", "文字", "a中文", "ที่น้ำ", "かな漢字", "x"]
@@ -178,19 +180,52 @@ def test_sets_that_share_only_common_words_are_not_all_compared(
     common = 1000 + np.argsort(rng.random((2000, 50)), axis=1)[:, :5]
     rows = np.sort(np.hstack([rare, common]), axis=1)
     compared = 0
-    in_common = word_sets.in_common
+    unite_near = word_sets.unite_near
 
-    def counting(sets: Sets, one: Ints, other: Ints) -> Ints:
+    def counting(sets: Sets, marks: Sketches, one: Ints, other: Ints, parents: Ints) -> None:
         nonlocal compared
         compared += len(one)
-        return in_common(sets, one, other)
+        unite_near(sets, marks, one, other, parents)
 
-    monkeypatch.setattr(word_sets, "in_common", counting)
+    monkeypatch.setattr(near_duplicates, "unite_near", counting)
     sets = Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, 7))
     found = near_duplicates.near_duplicates(sets, tmp_path)
     assert len(set(found.tolist())) == len({tuple(row) for row in rows.tolist()})
     assert compared < 20 * len(rows)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sets_that_share_a_footer_of_rare_words_are_not_divided_by_every_combination_of_these(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has 15 words of its own, 60 that are all sets', and 30 of 200; 1 to 7 words of the footer may be lacking."""
+    count, rng = 100, np.random.default_rng(0)
+    own, footer = np.arange(15 * count).reshape(count, -1), np.tile(15 * count + np.arange(60), (count, 1))
+    some = 15 * count + 60 + np.sort(np.argsort(rng.random((count, 200)), axis=1)[:, :30], axis=1)
+    rows = np.hstack([own, footer, some])
+    rows[1] = np.append(rows[0, 1:], 10_000)
+    divided = 0
+    extended = near_duplicates.extended
+
+    def counting(sets: Sets, entries: Entries, shared: int) -> Entries:
+        nonlocal divided
+        divided += len(entries.sets)
+        assert divided < 200 * count
+        return extended(sets, entries, shared)
+
+    monkeypatch.setattr(near_duplicates, "extended", counting)
+    sets = Sets(rows.ravel().astype(np.int32), np.arange(0, rows.size + 1, rows.shape[1]))
+    assert near_duplicates.near_duplicates(sets, tmp_path).tolist() == [0, 0, *range(2, count)]
+
+
+def test_a_sketch_tells_apart_only_sets_that_are_no_near_duplicates() -> None:
+    rng = np.random.default_rng(0)
+    rows = [np.unique(rng.integers(0, 5000, size)) for size in (1, 9, 100, 3000) for _ in range(9)]
+    sets = Sets(np.concatenate(rows).astype(np.int32), np.cumsum([0, *map(len, rows)]))
+    marks = word_sets.sketches(sets)
+    for (one, first), (other, second) in combinations(zip(rows, marks, strict=True), 2):
+        assert np.bitwise_count(first ^ second).sum() <= len(np.setxor1d(one, other))
+    assert marks.any(axis=1).all()
 
 
 def test_long_sets_of_unspaced_script_need_four_pairs_in_five(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 import os
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 import pytest
 
-from tests.work import dies_at_nine, fails_at_seven, slower_at_first
+from tests.work import dies_at_nine, fails_at_seven, half_a_result, slower_at_first
 from textrnn.core import process_pool
 from textrnn.core.errors import UserError
 from textrnn.core.paths import ROOT
@@ -62,6 +63,18 @@ def test_items_are_taken_as_results_are_needed_and_an_exception_is_raised_when_i
 def test_a_killed_worker_is_one_clear_line_and_the_others_end() -> None:
     with pytest.raises(UserError, match=r"^a worker process was killed, perhaps because memory ran out: run it again"):
         list(process_pool.ordered(dies_at_nine, ITEMS))
+    assert workers_left() == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes are no files")
+@pytest.mark.parametrize("method", ["spawn", "fork"] if sys.platform == "linux" else ["spawn"])
+def test_the_block_ends_though_a_worker_is_killed_while_it_hands_over_a_result(
+    method: Literal["spawn", "fork"], tmp_path: Path
+) -> None:
+    with process_pool.started(2, method) as submit:
+        submit(half_a_result, tmp_path / "written")
+        while not (tmp_path / "written").exists():
+            time.sleep(0.01)
     assert workers_left() == []
 
 

@@ -21,7 +21,7 @@ from textrnn.model.stacking import Floats, softmax
 from textrnn.training import loop, machine, optimizers, trainer
 from textrnn.training.batches import InputDropout
 from textrnn.training.history import COLUMNS, best_epoch, calibrated_loss, rounds_without_fall
-from textrnn.training.loop import Fitted, fit, rounds
+from textrnn.training.loop import LOGITS, EpochResult, Fitted, fit, measured, rounds
 from textrnn.training.members import one_by_one
 from textrnn.training.optimizers import ETA, WARM_STEPS, cosine, rate, share
 from textrnn.training.trainer import RAW, Trainer
@@ -133,6 +133,12 @@ def test_patience_ends_where_the_loss_has_not_fallen_by_half_a_percent_and_the_l
     counted = [rounds_without_fall(history_of(losses[:number])) for number in range(len(losses) + 1)]
     assert counted == [0, 0, 0, 1, 2, 0, 1]
     assert best_epoch(history_of(losses, epochs=4)) == 20
+
+
+def test_patience_ends_where_the_loss_is_zero() -> None:
+    without = measured([EpochResult(0.0, 1.0, {LOGITS: np.array([[0.0, 1000.0]])})], np.array([1], np.int16))
+    assert str(without[2]) == "0.0"
+    assert [rounds_without_fall(history_of([0.1, *[0.0] * more])) for more in range(4)] == [0, 0, 1, 2]
 
 
 def test_with_patience_a_small_corpus_is_measured_after_sixteen_steps_and_a_large_one_after_each_epoch() -> None:

@@ -1,6 +1,8 @@
 """Work for other processes in tests/test_process_pool.py and tests/test_partitions.py: a module that loads quickly."""
 
 import os
+import struct
+import sys
 import time
 from pathlib import Path
 
@@ -32,3 +34,11 @@ def slow(number: int) -> int:
     Path(f"working-{os.getpid()}").touch()
     time.sleep(0.5)
     return number
+
+
+def half_a_result(written: Path) -> None:
+    """Write the first bytes of a result of a thousand, as a worker of a pool, and then nothing more."""
+    pipe = sys._getframe(1).f_locals["result_queue"]._writer
+    os.write(pipe.fileno(), struct.pack("!i", 1000) + b"half")
+    written.touch()
+    time.sleep(3600)

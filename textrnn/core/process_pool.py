@@ -136,6 +136,8 @@ def started(
     finally:
         for process in set(active_children()) - others:
             process.kill()
+        # The executor would wait for the rest of a result that a worker was writing: without writers, the pipe ends.
+        executor._result_queue._writer.close()  # type: ignore[attr-defined]
         executor.shutdown()
 
 

@@ -17,19 +17,21 @@ from typing import NamedTuple
 import numpy as np
 
 from textrnn.artifacts.ragged import gathered, offsets_of
-from textrnn.dedup.word_sets import Ints, Sets, roots, runs, unite, unite_near
+from textrnn.dedup.word_sets import Ints, Sets, Sketches, roots, runs, sketches, unite, unite_near
 from textrnn.partitions.execute import map_ordered
 
 ENTRIES = 50_000  # in memory at a time, about
+PAIRS = 8  # are compared in the time that an entry takes
 ROW = 12  # bytes of an entry in the temporary file: three numbers of 32 bits
 
 
 class Entries(NamedTuple):
-    """Sets in buckets, a bucket for each combination of shared words. Three arrays of one length."""
+    """Sets in buckets, a bucket for each combination of shared words. Four arrays of one length."""
 
     buckets: Ints
     sets: Ints
     places: Ints  # the index, within the set, of the last shared word; -1 before the first
+    firsts: Ints  # the number of the bucket by one shared word that the bucket was divided from
 
 
 # Some whole buckets with their sets: the numbers of the sets, in rising order; the sets; and entries whose `sets` are
@@ -57,9 +59,18 @@ def united(piece: Piece) -> tuple[Ints, Ints]:
     """
     numbers, sets, entries = piece
     parents = np.arange(len(numbers))
-    shared = 1
+    marks, shared, first, lengths = sketches(sets), 1, entries, np.bincount(entries.firsts)
+    work = np.zeros(len(lengths))
     while len(entries.sets):
-        entries = extended(sets, unresolved(sets, entries, shared, parents), shared)
+        entries = unresolved(sets, marks, entries, shared, parents)
+        # Dividing on and on does not part sets that share many rare words, such as a footer: there are ever more
+        # combinations of these. Where that would take longer than to compare every pair from the start, do the latter.
+        more = PAIRS * np.bincount(entries.firsts, extensions(sets, entries, shared), len(lengths))
+        work += more
+        dear = (more > 0) & (work > lengths * (lengths - 1) // 2)
+        whole, rest = dear[first.firsts], ~dear[entries.firsts]
+        unite_within(sets, marks, first.firsts[whole], first.sets[whole], parents)
+        entries = extended(sets, Entries(*(array[rest] for array in entries)), shared)
         shared += 1
     found = roots(parents, np.arange(len(parents)))
     nodes = np.flatnonzero(found != np.arange(len(found)))
@@ -78,7 +89,7 @@ def pieces(sets: Sets, folder: Path) -> Iterator[Piece]:
     ends = offsets[:-1].copy()  # of what has been written of each piece
     with tempfile.TemporaryFile(dir=folder) as file:
         for some in first_entries(sets):
-            rows = np.column_stack(some)[counts[some.buckets] > 0].astype(np.int32)
+            rows = np.column_stack(some[:3])[counts[some.buckets] > 0].astype(np.int32)
             rows = rows[np.argsort(piece_of[rows[:, 0]], kind="stable")]
             for start, length in zip(*runs(piece_of[rows[:, 0]]), strict=True):
                 piece = piece_of[rows[start, 0]]
@@ -88,16 +99,18 @@ def pieces(sets: Sets, folder: Path) -> Iterator[Piece]:
         for start, end in pairwise(offsets.tolist()):
             file.seek(start * ROW)
             rows = np.frombuffer(file.read((end - start) * ROW), np.int32).astype(np.int64)
-            entries = Entries(*rows.reshape(-1, 3).T)
-            numbers, own = np.unique(entries.sets, return_inverse=True)
-            yield numbers, Sets(*gathered(sets.words, sets.offsets, numbers), sets.near), entries._replace(sets=own)
+            rows = rows.reshape(-1, 3)[np.argsort(rows[::3], kind="stable")]
+            buckets, chosen, places = rows.T
+            numbers, own = np.unique(chosen, return_inverse=True)
+            entries = Entries(buckets, own, places, np.unique(buckets, return_inverse=True)[1])
+            yield numbers, Sets(*gathered(sets.words, sets.offsets, numbers), sets.near), entries
 
 
 def first_entries(sets: Sets) -> Iterator[Entries]:
     """Yield the entries of all sets by one shared word, ENTRIES sets at a time."""
     for start in range(0, len(sets.offsets) - 1, ENTRIES):
         some = np.arange(start, min(start + ENTRIES, len(sets.offsets) - 1))
-        yield extended(sets, Entries(np.zeros_like(some), some, np.full_like(some, -1)), 0)
+        yield extended(sets, Entries(np.zeros_like(some), some, np.full_like(some, -1), np.zeros_like(some)), 0)
 
 
 def extensions(sets: Sets, entries: Entries, shared: int) -> Ints:
@@ -111,12 +124,12 @@ def extended(sets: Sets, entries: Entries, shared: int) -> Entries:
     """Return an entry for each of these words. Its bucket is made of the entry's bucket and the word's code."""
     counts = extensions(sets, entries, shared)
     starts = offsets_of(counts)
-    buckets, chosen, after = (np.repeat(array, counts) for array in entries)
+    buckets, chosen, after, firsts = (np.repeat(array, counts) for array in entries)
     places = np.arange(starts[-1]) - np.repeat(starts[:-1], counts) + after + 1
-    return Entries(buckets << 32 | sets.words[sets.offsets[chosen] + places], chosen, places)
+    return Entries(buckets << 32 | sets.words[sets.offsets[chosen] + places], chosen, places, firsts)
 
 
-def unresolved(sets: Sets, entries: Entries, shared: int, parents: Ints) -> Entries:
+def unresolved(sets: Sets, marks: Sketches, entries: Entries, shared: int, parents: Ints) -> Entries:
     """Unite near-duplicates, and return the buckets that may hold more of them, numbered anew.
 
     The smallest set of each bucket is compared with all others in it. That also connects any two sets that have no more
@@ -126,20 +139,20 @@ def unresolved(sets: Sets, entries: Entries, shared: int, parents: Ints) -> Entr
     order = np.lexsort((sets.sizes(entries.sets), entries.buckets))
     entries = Entries(*(array[order] for array in entries))
     starts, lengths = runs(entries.buckets)
-    unite_near(sets, np.repeat(entries.sets[starts], lengths), entries.sets, parents)
+    unite_near(sets, marks, np.repeat(entries.sets[starts], lengths), entries.sets, parents)
     found = roots(parents, entries.sets)
     apart = np.add.reduceat(found != np.repeat(found[starts], lengths), starts, dtype=np.int64) > 0
-    few = lengths * (lengths - 1) // 2 <= np.add.reduceat(extensions(sets, entries, shared), starts)
+    few = lengths * (lengths - 1) // 2 <= PAIRS * np.add.reduceat(extensions(sets, entries, shared), starts)
     small, large = np.repeat(apart & few, lengths), np.repeat(apart & ~few, lengths)
-    unite_within(sets, entries.buckets[small], entries.sets[small], parents)
+    unite_within(sets, marks, entries.buckets[small], entries.sets[small], parents)
     numbers = np.repeat(np.arange(len(starts)), lengths)
-    return Entries(*(array[large] for array in (numbers, entries.sets, entries.places)))
+    return Entries(*(array[large] for array in entries._replace(buckets=numbers)))
 
 
-def unite_within(sets: Sets, buckets: Ints, members: Ints, parents: Ints) -> None:
+def unite_within(sets: Sets, marks: Sketches, buckets: Ints, members: Ints, parents: Ints) -> None:
     """Unite near-duplicates among the members of each bucket, comparing every pair. The buckets are sorted."""
     for gap in range(1, len(members)):
         same = buckets[gap:] == buckets[:-gap]
         if not same.any():
             return
-        unite_near(sets, members[:-gap][same], members[gap:][same], parents)
+        unite_near(sets, marks, members[:-gap][same], members[gap:][same], parents)

@@ -12,8 +12,10 @@ NEAR = 80  # per cent: the least Jaccard similarity of near-duplicates, four wor
 # stand in three to five pairs. Of more than 45 pairs, four in five stay.
 NEAR_UNSPACED, SHORT = 67, 64
 PAIRS = 200_000  # pairs compared at a time
+BITS = 512  # of a sketch
 
 Ints = NDArray[np.int64]
+Sketches = NDArray[np.uint64]  # (sets, BITS / 64)
 
 
 class Sets(NamedTuple):
@@ -42,8 +44,20 @@ def runs(values: Ints) -> tuple[Ints, Ints]:
     return starts, np.diff(starts, append=len(values))
 
 
-def unite_near(sets: Sets, one: Ints, other: Ints, parents: Ints) -> None:
-    """Unite those pairs of sets that are near-duplicates."""
+def sketches(sets: Sets) -> Sketches:
+    """Return the parities of each set's words: bit b is 1 if an odd number of its words have code b modulo BITS.
+
+    Where two sets' bits differ, there is a word that one of them lacks.
+    """
+    result = np.zeros((len(sets.offsets) - 1, BITS // 64), np.uint64)
+    owners = np.repeat(np.arange(len(result)), np.diff(sets.offsets))
+    bits = np.uint64(1) << (sets.words & 63).astype(np.uint64)
+    np.bitwise_xor.at(result, (owners, sets.words // 64 % (BITS // 64)), bits)
+    return result
+
+
+def unite_near(sets: Sets, marks: Sketches, one: Ints, other: Ints, parents: Ints) -> None:
+    """Unite those pairs of sets that are near-duplicates. `marks` are the sets' sketches."""
     for start in range(0, len(one), PAIRS):
         a, b = one[start : start + PAIRS], other[start : start + PAIRS]
         small, large = np.sort([sets.sizes(a), sets.sizes(b)], axis=0)
@@ -51,6 +65,10 @@ def unite_near(sets: Sets, one: Ints, other: Ints, parents: Ints) -> None:
         a, b = a[likely], b[likely]
         apart = roots(parents, a) != roots(parents, b)
         a, b = a[apart], b[apart]
+        lacked = np.bitwise_count(marks[a] ^ marks[b]).sum(axis=1, dtype=np.int64)  # at least, by one of the two
+        likely = lacked * (100 + sets.near) <= (100 - sets.near) * (sets.sizes(a) + sets.sizes(b))
+        # Two sets may share many buckets, and long ones take much memory to compare.
+        a, b = np.divmod(np.unique(a[likely] * len(parents) + b[likely]), len(parents))
         common = in_common(sets, a, b)
         near = 100 * common >= sets.near * (sets.sizes(a) + sets.sizes(b) - common)
         unite(parents, a[near], b[near])

@@ -28,7 +28,7 @@ COPIES = 3  # of a network's state in its process: its own, the one it began wit
 HANDED = 3  # of each network's state in the process that writes the checkpoint: its own, and two as bytes
 ACTIVATIONS = {"rnn": 8, "gru": 24, "lstm": 16}  # numbers kept for each unit and time step of a batch
 PROCESS, GPU_PROCESS = 5e8, 1e9  # bytes of memory, and of a GPU's, that TensorFlow takes of itself
-LINEAR = 32  # bytes for each n-gram and decision while the linear branch is fitted: four arrays of float64
+LINEAR = 16  # bytes for each n-gram and decision: two arrays of float64, in each process that fits the linear branch
 MARGIN = 1.3  # of the memory that is there, by which an estimate must be wrong before it refuses what would work
 ENCODED = 24  # bytes for each number of an encoder's vectors: its own, and two copies that a regression reads
 SAMPLE = 2000  # texts whose n-grams are counted
@@ -106,6 +106,7 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = (), encoded: int = 0) -> C
     held = COPIES * processes + (HANDED + bool(config.patience)) * networks
     decisions = ensemble.classes if ensemble.classes > 2 else 1
     weights = float(decisions * distinct_ngrams(texts, decisions))
+    fits = min(processors(), config.folds)  # of the linear branch, at a time; this process holds what they return
     return Costs(
         parts,
         networks,
@@ -113,7 +114,7 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = (), encoded: int = 0) -> C
         (steps * STEP + operations / PROCESSOR + updates * UPDATE) / max(1, processes),
         GPU_START + steps * STEP + operations / GPU + updates * GPU_UPDATE,
         {part: float(arrays * held * count) for part, count in parts.items()}
-        | {"batch": processes * (PROCESS + batch), "linear": LINEAR * weights}
+        | {"batch": processes * (PROCESS + batch), "linear": LINEAR * weights * (1 + fits)}
         | {"encoder": float(ENCODED * encoded * WIDTHS[config.encoder])},
         GPU_PROCESS + batch + COPIES * arrays * sum(parts.values()),
         4 * weights,
@@ -122,7 +123,7 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = (), encoded: int = 0) -> C
 
 def distinct_ngrams(texts: Sequence[str], decisions: int) -> int:
     """Return how many n-grams the texts have at least; 0 where even the most possible ones take little memory."""
-    if LINEAR * decisions * sum((LONGEST + 2) * min(MOST, len(text)) for text in texts) < PROCESS:
+    if 2 * LINEAR * decisions * sum((LONGEST + 2) * min(MOST, len(text)) for text in texts) < PROCESS:
         return 0
     found = bags(texts[:: max(1, len(texts) // SAMPLE)])
     return len(set(found.grams.tolist()))

@@ -39,5 +39,7 @@ def rounds_without_fall(history: Floats) -> int:
     """Return how many measurements there have been since the held-out loss last fell by LEAST_FALL or more."""
     lowest, since = np.inf, 0
     for loss in history[:, COLUMNS.index("held_out_loss")]:
-        lowest, since = (loss, 0) if loss <= lowest * (1 - LEAST_FALL) else (lowest, since + 1)
+        # Below a loss of 0 there is none, and each further 0 would be a fall.
+        fell = lowest > 0 and loss <= lowest * (1 - LEAST_FALL)
+        lowest, since = (loss, 0) if fell else (lowest, since + 1)
     return since

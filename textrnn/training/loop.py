@@ -127,7 +127,7 @@ def measured(results: list[EpochResult], labels: NDArray[np.int16]) -> Floats:
     trained = np.mean([(result.loss, result.accuracy) for result in results], axis=0)
     loss = calibrated_loss(logits, labels) if len(results) > 1 else log_loss(logits, labels)
     accuracy = np.mean(logits.argmax(axis=1) == labels)
-    rounded: Floats = np.round([*trained, loss, accuracy], DIGITS)
+    rounded: Floats = np.round([*trained, loss, accuracy], DIGITS) + 0.0  # which leaves no -0.0
     return rounded
 
 
