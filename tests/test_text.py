@@ -209,7 +209,7 @@ def test_a_message_is_read_to_a_longest_length_and_no_further() -> None:
     full = "x" * (MOST - 1) + "y"
     assert ngrams(full + "z and more").tolist() == ngrams(full).tolist()
     assert crc32(b"y") in ngrams(full)
-    for page in ("docs/faq.md", "textrnn/report/page.html"):
+    for page in ("docs/advice.md", "textrnn/report/page.html"):
         assert f"{MOST:,} characters" in (ROOT / page).read_text("utf-8")
 
 
