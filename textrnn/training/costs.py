@@ -11,6 +11,7 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import psutil
 
 from textrnn.artifacts.provenance import MOST_BYTES
@@ -19,7 +20,7 @@ from textrnn.core.process_pool import processors
 from textrnn.model.config import TrainConfig
 from textrnn.model.export import GATES
 from textrnn.text.encoders import WIDTHS
-from textrnn.text.ngrams import LONGEST, MOST, bags
+from textrnn.text.ngrams import LONGEST, MOST, bags_of_many
 from textrnn.training.loop import Ensemble
 
 SLOTS = {"rmsprop": 1, "adamw": 2}  # arrays of an optimizer for each array of weights
@@ -125,8 +126,7 @@ def distinct_ngrams(texts: Sequence[str], decisions: int) -> int:
     """Return how many n-grams the texts have at least; 0 where even the most possible ones take little memory."""
     if 2 * LINEAR * decisions * sum((LONGEST + 2) * min(MOST, len(text)) for text in texts) < PROCESS:
         return 0
-    found = bags(texts[:: max(1, len(texts) // SAMPLE)])
-    return len(set(found.grams.tolist()))
+    return len(np.unique(bags_of_many(texts[:: max(1, len(texts) // SAMPLE)]).grams))
 
 
 def check(costs: Costs) -> None:
