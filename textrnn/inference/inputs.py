@@ -5,12 +5,11 @@ from functools import lru_cache
 from itertools import chain, islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn.inference import graph
 from textrnn.inference.graph import Inputs
 from textrnn.text import encoders
-from textrnn.text.ngrams import WORDS, Grams, bags, frequencies, places, size
+from textrnn.text.ngrams import WORDS, Grams, bags, frequencies, places, sizes
 from textrnn.text.subwords import padded
 from textrnn.text.vocabulary import Tokenizer, tokenize
 
@@ -38,7 +37,7 @@ def linear_inputs(known: Grams, texts: list[str], counted: Collection[str] = ())
     """
     found = bags(texts)
     numbers = places(known, found.grams)
-    inputs: Inputs = {"size": sizes(texts)}
+    inputs: Inputs = {"size": sizes(texts).astype(np.float32)}
     first = int(np.searchsorted(known, WORDS))
     for source, here, before in zip(
         graph.SOURCES, ((numbers >= 0) & (numbers < first), numbers >= first), (0, first), strict=True
@@ -54,9 +53,4 @@ def encoder_inputs(encoder: encoders.Encoder, texts: list[str]) -> Inputs:
     """Return the inputs of the graph's branch on an encoder's vectors: these, and sizes."""
     distinct = list(dict.fromkeys(texts))
     vectors = encoders.encode(encoder, distinct)
-    return {"encoded": vectors[[distinct.index(text) for text in texts]], "size": sizes(texts)}
-
-
-def sizes(texts: list[str]) -> NDArray[np.float32]:
-    """Return the sizes (texts, 1) of the texts."""
-    return np.array([[size(text)] for text in texts], np.float32)
+    return {"encoded": vectors[[distinct.index(text) for text in texts]], "size": sizes(texts).astype(np.float32)}

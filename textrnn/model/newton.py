@@ -64,9 +64,15 @@ def log_loss(
 ) -> tuple[float, Floats]:
     """Return the penalised log loss, summed over the weighted rows, and the (rows, classes) probabilities."""
     weights, bias = np.split(parameters, [len(scores)])
-    logarithms = scipy.special.log_softmax(np.einsum("s,snk->nk", weights, scores) + bias, axis=1)
+    loss, probabilities = weighted_loss(np.einsum("s,snk->nk", weights, scores) + bias, labels, rows)
+    return loss + float((ridge * parameters**2).sum() / 2), probabilities
+
+
+def weighted_loss(logits: Floats, labels: NDArray[np.int16], rows: Floats) -> tuple[float, Floats]:
+    """Return the log loss, summed over the weighted rows, and the (rows, classes) probabilities."""
+    logarithms = scipy.special.log_softmax(logits, axis=1)
     own = logarithms[np.arange(len(labels)), labels]
-    return float((ridge * parameters**2).sum() / 2 - (rows * own).sum()), np.exp(logarithms)
+    return -float((rows * own).sum()), np.exp(logarithms)
 
 
 def derivatives(

@@ -17,7 +17,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
 from textrnn.model.config import ClassWeight
-from textrnn.model.newton import fitted, minimum
+from textrnn.model.newton import fitted, minimum, weighted_loss
 
 RIDGE = (0.01, 1.0)  # penalties of weights and of biases: both stay finite where rows are separable or a label is rare
 PENALTIES = (100.0, 30.0, 10.0)  # of the matrix
@@ -140,8 +140,8 @@ def corrected(blend: Blend, logits: Floats, labels: NDArray[np.int16], rows: Flo
     scores = (scores - centre) / spread
 
     def measured(found: Floats) -> tuple[float, Floats]:
-        moved = logits + scores @ found
-        return float((rows * losses(moved, labels)).sum() + penalty * (found**2).sum() / 2), softmax(moved)
+        loss, probabilities = weighted_loss(logits + scores @ found, labels, rows)
+        return loss + float(penalty * (found**2).sum() / 2), probabilities
 
     def step_of(found: Floats, probabilities: Floats) -> Floats:
         residuals = (probabilities - np.eye(classes)[labels]) * rows[:, None]

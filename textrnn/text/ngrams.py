@@ -146,3 +146,8 @@ def frequencies(counts: Numbers) -> NDArray[np.float64]:
 def size(text: str) -> float:
     """Return log(1 + characters), at most that of LONG: the scaled bag of n-grams holds no trace of the length."""
     return math.log1p(min(len(text), LONG))
+
+
+def sizes(texts: Sequence[str]) -> NDArray[np.float64]:
+    """Return the size of each text, (texts, 1)."""
+    return np.array([size(text) for text in texts], np.float64).reshape(-1, 1)

@@ -18,7 +18,7 @@ from textrnn.model.export import export
 from textrnn.model.linear import Linear
 from textrnn.model.stacking import Blend, Floats, softmax
 from textrnn.text import encoders, subwords, vocabulary
-from textrnn.text.ngrams import Grams, size
+from textrnn.text.ngrams import Grams, sizes
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import costs, loop
 from textrnn.training.batches import Collator, folds, out_of_fold
@@ -78,7 +78,7 @@ def learn(
     all rows of a label are in one fold, or the encoder's package is missing.
     """
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
-    features = subwords.table(tokens, config.subword_buckets) if config.subword_buckets else None
+    features = subwords.table(tokens, config.subword_buckets) if config.ensemble and config.subword_buckets else None
     collator = Collator(words, features, vectorize.max_sequence_length, config.masking)
     fold = folds(training.groups, training.rows.labels, config.folds, config.seed)
     members = [Member(training.rows, held_out, collator)]
@@ -120,7 +120,7 @@ def stack(
     if vectors is not None:
         encoded, sources["encoder"] = encoder_branch(vectors, labels, fold, class_weight)
     if machines or encoded:
-        sources["size"] = np.array([[size(text)] for text in training.texts])
+        sources["size"] = sizes(training.texts)
     blend, logits = stacking.blended(list(sources.values()), labels, fold, class_weight)
     return Stacked(machines, encoded, blend, sources, logits)
 

@@ -69,8 +69,9 @@ class Trainer:
         if self.config.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.config.clip_norm)
         self.optimizer.apply(gradients, variables)
+        trained = trained_variables(self.network)
         for name, average in self.averages.items():
-            average.assign_add(self.share * (trained_variables(self.network)[name] - average))
+            average.assign_add(self.share * (trained[name] - average))
         return sums
 
     def _logits(self, batch: dict[str, Any]) -> Any:
@@ -113,9 +114,9 @@ class Trainer:
             self.restore(state)
             for epoch in epochs:
                 measured = self.fit_rows(member.train, member.collator, epoch, (self.config.seed, epoch, number))
-            state = self.state()
+            state, trained = self.state(), trained_variables(self.network)
             for name, average in self.averages.items():
-                trained_variables(self.network)[name].assign(average)
+                trained[name].assign(average)
             return EpochResult(*measured, state | {LOGITS: self.predict(member.held_out, member.collator)})
         except tf.errors.ResourceExhaustedError:
             raise MemoryError("lower train.batch_size or train.units") from None
