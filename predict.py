@@ -41,26 +41,24 @@ ALONE = 4_000  # messages after which several processes answer: they take half a
 TOKENS = 25  # times as long an explained message takes: it is read once more without each of its tokens
 
 
-def classify(
-    model: predictor.Model, positive: int | None, threshold: float, texts: list[str], explain: bool = False
-) -> list[Answer]:
+def classify(model: predictor.Model, rule: predictor.Rule, texts: list[str], explain: bool = False) -> list[Answer]:
     """Return an answer for each text, in order."""
-    labels, cleaned = model.settings.labels, [normalise(text, model.settings.normalisation) for text in texts]
+    cleaned = [normalise(text, model.settings.normalisation) for text in texts]
     probabilities = predictor.probabilities(model, cleaned)
-    predicted = predictor.answers(probabilities, positive, threshold)
-    chosen = predicted.tolist()
-    explained = chosen if positive is None else repeat(positive)
+    predicted = predictor.answers(probabilities, rule.positive, rule.threshold)
+    explained = predicted.tolist() if rule.positive is None else repeat(rule.positive)
     whys = map(partial(pieces, model), cleaned, explained) if explain else repeat(())
-    answers = [labels[answer] for answer in chosen]
-    shown = predictor.shown(probabilities, predicted, positive).tolist()
+    names = [*model.settings.labels, predictor.UNSURE_LABEL]  # the last of which is number UNSURE
+    answers = [names[answer] for answer in predictor.final(probabilities, rule)]
+    shown = predictor.shown(probabilities, predicted, rule.positive).tolist()
     return list(map(Answer, answers, shown, texts, probabilities.tolist(), whys))
 
 
 @functools.cache
-def loaded(directory: Path) -> tuple[predictor.Model, int | None, float]:
-    """Return the model in `directory`, the number of its positive label, if it has two, and its threshold."""
+def loaded(directory: Path) -> tuple[predictor.Model, predictor.Rule]:
+    """Return the model in `directory`, and how it answers."""
     model = predictor.load(directory)
-    return model, *predictor.decision(directory, model.settings.labels)
+    return model, predictor.decision(directory, model.settings.labels)
 
 
 def answered(directory: Path, look: Look, texts: list[str]) -> str:
@@ -139,14 +137,15 @@ def main() -> None:
     given = arguments()
     if sys.__stdout__ is None:
         raise UserError("expected a standard output for the answers, found it closed: run it without `>&-`")
-    model, positive, _ = loaded(given.model)
+    model, rule = loaded(given.model)
     labels, is_terminal = model.settings.labels, sys.stdout.isatty()
     style: writer.Format = given.format or ("table" if is_terminal else "tsv")
     coloured = is_terminal and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size().columns
     look = Look(
-        style, given.explain, coloured, width, tuple(labels), "" if positive is None else labels[positive], given.top
-    )
+        style, given.explain, coloured, width, tuple(labels), "" if rule.positive is None else labels[rule.positive],
+        given.top, rule.sure_from is not None,
+    )  # fmt: skip
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]  # a terminal or a pipe, never None here
     source = reader.Source(given.input, given.kind, given.column)
     stream = streamed(given.model, look, source) if given.input else None

@@ -178,35 +178,51 @@ def vectors(texts: list[str], labels: Labels, tokenizer: Tokenizer) -> tuple[rag
     return ragged.Rows(ids, found.offsets, of_all, np.arange(len(texts))), found.tokens
 
 
+class Learnt(NamedTuple):
+    """What the pipeline's model, once trained, answers to the rows held out in training and to the test rows."""
+
+    rows: NDArray[np.int64]  # of the task, held out: all its training rows, but of a single network a tenth
+    held_out: Floats  # their probabilities, (rows, classes), by models that have not learnt them
+    test: Floats  # those of the test texts, by the exported model
+    cut: float
+
+
+def learnt(task: Task, *overrides: str) -> Learnt:
+    """Train the pipeline's model, with the parameters of params.yaml after the `overrides` (`section.key=value`)."""
+    changes = changed(overrides)
+    config = section("train", TrainConfig, changes)
+    words, normalisation = section("vectorize", Vectorize, changes), section("clean", Normalisation, changes)
+    cleaned = [normalise(text, normalisation) for text in [*task.texts, *task.test_texts]]
+    rows, tokens = vectors(cleaned, task.labels, words.tokenizer)
+    train, held_out = np.arange(len(task.texts)), np.arange(len(task.texts))
+    given = changes.get("evaluate.threshold")
+    if config.ensemble == 1:
+        tenth = folds(task.groups, task.labels, 10, config.seed) == 0
+        held_out = np.flatnonzero(tenth)
+        train = np.flatnonzero(~tenth) if given is None else train
+    part = learn.TrainingSet(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
+    inputs = (config, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
+    mark = checkpoint.fingerprint(repr(inputs), [])
+    trained = learn.learn(config, words, tokens, task.names, part, ragged.take(rows, held_out), mark)
+    loop.CHECKPOINT.unlink(missing_ok=True)
+    cut = given if given is not None else tuned(task.positive, task.labels[held_out], trained.held_out)
+    settings = predictor.Settings(
+        labels=task.names, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
+        masking=config.masking, subword_buckets=config.subword_buckets, linear=config.linear,
+        encoder=config.encoder, normalisation=normalisation,
+    )  # fmt: skip
+    ids = {token: number for number, (token, _) in enumerate(trained.words, UNKNOWN + 1)}
+    answering = predictor.of(graph.session(trained.model), ids, trained.ngrams, settings)
+    test = predictor.probabilities(answering, cleaned[len(task.texts) :])
+    return Learnt(held_out, trained.held_out, test, cut)
+
+
 def network(*overrides: str) -> Model:
-    """Return the pipeline's model, with the parameters of params.yaml after the `overrides` (`section.key=value`)."""
+    """Return the pipeline's model, with the parameters of params.yaml after the `overrides`."""
 
     def model(task: Task) -> Answers:
-        changes = changed(overrides)
-        config = section("train", TrainConfig, changes)
-        words, normalisation = section("vectorize", Vectorize, changes), section("clean", Normalisation, changes)
-        cleaned = [normalise(text, normalisation) for text in [*task.texts, *task.test_texts]]
-        rows, tokens = vectors(cleaned, task.labels, words.tokenizer)
-        train, held_out = np.arange(len(task.texts)), np.arange(len(task.texts))
-        given = changes.get("evaluate.threshold")
-        if config.ensemble == 1:
-            tenth = folds(task.groups, task.labels, 10, config.seed) == 0
-            held_out = np.flatnonzero(tenth)
-            train = np.flatnonzero(~tenth) if given is None else train
-        part = learn.TrainingSet(ragged.take(rows, train), task.groups[train], [cleaned[row] for row in train])
-        inputs = (config, words, normalisation, part.texts, part.rows.labels.tolist(), part.groups.tolist())
-        mark = checkpoint.fingerprint(repr(inputs), [])
-        learnt = learn.learn(config, words, tokens, task.names, part, ragged.take(rows, held_out), mark)
-        loop.CHECKPOINT.unlink(missing_ok=True)
-        cut = given if given is not None else tuned(task.positive, task.labels[held_out], learnt.held_out)
-        settings = predictor.Settings(
-            labels=task.names, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
-            masking=config.masking, subword_buckets=config.subword_buckets, linear=config.linear,
-            encoder=config.encoder, normalisation=normalisation,
-        )  # fmt: skip
-        ids = {token: number for number, (token, _) in enumerate(learnt.words, UNKNOWN + 1)}
-        answering = predictor.of(graph.session(learnt.model), ids, learnt.ngrams, settings)
-        return likeliest(task, predictor.probabilities(answering, cleaned[len(task.texts) :]), cut)
+        found = learnt(task, *overrides)
+        return likeliest(task, found.test, found.cut)
 
     return model
 

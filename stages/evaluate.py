@@ -2,7 +2,8 @@
 
 With two labels, a message is positive when its probability reaches a threshold, chosen where the expected Matthews
 correlation of the rows held out in training is highest; with more, the likeliest label is the answer, and none need be
-positive. The stage fails, after writing everything, if a score is worse than evaluate.require allows.
+positive. With evaluate.promise, answers too likely to be wrong become "unsure"; the scores remain those of all answers.
+The stage fails, after writing everything, if a score is worse than evaluate.require allows.
 
 Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/{messages.tsv,origins},
         data/split/{train,validation,test}/, data/scored/held_out.tsv, data/trained/out_of_fold.npz;
@@ -18,24 +19,23 @@ if __spec__ is None:
 import sys
 from collections import Counter
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
-from textrnn.artifacts import origins, provenance, ragged
-from textrnn.artifacts.messages import TWINS, Positive, class_names, positive_label, read_messages
+from textrnn.artifacts import origins, ragged
+from textrnn.artifacts.messages import TWINS, class_names, positive_label, read_messages
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
-from textrnn.core.files import DIGITS, read_array, write_json, write_metrics
+from textrnn.core.files import DIGITS, read_array, write_metrics
 from textrnn.core.progress import progress
-from textrnn.evaluation import checks, comparison, tables
+from textrnn.evaluation import checks, comparison, decision, tables
 from textrnn.evaluation.tables import Answers
 from textrnn.inference import predictor
 from textrnn.metrics.intervals import intervals
 from textrnn.metrics.paired import on_networks
-from textrnn.metrics.scores import Bools, Floats, Labels, of_answers, scores
-from textrnn.metrics.threshold import best_threshold
+from textrnn.metrics.scores import Bools, Labels, of_answers, scores
 
 SEED = 0  # of the intervals
 COMPARED = (  # by DVC, if the labels have them
@@ -44,25 +44,11 @@ COMPARED = (  # by DVC, if the labels have them
 )  # fmt: skip
 
 
-class Evaluate(Positive):
+class Evaluate(decision.Deciding):
     """Section `evaluate` of params.yaml."""
 
-    threshold: Literal["held_out"] | Annotated[float, Field(ge=0, le=1)]
     bootstrap_samples: int = Field(ge=100, le=1_000_000)
     require: dict[str, float]
-
-
-def threshold(settings: Evaluate, positive: int | None, labels: Labels, probabilities: Floats) -> float | None:
-    """Return the threshold that the settings name, or choose it on held-out rows; None without a positive label."""
-    if positive is None or settings.threshold != "held_out":
-        return None if positive is None else float(settings.threshold)
-    truth = labels == positive
-    if not truth.any() or truth.all():
-        raise UserError(
-            "params.yaml: expected held-out rows of both kinds to choose evaluate.threshold by, found none: "
-            "set it to a number such as 0.5, or split.validation_share above 0"
-        )
-    return best_threshold(truth, probabilities[:, positive])
 
 
 def without_twins(answers: Answers, twins: Bools) -> dict[str, float]:
@@ -71,6 +57,16 @@ def without_twins(answers: Answers, twins: Bools) -> dict[str, float]:
     rows = len(alone.rows)
     found = of_answers(alone.labels, alone.predicted, None) if rows else {}
     return {"rows": rows} | {name: found[name] for name in ("accuracy", "mcc", "macro_f1") if found}
+
+
+def compared(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the scores that DVC compares, at most ten."""
+    result = {name: found[name] for name in COMPARED if name in found}
+    result["baseline_mcc"] = found["baselines"]["tfidf"]["mcc"]
+    if "promise" in found:  # in the place of two
+        result = {name: value for name, value in result.items() if name not in ("loss", "threshold")}
+        result["promise"] = {name: found["promise"][name] for name in ("answered", "error")}
+    return result
 
 
 def counts(labels: Labels, names: list[str]) -> dict[str, int]:
@@ -89,14 +85,11 @@ def main() -> None:
     train, validation, test = (ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST))
     held_out, out_of_fold = comparison.read_held_out(messages, names), comparison.read_out_of_fold()
 
-    choose = partial(threshold, settings, positive)
-    cut = choose(held_out.labels, held_out.probabilities)
-    of_model = provenance.checksum(paths.MODEL / provenance.RECORD)
-    write_json(paths.MODEL / "threshold.json", {"model": of_model, "positive_label": label, "threshold": cut})
+    choose, rule = partial(decision.threshold, settings, positive), decision.decide(settings, label, names, held_out)
     texts, steps = [messages[row][1] for row in test.rows], partial(progress, desc="classify", unit="batch")
     outputs = predictor.outputs(model, texts, list(out_of_fold.sources), steps)
     probabilities = np.round(outputs["probabilities"], DIGITS)
-    predicted = predictor.answers(probabilities, positive, cut or 0.0)
+    predicted, given = predictor.answers(probabilities, positive, rule.threshold), predictor.final(probabilities, rule)
     tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
 
     scored = (tested.labels, predicted, probabilities, positive)
@@ -110,7 +103,8 @@ def main() -> None:
         out_of_fold, outputs, (held_out.probabilities, predicted), positive, choose,
     )  # fmt: skip
     found: dict[str, Any] = {
-        **({} if cut is None else {"threshold": cut}),
+        **({} if label is None else {"threshold": rule.threshold}),
+        **({} if rule.sure_from is None else {"promise": decision.of_test(tested, given, names)}),
         "test_twins": {name: int((twins >= kind).sum()) for kind, name in enumerate(TWINS, 1)},
         **({"without_twins": without_twins(tested, twins > 0)} if twins.any() else {}),
         "label_errors": {"all": len(mislabelled["part"]), "test": mislabelled["part"].count("test")},
@@ -119,16 +113,16 @@ def main() -> None:
         **measured,
         **intervals(measured, *scored, settings.bootstrap_samples, SEED),
     }
-    compared = {name: found[name] for name in COMPARED if name in found}
-    write_metrics(paths.METRICS / "evaluate.json", compared | {"baseline_mcc": beside["tfidf"]["mcc"]})
+    write_metrics(paths.METRICS / "evaluate.json", compared(found))
     write_metrics(paths.SCORES, found)
     warnings = checks.warnings(counts(learnt, names), counts(tested.labels, names), found["ci_low"]["mcc"])
     lengths = np.concatenate([np.diff(part.offsets) for part in (train, validation, test)])
     warnings += checks.truncated(lengths, model.settings.max_sequence_length) if model.width else []
-    warnings += checks.beaten(gains["tfidf"])
-    tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive), places)
+    warnings += checks.beaten(gains["tfidf"]) + decision.never(names, rule.sure_from)
+    shown = None if rule.sure_from is None else given
+    tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive, shown), places)
     tables.write(paths.LABELS, tables.by_label(tested, names))
-    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut or 0.0, known, model), places)
+    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, rule, known, model), places)
     tables.write(paths.LABEL_ERRORS, mislabelled)
     tables.write(paths.WARNINGS, {"warning": list(warnings)})
     for warning in filter(None, [*warnings, on_networks(gains)]):

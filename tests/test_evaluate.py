@@ -327,7 +327,7 @@ def test_without_a_positive_label_every_label_counts_alike(
     decision, found = read_json(paths.MODEL / "threshold.json"), read_json(paths.SCORES)
     assert set(workspace.metrics("evaluate")) == {"accuracy", "baseline_mcc", "loss", "macro_f1", "mcc"}
     assert (decision["positive_label"], decision["threshold"]) == (None, None)
-    assert predictor.decision(paths.MODEL, sorted(THREE)) == (None, 0.0)
+    assert predictor.decision(paths.MODEL, sorted(THREE)) == predictor.Rule(None, 0.0)
     assert {"macro_f1", "weighted_f1"} <= set(found["ci_low"])
     assert not {"threshold", "recall", "average_precision", "true_positives"} & set(found)
     rows = table(paths.ROOT, "predictions")

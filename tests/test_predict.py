@@ -91,7 +91,7 @@ def command(model: Path, *arguments: str | bytes | Path) -> list[Any]:
 
 def expected(model: Path, texts: list[str], explain: bool = False) -> list[Answer]:
     loaded = predictor.load(model)
-    return predict.classify(loaded, *predictor.decision(model, loaded.settings.labels), texts, explain)
+    return predict.classify(loaded, predictor.decision(model, loaded.settings.labels), texts, explain)
 
 
 def written(found: list[Answer]) -> list[str]:
@@ -287,7 +287,7 @@ def test_of_two_labels_the_positive_one_is_explained_and_of_more_the_answer(
     found = np.array([[0.1, 0.2, 0.7], [0.8, 0.2, 0.0]])[:, : len(labels)]
     monkeypatch.setattr(predictor, "probabilities", lambda *_: found)
     monkeypatch.setattr(predict, "pieces", lambda _, text, label: [(text, label)])
-    answers = predict.classify(model, positive, 0.5, [SPAM, HAM], explain=True)
+    answers = predict.classify(model, predictor.Rule(positive, 0.5), [SPAM, HAM], explain=True)
     assert [answer.pieces for answer in answers] == [[(SPAM, explained[0])], [(HAM, explained[1])]]
     assert [answer.probability for answer in answers] == shown
     assert [answer.probabilities for answer in answers] == found.tolist()

@@ -18,7 +18,7 @@ A file may be compressed (gz, bz2, xz), in any encoding, with other separators;
 columns of the output:
   label        the answer. Of two labels the positive one if its probability
                reaches the model's threshold, else the other one; of more labels
-               the likeliest
+               the likeliest. Or unsure, if the model keeps evaluate.promise
   probability  of two labels that of the positive one (evaluate.positive_label in
                params.yaml), whatever the answer; of more labels that of the
                answer. jsonl has those of all labels, too

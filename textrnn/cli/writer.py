@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from textrnn.cli.terminal import DENSEST, cut, fitting, graphemes, legible, width
 from textrnn.core.escape import field
 from textrnn.inference.explain import Piece, strongest
+from textrnn.inference.predictor import UNSURE_LABEL
 
 Format = Literal["table", "tsv", "jsonl"]
 
@@ -30,7 +31,7 @@ STRENGTHS = (0.25, 1.0, 2.5)
 class Answer(NamedTuple):
     """The answer to one message, and why."""
 
-    label: str
+    label: str  # or UNSURE_LABEL
     probability: float  # of two labels the positive one's, of more the answer's
     text: str
     probabilities: Sequence[float]  # of each label
@@ -47,6 +48,7 @@ class Look(NamedTuple):
     labels: tuple[str, ...] = ()
     positive: str = ""  # of two labels
     top: int = 1  # how many labels of each message are told
+    unsure: bool = False  # whether an answer may be none of the labels
 
 
 def header(look: Look) -> str:
@@ -145,7 +147,7 @@ def others(answer: Answer, look: Look) -> str:
 
 def columns(label: str, probability: str, look: Look, indent: str = "") -> str:
     """Return the first two columns of a table, wide enough for every label and for their headings."""
-    room = widest(look.labels, look.width) + len(GAP) * (look.top > 1)
+    room = widest(look.labels + (UNSURE_LABEL,) * look.unsure, look.width) + len(GAP) * (look.top > 1)
     label = indent + shortened(label, look)
     padding = " " * (width(probability_name(look)) - width(probability))
     return label + " " * (room - width(label)) + GAP + padding + probability

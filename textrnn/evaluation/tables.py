@@ -72,8 +72,11 @@ def located(columns: Columns, origins: Origins) -> Columns:
     return found
 
 
-def predictions(answers: Answers, messages: Messages, names: list[str], positive: int | None) -> Columns:
-    """Return a line for each row.
+def predictions(
+    answers: Answers, messages: Messages, names: list[str], positive: int | None,
+    given: NDArray[np.int16] | None = None,
+) -> Columns:  # fmt: skip
+    """Return a line for each row. With `given`, some answers of which are UNSURE, it has a column for them.
 
     `probability` is that of the positive label, if there are two labels and one is positive, else that of the answer.
     Of more labels, the positive one has a column of its own.
@@ -85,6 +88,8 @@ def predictions(answers: Answers, messages: Messages, names: list[str], positive
         "predicted": [names[number] for number in answers.predicted],
         "probability": [f"{value:.{DIGITS}f}" for value in shown],
     }
+    if given is not None:
+        columns["given"] = [[*names, predictor.UNSURE_LABEL][number] for number in given]
     if positive is not None and len(names) > 2:
         columns["probability_of_positive"] = [f"{value:.{DIGITS}f}" for value in answers.probabilities[:, positive]]
     return columns | {"text": [messages[row][1] for row in answers.rows]}
@@ -126,20 +131,21 @@ def worst(labels: NDArray[np.int16], predicted: NDArray[np.int16]) -> dict[int, 
 
 
 def mistakes(
-    answers: Answers, messages: Messages, names: list[str], positive: int | None, cut: float,
+    answers: Answers, messages: Messages, names: list[str], rule: predictor.Rule,
     known: NDArray[np.int64], model: predictor.Model,
 ) -> Columns:  # fmt: skip
-    """Return a line for each row answered wrongly, the surest first.
+    """Return a line for each row answered wrongly, the surest first, also if the answer is not given.
 
     Each has the probability of the answer and of its own label, the tokens that misled the model, and the most similar
     one of the training rows, `known`.
     """
     certainty = answers.probabilities.max(axis=1)
     if len(names) == 2:
-        certainty = np.abs(predictor.shown(answers.probabilities, answers.predicted, positive) - cut)
+        certainty = np.abs(predictor.shown(answers.probabilities, answers.predicted, rule.positive) - rule.threshold)
     wrong = np.flatnonzero(answers.predicted != answers.labels)
     chosen = answers.some(wrong[np.argsort(-certainty[wrong], kind="stable")])
-    columns = predictions(chosen, messages, names, None)
+    given = None if rule.sure_from is None else predictor.final(chosen.probabilities, rule)
+    columns = predictions(chosen, messages, names, None, given)
     texts = [str(text) for text in columns.pop("text")]
     numbers, similarity = nearest(texts, [messages[row][1] for row in known])
     rows = known[numbers].tolist()

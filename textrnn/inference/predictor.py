@@ -1,11 +1,12 @@
 """The exported model, without TensorFlow: texts in, probabilities out. Used by evaluate and predict.py."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 import onnxruntime
@@ -31,6 +32,7 @@ BATCH = 128
 PADDING = ""
 ROOM = 64 << 20  # bytes of vectors that are kept
 PARTS = ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
+UNSURE, UNSURE_LABEL = -1, "unsure"  # instead of a label's number and of its name
 
 
 class Settings(Section):
@@ -52,6 +54,8 @@ class Decision(Section):
     positive_label: str | None  # of more than two labels none need be positive
     threshold: float | None = Field(ge=0, le=1)
     model: str  # the SHA-256 of the model.json of the model that the threshold was chosen for
+    # The least probability that an answer of each label may have, or it is "unsure"; null: always. Without: never.
+    sure_from: dict[str, Annotated[float, Field(ge=0, le=1)] | None] | None = None
 
     @model_validator(mode="after")
     def both_or_neither(self) -> Self:
@@ -59,6 +63,14 @@ class Decision(Section):
         if (self.positive_label is None) != (self.threshold is None):
             raise ValueError("expected a positive label and its threshold, or neither")
         return self
+
+
+class Rule(NamedTuple):
+    """How probabilities become answers."""
+
+    positive: int | None  # the number of the positive label of two; of more the answer is the likeliest
+    threshold: float
+    sure_from: tuple[float, ...] | None = None  # of each label: an answer less probable is UNSURE
 
 
 class Model(NamedTuple):
@@ -147,20 +159,26 @@ def fitting() -> Iterator[None]:
         ) from None
 
 
-def decision(directory: Path, labels: list[str]) -> tuple[int | None, float]:
-    """Return the number of the positive label of two, and its threshold; of more labels the answer is the likeliest.
-
-    Raises UserError as `load` does.
-    """
+def decision(directory: Path, labels: list[str]) -> Rule:
+    """Return how the model in `directory` answers. Raises UserError as `load` does."""
     with provenance.whole(directory / "threshold.json") as path:
         found = Decision.model_validate(read_json(path))
     if found.positive_label not in (labels if len(labels) == 2 else [*labels, None]):
         raise UserError(f"expected one of {listed(labels)} in {path}, found {found.positive_label!r}: run `dvc repro`")
     if found.model != provenance.checksum(directory / provenance.RECORD):
         raise UserError(f"expected the threshold of this model in {path}, found that of another one: run `dvc repro`")
-    if found.positive_label is None or len(labels) > 2:
-        return None, 0.0
-    return labels.index(found.positive_label), found.threshold or 0.0
+    if found.sure_from is not None and set(found.sure_from) != set(labels):
+        raise UserError(f"expected `sure_from` of {listed(labels)} in {path}, found other labels: run `dvc repro`")
+    positive = labels.index(found.positive_label) if found.positive_label is not None and len(labels) == 2 else None
+    return Rule(positive, 0.0 if positive is None else found.threshold or 0.0, sure_from(found, labels))
+
+
+def sure_from(found: Decision, labels: list[str]) -> tuple[float, ...] | None:
+    """Return the least probability of each label's answers, in the labels' order: infinite where there is none."""
+    if found.sure_from is None:
+        return None
+    least = (found.sure_from[label] for label in labels)
+    return tuple(math.inf if one is None else one for one in least)
 
 
 def probabilities(
@@ -220,6 +238,15 @@ def answers(probabilities: NDArray[np.float64], positive: int | None, cut: float
     if positive is not None and probabilities.shape[1] == 2:
         likeliest = np.where(probabilities[:, positive] >= cut, positive, 1 - positive)
     return likeliest.astype(np.int16)
+
+
+def final(probabilities: NDArray[np.float64], rule: Rule) -> NDArray[np.int16]:
+    """Return what is answered in the end for each row of (rows, labels) probabilities: a label number or UNSURE."""
+    predicted = answers(probabilities, rule.positive, rule.threshold)
+    if rule.sure_from is None:
+        return predicted
+    own = probabilities[np.arange(len(predicted)), predicted]
+    return np.where(own >= np.array(rule.sure_from)[predicted], predicted, UNSURE).astype(np.int16)
 
 
 def shown(
