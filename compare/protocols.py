@@ -14,6 +14,7 @@ HERE = paths.ROOT / "compare"
 PREPARED, ANSWERS = HERE / "prepared", HERE / "answers"  # in neither Git nor DVC's cache
 CELLS, CEILING, TABLE, PICTURE = HERE / "cells.tsv", HERE / "ceiling.json", HERE / "table.json", HERE / "images/mcc.png"
 CORPUS_CELLS, CORPUS_TABLE = HERE / "corpora.tsv", HERE / "corpora.json"
+PROMISES = HERE / "promise.tsv"
 DIFFERENCES, CURVES = HERE / "images/differences.png", HERE / "images/curves.png"
 
 # `naive` keeps every row of the corpus, duplicates too, as most published results do; `duplicates` drops all but the

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -37,7 +38,7 @@ def decide(settings: Deciding, label: str | None, names: list[str], held_out: An
     positive = None if label is None else names.index(label)
     cut = threshold(settings, positive, held_out.labels, held_out.probabilities)
     answered = predictor.answers(held_out.probabilities, positive, cut or 0.0)
-    least = sure_from(settings, names, held_out._replace(predicted=answered), groups_of(held_out.rows))
+    least = sure_from(settings, names, held_out._replace(predicted=answered))
     found: dict[str, Any] = {"positive_label": label, "threshold": cut}
     if least is not None:
         found["sure_from"] = {name: one if one < np.inf else None for name, one in zip(names, least, strict=True)}
@@ -67,12 +68,10 @@ def threshold(settings: Deciding, positive: int | None, labels: Labels, probabil
     return best_threshold(truth, probabilities[:, positive])
 
 
-def sure_from(
-    settings: Deciding, names: list[str], held_out: Answers, groups: NDArray[np.int64]
-) -> tuple[float, ...] | None:
+def sure_from(settings: Deciding, names: list[str], held_out: Answers) -> tuple[float, ...] | None:
     """Return the least probability of each label's answers, infinite if it has none; None without a promise.
 
-    `groups` are those of the rows held out. Raises UserError if these rows do not show that any answer keeps it.
+    Raises UserError if the held-out rows do not show that any answer keeps it.
     """
     if settings.promise is None:
         return None
@@ -83,17 +82,14 @@ def sure_from(
         )
     right = held_out.predicted == held_out.labels
     probability = held_out.probabilities[np.arange(len(right)), held_out.predicted]
-    effect = promise.design_effect(right, groups)
-
-    def least(promised: float) -> tuple[float, ...]:
-        if not settings.promise_per_label:
-            return (promise.sure_from(probability, right, promised, effect),) * len(names)
-        of = [held_out.predicted == number for number in range(len(names))]
-        return tuple(promise.sure_from(probability[rows], right[rows], promised, effect) for rows in of)
-
-    found = least(settings.promise)
+    effect = promise.design_effect(right, groups_of(held_out.rows))
+    least = partial(
+        promise.of_labels, probability, held_out.predicted, right, len(names), effect=effect,
+        each=settings.promise_per_label,
+    )  # fmt: skip
+    found = least(promise=settings.promise)
     if min(found) == math.inf:
-        kept = (lower for lower in LOWER if lower < settings.promise and min(least(lower)) < math.inf)
+        kept = (lower for lower in LOWER if lower < settings.promise and min(least(promise=lower)) < math.inf)
         instead = next((f"promise {lower:g}" for lower in kept), "promise less")
         raise UserError(
             f"params.yaml: expected held-out answers that can keep evaluate.promise {settings.promise:g} "

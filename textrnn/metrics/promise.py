@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from textrnn.metrics.intervals import wilson
-from textrnn.metrics.scores import Bools, Floats
+from textrnn.metrics.scores import Bools, Floats, Labels
 
 CONFIDENCE = 0.95
 CAUTION = 1.5  # times as many wrong answers as the probabilities say: models of few rows are overconfident
@@ -48,10 +48,20 @@ def sure_from(probability: Floats, right: Bools, promise: float, effect: float =
         return math.inf
     rows = (ends + 1) / effect
     wrong, expected = (np.cumsum(1 - of)[ends] / effect for of in (right[order], values))
-    start = int(certainty(CAUTION * expected, rows, promise).argmax())
+    start = int(((rows >= fewest(promise)) * certainty(CAUTION * expected, rows, promise)).argmax())
     refuted = certainty(wrong, rows, promise)[start:] >= CONFIDENCE
     kept = len(refuted) if refuted.all() else int(refuted.argmin())
     return float(values[ends[start + kept - 1]]) if kept else math.inf
+
+
+def of_labels(
+    probability: Floats, predicted: Labels, right: Bools, labels: int, promise: float, effect: float, each: bool
+) -> tuple[float, ...]:
+    """Return what `sure_from` does for the answers with each label, by these alone if `each` is to keep the promise."""
+    if not each:
+        return (sure_from(probability, right, promise, effect),) * labels
+    of = (predicted == label for label in range(labels))
+    return tuple(sure_from(probability[rows], right[rows], promise, effect) for rows in of)
 
 
 def certainty(wrong: Floats, rows: Floats, promise: float) -> Floats:
