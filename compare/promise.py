@@ -21,14 +21,14 @@ import numpy as np
 from compare.cell import task
 from compare.corpora import CORPORA, OUT_OF_SCOPE, fetched
 from compare.models import Learnt, Task, learnt
-from compare.protocols import PROMISES, SPLITS
+from compare.protocols import PROMISES, SPLITS, STRANGE
 from textrnn.core.errors import run
 from textrnn.core.files import DIGITS, read_table, write_text
 from textrnn.inference import predictor
 from textrnn.metrics import promise
 from textrnn.metrics.scores import Labels
 
-CORPUS_SPLITS = dict.fromkeys(("sms", "film", "arabic", "hate-speech", "banking77"), SPLITS) | {"clinc150": SPLITS[:1]}
+CORPUS_SPLITS = dict.fromkeys(("sms", "film", "arabic", "hate-speech", "banking77"), SPLITS) | {STRANGE: SPLITS[:1]}
 PROMISED = (0.8, 0.9, 0.95, 0.99)
 
 
@@ -59,7 +59,7 @@ def main(names: list[str]) -> None:
 def of_split(name: str, split: str) -> Iterator[Row]:
     """Yield the rows of a split, for which a model is trained."""
     todo, _, labels = task(name, split)
-    others = out_of_scope() if name == "clinc150" else []
+    others = out_of_scope() if name == STRANGE else []
     found = learnt(todo._replace(test_texts=todo.test_texts + others), "train.ensemble=0")
     numbers = np.array([todo.names.index(label) for label in labels], np.int16)
     return measured(name, split, todo, found, numbers)
@@ -85,7 +85,7 @@ def measured(name: str, split: str, todo: Task, found: Learnt, labels: Labels) -
 
 def out_of_scope() -> list[str]:
     """Return the test requests of clinc150 that are none of its intents."""
-    (content,) = fetched(CORPORA["clinc150"].files)
+    (content,) = fetched(CORPORA[STRANGE].files)
     return [text for text, _ in json.loads(content)[f"{OUT_OF_SCOPE}_test"]]
 
 

@@ -15,6 +15,7 @@ PREPARED, ANSWERS = HERE / "prepared", HERE / "answers"  # in neither Git nor DV
 CELLS, CEILING, TABLE, PICTURE = HERE / "cells.tsv", HERE / "ceiling.json", HERE / "table.json", HERE / "images/mcc.png"
 CORPUS_CELLS, CORPUS_TABLE = HERE / "corpora.tsv", HERE / "corpora.json"
 PROMISES = HERE / "promise.tsv"
+STRANGE = "clinc150"  # the corpus that has texts out of scope
 DIFFERENCES, CURVES = HERE / "images/differences.png", HERE / "images/curves.png"
 
 # `naive` keeps every row of the corpus, duplicates too, as most published results do; `duplicates` drops all but the

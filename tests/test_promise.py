@@ -218,7 +218,7 @@ def test_at_most_ten_scores_are_compared_with_a_promise_too(trained_model: Path,
 
 
 def test_each_label_keeps_the_promise_if_asked_and_a_label_that_cannot_is_never_answered(
-    three_labels: Workspace, capsys: pytest.CaptureFixture[str]
+    three_labels: Workspace,
 ) -> None:
     header, *lines = read_table(paths.HELD_OUT)
     messages = read_messages(paths.MESSAGES)
@@ -233,7 +233,7 @@ def test_each_label_keeps_the_promise_if_asked_and_a_label_that_cannot_is_never_
     three_labels.run(evaluate.main)
     assert read_json(paths.MODEL / "threshold.json")["sure_from"] == dict.fromkeys(THREE) | {"ham": 0.9}
     said = "to promise anything of 'win, \"now\"', 'новости': texts that look so are answered 'unsure'"
-    assert said in capsys.readouterr().err
+    assert any(said in warning for (warning,) in read_table(paths.WARNINGS))
     assert set(column(read_table(paths.PREDICTIONS), "given")) <= {"ham", "unsure"}
 
 

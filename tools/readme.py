@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from scipy import stats
+
 from compare.code import RECORD
 from compare.corpora import CORPORA
 from compare.picture import PANELS, starred
-from compare.protocols import CEILING, CORPUS_TABLE, NAMES, OFFICIAL, PARTS, PROTOCOLS, TABLE
+from compare.protocols import CEILING, CORPUS_TABLE, NAMES, OFFICIAL, PARTS, PROMISES, PROTOCOLS, STRANGE, TABLE
 from compare.score import committed
 from presets.networks import NETWORKS, RESULTS, TUTORIAL
 from textrnn.core import paths
@@ -32,6 +34,7 @@ SHORT = {  # names of the models in the tables of corpora
     "encoder": "with minilm", "default": "default",
 }  # fmt: skip
 
+LEVEL = 0.05  # of a test
 SCORES = paths.PLOTS / "scores.tsv"
 PAGES = [paths.ROOT / name for name in ("README.md", "docs/comparison.md", "docs/origin.md")]
 
@@ -216,6 +219,36 @@ def parts() -> str:
     )
 
 
+def promises() -> str:
+    """Return for each corpus and promise which share of the test texts is answered, and which of the answers wrong."""
+    header, *lines = read_table(PROMISES)
+    found = [dict(zip(header, line, strict=True)) for line in lines if line[0] != STRANGE]
+    promised = sorted({row["promise"] for row in found}, key=float)
+    rows = []
+    for corpus in sorted({row["corpus"] for row in found}):
+        of_corpus = [row for row in found if (row["corpus"], row["each_label"]) == (corpus, "False")]
+        rows.append([corpus, *(outcome([row for row in of_corpus if row["promise"] == one]) for one in promised)])
+    return f"{table(['corpus', *promised], rows, numbers=True)}\n\n{broken(found)}"
+
+
+def outcome(splits: list[dict[str, str]]) -> str:
+    """Return which share of the texts is answered, and which share of these answers is wrong."""
+    texts, answered, wrong = (sum(int(row[name]) for row in splits) for name in ("texts", "answered", "wrong"))
+    return f"{percent(answered / texts)}, {percent(wrong / answered)} wrong" if answered else "none"
+
+
+def broken(found: list[dict[str, str]]) -> str:
+    """Return a sentence on how often more of the answers to a test part were wrong than the promise allows."""
+    made = [row for row in found if int(row["answered"]) and row["each_label"] == "False"]
+    counts = [(int(row["wrong"]), int(row["answered"]), 1 - float(row["promise"])) for row in made]
+    above = sum(wrong > share * answered for wrong, answered, share in counts)
+    surely = sum(stats.binom.sf(wrong - 1, answered, share) < LEVEL for wrong, answered, share in counts)
+    return (
+        f"{len(made)} promises were made, of {len(found) // 2}. In {above} test parts more of the answers were wrong "
+        f"than promised, in {surely} of them more than chance explains (one-sided binomial test, 5 %)."
+    )
+
+
 def code() -> str:
     """Return which code gave the numbers of the comparison."""
     names = committed()
@@ -236,6 +269,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "comparison": comparison,
     "verdict": verdict,
     "leaks": leaks,
+    "promises": promises,
     "code": code,
     "tutorial": tutorial,
     "networks": networks,
