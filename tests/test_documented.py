@@ -38,7 +38,6 @@ DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 # The file that runs or installs what takes long or needs a network, and how those commands begin.
 ELSEWHERE = {
     ".ci/run": ("mypy", "pip install -r requirements", "python3 -m venv .venv", "ruff check . && ruff format ."),
-    "bench/kills.py": ("python -m bench.kills",),
     "bench/limits.py": ("python -m bench.limits",),
     "bench/requirements.txt": ("pip install -r bench/requirements.txt",),
     "compare/requirements.txt": ("pip install -r compare/requirements.txt",),
@@ -46,7 +45,6 @@ ELSEWHERE = {
     "tests/test_adopt.py": ("dvc exp run --queue --copy-paths", "python -m tools.adopt corpus/my-messages.csv"),
     "tests/test_cluster.py": ("python -m bench.cluster", "python -m stages.train"),
     "tests/test_compare.py": ("dvc repro download && dvc --cd compare repro", "python -m compare."),
-    "tests/test_fuzz.py": ("python -m fuzz",),
     "tests/test_partitions.py": (
         "PYTHONPATH=. dask worker", "TEXTRNN_SCHEDULER=tcp://host:8786 dvc repro", "dask scheduler",
         "python -m bench.dask_cluster",
