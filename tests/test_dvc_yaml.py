@@ -175,6 +175,7 @@ def test_each_stage_of_the_comparison_depends_on_its_code_by_fingerprint_or_by_p
         "official",
         "curve",
         "part",
+        "promise",
         "score",
         "table",
     ):
