@@ -10,6 +10,9 @@ import pytest
 from scipy.stats import binom
 
 import predict
+from compare import promise as of_promises
+from compare.models import Learnt, Task
+from compare.protocols import PROMISES
 from stages import evaluate, plot
 from tests.models import THREE, copied, trained
 from tests.workspace import Workspace
@@ -258,3 +261,21 @@ def test_a_label_named_unsure_and_a_promise_do_not_go_together(three_labels: Wor
     paths.HELD_OUT.write_text(table.replace("ham", "unsure", 1), "utf-8")
     promising(three_labels, 0.9)
     assert "expected no label 'unsure' beside evaluate.promise" in three_labels.failure(evaluate.main)
+
+
+# The comparison
+
+
+def test_the_comparison_counts_answers_wrong_ones_and_texts_out_of_scope() -> None:
+    held_out = np.column_stack([np.linspace(0.9, 1, 400), np.linspace(0.1, 0, 400)])
+    todo = Task([], np.zeros(400, np.int16), np.arange(400), [], ["a", "b"], None)
+    test = np.array([[0.95, 0.05], [0.99, 0.01], [0.6, 0.4], [0.93, 0.07], [0.5, 0.5]])
+    found = of_promises.measured("x", "0-0", todo, Learnt(np.arange(400), held_out, test, 0.0), np.array([0, 1, 0]))
+    for row in found:
+        assert row.labels == (1 if row.each_label else 2), "no held-out row was answered with the second one"
+        assert (row.texts, row.answered, row.wrong, row.out_of_scope, row.out_of_scope_answered) == (3, 2, 1, 2, 1)
+    header, *lines = read_table(PROMISES)
+    assert tuple(header) == of_promises.Row._fields
+    splits = {(name, split) for name, found in of_promises.CORPUS_SPLITS.items() for split in found}
+    assert {tuple(line[:2]) for line in lines} == splits
+    assert len(lines) == len(splits) * len(of_promises.PROMISED) * 2

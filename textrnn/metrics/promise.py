@@ -57,7 +57,10 @@ def sure_from(probability: Floats, right: Bools, promise: float, effect: float =
 def of_labels(
     probability: Floats, predicted: Labels, right: Bools, labels: int, promise: float, effect: float, each: bool
 ) -> tuple[float, ...]:
-    """Return what `sure_from` does for the answers with each label, by these alone if `each` is to keep the promise."""
+    """Return what `sure_from` does for the answers with each label, by these alone if `each` is to keep the promise.
+
+    Then the confidence, too, is that of each label's promise: with 100 labels about five may be broken.
+    """
     if not each:
         return (sure_from(probability, right, promise, effect),) * labels
     of = (predicted == label for label in range(labels))
