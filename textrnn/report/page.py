@@ -49,7 +49,7 @@ def page(
         shown,
         style=style,
         script=script,
-        policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)}; "
+        policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)} 'strict-dynamic'; "  # and the scripts that it adds
         "base-uri 'none'; form-action 'none'",
         positive=positive,
         verdict=on_networks(shown["scores"]["gain_over"]),
@@ -66,7 +66,8 @@ def page(
         own=outcomes[cut],
         last_stop=len(stops) - 1,
         own_stop=stops.index(cut),
-        data={"charts": {chart.name: chart.stops() for chart in charts}, "outcomes": list(outcomes.values())},
+        data={"charts": {chart.name: chart.stops() for chart in charts}, "outcomes": list(outcomes.values()),
+              "record": shown["decision"]["model"]},  # fmt: skip
     )
 
 
