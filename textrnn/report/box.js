@@ -35,15 +35,15 @@ function classifier(model) {
     return Array.from(found, (value) => rounded(value, digits));
   }
 
-  /** Return the number of the label answered: of two the positive one from its threshold on, else the likeliest. */
+  /** Return the number of the label answered: the likeliest; of two, the positive one from its threshold on. */
   function decided(likely) {
-    if (positive !== null && likely.length === 2) return likely[positive] >= threshold ? positive : 1 - positive;
+    if (positive !== null) return likely[positive] >= threshold ? positive : 1 - positive;
     return likely.indexOf(Math.max(...likely));
   }
 
   function answer(message) {
-    const text = read.normalised(message), likely = probabilities(text), label = decided(likely);
-    return { text, probabilities: likely, label, shown: likely[positive !== null && likely.length === 2 ? positive : label] };
+    const text = read.normalised(message), likely = probabilities(text);
+    return { text, probabilities: likely, label: decided(likely) };
   }
 
   const odds = (value) => {
@@ -81,16 +81,24 @@ function colour(weight) {
   return strength ? `${weight > 0 ? "for" : "against"}-${strength}` : "";
 }
 
-/** Return a list of the labels by falling probability. */
+/** Return the answer's label, and of two the probability of the positive one beside the threshold that it must reach. */
+function verdict({ settings: { labels }, positive, threshold }, { label, probabilities }) {
+  const name = element("bdi", labels[label], "label");
+  if (positive === null) return [name];
+  const beside = element("small", " P(");
+  beside.append(element("bdi", labels[positive]), `) ${percent(probabilities[positive])}, threshold ${percent(threshold)}`);
+  return [name, beside];
+}
+
+/** Return a line for each label, by falling probability. */
 function ranking(labels, likely) {
   const order = labels.map((_, number) => number).sort((a, b) => likely[b] - likely[a]);
   return order.map((number) => {
-    const item = element("li", "");
-    const bar = element("meter", "");
+    const line = element("li", ""), bar = element("progress", "");
     bar.value = likely[number];
     bar.ariaHidden = "true";
-    item.append(element("bdi", labels[number], "label"), element("span", percent(likely[number])), bar);
-    return item;
+    line.append(element("bdi", labels[number], "label"), element("span", percent(likely[number])), bar);
+    return line;
   });
 }
 
@@ -123,47 +131,56 @@ function strongest(text, explained) {
   });
 }
 
+const show = (name, ...content) => byId(name).replaceChildren(...content);
 const pause = (milliseconds) => new Promise((go) => { setTimeout(go, milliseconds); });
 
-/** Answer what is typed, at once, and then explain it, unless another key comes. */
-function begin(model) {
-  const say = (name, ...content) => byId(name).replaceChildren(...content);
-  if (model.record !== data.record) return say("try-state", "The folder try beside this page is that of another model.");
-  const { answer, explanation } = classifier(model);
-  const labels = model.settings.labels, box = byId("message");
-  window.predicted = answer;
-  let latest = 0;
+/** Show a text with its tokens on their colours, and the strongest with their weights. */
+function showExplanation(text, explained, about) {
+  show("try-pieces", ...pieces(text, explained));
+  show("try-strongest", ...strongest(text, explained));
+  show("try-about", element("bdi", about));
+}
 
-  async function explain(found, turn) {
-    const about = element("bdi", labels[model.positive ?? found.label]), done = [];
-    await pause(PAUSE);
-    let since = performance.now();
-    for (const token of turn === latest ? explanation(found) : []) {
-      done.push(token);
-      if (performance.now() - since > FRAME) {
-        await pause(0);
-        since = performance.now();
-      }
-      if (turn !== latest) return;
+/** Call `done` with the whole explanation of an answer, unless another key comes before. */
+async function explainLater(tokens, isLatest, done) {
+  const explained = [];
+  await pause(PAUSE);
+  for (let since = performance.now(); isLatest();) {
+    const { value, done: atEnd } = tokens.next();
+    if (atEnd) return done(explained);
+    explained.push(value);
+    if (performance.now() - since > FRAME) {
+      await pause(0);
+      since = performance.now();
     }
-    if (turn !== latest) return;
-    say("try-pieces", ...pieces(found.text, done));
-    say("try-strongest", ...strongest(found.text, done));
-    say("try-about", about);
   }
+}
 
+/** Answer what is typed at each key, and explain the answer when the keys rest. */
+function answerKeys(model) {
+  const { answer, explanation } = classifier(model), { labels } = model.settings, box = byId("message");
+  let latest = 0;
   function update() {
-    const found = answer(box.value);
-    latest += 1;
+    const turn = ++latest, found = answer(box.value);
     byId("try-answer").hidden = box.value === "";
     if (box.value === "") return;
-    say("try-label", element("bdi", labels[found.label], "label"), ` ${percent(found.probabilities[found.label])}`);
-    say("try-labels", ...ranking(labels, found.probabilities));
-    say("try-pieces", found.text);
-    explain(found, latest);
+    show("try-label", ...verdict(model, found));
+    show("try-labels", ...(model.positive === null ? ranking(labels, found.probabilities) : []));
+    show("try-pieces", found.text);
+    const about = labels[model.positive ?? found.label];
+    explainLater(explanation(found), () => turn === latest, (explained) => showExplanation(found.text, explained, about));
   }
-
   box.addEventListener("input", update);
-  say("try-state");
   update();
+}
+
+/** Begin to answer with the model of report/try/model.js, which calls this. */
+function begin(model) {
+  try {
+    if (model.record !== data.record) throw new Error("the folder try is that of another page");
+    answerKeys(model);
+    show("try-state");
+  } catch (error) {
+    show("try-state", `The model cannot answer here: ${error.message}.`);
+  }
 }

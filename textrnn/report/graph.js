@@ -83,7 +83,8 @@ function run(graph, given) {
 const sizeOf = (dims) => dims.reduce((product, size) => product * size, 1);
 const tensor = (dims, data) => ({ dims, data });
 const sameKind = (data, length) => new data.constructor(length);
-const within = (axis, dims) => (axis < 0 ? axis + dims.length : axis);
+/** Return the numbers of elements before an axis, along it, and after it. */
+const around = (dims, axis) => [sizeOf(dims.slice(0, axis)), dims[axis], sizeOf(dims.slice(axis + 1))];
 
 /** Return how far apart neighbours along each axis of `wanted` lie in a tensor; 0 where it is repeated. */
 function strides(dims, wanted = dims) {
@@ -145,15 +146,16 @@ const add = elementwise((a, b) => a + b);
 
 // Along axes
 
-/** Return an operator that makes one number of all numbers along some axes. */
+/** Return an operator that makes one number of all numbers along an axis. */
 function reduction(start, combine, finish = (total) => total) {
-  return ([input, given], { axes = [...given.data], keepdims = 1 }) => {
-    const along = axes.map((axis) => within(axis, input.dims));
-    const kept = input.dims.map((size, axis) => (along.includes(axis) ? 1 : size));
-    const totals = new Float64Array(sizeOf(kept)).fill(start);
-    walk(input.dims, [strides(kept)], (number, place) => { totals[place] = combine(totals[place], input.data[number]); });
-    const dims = keepdims ? kept : kept.filter((_, axis) => !along.includes(axis));
-    return tensor(dims, sameKind(input.data, totals.length).map((_, place) => finish(totals[place])));
+  return ([input, given], { axes: [axis] = given.data, keepdims = 1 }) => {
+    const [before, length, after] = around(input.dims, axis);
+    const totals = new Float64Array(before * after).fill(start);
+    for (let number = 0, place = 0; number < before * length; number++) {
+      const first = Math.floor(number / length) * after;
+      for (let to = first; to < first + after; to++) totals[to] = combine(totals[to], input.data[place++]);
+    }
+    return tensor(input.dims.toSpliced(axis, 1, ...(keepdims ? [1] : [])), sameKind(input.data, totals.length).map((_, place) => finish(totals[place])));
   };
 }
 
@@ -246,16 +248,18 @@ function gemm([one, other, bias]) {
 
 /** Write a matrix times a vector, plus a bias, into `result`. */
 function affine(matrix, vector, bias, result) {
-  const width = vector.length;
+  const width = vector.length, fours = width - (width % 4);
   for (let row = 0, place = 0; row < result.length; row++) {
-    let [total, other] = [bias[row], 0];  // of two sums, the next need not wait for the last
+    let one = bias[row], two = 0, three = 0, four = 0;  // of four sums, none waits for the last addition
     let column = 0;
-    for (; column + 1 < width; column += 2, place += 2) {
-      total += matrix[place] * vector[column];
-      other += matrix[place + 1] * vector[column + 1];
+    for (; column < fours; column += 4, place += 4) {
+      one += matrix[place] * vector[column];
+      two += matrix[place + 1] * vector[column + 1];
+      three += matrix[place + 2] * vector[column + 2];
+      four += matrix[place + 3] * vector[column + 3];
     }
-    if (column < width) total += matrix[place++] * vector[column];
-    result[row] = total + other;
+    for (; column < width; column++) one += matrix[place++] * vector[column];
+    result[row] = one + two + three + four;
   }
 }
 
