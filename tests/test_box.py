@@ -3,29 +3,28 @@
 import re
 import shutil
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import regex
-from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 from stages import plot
 from tests import reference
 from tests.browser import CONTRAST, SIDEWAYS, STRUCTURE, Sight, running, seen
 from tests.configs import small
-from tests.models import THREE, TWO, corpus, place, trained
+from tests.models import THREE, TWO, copied, corpus, trained
 from tests.test_export import blend_of, branch_of
 from tests.workspace import Workspace
-from textrnn.core.files import DIGITS, read_json, write_array, write_json, write_text
+from textrnn.core import paths
+from textrnn.core.files import DIGITS, read_json, write_array, write_json
 from textrnn.inference import explain, graph, inputs, predictor
 from textrnn.model.export import export
 from textrnn.report import box, patterns
 from textrnn.text import ngrams, scripts, subwords, vocabulary
-from textrnn.text.normalise import normalise
+from textrnn.text.normalise import Normalisation, normalise
 
 WORDS = ["see", "claim", "two", "lamp", "!!", "0000", "é", "看"]
 PLAIN: dict[str, Any] = {"lowercase": False, "ascii_only": False, "remove_pattern": ""}
@@ -34,8 +33,10 @@ LINK = r"(?i)https?://\S+|\b[\d-]{4,6}\b|[a-c]+?$"
 MODELS: dict[str, tuple[int, str, dict[str, Any], dict[str, Any]]] = {
     "five kinds in one": (2, "rich", PLAIN, {"cell": "gru", "bidirectional": True, "pooling": "mean_max", "ensemble": 3,
                                              "subword_buckets": reference.BUCKETS, "linear": True}),
-    "many labels": (7, "rich", PLAIN, {"cell": "lstm", "layers": 2, "linear": True, "bidirectional": True, "ensemble": 2}),
-    "networks alone": (3, "word", PLAIN | {"ascii_only": True}, {"cell": "rnn", "masking": False, "pooling": "mean_max"}),
+    "many labels": (7, "rich", PLAIN, {"cell": "lstm", "bidirectional": True, "layers": 2, "ensemble": 2,
+                                       "linear": True}),
+    "networks alone": (3, "word", PLAIN | {"ascii_only": True}, {"cell": "rnn", "masking": False,
+                                                                 "pooling": "mean_max"}),
     "n-grams alone": (2, "rich", PLAIN | {"lowercase": True, "remove_pattern": LINK}, {"ensemble": 0, "linear": True}),
 }  # fmt: skip
 THRESHOLD, NOISE = 0.4, 5e-7
@@ -44,7 +45,8 @@ INPUTS = """(texts) => {
   const grams = (given, source) => Array.from(given[`${source}.ngrams`].data, (place, number) =>
     [place, given[`${source}.frequencies`].data[number]]).filter(([place]) => place);
   const rows = ({ word_ids: { data: words }, subwords: { dims: [, width], data: table }, places: { data: places } }) =>
-    Array.from(places, (token) => [words[token], ...table.slice(token * width, (token + 1) * width).filter((one) => one)]);
+    Array.from(places, (token) =>
+      [words[token], ...table.slice(token * width, (token + 1) * width).filter((one) => one)]);
   return texts.map((text) => {
     const given = read.inputs(text, graph);
     return { tokens: given.places && rows(given), size: given.size && [...given.size.data],
@@ -63,7 +65,17 @@ PIECES = (
     "don't", "cafe\u0301", "£500", "09061", "1234567", "٣٤٥", "８９", "８-)", "8-)", "👩‍👩‍👧", "ฉันกินน้ำ", "កម្ពុជា",
     "WWW.x.example/ü", "a\r\nb\rc", "\x85\x1c", "iPhone", "HTMLFile", "_x_", "²", "ʰA", "ა", "Ა", "0000-0000",
 )  # fmt: skip
-ODD = ["", " ", "x" * 20_000, "看" * 6_000, "ham " * 3_000, "\u200d", "Ａ１ｆ ＳＰＡＭ", "😀" * 400, "e" + "\u0301" * 400]
+ODD = [
+    "",
+    " ",
+    "x" * 20_000,
+    "看" * 6_000,
+    "ham " * 3_000,
+    "\u200d",
+    "Ａ１ｆ ＳＰＡＭ",
+    "😀" * 400,
+    "e" + "\u0301" * 400,
+]
 
 
 def messages() -> list[str]:
@@ -141,6 +153,21 @@ def test_the_browser_answers_500_messages_of_all_scripts_as_predict_py_does(
     positive = 1 if len(model.settings.labels) == 2 else None
     assert [one["label"] for one in found] == predictor.answers(likely, positive, THRESHOLD).tolist()
     assert_same_inputs(page, model, cleaned)
+    for text, one in list(zip(cleaned, found, strict=True))[:120:6]:
+        assert_same_explanation(page, model, text, positive if positive is not None else one["label"])
+
+
+def assert_same_explanation(page: Page, model: predictor.Model, text: str, label: int) -> None:
+    """Compare tokens and weights. A weight comes of two probabilities of six digits, which hide more near 0 and 1."""
+    found = page.evaluate(
+        "(text) => [...it.explanation(it.answer(text))].map(([from, to, weight]) => [text.slice(from, to), weight])",
+        text,
+    )
+    expected = [(token, weight) for token, weight in explain.pieces(model, text, label) if weight is not None]
+    assert [token for token, _ in found] == [token for token, _ in expected]
+    share = predictor.probabilities(model, [text])[0, label]
+    blur = 4e-6 / max(1e-6, min(share, 1 - share))
+    assert [weight for _, weight in found] == pytest.approx([weight for _, weight in expected], abs=blur)
 
 
 def assert_same_inputs(page: Page, model: predictor.Model, texts: list[str]) -> None:
@@ -158,16 +185,167 @@ def assert_same_inputs(page: Page, model: predictor.Model, texts: list[str]) -> 
         if model.width:
             tokens = inputs.tokens_of(text, settings.tokenizer, settings.max_sequence_length)
             buckets = settings.subword_buckets
-            parts = [[model.ids.get(token, 0), *(subwords.features(token, buckets) if buckets else [])] for token in tokens]
+            parts = [
+                [model.ids.get(token, 0), *(subwords.features(token, buckets) if buckets else [])] for token in tokens
+            ]
             length = max(1, len(tokens)) if settings.masking else settings.max_sequence_length
             assert row["tokens"] == [*parts, *[[0]] * (length - len(tokens))]
 
 
 def test_the_browser_finds_tokens_and_words_where_python_finds_them_whatever_the_character(page: Page) -> None:
-    letters = [letter for letter in map(chr, range(0x32000)) if not 0xD800 <= ord(letter) < 0xE000]
-    here = "".join(letter for letter, as_here in zip(letters, patterns.every()[: 0xD800] + patterns.every()[0xE000:], strict=False) if letter == as_here)
-    text = here + "".join(f"{letter}{letter}A{letter} 1{letter}" for letter in here if not 0x3400 < ord(letter) < 0xD7A4)
-    for pattern in (*vocabulary.PATTERNS.values(), re.compile(scripts.WORDS), ngrams.SPACE, *(one for one, _ in subwords.SHAPES)):
+    letters = [letter for place, letter in enumerate(patterns.every()[:0x20000]) if letter == chr(place)]
+    here = [letter for letter in letters if not "\u3400" < letter < "\ua000" and not "\uac00" <= letter <= "\uf8ff"]
+    text = "".join(f"{letter}{letter}A{letter} 1{letter}" for letter in here)
+    found_by = [*vocabulary.PATTERNS.values(), re.compile(scripts.WORDS), ngrams.SPACE, *dict(subwords.SHAPES)]
+    for pattern in found_by:
         expected = [match.group() for match in pattern.finditer(text)]
         found = page.evaluate(MATCHES, [patterns.javascript(pattern.pattern), text])
         assert found == expected, pattern.pattern[:40]
+
+
+# The page
+
+
+def typed(sight: Sight, text: str) -> None:
+    """Type a message, and wait until it is answered and explained."""
+    sight.page.locator("#message").fill(text)
+    sight.page.wait_for_function("() => document.querySelector('#try-about').textContent")
+
+
+@pytest.fixture(params=[TWO, THREE], ids=["two labels", "three labels"])
+def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.getbasetemp(), request.param)
+
+
+@pytest.fixture
+def sight(browser: Browser, root: Path) -> Iterator[Sight]:
+    """Return the report, open. It must have been silent, whatever a test did with it."""
+    with seen(browser, root / "report/index.html", 360) as found:
+        yield found
+        assert found.said == []
+
+
+HOSTILE = "WIN <img src=x onerror=alert(1)> it</span><script>alert(2)</script> \u202e £500!! 👩‍👩‍👧 soup"
+
+
+def test_a_message_typed_into_the_report_has_predict_pys_label_probability_and_weights(
+    sight: Sight, root: Path
+) -> None:
+    typed(sight, HOSTILE)
+    model = predictor.load(root / "model")
+    positive, cut = predictor.decision(root / "model", model.settings.labels)
+    likely = predictor.probabilities(model, [HOSTILE])
+    label = int(predictor.answers(likely, positive, cut)[0])
+    assert sight.page.locator("#try-label .label").inner_text() == model.settings.labels[label]
+    shares = [float(share) for share in re.findall(r"([\d.]+)\u00a0%", sight.page.locator("#try-answer").inner_text())]
+    if positive is None:
+        assert shares == pytest.approx(sorted(100 * likely[0], reverse=True), abs=0.006)
+    else:
+        assert shares == pytest.approx([100 * likely[0, positive], 100 * cut], abs=0.006)
+    assert sight.page.locator("#try-pieces").inner_text() == HOSTILE
+    about = label if positive is None else positive
+    assert sight.text("#try-about") == model.settings.labels[about]
+    weights = explain.strongest(explain.pieces(model, HOSTILE, about))[:8]
+    shown = [line.rsplit(" ", 1) for line in sight.page.locator("#try-strongest li").all_inner_texts()]
+    found = [(token, float(weight.replace("\u2212", "-"))) for token, weight in shown]
+    assert [token for token, _ in found[:3]] == [token for token, _ in weights[:3]]
+    assert [weight for _, weight in found] == pytest.approx([weight for _, weight in weights], abs=0.01)
+    assert sight.asked == [(root / f"report/{name}").as_uri() for name in ("index.html", "try/code.js", "try/model.js")]
+
+
+def test_an_answer_can_be_read_by_everybody(sight: Sight) -> None:
+    typed(sight, HOSTILE + " WINNING" * 30 + "x" * 200)
+    assert sight.run(STRUCTURE) == []
+    assert sight.run("document.querySelector('#message').labels.length") == 1
+    for scheme in ("light", "dark"):
+        sight.page.emulate_media(color_scheme=scheme)
+        assert (scheme, sight.run(CONTRAST)[1]) == (scheme, [])
+    for width in (320, 360, 1280):
+        sight.page.set_viewport_size({"width": width, "height": 800})
+        assert (width, *sight.run(SIDEWAYS)) == (width, 0, [])
+
+
+def test_the_last_of_several_messages_is_the_one_explained_and_none_has_no_answer(sight: Sight) -> None:
+    typed(sight, "see you")
+    sight.page.locator("#message").press_sequentially(" at the lamp, Anna")
+    sight.page.wait_for_function("() => document.querySelectorAll('#try-pieces span').length > 6")
+    assert sight.page.locator("#try-pieces").inner_text() == "see you at the lamp, Anna"
+    sight.page.locator("#message").fill("")
+    assert not sight.page.locator("#try-answer").is_visible()
+
+
+def copied_report(root: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(root / "report", tmp_path / "mailed"))
+
+
+def said_after_focus(browser: Browser, folder: Path) -> str:
+    with seen(browser, folder / "index.html") as found:
+        found.page.locator("#message").focus()
+        found.page.wait_for_function("() => /\\w\\.$/.test(document.querySelector('#try-state').textContent)")
+        return found.text("#try-state")
+
+
+def test_the_page_alone_or_beside_another_model_says_why_it_cannot_answer(
+    browser: Browser, root: Path, tmp_path: Path
+) -> None:
+    folder = copied_report(root, tmp_path)
+    script = folder / "try/model.js"
+    script.write_text(re.sub(r'"record": "\w+"', '"record": "0"', script.read_text("utf-8")), "utf-8")
+    assert said_after_focus(browser, folder) == "The model cannot answer here: the folder try is that of another page."
+    shutil.rmtree(folder / "try")
+    assert said_after_focus(browser, folder).endswith("which report/ holds beside this page, and it is not here.")
+
+
+def test_a_graph_with_an_operator_that_the_page_does_not_know_is_named(browser: Browser, tmp_path: Path) -> None:
+    _, script = written(tmp_path / "model", "n-grams alone")
+    page = browser.new_page()
+    page.add_script_tag(content=box.code())
+    loaded(page, script)
+    page.evaluate("() => { delete OPERATORS.Softmax; }")
+    with pytest.raises(Error, match="this page cannot compute Softmax"):
+        page.evaluate("() => classifier(model)")
+    page.close()
+
+
+# Which models have a box
+
+
+@pytest.mark.parametrize(
+    "pattern", [LINK, r"\B[aeiou]\B", "(?i:K)a?|[^\\w\\s]+", ".{3}$|^..", r"(\d)\1", "[]x-]|\\]|é"]
+)
+def test_a_pattern_that_removes_parts_of_a_text_removes_the_same_in_the_browser(page: Page, pattern: str) -> None:
+    texts = [normalise(text, Normalisation.model_validate(PLAIN)) for text in messages()]
+    found = page.evaluate(
+        "([pattern, texts]) => texts.map((text) => text.replace(new RegExp(pattern, 'gu'), ''))",
+        [patterns.javascript(pattern, regex), texts],
+    )
+    assert found == [regex.sub(pattern, "", text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(?P<name>x)", "a++", "(?:spam){e<=1}", r"\p{L}", "[[a-z]--[b]]", "(?<n>x)", "(?x) a", "(?i)(a)\\1"]
+)
+def test_a_pattern_that_only_python_knows_is_told_and_the_page_has_no_box(tmp_path: Path, pattern: str) -> None:
+    written(tmp_path / "model", "networks alone")
+    assert box.missing(tmp_path / "model") == ""
+    settings = read_json(tmp_path / "model/settings.json")
+    settings["normalisation"]["remove_pattern"] = pattern
+    write_json(tmp_path / "model/settings.json", settings)
+    assert box.missing(tmp_path / "model").startswith("clean.remove_pattern has a part that only Python knows: ")
+
+
+def test_a_model_with_an_encoder_or_of_many_megabytes_says_why_it_has_no_box(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied(workspace, trained(tmp_path_factory.getbasetemp(), TWO))
+    settings = read_json(paths.MODEL / "settings.json")
+    write_json(paths.MODEL / "settings.json", settings | {"encoder": "use"})
+    workspace.run(plot.main)
+    assert (
+        'cannot answer on this page: <span dir="auto">its encoder, use, needs Python</span>'
+        in paths.REPORT.read_text("utf-8")
+    )
+    assert (paths.TRY / "model.js").read_bytes() == b""
+    write_json(paths.MODEL / "settings.json", settings)
+    monkeypatch.setattr(box, "MOST_BYTES", 1000)
+    assert re.fullmatch(r"it has \d+ MB, and a browser should load no more than 0", box.missing(paths.MODEL))

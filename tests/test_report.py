@@ -80,6 +80,7 @@ def hostile(workspace: Workspace) -> None:
     rejected = [["mine.tsv", str(line), "the label is empty"] for line in range(1, 8)]
     write_table(root / "data/clean/rejected.tsv", [["file", "line", "reason"], *rejected])
     change(root / "model/threshold.json", positive_label=ODD["spam"])
+    change(root / "model/settings.json", labels=[*ODD.values()])
     workspace.settings(download__source="https://anna:secret@corpus.example/mine.tsv?key=secret")
 
 

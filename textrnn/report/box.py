@@ -65,9 +65,8 @@ def model(directory: Path, decision: dict[str, Any]) -> str:
 def expressions(settings: dict[str, Any]) -> dict[str, str]:
     """Return the patterns by which a text is read, as JavaScript's. Raises UnknownError if it has no counterpart."""
     (letters, _), (digits, _) = subwords.SHAPES
-    found = {
-        "digits": digits, "letters": letters, "space": ngrams.SPACE, "tokens": vocabulary.PATTERNS[settings["tokenizer"]]
-    }  # fmt: skip
+    tokens = vocabulary.PATTERNS[settings["tokenizer"]]
+    found = {"digits": digits, "letters": letters, "space": ngrams.SPACE, "tokens": tokens}
     of_case = {name: patterns.cases()[name] for name in ("capital", "sigma", "small")}
     written = {name: patterns.javascript(pattern.pattern) for name, pattern in found.items()}
     return written | of_case | {"words": patterns.javascript(scripts.WORDS)} | removed(settings)

@@ -49,7 +49,8 @@ def page(
         shown,
         style=style,
         script=script,
-        policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)} 'strict-dynamic'; "  # and the scripts that it adds
+        # strict-dynamic allows the scripts of report/try/ too, since that one script adds them, and no others.
+        policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)} 'strict-dynamic'; "
         "base-uri 'none'; form-action 'none'",
         positive=positive,
         verdict=on_networks(shown["scores"]["gain_over"]),
@@ -66,8 +67,11 @@ def page(
         own=outcomes[cut],
         last_stop=len(stops) - 1,
         own_stop=stops.index(cut),
-        data={"charts": {chart.name: chart.stops() for chart in charts}, "outcomes": list(outcomes.values()),
-              "record": shown["decision"]["model"]},  # fmt: skip
+        data={
+            "charts": {chart.name: chart.stops() for chart in charts},
+            "outcomes": list(outcomes.values()),
+            "record": shown["decision"]["model"],
+        },
     )
 
 

@@ -42,10 +42,10 @@ class UnknownError(ValueError):
 
 
 @cache
-def every() -> str:
-    """Return all characters in the order of their numbers."""
+def every(library: Any = re) -> str:
+    """Return all characters in the order of their numbers. The library regex knows the same ones with each Python."""
     codes = np.arange(0x110000, dtype="<u4")
-    for first, _, last in (part.partition("-") for part in LATER.split()):
+    for first, _, last in (part.partition("-") for part in LATER.split() if library is re):
         codes[int(first, 16) : int(last or first, 16) + 1] = NEVER
     return codes.tobytes().decode("utf-32-le", "surrogatepass")
 
@@ -59,7 +59,7 @@ def ranges(codes: Iterable[int]) -> str:
 @cache
 def listed(kind: str, library: Any = re) -> str:
     """Return a class of characters, or a single one, as the list of what it finds."""
-    spans = (match.span() for match in library.finditer(f"(?:{kind})+", every()))
+    spans = (match.span() for match in library.finditer(f"(?:{kind})+", every(library)))
     return "[" + "".join(f"\\u{{{start:x}}}-\\u{{{end - 1:x}}}" for start, end in spans) + "]"
 
 
@@ -83,8 +83,8 @@ def javascript(pattern: str, library: Any = re) -> str:
         elif kind == "bound":
             text = bound(text, library)
         elif kind in ("kind", "letter"):
-            ignoring = folds[-1] and text != "."
-            text = listed(f"(?i:{text})" if ignoring else text, library) if kind == "kind" or ignoring else single(text)
+            text = f"(?i:{text})" if folds[-1] else text
+            text = single(text) if kind == "letter" and not folds[-1] else listed(text, library)
         elif text[0] == "\\" and folds[-1]:
             raise UnknownError(f"{text} that ignores case")
         result += text * (kind != "flag")
@@ -99,9 +99,8 @@ def single(text: str) -> str:
 def bound(text: str, library: Any) -> str:
     r"""Return what `\b` finds, the edge of a word, or `\B`, all but that."""
     word = listed(r"\w", library)
-    inside, outside = f"(?<={word})", f"(?<!{word})"
-    following = ("(?!{0})", "(?={0})") if text == r"\b" else ("(?={0})", "(?!{0})")
-    return "(?:" + "|".join(one + other.format(word) for one, other in zip((inside, outside), following, strict=True)) + ")"
+    edge = f"(?<={word})(?!{word})|(?<!{word})(?={word})"
+    return f"(?:{edge})" if text == r"\b" else f"(?!{edge})"
 
 
 @cache
