@@ -346,6 +346,9 @@ def test_a_model_with_an_encoder_or_of_many_megabytes_says_why_it_has_no_box(
         in paths.REPORT.read_text("utf-8")
     )
     assert (paths.TRY / "model.js").read_bytes() == b""
+    new = settings["normalisation"] | {"later": "NFKC", "another": False}
+    write_json(paths.MODEL / "settings.json", settings | {"normalisation": new})
+    assert box.missing(paths.MODEL) == "only Python does clean.later"
     write_json(paths.MODEL / "settings.json", settings)
     monkeypatch.setattr(box, "MOST_BYTES", 1000)
     assert re.fullmatch(r"it has \d+ MB, and a browser should load no more than 0", box.missing(paths.MODEL))

@@ -16,6 +16,10 @@ from textrnn.text import ngrams, scripts, subwords, vocabulary
 SOURCES = Path(__file__).parent
 CODE = ("graph.js", "text.js", "box.js")
 MOST_BYTES = 100_000_000  # of a graph that a browser is asked to load
+NORMALISED, OFF = (
+    {"ascii_only", "lowercase", "remove_pattern"},
+    (False, "", "none"),
+)  # of section clean, by text.js
 LIMITS = {
     "characters": ngrams.MOST, "longest_ngram": ngrams.LONGEST, "size": ngrams.LONG, "subwords": subwords.MOST,
     "shortest_subword": subwords.SHORTEST, "longest_subword": subwords.LONGEST,
@@ -29,6 +33,9 @@ def missing(directory: Path) -> str:
         return f"its encoder, {settings['encoder']}, needs Python"
     if (size := (directory / "model.onnx").stat().st_size) > MOST_BYTES:
         return f"it has {size // 1_000_000:,} MB, and a browser should load no more than {MOST_BYTES // 1_000_000}"
+    others = [key for key, value in settings["normalisation"].items() if value not in OFF and key not in NORMALISED]
+    if others:
+        return f"only Python does clean.{others[0]}"
     try:
         removed(settings)
     except patterns.UnknownError as error:

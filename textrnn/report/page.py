@@ -22,7 +22,7 @@ def page(
     shown: dict[str, Any], labels: dict[str, NDArray[np.int16]], lengths: NDArray[np.int64],
     truth: Bools, probability: Floats,
 ) -> str:  # fmt: skip
-    """Return the page as HTML that loads nothing and runs no script but its own. Equal arguments give equal bytes.
+    """Return the page as HTML that loads report/try/ once a message is typed, and else nothing; with bytes that repeat.
 
     `shown` is what the template reads, by the names that stages/plot.py gives it. `labels` holds the label numbers of
     the messages kept, and of those in train, validation and test; `lengths` counts the tokens of each message kept;
