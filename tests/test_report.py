@@ -228,7 +228,7 @@ def test_everybody_can_read_the_page(sight: Sight) -> None:
 def test_the_page_runs_no_script_and_loads_no_picture_but_its_own(browser: Browser, root: Path) -> None:
     with seen(browser, root / PAGE) as found:
         found.run(INTRUDERS)
-        found.page.wait_for_function("stopped.length === 3")
+        found.page.wait_for_function("() => stopped.length === 3")
         assert sorted(found.run("stopped")) == ["img-src", "script-src-elem", "style-src-elem"]
         assert found.run("window.ran") is None
 

@@ -22,7 +22,7 @@ LATER = (
 LATER_LOWER = "\u10fc\ua7f2\ua7f3\ua7f4\uab69"
 # Where letters with case are, and what may stand between them and belongs to no word.
 CASED = range(0x20000), range(0xE0000, 0xE1000)
-NEVER = 0x0378  # a code point without a character in all versions, which stands for those of LATER
+NEVER = 0xFDD0  # a code point that no version gives a character, and that stands for those of LATER
 
 # The parts of a regular expression that both languages write alike, but for classes and single characters.
 PART = re.compile(
