@@ -1,10 +1,10 @@
 """plot: write the data that `dvc plots` draws, the same curves as PNGs for a README, and a report of the whole run.
 
-Reads   model/{history.tsv,threshold.json,model.json}, data/scored/{predictions,labels,errors,warnings}.tsv,
+Reads   model/, data/scored/{predictions,labels,errors,warnings}.tsv,
         data/scored/{label_errors.csv,scores.json}, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and
         data/split/ (labels and lengths); sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
 Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json,scores.tsv}, plots/images/*.png,
-        report/index.html
+        report/index.html, report/try/{code,model}.js
 Run     python -m stages.plot
 """
 
@@ -28,7 +28,7 @@ from textrnn.core.escape import field, in_script, unescaped
 from textrnn.core.files import DIGITS, read_array, read_json, read_table, read_text, write_text
 from textrnn.core.params import Section
 from textrnn.metrics.threshold import curves
-from textrnn.report import charts, fonts, page
+from textrnn.report import box, charts, fonts, page
 
 MEASURED = ("clean", "vectorize", "split", "train")  # the stages whose metrics the page shows
 REASONS = 5  # rejected rows that the page shows
@@ -121,6 +121,7 @@ def main() -> None:
     record = read_json(paths.MODEL / "model.json")
     shown = {
         "decision": decision,
+        "no_box": box.missing(paths.MODEL),
         "record": record,
         "params": record["params"]
         | {
@@ -146,6 +147,8 @@ def main() -> None:
     of_parts = {part: np.asarray(read_array(path / "labels.npy")) for part, path in parts.items()}
     lengths = np.diff(read_array(paths.VECTORS / "offsets.npy"))
     write_text(paths.REPORT, page.page(shown, of_parts, lengths, truth, probability))
+    write_text(paths.TRY / "code.js", box.code())
+    write_text(paths.TRY / "model.js", "" if shown["no_box"] else box.model(paths.MODEL, decision))
 
 
 if __name__ == "__main__":

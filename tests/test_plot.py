@@ -89,9 +89,9 @@ def test_a_png_holds_an_image_and_nothing_that_changes(root: Path) -> None:
 
 def test_a_second_run_writes_the_same_bytes(root: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     copied(workspace, root)
-    files = [paths.REPORT, *(path for path in paths.PLOTS.rglob("*") if path.is_file())]
+    files = [path for folder in (paths.REPORT.parent, paths.PLOTS) for path in folder.rglob("*") if path.is_file()]
     before = {path: path.read_bytes() for path in files}
-    assert len(before) == len(DATA) + len(IMAGES) + 1
+    assert len(before) == len(DATA) + len(IMAGES) + 3
     for path in files:
         path.unlink()
     monkeypatch.setitem(mpl.rcParams, "lines.linewidth", 9)  # a user's matplotlibrc

@@ -80,6 +80,7 @@ def hostile(workspace: Workspace) -> None:
     rejected = [["mine.tsv", str(line), "the label is empty"] for line in range(1, 8)]
     write_table(root / "data/clean/rejected.tsv", [["file", "line", "reason"], *rejected])
     change(root / "model/threshold.json", positive_label=ODD["spam"])
+    change(root / "model/settings.json", labels=[*ODD.values()])
     workspace.settings(download__source="https://anna:secret@corpus.example/mine.tsv?key=secret")
 
 
@@ -227,7 +228,7 @@ def test_everybody_can_read_the_page(sight: Sight) -> None:
 def test_the_page_runs_no_script_and_loads_no_picture_but_its_own(browser: Browser, root: Path) -> None:
     with seen(browser, root / PAGE) as found:
         found.run(INTRUDERS)
-        found.page.wait_for_function("stopped.length === 3")
+        found.page.wait_for_function("() => stopped.length === 3")
         assert sorted(found.run("stopped")) == ["img-src", "script-src-elem", "style-src-elem"]
         assert found.run("window.ran") is None
 

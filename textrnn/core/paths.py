@@ -34,6 +34,7 @@ WARNINGS = ROOT / "data/scored/warnings.tsv"
 METRICS = ROOT / "metrics"
 PLOTS = ROOT / "plots"
 REPORT = ROOT / "report/index.html"
+TRY = ROOT / "report/try"  # what answers messages typed into the report
 
 
 def shown(path: Path) -> str:

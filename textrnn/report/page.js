@@ -89,3 +89,19 @@ document.querySelectorAll(".scroll").forEach((box) => {
 });
 // Some browsers do not print closed details: open them.
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
+
+/** Load what answers messages, once somebody wants to type one: it is as large as the model. */
+function load() {
+  const state = byId("try-state");
+  state.textContent = "The model is loading …";
+  for (const name of ["code.js", "model.js"]) {
+    const script = document.createElement("script");
+    script.src = `try/${name}`;
+    script.async = false;  // in this order
+    script.addEventListener("error", () => {
+      state.textContent = "Answers need the folder try, which report/ holds beside this page, and it is not here.";
+    });
+    document.head.append(script);
+  }
+}
+byId("message")?.addEventListener("focus", load, { once: true });

@@ -22,7 +22,7 @@ def page(
     shown: dict[str, Any], labels: dict[str, NDArray[np.int16]], lengths: NDArray[np.int64],
     truth: Bools, probability: Floats,
 ) -> str:  # fmt: skip
-    """Return the page as HTML that loads nothing and runs no script but its own. Equal arguments give equal bytes.
+    """Return the page as HTML that loads report/try/ once a message is typed, and else nothing; with bytes that repeat.
 
     `shown` is what the template reads, by the names that stages/plot.py gives it. `labels` holds the label numbers of
     the messages kept, and of those in train, validation and test; `lengths` counts the tokens of each message kept;
@@ -49,7 +49,8 @@ def page(
         shown,
         style=style,
         script=script,
-        policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)}; "
+        # report/try/ lies beside the page, on a server ('self') or a disk (file:), whose files have no origin.
+        policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)} 'self' file:; "
         "base-uri 'none'; form-action 'none'",
         positive=positive,
         verdict=on_networks(shown["scores"]["gain_over"]),
@@ -66,7 +67,11 @@ def page(
         own=outcomes[cut],
         last_stop=len(stops) - 1,
         own_stop=stops.index(cut),
-        data={"charts": {chart.name: chart.stops() for chart in charts}, "outcomes": list(outcomes.values())},
+        data={
+            "charts": {chart.name: chart.stops() for chart in charts},
+            "outcomes": list(outcomes.values()),
+            "record": shown["decision"]["model"],
+        },
     )
 
 

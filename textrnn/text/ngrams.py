@@ -17,7 +17,7 @@ MOST = 5000  # characters of a message that are read: each of them begins up to 
 AT_ONCE = 256  # texts
 LONG = 160  # characters of an SMS: a message longer than that is no more likely to be spam (docs/experiments.md)
 
-_SPACE = re.compile(r"\s\s+|[^\S ]")  # white space which is not one space already
+SPACE = re.compile(r"\s\s+|[^\S ]")  # white space which is not one space already
 _WORD, _ASCII_WORD = re.compile(scripts.WORDS), re.compile(r"\w\w+")  # the latter finds the same, in half the time
 # What a byte does to the register of a CRC-32 (all ones before the first byte, and inverted after the last).
 _TABLE = np.array([crc32(bytes([byte ^ 0xFF])) ^ 0xFF000000 for byte in range(256)], np.uint32)
@@ -43,7 +43,7 @@ def bags(texts: Sequence[str]) -> Bags:
     In lower case; white space of any length is one character. An n-gram of characters is the CRC-32 of its UTF-8; one
     of words is WORDS and the CRC-32 of `1<TAB>` or `2<TAB>` and the words.
     """
-    texts = [_SPACE.sub(" ", text[:MOST].lower()) for text in texts]
+    texts = [SPACE.sub(" ", text[:MOST].lower()) for text in texts]
     hashes, owners = _character_grams(texts)
     words = [_word_grams(text) for text in texts]
     word_grams = np.array([gram for grams in words for gram in grams], np.uint64)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 SHORTEST, LONGEST = 3, 5  # letters of a character n-gram: fastText (Bojanowski et al. 2017) takes 3 to 6
 MOST = 40  # features of one token; a link may have hundreds
 
-_SHAPES = ((re.compile(r"[^\W\d_]+"), "a"), (re.compile(r"\d+"), "0"))
+SHAPES = ((re.compile(r"[^\W\d_]+"), "a"), (re.compile(r"\d+"), "0"))
 
 
 def features(token: str, buckets: int) -> list[int]:
@@ -37,7 +37,7 @@ def case(token: str) -> str:
 
 def shape(token: str) -> str:
     """Return `token` with each run of letters as one `a` and each run of digits as one `0`."""
-    for pattern, sign in _SHAPES:
+    for pattern, sign in SHAPES:
         token = pattern.sub(sign, token)
     return token[:8]
 

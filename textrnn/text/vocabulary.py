@@ -39,6 +39,7 @@ _RICH = re.compile(
     r"|([^\w\s])\1*|_+"  # one mark, repeated or not
     rf"|{CLUSTER}"
 )
+PATTERNS: dict[Tokenizer, re.Pattern[str]] = {"word": _WORD, "rich": _RICH}
 _DIGIT = re.compile(r"\d")
 
 
@@ -60,7 +61,7 @@ def tokenize(text: str, tokenizer: Tokenizer) -> list[str]:
 
 def spans(text: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
     """Return where in `text` each of its tokens begins and ends."""
-    return [match.span() for match in (_WORD if tokenizer == "word" else _RICH).finditer(text)]
+    return [match.span() for match in PATTERNS[tokenizer].finditer(text)]
 
 
 def _shape(token: str) -> str:

@@ -1,0 +1,88 @@
+"""report/try/: what answers the messages typed into the report, in plain JavaScript and without a network.
+
+code.js   a reader of texts, the operators of ONNX that our graph has, and the box
+model.js  the files of model/, and Python's tables of characters
+"""
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+from textrnn.core.files import DIGITS, read_array, read_json
+from textrnn.report import patterns
+from textrnn.text import ngrams, scripts, subwords, vocabulary
+
+SOURCES = Path(__file__).parent
+CODE = ("graph.js", "text.js", "box.js")
+MOST_BYTES = 100_000_000  # of a graph that a browser is asked to load
+NORMALISED, OFF = (
+    {"ascii_only", "lowercase", "remove_pattern"},
+    (False, "", "none"),
+)  # of section clean, by text.js
+LIMITS = {
+    "characters": ngrams.MOST, "longest_ngram": ngrams.LONGEST, "size": ngrams.LONG, "subwords": subwords.MOST,
+    "shortest_subword": subwords.SHORTEST, "longest_subword": subwords.LONGEST,
+}  # fmt: skip
+
+
+def missing(directory: Path) -> str:
+    """Return why the model in `directory` cannot answer in a browser, as the end of a sentence; "" if it can."""
+    settings = read_json(directory / "settings.json")
+    if settings["encoder"] != "none":
+        return f"its encoder, {settings['encoder']}, needs Python"
+    if (size := (directory / "model.onnx").stat().st_size) > MOST_BYTES:
+        return f"it has {size // 1_000_000:,} MB, and a browser should load no more than {MOST_BYTES // 1_000_000}"
+    others = [key for key, value in settings["normalisation"].items() if value not in OFF and key not in NORMALISED]
+    if others:
+        return f"only Python does clean.{others[0]}"
+    try:
+        removed(settings)
+    except patterns.UnknownError as error:
+        return f"clean.remove_pattern has a part that only Python knows: {error}"
+    return ""
+
+
+def code() -> str:
+    """Return the script that all models share."""
+    return "".join((SOURCES / name).read_text("utf-8") for name in CODE)
+
+
+def model(directory: Path, decision: dict[str, Any]) -> str:
+    """Return the script that holds the model in `directory`, in ASCII. `decision` is its threshold.json."""
+    settings = read_json(directory / "settings.json")
+    labels, positive = settings["labels"], decision["positive_label"]
+    known = read_array(directory / "ngrams.npy").astype("<u8").tobytes()
+    found = {
+        "cases": {name: patterns.cases()[name] for name in ("lower", "folded")},
+        "digits": DIGITS,
+        "graph": b64encode((directory / "model.onnx").read_bytes()).decode(),
+        "limits": LIMITS,
+        "ngrams": b64encode(known).decode(),
+        "patterns": expressions(settings),
+        "positive": labels.index(positive) if positive is not None and len(labels) == 2 else None,
+        "record": decision["model"],
+        "settings": settings,
+        "threshold": decision["threshold"],
+        "vocabulary": vocabulary.read_tokens(directory / "vocabulary.tsv"),
+    }
+    return f"begin({json.dumps(found, sort_keys=True)});\n"
+
+
+def expressions(settings: dict[str, Any]) -> dict[str, str]:
+    """Return the patterns by which a text is read, as JavaScript's. Raises UnknownError if it has no counterpart."""
+    (letters, _), (digits, _) = subwords.SHAPES
+    tokens = vocabulary.PATTERNS[settings["tokenizer"]]
+    found = {"digits": digits, "letters": letters, "space": ngrams.SPACE, "tokens": tokens}
+    of_case = {name: patterns.cases()[name] for name in ("capital", "sigma", "small")}
+    written = {name: patterns.javascript(pattern.pattern) for name, pattern in found.items()}
+    return written | of_case | {"words": patterns.javascript(scripts.WORDS)} | removed(settings)
+
+
+def removed(settings: dict[str, Any]) -> dict[str, str]:
+    """Return clean.remove_pattern, if there is one, as a pattern of JavaScript. Raises UnknownError as above."""
+    if not (pattern := settings["normalisation"]["remove_pattern"]):
+        return {}
+    import regex  # noqa: PLC0415  # as in textrnn/text/normalise.py
+
+    return {"removed": patterns.javascript(pattern, regex)}
