@@ -1,6 +1,7 @@
 """The box in the report: in a real browser it answers as predict.py does, whatever the model and whatever is typed."""
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ MODELS: dict[str, tuple[int, str, dict[str, Any], dict[str, Any]]] = {
     "n-grams alone": (2, "rich", PLAIN | {"lowercase": True, "remove_pattern": LINK}, {"ensemble": 0, "linear": True}),
 }  # fmt: skip
 THRESHOLD, NOISE = 0.4, 5e-7
+SURE_FROM = {"five kinds in one": (0.61, 0.43), "many labels": (0.1, *(math.inf,) * 6)}  # a promise, in numbers
 INPUTS = """(texts) => {
   const read = reader({ ...model, ngrams: ngramsOf(model.ngrams) }), graph = graphOf(decoded(model.graph));
   const grams = (given, source) => Array.from(given[`${source}.ngrams`].data, (place, number) =>
@@ -91,8 +93,8 @@ def messages() -> list[str]:
     return found
 
 
-def written(folder: Path, name: str) -> tuple[predictor.Model, str]:
-    """Write a model of random weights into a folder, and return it as predict.py and as the browser loads it."""
+def written(folder: Path, name: str) -> tuple[predictor.Model, predictor.Rule, str]:
+    """Write a model of random weights into a folder. Return it and its rule for predict.py, and both for a browser."""
     classes, tokenizer, normalisation, changes = MODELS[name]
     config = small(**changes)
     members = [reference.random_weights(config, seed, classes) for seed in range(config.ensemble)]
@@ -112,8 +114,16 @@ def written(folder: Path, name: str) -> tuple[predictor.Model, str]:
     write_json(folder / "settings.json", settings.model_dump())
     session = graph.session((folder / "model.onnx").read_bytes())
     model = predictor.of(session, {word: number for number, word in enumerate(WORDS, 1)}, known, settings)
-    decision = {"positive_label": labels[1] if classes == 2 else None, "threshold": THRESHOLD, "model": ""}
-    return model, box.model(folder, decision)
+    rule = predictor.Rule(1 if classes == 2 else None, THRESHOLD, SURE_FROM.get(name))
+    decision: dict[str, Any] = {
+        "positive_label": labels[1] if classes == 2 else None,
+        "threshold": THRESHOLD,
+        "model": "",
+    }
+    if rule.sure_from:
+        least = [None if one == math.inf else one for one in rule.sure_from]
+        decision["sure_from"] = dict(zip(labels, least, strict=True))
+    return model, rule, box.model(folder, decision)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +150,7 @@ def loaded(page: Page, script: str) -> None:
 def test_the_browser_answers_500_messages_of_all_scripts_as_predict_py_does(
     page: Page, tmp_path: Path, name: str
 ) -> None:
-    model, script = written(tmp_path / "model", name)
+    model, rule, script = written(tmp_path / "model", name)
     loaded(page, script)
     texts = messages()
     found = json.loads(page.evaluate("(texts) => JSON.stringify(texts.map(it.answer))", texts))
@@ -151,8 +161,11 @@ def test_the_browser_answers_500_messages_of_all_scripts_as_predict_py_does(
     # The runtime adds up float32 in an order of its own: six digits agree, but where the next ones are close to a half.
     likely = np.array([one["probabilities"] for one in found])
     assert np.abs(likely - exact).max() < 0.5 * 10**-DIGITS + NOISE
-    positive = 1 if len(model.settings.labels) == 2 else None
+    positive = rule.positive
     assert [one["label"] for one in found] == predictor.answers(likely, positive, THRESHOLD).tolist()
+    final = predictor.final(likely, rule)
+    assert [one["label"] if one["isSure"] else predictor.UNSURE for one in found] == final.tolist()
+    assert (predictor.UNSURE in final) == (name in SURE_FROM)
     assert_same_inputs(page, model, cleaned)
     for text, one in list(zip(cleaned, found, strict=True))[:120:6]:
         assert_same_explanation(page, model, text, positive if positive is not None else one["label"])
@@ -233,7 +246,8 @@ def test_a_message_typed_into_the_report_has_predict_pys_label_probability_and_w
 ) -> None:
     typed(sight, HOSTILE)
     model = predictor.load(root / "model")
-    positive, cut = predictor.decision(root / "model", model.settings.labels)
+    rule = predictor.decision(root / "model", model.settings.labels)
+    positive, cut = rule.positive, rule.threshold
     likely = predictor.probabilities(model, [HOSTILE])
     label = int(predictor.answers(likely, positive, cut)[0])
     assert sight.page.locator("#try-label .label").inner_text() == model.settings.labels[label]
@@ -251,6 +265,18 @@ def test_a_message_typed_into_the_report_has_predict_pys_label_probability_and_w
     assert [token for token, _ in found[:3]] == [token for token, _ in weights[:3]]
     assert [weight for _, weight in found] == pytest.approx([weight for _, weight in weights], abs=0.01)
     assert sight.asked == [(root / f"report/{name}").as_uri() for name in ("index.html", "try/code.js", "try/model.js")]
+
+
+def test_a_message_that_the_model_promises_nothing_of_is_unsure(browser: Browser, root: Path, tmp_path: Path) -> None:
+    folder = copied_report(root, tmp_path)
+    script = folder / "try/model.js"
+    none = [None] * len(predictor.load(root / "model").settings.labels)
+    script.write_text(
+        script.read_text("utf-8").replace('"sure_from": null', f'"sure_from": {json.dumps(none)}'), "utf-8"
+    )
+    with seen(browser, folder / "index.html") as found:
+        typed(found, "see you at the lamp")
+        assert found.page.locator("#try-label .label").inner_text() == predictor.UNSURE_LABEL
 
 
 def test_an_answer_can_be_read_by_everybody(sight: Sight) -> None:
@@ -297,7 +323,7 @@ def test_the_page_alone_or_beside_another_model_says_why_it_cannot_answer(
 
 
 def test_a_graph_with_an_operator_that_the_page_does_not_know_is_named(browser: Browser, tmp_path: Path) -> None:
-    _, script = written(tmp_path / "model", "n-grams alone")
+    *_, script = written(tmp_path / "model", "n-grams alone")
     page = browser.new_page()
     page.add_script_tag(content=box.code())
     loaded(page, script)

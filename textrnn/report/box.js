@@ -6,6 +6,7 @@ const STRENGTHS = [0.25, 1, 2.5];  // weights at which a colour begins, as in te
 const LEAST = 0.005;  // a weight below this is written as 0.00
 const MOST_STRONGEST = 8;  // tokens that are listed with their weights
 const FRAME = 12;  // milliseconds of work between two looks at the keyboard
+const UNSURE = "unsure";  // as predict.py says it, of a message of which the model promises nothing
 const PAUSE = 200;  // milliseconds without a key before an answer is explained
 
 function decoded(base64) {
@@ -27,7 +28,7 @@ function ngramsOf(base64) {
 function classifier(model) {
   const graph = graphOf(decoded(model.graph));
   const read = reader({ ...model, ngrams: ngramsOf(model.ngrams) });
-  const { settings, positive, threshold, digits } = model;
+  const { settings, positive, threshold, digits, sure_from: sureFrom } = model;
 
   /** Return the probabilities of the labels for a text that was normalised, rounded as predict.py does. */
   function probabilities(text) {
@@ -41,9 +42,14 @@ function classifier(model) {
     return likely.indexOf(Math.max(...likely));
   }
 
+  /** Return whether the model promises that this answer is right; without a promise it gives every answer. */
+  function promised(likely, label) {
+    return sureFrom === null || (sureFrom[label] !== null && likely[label] >= sureFrom[label]);
+  }
+
   function answer(message) {
-    const text = read.normalised(message), likely = probabilities(text);
-    return { text, probabilities: likely, label: decided(likely) };
+    const text = read.normalised(message), likely = probabilities(text), label = decided(likely);
+    return { text, probabilities: likely, label, isSure: promised(likely, label) };
   }
 
   const odds = (value) => {
@@ -82,8 +88,8 @@ function colour(weight) {
 }
 
 /** Return the answer's label, and of two the probability of the positive one beside the threshold that it must reach. */
-function verdict({ settings: { labels }, positive, threshold }, { label, probabilities }) {
-  const name = element("bdi", labels[label], "label");
+function verdict({ settings: { labels }, positive, threshold }, { label, probabilities, isSure }) {
+  const name = element("bdi", isSure ? labels[label] : UNSURE, "label");
   if (positive === null) return [name];
   const beside = element("small", " P(");
   beside.append(element("bdi", labels[positive]), `) ${percent(probabilities[positive])}, threshold ${percent(threshold)}`);

@@ -52,6 +52,7 @@ def model(directory: Path, decision: dict[str, Any]) -> str:
     """Return the script that holds the model in `directory`, in ASCII. `decision` is its threshold.json."""
     settings = read_json(directory / "settings.json")
     labels, positive = settings["labels"], decision["positive_label"]
+    least = decision.get("sure_from")
     known = read_array(directory / "ngrams.npy").astype("<u8").tobytes()
     found = {
         "cases": {name: patterns.cases()[name] for name in ("lower", "folded")},
@@ -63,6 +64,7 @@ def model(directory: Path, decision: dict[str, Any]) -> str:
         "positive": labels.index(positive) if positive is not None and len(labels) == 2 else None,
         "record": decision["model"],
         "settings": settings,
+        "sure_from": [least[label] for label in labels] if least else None,
         "threshold": decision["threshold"],
         "vocabulary": vocabulary.read_tokens(directory / "vocabulary.tsv"),
     }
