@@ -7,8 +7,8 @@ positive. The stage fails, after writing everything, if a score is worse than ev
 Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/{messages.tsv,origins},
         data/split/{train,validation,test}/, data/scored/held_out.tsv, data/trained/out_of_fold.npz;
         section `evaluate` of params.yaml
-Writes  model/threshold.json, data/scored/{predictions,labels,errors,warnings}.tsv, data/scored/label_errors.csv,
-        data/scored/scores.json, and the scores that DVC compares in metrics/evaluate.json
+Writes  model/threshold.json, data/scored/{predictions,labels,errors,disguises,warnings}.tsv,
+        data/scored/label_errors.csv, data/scored/scores.json, and the scores that DVC compares in metrics/evaluate.json
 Run     python -m stages.evaluate
 """
 
@@ -29,7 +29,7 @@ from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
 from textrnn.core.files import DIGITS, read_array, write_json, write_metrics
 from textrnn.core.progress import progress
-from textrnn.evaluation import checks, comparison, tables
+from textrnn.evaluation import checks, comparison, disguises, tables
 from textrnn.evaluation.tables import Answers
 from textrnn.inference import predictor
 from textrnn.metrics.intervals import intervals
@@ -129,6 +129,7 @@ def main() -> None:
     tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive), places)
     tables.write(paths.LABELS, tables.by_label(tested, names))
     tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, positive, cut or 0.0, known, model), places)
+    tables.write(paths.DISGUISES, disguises.table(model, texts, tested.labels, positive, cut or 0.0))
     tables.write(paths.LABEL_ERRORS, mislabelled)
     tables.write(paths.WARNINGS, {"warning": list(warnings)})
     for warning in filter(None, [*warnings, on_networks(gains)]):
