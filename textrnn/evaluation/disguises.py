@@ -66,7 +66,9 @@ DISGUISES: dict[str, Disguise] = {
     "split words": in_words(lambda word, at: f"{word[:at]} {word[at:]}"),
     "doubled letters": in_words(lambda word, at: word[:at] + word[at] + word[at:]),
     "swapped letters": in_words(lambda word, at: word[:at] + word[at + 1] + word[at] + word[at + 2 :]),
-    "emoji between words": lambda text, random: re.sub(" +", lambda _: f" {random.choice(_EMOJI)} ", f"{text} ").strip(),
+    "emoji between words": lambda text, random: re.sub(
+        " +", lambda _: f" {random.choice(_EMOJI)} ", f"{text} "
+    ).strip(),
 }
 
 
