@@ -1,8 +1,9 @@
 """plot: write the data that `dvc plots` draws, the same curves as PNGs for a README, and a report of the whole run.
 
 Reads   model/{history.tsv,threshold.json,model.json}, data/scored/{label_errors.csv,scores.json},
-        data/scored/{predictions,labels,errors,disguises,warnings}.tsv, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and
-        data/split/ (labels and lengths); sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
+        data/scored/{predictions,labels,errors,disguises,warnings}.tsv, data/clean/rejected.tsv, metrics/*.json,
+        data/vectors/ and data/split/ (labels and lengths); sections `plot`, `download`, `clean`, `split` and
+        `evaluate` of params.yaml
 Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json,scores.tsv}, plots/images/*.png,
         report/index.html
 Run     python -m stages.plot

@@ -128,7 +128,8 @@ def assert_measured(found: dict[str, Any], rows: list[dict[str, str]], positive:
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
 
 
-def test_undisguised_the_sample_is_answered_as_the_test_rows_are(two_labels: Workspace) -> None:
+@pytest.mark.usefixtures("two_labels")
+def test_undisguised_the_sample_is_answered_as_the_test_rows_are() -> None:
     found = {row["disguise"]: row for row in table(paths.ROOT, "disguises")}
     scores = read_json(paths.SCORES)
     assert int(found["none"]["rows"]) == len(ragged.load(paths.TEST).rows)  # few enough to take all

@@ -74,7 +74,7 @@ DISGUISES: dict[str, Disguise] = {
 
 def disguised(name: str, text: str) -> str:
     """Return `text` under the disguise of that name, the same whenever it is asked for."""
-    return DISGUISES[name](text, Random(f"{SEED} {name} {text}"))
+    return DISGUISES[name](text, Random(f"{SEED} {name} {text}"))  # noqa: S311
 
 
 def sample(labels: Labels, lengths: NDArray[np.int64], slower: int = 1) -> NDArray[np.int64]:
