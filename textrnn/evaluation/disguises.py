@@ -23,7 +23,7 @@ from textrnn.text.normalise import normalise
 SEED = 0
 MOST_ROWS, MOST_CHARACTERS = 300, 60_000  # of the test rows that are disguised: seconds
 SLOWER: dict[Encoder, int] = {"minilm": 10, "use": 5}  # so many times fewer
-EXAMPLE = "Claim your prize: 0800 150"
+EXAMPLE = "Win a prize: 0800 15"
 
 _FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 _LOOKALIKES = {ord(latin): letters[0] for latin, letters in LOOKALIKES.items()}
