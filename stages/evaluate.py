@@ -7,7 +7,7 @@ positive. The stage fails, after writing everything, if a score is worse than ev
 Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/{messages.tsv,origins},
         data/split/{train,validation,test}/, data/scored/held_out.tsv, data/trained/out_of_fold.npz;
         section `evaluate` of params.yaml
-Writes  model/threshold.json, data/scored/{predictions,labels,errors,disguises,warnings}.tsv,
+Writes  model/{threshold.json,reference.tsv}, data/scored/{predictions,labels,errors,disguises,warnings}.tsv,
         data/scored/label_errors.csv, data/scored/scores.json, and the scores that DVC compares in metrics/evaluate.json
 Run     python -m stages.evaluate
 """
@@ -31,7 +31,7 @@ from textrnn.core.files import DIGITS, read_array, write_json, write_metrics
 from textrnn.core.progress import progress
 from textrnn.evaluation import checks, comparison, disguises, tables
 from textrnn.evaluation.tables import Answers
-from textrnn.inference import predictor
+from textrnn.inference import predictor, reference
 from textrnn.metrics.intervals import intervals
 from textrnn.metrics.paired import on_networks
 from textrnn.metrics.scores import Bools, Floats, Labels, of_answers, scores
@@ -97,6 +97,7 @@ def main() -> None:
     outputs = predictor.outputs(model, texts, list(out_of_fold.sources), steps)
     probabilities = np.round(outputs["probabilities"], DIGITS)
     predicted = predictor.answers(probabilities, positive, cut or 0.0)
+    reference.write(paths.MODEL, reference.rows(model, texts, probabilities, predicted)[0])
     tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
 
     scored = (tested.labels, predicted, probabilities, positive)
