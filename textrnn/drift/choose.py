@@ -37,6 +37,7 @@ def chosen(texts: list[str], doubt: NDArray[np.float64], rows: Rows, count: int)
         best = int(left.argmax())
         picked.append(best)
         nearest = np.maximum(nearest, [similarity(grams[best], other) for other in grams])
+        nearest[best] = 1  # a text without n-grams is like none, not even itself
     return [int(pool[place]) for place in picked]
 
 
@@ -50,8 +51,10 @@ def ngram_sets(texts: list[str]) -> list[set[int]]:
 
 
 def rank(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share of values that are at most as large as each."""
-    return np.searchsorted(np.sort(values), values, "right") / max(1, len(values))
+    """Return the share of values that are smaller than each, and half of those that are equal."""
+    ordered = np.sort(values)
+    below, up_to = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    return (below + up_to) / (2 * max(1, len(values)))
 
 
 def similarity(one: set[int], other: set[int]) -> float:

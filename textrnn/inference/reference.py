@@ -57,7 +57,6 @@ def read(directory: Path, labels: int) -> Rows:
         if header != list(Rows._fields) or not lines:
             raise ValueError(f"expected the columns {', '.join(Rows._fields)} and a row or more")
         table = np.array(lines, float).T
-        found = Rows._make([*table[:3].astype(np.int64), table[3]])
-        if not np.isfinite(table).all() or table.min() < 0 or found.answers.max() >= labels:
-            raise ValueError(f"expected numbers of at least 0, and of labels below {labels}")
-    return found
+        if not (0 <= table.min() <= table.max() < 1 << 31 and table[2].max() < labels):
+            raise ValueError(f"expected numbers from 0, and of labels below {labels}")
+    return Rows._make([*table[:3].astype(np.int64), table[3]])
