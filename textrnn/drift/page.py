@@ -7,6 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from textrnn.report.formatting import percent
+
 PERCENTILES = (10, 50, 90)
 MOST_LABELS = 20  # lines of the table of labels
 STYLE = Path(__file__).parents[1] / "report/page.css"
@@ -20,7 +22,7 @@ def page(found: dict[str, Any]) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=StrictUndefined,
     )  # fmt: skip
-    environment.filters["percent"] = "{:.1%}".format
+    environment.filters["percent"] = percent
     furthest = sorted(found["labels"], key=lambda line: -abs(line[1] - line[2]))[:MOST_LABELS]
     return environment.get_template("page.html").render(
         found | {"labels": furthest, "more_labels": len(found["labels"]) - len(furthest)},
