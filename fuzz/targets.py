@@ -57,6 +57,8 @@ CLEAN: dict[str, Any] = {
     "label_column": 0,
     "text_column": 1,
     "lowercase": False,
+    "unicode": "none",
+    "fold_lookalikes": False,
     "ascii_only": False,
     "remove_pattern": "",
     "duplicates": "keep",
@@ -176,6 +178,8 @@ def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
     number, raw = knob(raw)
     changes = {
         "lowercase": bool(number & 1),
+        "unicode": ("none", "NFC", "NFKC", "NFKC")[number >> 4 & 3],
+        "fold_lookalikes": bool(number & 64),
         "ascii_only": bool(number & 2),
         "duplicates": "drop" if number & 4 else "keep",
         "remove_pattern": r"[0-9]+|ab" if number & 8 else "",
@@ -598,7 +602,8 @@ TARGETS: dict[str, Target] = {
         (
             b'\0{"labels": ["ham", "spam"], "tokenizer": "rich", "max_sequence_length": 100, "masking": true, '
             b'"subword_buckets": 16384, "linear": true, "encoder": "none", "normalisation": '
-            b'{"lowercase": false, "ascii_only": false, "remove_pattern": ""}}',
+            b'{"unicode": "NFKC", "fold_lookalikes": true, "lowercase": false, "ascii_only": false, '
+            b'"remove_pattern": ""}}',
             b'\1{"positive_label": "spam", "threshold": 0.5}',
         ),
         JSON,

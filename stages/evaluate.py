@@ -8,8 +8,8 @@ The stage fails, after writing everything, if a score is worse than evaluate.req
 Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/{messages.tsv,origins},
         data/split/{train,validation,test}/, data/scored/held_out.tsv, data/trained/out_of_fold.npz;
         section `evaluate` of params.yaml
-Writes  model/threshold.json, data/scored/{predictions,labels,errors,warnings}.tsv, data/scored/label_errors.csv,
-        data/scored/scores.json, and the scores that DVC compares in metrics/evaluate.json
+Writes  model/{threshold.json,reference.tsv}, data/scored/{predictions,labels,errors,disguises,warnings}.tsv,
+        data/scored/label_errors.csv, data/scored/scores.json, and the scores that DVC compares in metrics/evaluate.json
 Run     python -m stages.evaluate
 """
 
@@ -30,9 +30,9 @@ from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
 from textrnn.core.files import DIGITS, read_array, write_metrics
 from textrnn.core.progress import progress
-from textrnn.evaluation import checks, comparison, decision, tables
+from textrnn.evaluation import checks, comparison, decision, disguises, tables
 from textrnn.evaluation.tables import Answers
-from textrnn.inference import predictor
+from textrnn.inference import predictor, reference
 from textrnn.metrics.intervals import intervals
 from textrnn.metrics.paired import on_networks
 from textrnn.metrics.scores import Bools, Labels, of_answers, scores
@@ -90,6 +90,7 @@ def main() -> None:
     outputs = predictor.outputs(model, texts, list(out_of_fold.sources), steps)
     probabilities = np.round(outputs["probabilities"], DIGITS)
     predicted, given = predictor.answers(probabilities, positive, rule.threshold), predictor.final(probabilities, rule)
+    reference.write(paths.MODEL, reference.rows(model, texts, probabilities, predicted)[0])
     tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
 
     scored = (tested.labels, predicted, probabilities, positive)
@@ -123,6 +124,7 @@ def main() -> None:
     tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive, shown), places)
     tables.write(paths.LABELS, tables.by_label(tested, names))
     tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, rule, known, model), places)
+    tables.write(paths.DISGUISES, disguises.table(model, texts, tested.labels, positive, rule.threshold))
     tables.write(paths.LABEL_ERRORS, mislabelled)
     tables.write(paths.WARNINGS, {"warning": list(warnings)})
     for warning in filter(None, [*warnings, on_networks(gains)]):

@@ -1,6 +1,6 @@
 """plot: write the data that `dvc plots` draws, the same curves as PNGs for a README, and a report of the whole run.
 
-Reads   model/, data/scored/{predictions,labels,errors,warnings}.tsv,
+Reads   model/, data/scored/{predictions,labels,errors,disguises,warnings}.tsv,
         data/scored/{label_errors.csv,scores.json}, data/clean/rejected.tsv, metrics/*.json, data/vectors/ and
         data/split/ (labels and lengths); sections `plot`, `download`, `clean`, `split` and `evaluate` of params.yaml
 Writes  plots/{history.tsv,confusion.csv,roc.json,pr.json,calibration.json,scores.tsv}, plots/images/*.png,
@@ -134,6 +134,7 @@ def main() -> None:
         "history": history,
         "curves": lines,
         "mistakes": as_rows(read_table(paths.ERRORS)),
+        "disguises": as_rows(read_table(paths.DISGUISES)),
         "label_errors": as_rows(read_table(paths.LABEL_ERRORS)),
         "scores": scores,
         "metrics": {name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},

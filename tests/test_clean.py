@@ -27,7 +27,9 @@ from textrnn.text.normalise import Normalisation, normalise
 
 GOOD = "ham\tare you home yet\nspam\tyou won a cruise\n"
 TUTORIAL = r"([^\s\w]|_|[0-9])+"
-PLAIN: dict[str, Any] = {"lowercase": False, "ascii_only": False, "remove_pattern": ""}
+PLAIN: dict[str, Any] = {
+    "unicode": "none", "fold_lookalikes": False, "lowercase": False, "ascii_only": False, "remove_pattern": ""
+}  # fmt: skip
 SETTINGS = PLAIN | {
     "format": "tsv", "encoding": "auto", "header": "auto", "label_column": 0, "text_column": 1,
     "labels": {"fold_case": False, "map": {}}, "duplicates": "drop", "max_rejected_share": 0.01,
@@ -205,6 +207,9 @@ def test_a_text_is_normalised_as_the_settings_say() -> None:
         ({"remove_pattern": TUTORIAL}, "WIN £1,000 now_now! don't", "WIN  nownow dont"),
         ({"remove_pattern": "[A-Z]", "lowercase": True}, "Win NOW", "in "),
         ({"ascii_only": True, "lowercase": True, "remove_pattern": TUTORIAL}, "£5 CAFÉ #1", " caf "),
+        ({"unicode": "NFC"}, "cafe\u0301 Ｗ ﬁ", "café Ｗ ﬁ"),
+        ({"unicode": "NFKC"}, "ＷＩＮ 𝐰𝐢𝐧 Ⓦ ﬁve cafe\u0301", "WIN win W five café"),
+        ({"unicode": "NFKC", "fold_lookalikes": True, "lowercase": True}, "Ｗ\u0406\u039d", "win"),
     ]
     for changes, text, expected in cases:
         assert normalise(text, Normalisation.model_validate(PLAIN | changes)) == expected

@@ -56,6 +56,7 @@ ELSEWHERE = {
         "dvc pull", "dvc push", "dvc remote ", "dvc repro --pull", "git commit --all -m \"Wider network\"", "git pull",
         "git push", "python -m tools.share",
     ),
+    "tests/test_drift.py": ("python -m textrnn.drift messages.csv",),
     "tests/test_relabel.py": ("python -m tools.relabel",),
     "tests/test_reproduce.py": ("python -m bench.reproduce",),
     "tests/test_speed.py": ("python -m bench.inference", "python -m bench.scale", "python -m bench.stages"),

@@ -38,7 +38,7 @@ PIPELINE, COMPARISON = (
 )
 ROOMS = (
     "core", "metrics", "artifacts", "text", "corpus", "partitions", "cleaning", "dedup", "model", "training",
-    "inference", "evaluation", "report", "cli",
+    "inference", "evaluation", "report", "cli", "drift",
 )  # fmt: skip
 STAGES = ("download", "clean", "vectorize", "split", "train", "evaluate", "plot")
 

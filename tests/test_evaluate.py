@@ -34,6 +34,7 @@ COLUMNS = {
     "nearest_row nearest_label nearest_text tokens text",
     "labels": "label rows predicted precision precision_low precision_high recall recall_low recall_high f1 "
     "confused_with confused",
+    "disguises": "disguise example rows changed recall false_positive_rate",
     "label_errors": "file line label likelier new_label probability_of_label part row text",
 }
 
@@ -125,6 +126,16 @@ def assert_measured(found: dict[str, Any], rows: list[dict[str, str]], positive:
         "recall": metrics.recall_score(truth, flagged),
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.usefixtures("two_labels")
+def test_undisguised_the_sample_is_answered_as_the_test_rows_are() -> None:
+    found = {row["disguise"]: row for row in table(paths.ROOT, "disguises")}
+    scores = read_json(paths.SCORES)
+    assert int(found["none"]["rows"]) == len(ragged.load(paths.TEST).rows)  # few enough to take all
+    for name in ("recall", "false_positive_rate"):
+        assert float(found["none"][name]) == pytest.approx(scores[name], abs=1e-6)
+    assert float(found["none"]["changed"]) == 0 < float(found["look-alikes"]["changed"])
 
 
 @both

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -17,8 +19,10 @@ from textrnn.evaluation.baselines import affordable, tfidf
 from textrnn.evaluation.checks import FEW_TO_LEARN, FEW_TO_TEST, beaten, truncated, unmet, warnings
 from textrnn.evaluation.comparison import Numbers, OutOfFold, beside
 from textrnn.evaluation.comparison import Rows as Known
+from textrnn.evaluation.disguises import DISGUISES, MOST_CHARACTERS, MOST_ROWS, disguised, rates, sample
 from textrnn.evaluation.tables import Answers, by_label, label_errors, nearest, write
 from textrnn.metrics.scores import Labels
+from textrnn.text.normalise import Normalisation, normalise
 
 # Label errors
 
@@ -262,3 +266,56 @@ def test_of_very_many_or_very_long_texts_the_tfidf_baseline_reads_some_and_count
             assert found["training_rows"] == len(rows) < len(texts)
             assert len(rows) <= 200 if limit == "ROWS" else sum(len(texts[row]) for row in rows) <= 9000
             assert found["accuracy"] > 0.7
+
+
+# Disguises
+
+PLAIN = "Claim YOUR prize, worth 1,250 pounds: call 0800 now"
+
+
+def cleaned(text: str) -> str:
+    return normalise(
+        text,
+        Normalisation(unicode="NFKC", fold_lookalikes=True, lowercase=False, ascii_only=False, remove_pattern=""),
+    )
+
+
+def test_each_disguise_changes_a_message_the_same_way_each_time() -> None:
+    found = {name: disguised(name, PLAIN) for name in DISGUISES}
+    assert found == {name: disguised(name, PLAIN) for name in DISGUISES}
+    assert found["none"] == PLAIN
+    assert len(set(found.values())) == len(DISGUISES)
+
+
+def test_the_settings_undo_the_disguises_that_they_are_for() -> None:
+    undone = {name for name in DISGUISES if cleaned(disguised(name, PLAIN)) == PLAIN}
+    assert undone == {"none", "full-width characters", "look-alikes", "invisible characters"}
+
+
+@pytest.mark.parametrize("text", ["", " ", "a", "ab", "Ｗ", "中文", "\U0001f600", "no", "e\u0301", "x" * 5000])
+def test_any_message_can_be_disguised(text: str) -> None:
+    for name in DISGUISES:
+        cleaned(disguised(name, text)).encode("utf-8")
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 50_000)), min_size=1, max_size=40), st.sampled_from([1, 10])
+)
+def test_the_rows_disguised_are_few_and_have_every_label(rows: list[tuple[int, int]], slower: int) -> None:
+    labels, lengths = np.array([row[0] for row in rows], np.int16), np.array([row[1] for row in rows])
+    chosen = sample(labels, lengths, slower)
+    assert len(set(chosen.tolist())) == len(chosen)
+    assert set(labels[chosen]) == set(labels)
+    few = len(chosen) <= MOST_ROWS // slower and lengths[chosen].sum() <= MOST_CHARACTERS // slower
+    assert few or len(chosen) == len(set(labels))
+    assert lengths.sum() > MOST_CHARACTERS // slower or len(chosen) == min(len(rows), MOST_ROWS // slower)
+
+
+def test_a_rare_label_is_sampled_whole_and_the_rates_count_each_label_as_often_as_it_is() -> None:
+    labels = np.array([0] * 900 + [1] * 50 + [2] * 50, np.int16)
+    chosen = sample(labels, np.full(1000, 80))
+    assert np.bincount(labels[chosen]).tolist() == [200, 50, 50]
+    own, weights = np.array([0, 0, 1, 2], np.int16), np.array([4.0, 4, 1, 1])
+    answers = np.array([0, 1, 1, 1], np.int16)
+    assert rates(own, answers, weights, None) == {"accuracy": 0.5, "macro_recall": 0.5}
+    assert rates(own, answers, weights, 1) == {"recall": 1.0, "false_positive_rate": pytest.approx(5 / 9)}

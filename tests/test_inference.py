@@ -90,7 +90,9 @@ def model_of(
         subword_buckets=buckets,
         linear=learnt is not None,
         encoder=encoder,
-        normalisation=Normalisation(lowercase=False, ascii_only=False, remove_pattern=""),
+        normalisation=Normalisation(
+            unicode="none", fold_lookalikes=False, lowercase=False, ascii_only=False, remove_pattern=""
+        ),
     )
     return predictor.of(Session(), ids, ngrams(learnt or ""), settings)
 

@@ -171,7 +171,8 @@ def test_the_probability_is_that_of_the_positive_label_which_wins_at_its_thresho
 
 
 def test_a_message_is_normalised_as_the_corpus_was_and_shown_as_it_came(ran: Predict, model_copy: Path) -> None:
-    changed = {"normalisation": {"lowercase": True, "ascii_only": True, "remove_pattern": "[0-9]+ "}}
+    unicode = {"unicode": "NFKC", "fold_lookalikes": True}
+    changed = {"normalisation": unicode | {"lowercase": True, "ascii_only": True, "remove_pattern": "[0-9]+ "}}
     write_json(model_copy / "settings.json", read_json(model_copy / "settings.json") | changed)
     resealed(model_copy)
     lines = ran("win\ncaf", "123 WIN\ncafé", "--explain", "--format", "jsonl", model=model_copy).lines

@@ -24,7 +24,7 @@ def test_a_model_names_its_corpus_parameters_code_packages_and_parts(trained_mod
     assert record["parts"] == {
         path.name: provenance.checksum(path)
         for path in trained_model.iterdir()
-        if path.name not in ("model.json", "threshold.json")
+        if path.name not in ("model.json", "reference.tsv", "threshold.json")
     }
 
 

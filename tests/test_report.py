@@ -118,8 +118,10 @@ def many(workspace: Workspace) -> None:
     more = dict.fromkeys(
         ("file", "line", "probability_of_label", "similarity", "nearest_label", "nearest_text", "tokens"), nothing
     )
+    disguised: tables.Columns = {"disguise": ["none"], "example": ["win"], "rows": [300], "changed": [0.0]}
     for name, columns in {
         "predictions": found,
+        "disguises": disguised | {"accuracy": [0.9], "macro_recall": [0.8]},
         "labels": tables.by_label(answers, names),
         "errors": mistakes | more,
     }.items():
@@ -450,6 +452,10 @@ def test_scores_confusion_mistakes_and_card_are_those_of_the_files(sight: Sight,
     counts = [int(text) for text in sight.page.locator("table.matrix td strong").all_inner_texts()]
     rows = (root / "plots/confusion.csv").read_text("utf-8").splitlines()[1:]
     assert counts == [int(row.rsplit(",", 2)[1]) for row in rows]
+    disguises = read_table(root / "data/scored/disguises.tsv")[1:]
+    shown_disguises = sight.run(CELLS, "table.disguises tbody tr")
+    assert [row[0] for row in shown_disguises] == [row[0] for row in disguises]
+    assert shown_disguises[0][2:4] == [formatting.percent(float(share)) for share in disguises[0][4:6]]
     assert "the answer is the likeliest one" in sight.text("section:has(#threshold)")
     items = sight.page.locator("section:has(#errors) li:has(blockquote)").all_inner_texts()
     header, *lines = read_table(root / "data/scored/errors.tsv")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from textrnn.core.paths import ROOT
 from textrnn.text import ngrams as ngrams_module
 from textrnn.text import scripts, subwords
+from textrnn.text.lookalikes import FOREIGN, LATIN, LOOKALIKES, folded
 from textrnn.text.ngrams import LONG, MOST, bags, bags_of_many, ngrams, places, size, split, take
 from textrnn.text.ngrams import WORDS as OF_WORDS
 from textrnn.text.vocabulary import Tokenizer, spans, tokenize
@@ -226,3 +227,43 @@ def test_the_place_of_every_known_gram_is_found_and_no_other(known: set[int], wa
 def test_the_size_of_a_message_is_the_logarithm_of_its_characters_up_to_the_length_of_an_sms() -> None:
     for text, length in (("", 0), ("٣ is 3", 6), ("7" * 159, 159), ("7" * LONG, LONG), ("7" * 9000, LONG)):
         assert size(text) == pytest.approx(math.log(1 + length))
+
+
+# Look-alikes
+
+DISGUISED = {
+    "W\u0406N a \u0441\u0430r": "WIN a car",
+    "\u0440r\u0456z\u0435 f\u03bfr \u0443\u043eu": "prize for you",
+    "w\u0456n \u0430 \u0441\u0430\u0440": "win a cap",  # words of look-alikes alone, in a text with a mixed word
+    "F\u200bR\u2060E\ufe0fE\u00ad now\u200b": "FREE now",
+    "\u0421\u200b\u0410L\u200b\u200dL": "CALL",
+    "0\u200b8\u200b0 1\ufe0f\u20e3": "080 1\ufe0f\u20e3",  # a keycap stays
+    "w\u0456n fr\u0435\u0435 \u043f\u0440\u0438\u0437": "win free приз",
+}
+GENUINE = (  # texts that are what they look like
+    "роса у ос",  # of look-alikes alone
+    "Купи iPhone с чехлом Apple MagSafe, у нас",
+    "VIPа нет",  # a Latin word with a Russian ending
+    "WEB-дизайн, SMSка",
+    "Εγώ και εσύ, PCα",
+    "می\u200cخواهم ខ្ញុំ\u200bទៅ \U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f",
+    "naïve café £5 — İstanbul ışık",
+)
+
+
+@pytest.mark.parametrize(("text", "plain"), DISGUISED.items())
+def test_look_alikes_and_hidden_characters_in_latin_words_are_folded(text: str, plain: str) -> None:
+    assert folded(text) == folded(plain) == plain
+
+
+@pytest.mark.parametrize("text", GENUINE)
+def test_a_text_in_another_script_is_not_folded(text: str) -> None:
+    assert folded(text) == text
+
+
+def test_each_look_alike_is_a_letter_of_another_script_in_the_case_of_its_latin_one() -> None:
+    letters = [letter for of_one in LOOKALIKES.values() for letter in of_one]
+    assert len(letters) == len(set(letters)) == len(LATIN)
+    assert all(re.fullmatch(f"[{FOREIGN}]", letter) for letter in letters)
+    wrong = {chr(code) for code, latin in LATIN.items() if chr(code).isupper() != latin.isupper()}
+    assert wrong == {"\u042c"}  # the soft sign looks like b

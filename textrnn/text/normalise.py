@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+import unicodedata
 from functools import lru_cache
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from textrnn.core.errors import UserError
 from textrnn.core.params import Section
+from textrnn.text.lookalikes import folded
 
 LONGEST = 1000  # characters of a pattern
 DEADLINE = 1.0  # seconds for a message: a pattern such as (a+)+$ may else backtrack for ever
@@ -33,6 +36,8 @@ except (regex.error, OverflowError, RecursionError) as error:
 class Normalisation(Section):
     """The keys of section `clean` that change a text."""
 
+    unicode: Literal["none", "NFC", "NFKC"]
+    fold_lookalikes: bool
     lowercase: bool
     ascii_only: bool
     remove_pattern: str = Field(max_length=LONGEST)
@@ -76,12 +81,18 @@ def _failure(pattern: str) -> str:
 
 
 def normalise(text: str, settings: Normalisation) -> str:
-    """Return `text` on one line, without the characters that the settings remove. Nothing else is changed.
+    """Return `text` on one line, changed as the settings say and no further.
+
+    The order: Unicode's normal form, look-alikes, ascii_only, remove_pattern, lowercase.
 
     Raises UserError when the pattern takes longer than DEADLINE, or all the memory that the library allows it.
     """
     if "\n" in text or "\r" in text:
         text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
+    if settings.unicode != "none":
+        text = unicodedata.normalize(settings.unicode, text)
+    if settings.fold_lookalikes:
+        text = folded(text)
     if settings.ascii_only:
         text = text.encode("ascii", "ignore").decode("ascii")
     if settings.remove_pattern:
