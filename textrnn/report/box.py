@@ -11,7 +11,7 @@ from typing import Any
 
 from textrnn.core.files import DIGITS, read_array, read_json
 from textrnn.report import patterns
-from textrnn.text import ngrams, scripts, subwords, vocabulary
+from textrnn.text import lookalikes, ngrams, scripts, subwords, vocabulary
 
 SOURCES = Path(__file__).parent
 CODE = ("graph.js", "text.js", "box.js")
@@ -33,9 +33,6 @@ def missing(directory: Path) -> str:
         return f"its encoder, {settings['encoder']}, needs Python"
     if (size := (directory / "model.onnx").stat().st_size) > MOST_BYTES:
         return f"it has {size // 1_000_000:,} MB, and a browser should load no more than {MOST_BYTES // 1_000_000}"
-    others = [key for key, value in settings["normalisation"].items() if value not in OFF and key not in NORMALISED]
-    if others:
-        return f"only Python does clean.{others[0]}"
     try:
         removed(settings)
     except patterns.UnknownError as error:
@@ -59,6 +56,7 @@ def model(directory: Path, decision: dict[str, Any]) -> str:
         "digits": DIGITS,
         "graph": b64encode((directory / "model.onnx").read_bytes()).decode(),
         "limits": LIMITS,
+        "lookalikes": {chr(code): latin for code, latin in lookalikes.LATIN.items()},
         "ngrams": b64encode(known).decode(),
         "patterns": expressions(settings),
         "positive": labels.index(positive) if positive is not None and len(labels) == 2 else None,
@@ -75,7 +73,7 @@ def expressions(settings: dict[str, Any]) -> dict[str, str]:
     """Return the patterns by which a text is read, as JavaScript's. Raises UnknownError if it has no counterpart."""
     (letters, _), (digits, _) = subwords.SHAPES
     tokens = vocabulary.PATTERNS[settings["tokenizer"]]
-    found = {"digits": digits, "letters": letters, "space": ngrams.SPACE, "tokens": tokens}
+    found = {"digits": digits, "letters": letters, "space": ngrams.SPACE, "tokens": tokens, **lookalikes.PATTERNS}
     of_case = {name: patterns.cases()[name] for name in ("capital", "sigma", "small")}
     written = {name: patterns.javascript(pattern.pattern) for name, pattern in found.items()}
     return written | of_case | {"words": patterns.javascript(scripts.WORDS)} | removed(settings)

@@ -26,14 +26,26 @@ function reader(model) {
   const { settings, limits } = model;
   const find = Object.fromEntries(Object.entries(model.patterns).map(([name, pattern]) => [name, new RegExp(pattern, "gu")]));
   const words = new Map(model.vocabulary.map((token, number) => [token, number + 1]));
-  const [lowered, folded] = [model.cases.lower, model.cases.folded].map((table) => new Map(Object.entries(table)));
+  const [lowered, folded, lookalikes] = [model.cases.lower, model.cases.folded, model.lookalikes]
+    .map((table) => new Map(Object.entries(table)));
   const changed = (text, table) => Array.from(text, (letter) => table.get(letter) ?? letter).join("");
   const lower = (text) => changed(text.replace(find.sigma, "\u03c2"), lowered);
   const has = (text, pattern) => text.search(pattern) >= 0;
   const first = (text, count) => Array.from(text.slice(0, 2 * count)).slice(0, count).join("");  // characters, not units
 
+  /** Return a text with Latin letters for their look-alikes, as textrnn/text/lookalikes.py does. */
+  function unmasked(text) {
+    const runs = text.match(find.alphabets) ?? [];
+    const genuine = runs.filter((run) => has(run, find.genuine)).length;
+    const mixed = runs.filter((run) => has(run, find.latin) && has(run, find.lookalike) && !has(run, find.genuine)).length;
+    const latin = (run) => (has(run, find.genuine) ? run : changed(run, lookalikes));
+    return (mixed > genuine ? text.replace(find.alphabets, latin) : text).replace(find.hidden, "");
+  }
+
   function normalised(text) {
     let line = text.toWellFormed().replace(/\r\n|\n|\r/g, " ");
+    if (settings.normalisation.unicode !== "none") line = line.normalize(settings.normalisation.unicode);
+    if (settings.normalisation.fold_lookalikes) line = unmasked(line);
     if (settings.normalisation.ascii_only) line = line.replace(/[^\0-\x7f]/g, "");
     if (find.removed) line = line.replace(find.removed, "");
     return settings.normalisation.lowercase ? lower(line) : line;

@@ -76,6 +76,8 @@ _LATIN = re.compile(f"[{_LETTERS}]")
 _LOOKALIKE = re.compile(f"[{''.join(LOOKALIKES.values())}]")
 _GENUINE = re.compile(f"(?![{''.join(LOOKALIKES.values())}])[{FOREIGN}]")
 _HIDDEN = re.compile(f"(?<=[{_LETTERS}0-9])[{INVISIBLE}]+(?![{INVISIBLE}\u20e3])|[{INVISIBLE}]+(?=[{_LETTERS}0-9])")
+# By what textrnn/report/text.js calls them.
+PATTERNS = {"alphabets": _WORDS, "latin": _LATIN, "lookalike": _LOOKALIKE, "genuine": _GENUINE, "hidden": _HIDDEN}
 
 
 def folded(text: str) -> str:
