@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-import predict
 from fuzz.targets import workbook
 from stages import clean, download, evaluate, split, vectorize
 from tests.repository import ROOT, Repository, stages_run
 from tests.workspace import Workspace, place, wait_for
 from textrnn.artifacts import ragged
+from textrnn.cli import predict
 from textrnn.core import paths
 from textrnn.core.errors import run
 from textrnn.evaluation.checks import warnings
