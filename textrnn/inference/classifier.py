@@ -75,12 +75,12 @@ class Classifier:
 
     def _cleaned(self, texts: Iterable[str]) -> list[str]:
         """Return the texts as the model reads them."""
-        if isinstance(texts, str | bytes):
-            raise TypeError("expected a list of texts, found a single one: put it into a list, predict([text])")
+        if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+            raise TypeError(f"expected a list of texts, found {type(texts).__name__}: predict([text]) answers one")
         found = list(texts)
         for place, text in enumerate(found):
             if not isinstance(text, str):
-                raise TypeError(f"expected texts (str), found {type(text).__name__} at position {place}")
+                raise TypeError(f"expected a text (str) at position {place}, found {type(text).__name__}")
         return [normalise(characters(text), self._model.settings.normalisation) for text in found]
 
 

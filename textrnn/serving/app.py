@@ -18,6 +18,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from starlette.applications import Starlette
@@ -32,6 +33,10 @@ from textrnn.inference.classifier import Classifier
 from textrnn.serving.batches import Batches, FullError
 from textrnn.serving.page import OPENAPI, page
 
+OF_STARLETTE = {  # in place of its own words
+    404: "expected POST /predict, GET /health, GET /metrics or GET /openapi.json, found another path",
+    405: "expected another method, which the header Allow names",
+}
 RETRY = {"Retry-After": "1"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # of the page: no scripts, and nothing from elsewhere
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -42,7 +47,7 @@ class Limits(NamedTuple):
 
     body: int  # bytes
     texts: int
-    waiting: int  # requests
+    requests: int  # that wait, or are being answered
     seconds: float  # from a request's header to its answer
 
 
@@ -51,6 +56,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # nobody asks when each counter began
         ProcessCollector(registry=registry)
         self.requests = Counter("textrnn_requests", "Requests answered", ["path", "status"], registry=registry)
         self.seconds = Histogram("textrnn_request_seconds", "Time to answer a request", ["path"], registry=registry)
@@ -58,18 +64,20 @@ class Metrics:
         self.batches = Histogram(
             "textrnn_batch_texts", "Texts in a run of the model", buckets=BATCHES, registry=registry
         )
-        self.waiting = Gauge("textrnn_waiting_requests", "Requests that wait for the model", registry=registry)
+        self.waiting = Gauge("textrnn_waiting_requests", "Requests that wait, or are being answered", registry=registry)
 
 
 def application(model: Classifier, limits: Limits, token: str | None) -> ASGIApp:
     """Return the application."""
     metrics = Metrics()
-    batches = Batches(partial(answers, model), limits.waiting, metrics.batches.observe)
-    metrics.waiting.set_function(batches.waiting)
+    batches = Batches(partial(answers, model), limits.requests, metrics.batches.observe)
+    metrics.waiting.set_function(lambda: batches.requests)
     running: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        # An exception that nobody takes, since its request is over, would be logged with what it quotes.
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: say(f"error: {context['message']}"))
         running.append(asyncio.create_task(batches.run()))
         yield
         running[0].cancel()
@@ -135,6 +143,8 @@ async def body_of(request: Request, limits: Limits, deadline: float) -> bytes:
     too_long = HTTPException(413, f"expected a body of at most {limits.body:,} bytes: send fewer texts at once")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise HTTPException(415, "expected a body without Content-Encoding")
+    if {"content-length", "transfer-encoding"} <= set(request.headers):  # of which a proxy might believe the other one
+        raise HTTPException(400, "expected Content-Length or Transfer-Encoding, found both")
     if int(request.headers.get("Content-Length", "0")) > limits.body:
         raise too_long
     body = bytearray()
@@ -190,7 +200,7 @@ async def in_time(asked: Awaitable[list[dict[str, Any]]], limits: Limits, deadli
 async def refused(_: Request, error: Exception) -> Response:
     """Return the answer to a request that is refused."""
     assert isinstance(error, HTTPException)
-    return as_error(error.status_code, error.detail, error.headers)
+    return as_error(error.status_code, OF_STARLETTE.get(error.status_code, error.detail), error.headers)
 
 
 def as_error(status: int, error: str, headers: Any = None) -> Response:

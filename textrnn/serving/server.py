@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     add("--token-file", type=Path, metavar="FILE", help="a file whose content is the token")
     add("--max-body", type=positive, default=1 << 20, metavar="BYTES", help="of a request; default: 1048576")
     add("--max-texts", type=positive, default=1_000, metavar="N", help="of a request; default: 1000")
-    add("--max-waiting", type=positive, default=100, metavar="N", help="requests that may wait; default: 100")
+    add("--max-requests", type=positive, default=100, metavar="N", help="that wait at the same time; default: 100")
     add(
         "--timeout",
         type=positive,
@@ -90,7 +90,7 @@ def main() -> None:
             f"expected the packages of requirements-serve.txt, found no {error.name} in {sys.prefix}: install them "
             "(pip install -r requirements-serve.txt), or textrnn with its extra `serve`"
         ) from None
-    limits = app.Limits(given.max_body, given.max_texts, given.max_waiting, given.timeout)
+    limits = app.Limits(given.max_body, given.max_texts, given.max_requests, given.timeout)
     token, model = token_of(given.token_file), classifier.load(given.model)
     answering = app.application(model, limits, token)
     server = uvicorn.Server(
