@@ -31,7 +31,7 @@ from textrnn.inference import classifier
 
 TOKEN = "invented-token"  # noqa: S105
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-BODY, TEXTS, SECONDS = 1 << 16, 50, 2  # the server's limits
+BODY, TEXTS, SECONDS = 1 << 16, 50, 20  # the server's limits
 OPTIONS = ("--max-body", str(BODY), "--max-texts", str(TEXTS), "--timeout", str(SECONDS))
 CLIENTS = 8  # at a time
 GROWTH = 32 << 20  # bytes of memory: the allocator keeps what it once had, and the model the tokens that it has read
@@ -203,7 +203,7 @@ def leaving(chance: random.Random) -> Attack:
 
 def slow(chance: random.Random) -> Attack:
     """Send the last half after some seconds: too late for a body, or not."""
-    pause = chance.choice([0.3, SECONDS + 1.0])
+    pause = chance.choice([0.3, 0.3, 0.3, SECONDS + 1.0])
     sent = asking(["claim your prize"], **BEARER)
     return Attack(sent, (200,) if pause < SECONDS else (408,), pause=pause)
 

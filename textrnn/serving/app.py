@@ -116,7 +116,7 @@ def application(model: Classifier, limits: Limits, token: str | None) -> ASGIApp
         Route("/", show_page),
     ]
     paths = {route.path for route in routes}
-    asked = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: refused})
+    asked = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: refused, Exception: failed})
     asked.router.redirect_slashes = False
     return observed(asked, metrics, paths)
 
@@ -203,16 +203,18 @@ async def refused(_: Request, error: Exception) -> Response:
     return as_error(error.status_code, OF_STARLETTE.get(error.status_code, error.detail), error.headers)
 
 
+async def failed(_: Request, __: Exception) -> Response:
+    """Return the answer to a request that ends in a bug."""
+    return as_error(500, "an error in textrnn: its log has the place")
+
+
 def as_error(status: int, error: str, headers: Any = None) -> Response:
     """Return the answer that is an error."""
     return Response(orjson.dumps({"error": error}), status, headers, "application/json")
 
 
 def observed(app: ASGIApp, metrics: Metrics, paths: set[str]) -> ASGIApp:
-    """Return an application that counts the requests, and answers those that end in a bug.
-
-    The log has the place of a bug and no more: its message may quote a text.
-    """
+    """Return an application that counts the requests, and logs the place of a bug. Its message may quote a text."""
 
     async def asked(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -232,8 +234,6 @@ def observed(app: ASGIApp, metrics: Metrics, paths: set[str]) -> ASGIApp:
         except Exception as error:  # noqa: BLE001  # whatever it is, the server goes on
             place = traceback.extract_tb(error.__traceback__)[-1]
             say(f"error: {type(error).__name__} at {place.filename}, line {place.lineno}, while answering {path}")
-            if not status:
-                await as_error(500, "an error in textrnn: its log has the place")(scope, receive, sending)
         metrics.requests.labels(path, status).inc()
         metrics.seconds.labels(path).observe(time.perf_counter() - begin)
 

@@ -2,14 +2,30 @@
 
 import asyncio
 import json
+import logging
+import math
 from typing import Any
 
 import h11
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS = 500  # a process often may have 1,024 files open
 MOST_HEADER = 32 << 10  # bytes
 MARGIN = 5.0  # seconds beyond the deadline of a request, in which the application says itself that it is over
+
+
+def server(application: ASGIApp, timeout: float) -> uvicorn.Server:
+    """Return a server of an application, in which a request takes at most so many seconds."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what it warns of are the faults of clients
+    return uvicorn.Server(
+        uvicorn.Config(
+            application, http=Connection, ws="none", lifespan="on", loop="asyncio", log_config=None, access_log=False,
+            server_header=False, proxy_headers=False, h11_max_incomplete_event_size=MOST_HEADER,
+            timeout_graceful_shutdown=math.ceil(timeout + MARGIN),
+        )
+    )  # fmt: skip
 
 
 def canned(status: str, error: str) -> bytes:
@@ -66,8 +82,7 @@ class Connection(H11Protocol):
         """Close the connection when the deadline for a request has passed."""
         if self._over:
             self._over.cancel()
-        seconds = (self.config.timeout_graceful_shutdown or 0) + MARGIN
-        self._over = self.loop.call_later(seconds, self._end)
+        self._over = self.loop.call_later(self.config.timeout_graceful_shutdown or 0, self._end)
 
     def _end(self) -> None:
         """Say why, if no request has come, and close the connection; if the client takes nothing, at once."""

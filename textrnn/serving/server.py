@@ -1,7 +1,6 @@
 """The command `textrnn serve`: it answers over HTTP until it is interrupted or terminated."""
 
 import argparse
-import logging
 import os
 import socket
 import sys
@@ -28,11 +27,20 @@ come; 1 after an error, which one line explains; 2 for a wrong command line
 def arguments() -> argparse.Namespace:
     """Return the command line."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description="Answer over HTTP.", epilog=EPILOG, formatter_class=form)
+    parser = argparse.ArgumentParser(
+        description="Answer over HTTP.", epilog=EPILOG, formatter_class=form, allow_abbrev=False
+    )
     add = parser.add_argument
     add("model", nargs="?", type=Path, default=Path("model"), metavar="DIR", help="default: model/")
     add("--host", default="127.0.0.1", help="the address to listen on; default: 127.0.0.1, this machine alone")
-    add("--port", type=int, default=8080, help="default: 8080; 0 for any that is free")
+    add(
+        "--port",
+        type=int,
+        default=8080,
+        choices=range(1 << 16),
+        metavar="PORT",
+        help="default: 8080; 0 for any that is free",
+    )
     add("--token-file", type=Path, metavar="FILE", help="a file whose content is the token")
     add("--max-body", type=positive, default=1 << 20, metavar="BYTES", help="of a request; default: 1048576")
     add("--max-texts", type=positive, default=1_000, metavar="N", help="of a request; default: 1000")
@@ -82,9 +90,7 @@ def main() -> None:
     """Answer until SIGINT or SIGTERM comes, and then what has come before it."""
     given = arguments()
     try:
-        import uvicorn  # noqa: PLC0415  # --help needs none of them
-
-        from textrnn.serving import app, connections  # noqa: PLC0415
+        from textrnn.serving import app, connections  # noqa: PLC0415  # --help needs none of their packages
     except ModuleNotFoundError as error:
         raise UserError(
             f"expected the packages of requirements-serve.txt, found no {error.name} in {sys.prefix}: install them "
@@ -92,15 +98,7 @@ def main() -> None:
         ) from None
     limits = app.Limits(given.max_body, given.max_texts, given.max_requests, given.timeout)
     token, model = token_of(given.token_file), classifier.load(given.model)
-    answering = app.application(model, limits, token)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            answering, http=connections.Connection, ws="none", lifespan="on", loop="asyncio",
-            log_config=None, access_log=False, server_header=False, proxy_headers=False,
-            h11_max_incomplete_event_size=connections.MOST_HEADER, timeout_graceful_shutdown=given.timeout,
-        )
-    )  # fmt: skip
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what fails is answered, and a client's doing
+    server = connections.server(app.application(model, limits, token), given.timeout)
     with bound(given.host, given.port) as listening:
         host, port = listening.getsockname()[:2]
         if token is None and not host.startswith(("127.", "::1")):
