@@ -31,13 +31,16 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     *(page for folder in ("corpus", "docs", "examples") for page in sorted((ROOT / folder).rglob("*.md"))),
 ]
-WORDS = ("dask", "dvc", "git", "mypy", "npm", "pip", "pytest", "python", "python3", "ruff", "tail", "xargs")
+WORDS = ("dask", "dvc", "git", "mypy", "npm", "pip", "pytest", "python", "python3", "ruff", "tail", "textrnn", "xargs")
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 
 # The file that runs or installs what takes long or needs a network, and how those commands begin.
 ELSEWHERE = {
-    ".ci/run": ("mypy", "pip install -r requirements", "python3 -m venv .venv", "ruff check . && ruff format ."),
+    ".ci/run": (
+        "mypy", "pip install .", "pip install '.[serve]'", "pip install -r requirements",
+        "python3 -m venv .venv", "ruff check . && ruff format .",
+    ),
     "bench/kills.py": ("python -m bench.kills",),
     "bench/limits.py": ("python -m bench.limits",),
     "bench/requirements.txt": ("pip install -r bench/requirements.txt",),
@@ -47,6 +50,7 @@ ELSEWHERE = {
     "tests/test_cluster.py": ("python -m bench.cluster", "python -m stages.train"),
     "tests/test_compare.py": ("dvc repro download && dvc --cd compare repro", "python -m compare."),
     "tests/test_fuzz.py": ("python -m fuzz",),
+    "tests/test_package.py": ("textrnn predict", "textrnn serve"),
     "tests/test_partitions.py": (
         "PYTHONPATH=. dask worker", "TEXTRNN_SCHEDULER=tcp://host:8786 dvc repro", "dask scheduler",
         "python -m bench.dask_cluster",
