@@ -20,6 +20,7 @@ from tests.test_requirements import linked, links, locked
 from textrnn import __version__
 from textrnn.core.paths import ROOT
 
+PIP = [sys.executable, "-m", "pip"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # As on a user's machine: nothing of this environment but Python.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
@@ -30,7 +31,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the wheel, built from a copy of the repository without a network."""
     folder = tmp_path_factory.mktemp("wheel")
     copy = Repository.tiny(folder / "repository").folder
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    build = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
     subprocess.run([*build, "--wheel-dir", folder, copy], check=True)
     (built,) = folder.glob("*.whl")
     return built
