@@ -64,7 +64,10 @@ ELSEWHERE = {
     ),
     "tests/test_relabel.py": ("python -m tools.relabel",),
     "tests/test_reproduce.py": ("python -m bench.reproduce",),
-    "tests/test_speed.py": ("python -m bench.inference", "python -m bench.scale", "python -m bench.stages"),
+    "tests/test_serving.py": ("python -m fuzz.serving",),
+    "tests/test_speed.py": (
+        "python -m bench.inference", "python -m bench.scale", "python -m bench.serving", "python -m bench.stages",
+    ),
     "tests/test_training.py": ("python -m bench.training",),
 }  # fmt: skip
 RUN: set[str] = set()  # by the tests below
