@@ -283,7 +283,8 @@ class Held(NamedTuple):
             if time.monotonic() > end:
                 raise UserError("expected all connections to end, found some that do not")
             time.sleep(0.1)
-        return cls(process.num_threads(), process.num_fds(), process.memory_info().rss)
+        files = process.num_handles() if sys.platform == "win32" else process.num_fds()
+        return cls(process.num_threads(), files, process.memory_info().rss)
 
 
 def attack_all(model: Path, count: int, seed: int) -> tuple[dict[str, Counter[int]], list[str], Held, Held]:
