@@ -283,7 +283,7 @@ class Held(NamedTuple):
             if time.monotonic() > end:
                 raise UserError("expected all connections to end, found some that do not")
             time.sleep(0.1)
-        files = process.num_handles() if sys.platform == "win32" else process.num_fds()
+        files: int = getattr(process, "num_handles" if sys.platform == "win32" else "num_fds")()
         return cls(process.num_threads(), files, process.memory_info().rss)
 
 
