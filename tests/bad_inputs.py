@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 import pytest
 from ruamel.yaml import YAML
 
-import predict
 from stages import clean, download, evaluate, plot, split, train, vectorize
 from tests.models import TWO, place, trained
 from tests.server import Server, body, closed_port, direct, page, running, status
 from tests.workspace import Workspace
 from textrnn.artifacts.messages import read_messages
+from textrnn.cli import predict
 from textrnn.core import paths
 from textrnn.core.errors import run
 from textrnn.core.escape import printable

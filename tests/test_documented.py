@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-import predict
 from fuzz.targets import workbook
 from stages import clean, download, evaluate, split, vectorize
 from tests.repository import ROOT, Repository, stages_run
 from tests.workspace import Workspace, place, wait_for
 from textrnn.artifacts import ragged
+from textrnn.cli import predict
 from textrnn.core import paths
 from textrnn.core.errors import run
 from textrnn.evaluation.checks import warnings
@@ -31,13 +31,16 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     *(page for folder in ("corpus", "docs", "examples") for page in sorted((ROOT / folder).rglob("*.md"))),
 ]
-WORDS = ("dask", "dvc", "git", "mypy", "npm", "pip", "pytest", "python", "python3", "ruff", "tail", "xargs")
+WORDS = ("dask", "dvc", "git", "mypy", "npm", "pip", "pytest", "python", "python3", "ruff", "tail", "textrnn", "xargs")
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 
 # The file that runs or installs what takes long or needs a network, and how those commands begin.
 ELSEWHERE = {
-    ".ci/run": ("mypy", "pip install -r requirements", "python3 -m venv .venv", "ruff check . && ruff format ."),
+    ".ci/run": (
+        "mypy", "pip install .", "pip install '.[serve]'", "pip install -r requirements",
+        "python3 -m venv .venv", "ruff check . && ruff format .",
+    ),
     "bench/limits.py": ("python -m bench.limits",),
     "bench/requirements.txt": ("pip install -r bench/requirements.txt",),
     "compare/requirements.txt": ("pip install -r compare/requirements.txt",),
@@ -45,6 +48,7 @@ ELSEWHERE = {
     "tests/test_adopt.py": ("dvc exp run --queue --copy-paths", "python -m tools.adopt corpus/my-messages.csv"),
     "tests/test_cluster.py": ("python -m bench.cluster", "python -m stages.train"),
     "tests/test_compare.py": ("dvc repro download && dvc --cd compare repro", "python -m compare."),
+    "tests/test_package.py": ("textrnn predict", "textrnn serve"),
     "tests/test_partitions.py": (
         "PYTHONPATH=. dask worker", "TEXTRNN_SCHEDULER=tcp://host:8786 dvc repro", "dask scheduler",
         "python -m bench.dask_cluster",
@@ -59,7 +63,10 @@ ELSEWHERE = {
     "tests/test_drift.py": ("python -m textrnn.drift messages.csv",),
     "tests/test_relabel.py": ("python -m tools.relabel",),
     "tests/test_reproduce.py": ("python -m bench.reproduce",),
-    "tests/test_speed.py": ("python -m bench.inference", "python -m bench.scale", "python -m bench.stages"),
+    "tests/test_serving.py": ("python -m fuzz.serving",),
+    "tests/test_speed.py": (
+        "python -m bench.inference", "python -m bench.scale", "python -m bench.serving", "python -m bench.stages",
+    ),
     "tests/test_training.py": ("python -m bench.training",),
 }  # fmt: skip
 RUN: set[str] = set()  # by the tests below

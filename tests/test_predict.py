@@ -18,16 +18,15 @@ import numpy as np
 import psutil
 import pytest
 
-import predict
 from tests.models import BEGINNINGS, THREE, TWO, resealed, trained
 from tests.workspace import ended, unix_alone, wait_for
-from textrnn.cli import reader, writer
+from textrnn.cli import predict, reader, writer
 from textrnn.cli.terminal import width
 from textrnn.cli.writer import Answer, Look
 from textrnn.core import paths, process_pool
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_json, write_json
-from textrnn.inference import explain, predictor
+from textrnn.inference import classifier, explain, predictor
 
 SPAM, HAM = "URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"
 LINES: list[bytes] = [
@@ -90,8 +89,7 @@ def command(model: Path, *arguments: str | bytes | Path) -> list[Any]:
 
 
 def expected(model: Path, texts: list[str], explain: bool = False) -> list[Answer]:
-    loaded = predictor.load(model)
-    return predict.classify(loaded, predictor.decision(model, loaded.settings.labels), texts, explain)
+    return predict.classify(classifier.load(model), texts, explain)
 
 
 def written(found: list[Answer]) -> list[str]:
@@ -287,8 +285,8 @@ def test_of_two_labels_the_positive_one_is_explained_and_of_more_the_answer(
     model = model._replace(settings=model.settings.model_copy(update={"labels": labels}))
     found = np.array([[0.1, 0.2, 0.7], [0.8, 0.2, 0.0]])[:, : len(labels)]
     monkeypatch.setattr(predictor, "probabilities", lambda *_: found)
-    monkeypatch.setattr(predict, "pieces", lambda _, text, label: [(text, label)])
-    answers = predict.classify(model, predictor.Rule(positive, 0.5), [SPAM, HAM], explain=True)
+    monkeypatch.setattr(explain, "pieces", lambda _, text, label: [(text, label)])
+    answers = predict.classify(classifier.Classifier(model, predictor.Rule(positive, 0.5)), [SPAM, HAM], explain=True)
     assert [answer.pieces for answer in answers] == [[(SPAM, explained[0])], [(HAM, explained[1])]]
     assert [answer.probability for answer in answers] == shown
     assert [answer.probabilities for answer in answers] == found.tolist()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-import predict
+import textrnn
 from compare import promise as of_promises
 from compare.models import Learnt, Task
 from compare.protocols import PROMISES
@@ -17,6 +17,7 @@ from stages import evaluate, plot
 from tests.models import THREE, copied, trained
 from tests.workspace import Workspace
 from textrnn.artifacts.messages import read_messages
+from textrnn.cli import predict
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, read_table, write_json
@@ -158,6 +159,12 @@ def test_predict_prints_unsure_and_all_probabilities(
     assert "unsure" in "\n".join(lines("--format", "table", "--explain"))
     answer = json.loads(lines("--format", "jsonl", "--top", "2")[1])
     assert (answer["label"], set(answer["probabilities"])) == ("unsure", {"ham", "spam"})
+    model = textrnn.load(model_copy)
+    assert (model.may_be_unsure, model.predict(texts).labels) == (True, ["spam", "unsure"])
+    assert model.shown(model.predict(texts)) == pytest.approx(
+        [answer_of["probabilities"]["spam"] for answer_of in map(json.loads, lines("--format", "jsonl"))]
+    )
+    assert [token for token, _ in model.explain(texts[1])][:3] == ["mum", "says", "soup"]
     assert answer["probability"] == answer["probabilities"]["spam"]
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -58,7 +59,12 @@ def test_the_lock_with_the_small_tensorflow_differs_in_nothing_else() -> None:
 
 def linked(folder: Path, *locks: str) -> Path:
     """Return the folder, filled with links to the files of the packages that these locks have, and to no others."""
-    for name in {package for lock in locks for package in locked(lock)}:
+    return links(folder, {package for lock in locks for package in locked(lock)})
+
+
+def links(folder: Path, packages: Iterable[str]) -> Path:
+    """Return the folder, filled with links to the files of these packages."""
+    for name in packages:
         with suppress(PackageNotFoundError):  # of another system
             files = distribution(name).files or []
             for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:

@@ -12,7 +12,13 @@ from tests.repository import STAGES, Repository
 from textrnn.core import paths
 
 SCRIPTS = [*(f"stages/{stage}.py" for stage in STAGES), "tools/adopt.py"]
-COMMANDS = [("predict.py", "hello"), ("-m", "stages.clean"), ("-m", "stages.train"), ("-m", "tools.adopt", "my.csv")]
+COMMANDS = [
+    ("predict.py", "hello"),
+    ("-m", "textrnn", "predict", "hi"),
+    ("-m", "stages.clean"),
+    ("-m", "stages.train"),
+    ("-m", "tools.adopt", "my.csv"),
+]
 
 
 def error(*command: str) -> str:

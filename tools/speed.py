@@ -12,6 +12,7 @@ from typing import Any
 from bench import pictures
 from bench.measure import shown
 from bench.scale import ALL, BASE, PEERS
+from bench.serving import STREAM
 from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import read_json, read_text, write_text
@@ -73,6 +74,19 @@ def streams() -> str:
     return f"{table(header, rows, numbers=True)}\n\n{limit}"
 
 
+def serving() -> str:
+    """Return a row for each kind of client, and the same messages as a stream."""
+    values = found("serving")["contenders"]
+    keys = {"requests_per_second": 0, "texts_per_second": 0, "texts_per_processor_second": 0, "p99_milliseconds": 1}
+    names = {"stream": f"{STREAM:,} messages, `predict.py --input`"}
+    rows = [
+        [names.get(name, name), *(shown(one[key], digits) if key in one else "" for key, digits in keys.items())]
+        for name, one in sorted(values.items(), key=lambda item: item[1]["texts_per_second"]["median"])
+    ]
+    header = ["", "requests a second", "texts a second", "texts a second of a processor", "p99, milliseconds"]
+    return table(header, rows, numbers=True)
+
+
 def scale() -> str:
     """Return a row for each size of corpus: the stages and their peers."""
     values = found("scale")
@@ -114,6 +128,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "pipeline": pipeline,
     "cold": cold,
     "streams": streams,
+    "serving": serving,
     "scale": scale,
     "cost": cost,
 }

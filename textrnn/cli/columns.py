@@ -8,9 +8,9 @@ from functools import partial
 from typing import Literal
 
 from textrnn.core.errors import UserError
-from textrnn.core.escape import listed
+from textrnn.core.escape import characters, listed
 from textrnn.core.params import Column
-from textrnn.corpus.rows import is_unicode, position
+from textrnn.corpus.rows import position
 
 Kind = Literal["lines", "tsv", "csv", "jsonl"]
 Reader = Callable[[str], str | None]
@@ -84,5 +84,4 @@ def text_of_json(key: str, row: str) -> str | None:
             raise UserError(f"expected a string under {key!r}, found {NAMES[type(value)]}: say another --column KEY")
     elif not isinstance(value, str):
         raise UserError(f"expected a JSON object or a string, found {NAMES[type(value)]}: write an object a line")
-    # Half a surrogate pair becomes U+FFFD, as a byte that is not UTF-8 does.
-    return value if is_unicode(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return characters(value)

@@ -1,4 +1,4 @@
-"""What `predict.py --help` says of its input and output, as wide as the terminal."""
+"""What `predict.py --help` and `textrnn predict --help` say of input and output, as wide as the terminal."""
 
 import re
 import shutil
@@ -41,17 +41,17 @@ exit code: 0; 1 after an error, which one line explains; 2 for a wrong command
 examples:
 """
 EXAMPLES = """\
-  python predict.py "Claim your prize" "see you at 8"
-  python predict.py --explain "Claim your prize"
-  python predict.py --top 3 "where is my parcel?"
-  python predict.py --input messages.csv --column message > answers.tsv
-  tail -f messages.txt | python predict.py --input - --format jsonl
+  {program} "Claim your prize" "see you at 8"
+  {program} --explain "Claim your prize"
+  {program} --top 3 "where is my parcel?"
+  {program} --input messages.csv --column message > answers.tsv
+  tail -f messages.txt | {program} --input - --format jsonl
 """
 
 
-def more() -> str:
+def more(program: str) -> str:
     """Return what stands below the options, wrapped as argparse wraps those; examples stay whole."""
-    return "\n".join(map(wrapped, re.sub(r"\n {3,}", " ", MORE).split("\n"))) + EXAMPLES
+    return "\n".join(map(wrapped, re.sub(r"\n {3,}", " ", MORE).split("\n"))) + EXAMPLES.format(program=program)
 
 
 def wrapped(line: str) -> str:

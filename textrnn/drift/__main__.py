@@ -24,7 +24,7 @@ from textrnn.core import paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.escape import FORMULA, printable
 from textrnn.core.files import write_text
-from textrnn.drift import choose, page
+from textrnn.drift import choose
 from textrnn.drift.measures import Measure, measures
 from textrnn.inference import predictor, reference
 from textrnn.text.normalise import normalise
@@ -32,6 +32,8 @@ from textrnn.text.normalise import normalise
 READ = 1 << 17  # bytes that are read at once
 MOST = 10_000  # messages that are compared, drawn at random from the file
 SEED = 0
+COMMAND = "textrnn drift"  # of the package
+PERCENTILES = (10, 50, 90)
 COMMON = 20  # unknown tokens that the page names
 # The columns of params.yaml come first.
 HEADER = ("label", "text", "predicted", "probability", "unknown_tokens", "message")
@@ -76,18 +78,18 @@ def examined(directory: Path, source: reader.Source, wanted: int) -> Found:
     """Compare the messages of a file with the test rows of the model in `directory`."""
     model = predictor.load(directory)
     labels = model.settings.labels
-    positive, cut = predictor.decision(directory, labels)
+    rule = predictor.decision(directory, labels)
     there = reference.read(directory, len(labels))
     kept, count = sampled(source)
     distinct = {normalise(text, model.settings.normalisation): (place, text) for place, text in reversed(kept)}
     texts, came = list(distinct), list(distinct.values())
     probabilities = predictor.probabilities(model, texts)
-    answers = predictor.answers(probabilities, positive, cut)
+    answers = predictor.answers(probabilities, rule.positive, rule.threshold)
     here, unknown = reference.rows(model, texts, probabilities, answers)
-    shown = predictor.shown(probabilities, answers, positive)
-    chosen = choose.chosen(texts, choose.unsure(probabilities, positive, cut), here, wanted)
+    shown = predictor.shown(probabilities, answers, rule.positive)
+    chosen = choose.chosen(texts, choose.unsure(probabilities, rule.positive, rule.threshold), here, wanted)
     shares = [np.bincount(rows.answers, minlength=len(labels)) / len(rows.answers) for rows in (here, there)]
-    percentiles = [np.percentile(rows.tokens, page.PERCENTILES).astype(int).tolist() for rows in (here, there)]
+    percentiles = [np.percentile(rows.tokens, PERCENTILES).astype(int).tolist() for rows in (here, there)]
     tokens = Counter(token for row in unknown for token in set(row))
     common = sorted(tokens.items(), key=lambda item: (-item[1], item[0]))[:COMMON]
     return Found(
@@ -97,7 +99,7 @@ def examined(directory: Path, source: reader.Source, wanted: int) -> Found:
         len(there.tokens),
         measures(here, there, labels),
         list(zip(labels, *(share.tolist() for share in shares), strict=True)),
-        list(zip(page.PERCENTILES, *percentiles, strict=True)),
+        list(zip(PERCENTILES, *percentiles, strict=True)),
         [(token, times) for token, times in common if times > 1],
         [
             ("", came[row][1], labels[answers[row]], f"{shown[row]:.6f}", len(unknown[row]), came[row][0])
@@ -127,12 +129,15 @@ def summary(found: Found) -> str:
 
 def arguments() -> argparse.Namespace:
     """Return the command line, checked."""
-    parser = argparse.ArgumentParser(prog="python -m textrnn.drift", description=(__doc__ or "").split("\n\nRun")[0])
+    is_command = sys.argv[0] == COMMAND
+    program = COMMAND if is_command else "python -m textrnn.drift"
+    parser = argparse.ArgumentParser(prog=program, description=(__doc__ or "").split("\n\nRun")[0])
     add = parser.add_argument
     add("file", metavar="FILE", help="a file of messages; - for standard input")
     add("--kind", choices=get_args(Kind), metavar="KIND", help="lines, tsv, csv or jsonl; default: as the name ends")
     add("--column", metavar="NAME|N", help="the text's column or key; default: text, in tsv the last column")
-    add("--model", type=Path, default=paths.MODEL, metavar="DIR", help="default: model/")
+    folder = Path("model") if is_command else paths.MODEL  # of a clone, from wherever it is called
+    add("--model", type=Path, default=folder, metavar="DIR", help="default: model/")
     add("--output", type=Path, default=Path("drift"), metavar="DIR", help="default: drift/")
     add("--rows", type=int, default=50, metavar="N", help="how many rows to label next, default: 50")
     given = parser.parse_args()
@@ -147,6 +152,13 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Write the page and the rows to label, and print the summary."""
     given = arguments()
+    try:
+        from textrnn.drift import page  # noqa: PLC0415  # --help needs no package for it
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"expected the package {error.name}, which writes the page, found none in {sys.prefix}: "
+            "install textrnn with its extra `drift`"
+        ) from None
     found = examined(given.model, reader.Source(given.file, given.kind, given.column), given.rows)
     write_text(given.output / "index.html", page.page(found._asdict()))
     write_text(given.output / "label_next.csv", as_corpus(found.next))

@@ -9,7 +9,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from textrnn.report.formatting import percent
 
-PERCENTILES = (10, 50, 90)
 MOST_LABELS = 20  # lines of the table of labels
 STYLE = Path(__file__).parents[1] / "report/page.css"
 
