@@ -20,9 +20,9 @@ from textrnn.core.files import DIGITS, opened, read_array, read_json
 from textrnn.core.params import Section
 from textrnn.inference import graph
 from textrnn.inference.graph import Inputs
-from textrnn.inference.inputs import CACHED, LONGEST_CACHED, SUBWORDS, encoder_inputs, linear_inputs, tokens_of
+from textrnn.inference.inputs import SUBWORDS, encoder_inputs, linear_inputs, tokens_of
 from textrnn.text import encoders
-from textrnn.text.ngrams import WORDS, Grams
+from textrnn.text.ngrams import CACHED, LONGEST_CACHED, WORDS, Grams, Index, indices
 from textrnn.text.normalise import Normalisation
 from textrnn.text.subwords import padded, table
 from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens
@@ -66,7 +66,7 @@ class Model(NamedTuple):
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
-    ngrams: Grams  # those that the linear branch knows, in order
+    ngrams: tuple[Index, Index]  # those that the linear branch knows, of each of its sources
     counted: frozenset[str]  # the sources of the linear branch that count n-grams
     settings: Settings
     width: int  # of a token's vectors in all members; 0 without networks
@@ -87,7 +87,7 @@ def load(directory: Path) -> Model:
         ids = {token: number for number, token in enumerate(read_tokens(path), UNKNOWN + 1)}
     with provenance.whole(directory / "ngrams.npy") as path:
         known = np.asarray(read_array(path))
-        if known.dtype != np.uint64 or known.ndim != 1:
+        if known.dtype != np.uint64 or known.ndim != 1 or known.max(initial=0) >= 2 * WORDS:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
     try:
         session = graph.session((directory / "model.onnx").read_bytes())
@@ -109,7 +109,15 @@ def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Grams,
     """Return a model that has read nothing yet."""
     shapes = {one.name: one.shape for one in session.get_inputs()}
     counted = frozenset(source for source in graph.SOURCES if f"{source}.frequencies" in shapes)
-    return Model(session, ids, known, counted, settings, shapes["seen"][1] if "seen" in shapes else 0, {})
+    return Model(
+        session,
+        ids,
+        indices(known),
+        counted,
+        settings,
+        shapes["seen"][1] if "seen" in shapes else 0,
+        {},
+    )
 
 
 def first_inputs(model: Model) -> Inputs:
@@ -124,9 +132,8 @@ def first_inputs(model: Model) -> Inputs:
             inputs["subwords"] = np.array([[model.settings.subword_buckets]], np.int32)
     if model.settings.linear:
         inputs["size"] = np.ones((2, 1), np.float32)
-        characters = int(np.searchsorted(model.ngrams, WORDS))
-        for source, last in zip(graph.SOURCES, (characters, len(model.ngrams) - characters), strict=True):
-            inputs[f"{source}.ngrams"] = np.array([[last]] * 2, np.int32)
+        for source, known in zip(graph.SOURCES, model.ngrams, strict=True):
+            inputs[f"{source}.ngrams"] = np.array([[len(known.grams) - 1]] * 2, np.int32)
             if source in model.counted:
                 inputs[f"{source}.frequencies"] = np.ones((2, 1), np.float32)
     if width := encoders.WIDTHS[model.settings.encoder]:
