@@ -1,8 +1,9 @@
 """Texts as what a graph reads: tokens for the networks, n-grams for the linear branch, an encoder's vectors."""
 
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache, partial
 from itertools import chain, islice
+from typing import get_args
 
 import numpy as np
 
@@ -16,16 +17,16 @@ from textrnn.text.vocabulary import Tokenizer, tokenize
 # Inputs are padded to a multiple of these widths: the order in which the runtime adds up depends on the width.
 NGRAMS, SUBWORDS = 64, 8
 
-_cached_tokens = lru_cache(maxsize=CACHED)(tokenize)
+_tokenized = {one: lru_cache(maxsize=CACHED)(partial(tokenize, tokenizer=one)) for one in get_args(Tokenizer)}
 
 
 def tokens_of(text: str, tokenizer: Tokenizer, most: int | None = None) -> list[str]:
     """Return the first tokens of `text`, as `tokenize` does: no token holds white space, and most words come again."""
-    pieces = (
-        _cached_tokens(piece, tokenizer) if len(piece) <= LONGEST_CACHED else tokenize(piece, tokenizer)
-        for piece in text.split()
-    )
-    return list(islice(chain.from_iterable(pieces), most))
+    pieces, cached = text.split(), _tokenized[tokenizer]
+    tokens: Iterable[list[str]] = map(cached, pieces)
+    if max(map(len, pieces), default=0) > LONGEST_CACHED:
+        tokens = (cached(one) if len(one) <= LONGEST_CACHED else tokenize(one, tokenizer) for one in pieces)
+    return list(islice(chain.from_iterable(tokens), most))
 
 
 def linear_inputs(known: Sequence[Index], texts: list[str], counted: Collection[str] = ()) -> Inputs:
