@@ -26,11 +26,12 @@ from textrnn.core.errors import UserError, end_in_one_line, note, run
 
 if __name__ == "__main__":
     end_in_one_line()  # before the imports that take long
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it looks through all installed packages
 
 from textrnn.cli import files, reader, usage, writer
 from textrnn.cli.columns import Kind
 from textrnn.cli.writer import Answer, Look
-from textrnn.core import paths, process_pool
+from textrnn.core import paths
 from textrnn.core.escape import listed
 from textrnn.inference import predictor
 from textrnn.inference.explain import pieces
@@ -70,6 +71,8 @@ def answered(directory: Path, look: Look, texts: list[str]) -> str:
 
 def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[str, None, None]:
     """Yield the answers to the messages of a file or of standard input, as they are written."""
+    from textrnn.core import process_pool  # noqa: PLC0415  # a single message has no use for it, and would wait
+
     count, times = 0, TOKENS if look.explained else 1
     failures: list[Exception] = []
     raw, source = files.opened(source)

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -21,7 +21,7 @@ CACHED = 20_000  # pieces of a text that are remembered: most come again
 LONGEST_CACHED = 40  # characters of such a piece: a message may be one piece of a megabyte
 
 _SPACE = re.compile(r"\s\s+|[^\S ]")  # white space which is not one space already
-_WORD, _ASCII_WORD = re.compile(scripts.WORDS), re.compile(r"\w\w+")  # the latter finds the same, in half the time
+_ASCII_WORD = re.compile(r"\w\w+")  # finds in ASCII what the pattern of all scripts does, in half the time
 # What a byte does to the register of a CRC-32 (all ones before the first byte, and inverted after the last).
 _TABLE = np.array([crc32(bytes([byte ^ 0xFF])) ^ 0xFF000000 for byte in range(256)], np.uint32)
 
@@ -67,7 +67,7 @@ def bags_of_many(texts: Sequence[str]) -> Bags:
 
 def _word_grams(texts: Sequence[str]) -> Occurrences:
     """Return the words, and the pairs of neighbours among them."""
-    found: list[list[str]] = [(_ASCII_WORD if text.isascii() else _WORD).findall(text) for text in texts]
+    found: list[list[str]] = [(_ASCII_WORD if text.isascii() else _any_word()).findall(text) for text in texts]
     owners = np.repeat(np.arange(len(texts)), [len(words) for words in found])
     hashes = [_cached(word) if len(word) <= LONGEST_CACHED else _hashes(word) for word in chain(*found)]
     begun, following = [one for _, one, _ in hashes], [utf8 for _, _, utf8 in hashes[1:]]
@@ -75,6 +75,11 @@ def _word_grams(texts: Sequence[str]) -> Occurrences:
     beside = owners[1:] == owners[:-1]
     grams = np.concatenate([np.array([one for one, _, _ in hashes], np.uint32), pairs[beside]])
     return grams, np.concatenate([owners, owners[1:][beside]])
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    return re.compile(scripts.WORDS)  # which takes longer than a message
 
 
 def _hashes(word: str) -> tuple[int, int, bytes]:
@@ -146,8 +151,8 @@ class Index(NamedTuple):
 
 def index(known: NDArray[Any]) -> Index:
     """Return the index of known n-grams, which are in order: Grams, or the Hashes of those of one kind."""
-    bits = 1 + max(1, len(known).bit_length())
-    shift = known.dtype.type(33 - bits)
+    width, bits = 33 if known.dtype == np.uint64 else 32, max(1, len(known).bit_length())
+    shift = known.dtype.type(width - bits)
     counts = np.bincount((known >> shift).astype(np.int64), minlength=1 << bits)
     return Index(np.append(known, np.iinfo(known.dtype).max), np.cumsum(counts) - counts, shift)
 
