@@ -269,8 +269,8 @@ and localhost for a server.
 """
 ERRORS = """# Errors, and what to do
 
-These are the errors that people meet most, each with its cure; [faq.md](faq.md) has those of DVC, Git and pip. A test
-provokes each of them. In a message, … stands for your folder.
+These are the errors that people meet most and whose message does not say enough; [faq.md](faq.md) has those of DVC, Git
+and pip. In a message, … stands for your folder.
 """
 
 
