@@ -4,12 +4,14 @@ Run     python predict.py "Call now to claim your prize" "see you at 8"
         python predict.py --help
 """
 
+import os
 import sys
 
 from textrnn.core.errors import end_in_one_line, run
 
 if __name__ == "__main__":
     end_in_one_line()  # before the imports that take long
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it looks through all installed packages
 
 from textrnn.cli.predict import main
 

@@ -218,7 +218,8 @@ def test_the_browser_finds_tokens_and_words_where_python_finds_them_whatever_the
     letters = [letter for place, letter in enumerate(patterns.every()[:0x20000]) if letter == chr(place)]
     here = [letter for letter in letters[1:] if not "\u3400" < letter < "\ua000" and not "\uac00" <= letter <= "\uf8ff"]
     text = "".join(f"{letter}{letter}A{letter} 1{letter}" for letter in here)
-    found_by = [*vocabulary.PATTERNS.values(), re.compile(scripts.WORDS), ngrams.SPACE, *dict(subwords.SHAPES)]
+    plain = map(re.compile, (*vocabulary.PATTERNS.values(), scripts.WORDS))
+    found_by = [*plain, ngrams.SPACE, *dict(subwords.SHAPES)]
     for pattern in found_by:
         found = page.evaluate(MATCHES, [patterns.javascript(pattern.pattern), text])
         assert found.split("\0") == [match.group() for match in pattern.finditer(text)], pattern.pattern[:40]

@@ -21,7 +21,7 @@ from textrnn.model.config import TrainConfig
 from textrnn.model.export import Weights, export
 from textrnn.model.linear import Linear
 from textrnn.model.stacking import Blend, apply, softmax
-from textrnn.text.ngrams import bags, size, split
+from textrnn.text.ngrams import bags, indices, size, split
 
 RECURRENT = {"RNN", "LSTM", "GRU"}
 # For each of reference's rows: all n-grams known, some, few, none.
@@ -66,7 +66,8 @@ def decided_by(branch: dict[str, Linear]) -> dict[str, NDArray[np.float64]]:
 
 
 def inputs_of(branch: dict[str, Linear]) -> dict[str, NDArray[Any]]:
-    return linear_inputs(np.concatenate([machine.known for machine in branch.values()]), MESSAGES, {"words"})
+    known = np.concatenate([machine.known for machine in branch.values()])
+    return linear_inputs(indices(known), MESSAGES, {"words"})
 
 
 SIZES = np.array([[size(text)] for text in MESSAGES])

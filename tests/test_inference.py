@@ -32,7 +32,7 @@ from textrnn.inference.predictor import Model
 from textrnn.model import export
 from textrnn.text import subwords
 from textrnn.text.encoders import Encoder
-from textrnn.text.ngrams import WORDS, bags, ngrams, size, split
+from textrnn.text.ngrams import LONGEST_CACHED, WORDS, bags, indices, ngrams, size, split
 from textrnn.text.normalise import Normalisation
 from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens, tokenize
 from textrnn.training.batches import Collator
@@ -137,9 +137,9 @@ def test_a_token_that_was_read_before_is_given_as_its_vector() -> None:
     assert first["seen"].shape == (0, 2)
     assert second["word_ids"].tolist() == [UNKNOWN, 3]
     assert len(second["subwords"]) == 2
-    features = [len(subwords.features(token, 50)) for token in ("at", "tea")]
-    assert second["seen"].tolist() == [[2, features[0]], [1, features[1]]]
-    assert second["places"].tolist() == [[1, 2, 3]] * 2
+    features = [len(subwords.features(token, 50)) for token in ("tea", "at")]
+    assert second["seen"].tolist() == [[1, features[0]], [2, features[1]]]
+    assert second["places"].tolist() == [[1, 3, 2]] * 2
 
 
 def test_no_more_vectors_are_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,19 +147,19 @@ def test_no_more_vectors_are_kept_than_there_is_room_for(monkeypatch: pytest.Mon
     model = model_of(longest=9)
     for text in ("a b c", "d", "e f", "g h i j k l"):
         predictor.probabilities(model, [text])
-    assert list(model.seen) == list("ghijkl"), "all of one batch, until the next batch removes them"
+    assert list(model.seen) == list("ghij"), "the first ones of the batch that had no room"
 
 
 def test_neither_long_tokens_nor_more_bytes_than_there_is_room_for_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, long = model_of(longest=9), "x" * (inputs.LONGEST_CACHED + 1)
+    model, long = model_of(longest=9), "x" * (LONGEST_CACHED + 1)
     predictor.probabilities(model, [f"a {long} b"])
     assert list(model.seen) == ["a", "b"]
-    bases: list[Any] = [vector.base for vector in model.seen.values()]
-    assert all(len(base) == 2 for base in bases), "and not the batch that they came in"
-    kept = inputs._cached_tokens.cache_info().currsize
+    cached = inputs._tokenized["rich"]
+    kept = cached.cache_info().currsize
     assert inputs.tokens_of(f"{long}! c", "rich") == [long, "!", "c"]
-    assert inputs._cached_tokens.cache_info().currsize <= kept + 1
+    assert cached.cache_info().currsize <= kept + 1
     monkeypatch.setattr(predictor, "ROOM", 4 * model.width * 4)
+    model = model_of(longest=9)
     for text in ("c d e", "f g h"):
         predictor.probabilities(model, [text])
     assert list(model.seen) == ["f", "g", "h"]
@@ -196,7 +196,7 @@ def test_the_linear_branch_is_given_the_places_of_the_known_n_grams_counted_from
 
 def test_of_a_source_that_counts_the_logarithms_stand_where_the_places_do() -> None:
     known = ngrams("tea at tea")
-    found = inputs.linear_inputs(known, ["at Tea, tea TEA", ""], {"words"})
+    found = inputs.linear_inputs(indices(known), ["at Tea, tea TEA", ""], {"words"})
     assert set(found) == {"characters.ngrams", "words.ngrams", "words.frequencies", "size"}
     of_words = known[known >= WORDS].tolist()
     tea, at, pair = (of_words.index(gram) + 1 for gram in grams_of("tea", "at", "at tea"))
@@ -253,7 +253,8 @@ def test_a_model_is_loaded_as_it_was_saved(trained_model: Path) -> None:
     assert model.settings.model_dump() == read_json(trained_model / "settings.json")
     tokens = read_tokens(trained_model / "vocabulary.tsv")
     assert [model.ids[token] for token in tokens] == list(range(1, len(tokens) + 1))
-    assert model.ngrams.tolist() == np.load(trained_model / "ngrams.npy").tolist()
+    known = indices(np.load(trained_model / "ngrams.npy"))
+    assert [one.grams[:-1].tolist() for one in model.ngrams] == [one.grams[:-1].tolist() for one in known]
 
 
 def edited(**changes: Any) -> Spoil:

@@ -18,7 +18,7 @@ from textrnn.model import linear, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.stacking import Floats, cross_fitted, softmax
 from textrnn.text import subwords
-from textrnn.text.ngrams import bags, ngrams, size, split
+from textrnn.text.ngrams import bags, indices, ngrams, size, split
 from textrnn.text.vocabulary import UNKNOWN, Vectorize
 from textrnn.training import branches, loop, machine, trainer
 from textrnn.training import learn as learning
@@ -94,7 +94,7 @@ def answers(model: bytes, config: TrainConfig, found: TrainedModel, texts: list[
     rows = part_of(texts, [0] * len(texts), tokens).rows
     inputs: dict[str, Any] = dict(collator.batch(rows, np.arange(len(texts)), collator.lengths(rows)))
     if config.linear:
-        inputs |= linear_inputs(found.ngrams, texts)
+        inputs |= linear_inputs(indices(found.ngrams), texts)
     return np.asarray(probabilities_of(model, inputs), np.float64)
 
 
@@ -255,7 +255,7 @@ def test_an_ensemble_of_none_is_the_linear_branch_alone_calibrated_on_the_rows_l
     assert (len(found.fitted.history), found.fitted.weights, found.words) == (0, [], [])
     expected = softmax(cross_fitted(list(found.sources.values()), np.array(LABELS, np.int16), fold))
     np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=1e-12)
-    (said,) = graph.session(found.model).run(["probabilities"], linear_inputs(found.ngrams, TEXTS))
+    (said,) = graph.session(found.model).run(["probabilities"], linear_inputs(indices(found.ngrams), TEXTS))
     assert np.asarray(said).argmax(axis=1).tolist() == LABELS
     assert {node.op_type for node in onnx.load_from_string(found.model).graph.node}.isdisjoint({"RNN", "Split"})
 

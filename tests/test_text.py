@@ -16,7 +16,7 @@ from textrnn.core.paths import ROOT
 from textrnn.text import ngrams as ngrams_module
 from textrnn.text import scripts, subwords
 from textrnn.text.lookalikes import FOREIGN, LATIN, LOOKALIKES, folded
-from textrnn.text.ngrams import LONG, MOST, bags, bags_of_many, ngrams, places, size, split, take
+from textrnn.text.ngrams import LONG, MOST, bags, bags_of_many, index, ngrams, places, size, split, take
 from textrnn.text.ngrams import WORDS as OF_WORDS
 from textrnn.text.vocabulary import Tokenizer, spans, tokenize
 
@@ -220,7 +220,7 @@ HASHES = st.one_of(st.integers(0, 9), st.integers(0, 2**33 - 1))
 @given(st.sets(HASHES, max_size=12), st.lists(HASHES, max_size=12))
 def test_the_place_of_every_known_gram_is_found_and_no_other(known: set[int], wanted: list[int]) -> None:
     order = sorted(known)
-    found = places(np.array(order, np.uint64), np.array([*wanted, *order], np.uint64))
+    found = places(index(np.array(order, np.uint64)), np.array([*wanted, *order], np.uint64))
     assert found.tolist() == [order.index(gram) if gram in known else -1 for gram in [*wanted, *order]]
 
 

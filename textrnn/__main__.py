@@ -1,5 +1,6 @@
 """The command `textrnn`, which is also `python -m textrnn`."""
 
+import os
 import sys
 from pkgutil import resolve_name
 
@@ -38,6 +39,7 @@ def main() -> None:
 def start() -> int:
     """Run the command, and return its exit code."""
     end_in_one_line()  # before the imports that take long
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it looks through all installed packages
     return run(main)
 
 

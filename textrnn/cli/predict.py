@@ -22,7 +22,7 @@ from typing import get_args
 from textrnn.cli import files, reader, usage, writer
 from textrnn.cli.columns import Kind
 from textrnn.cli.writer import Answer, Look
-from textrnn.core import paths, process_pool
+from textrnn.core import paths
 from textrnn.core.errors import UserError, note
 from textrnn.core.escape import listed
 from textrnn.inference import classifier
@@ -49,6 +49,8 @@ def answered(directory: Path, look: Look, texts: list[str]) -> str:
 
 def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[str, None, None]:
     """Yield the answers to the messages of a file or of standard input, as they are written."""
+    from textrnn.core import process_pool  # noqa: PLC0415  # a single message has no use for it, and would wait
+
     count, times = 0, TOKENS if look.explained else 1
     failures: list[Exception] = []
     raw, source = files.opened(source)

@@ -1,51 +1,49 @@
 """Texts as what a graph reads: tokens for the networks, n-grams for the linear branch, an encoder's vectors."""
 
-from collections.abc import Collection
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache, partial
 from itertools import chain, islice
+from typing import get_args
 
 import numpy as np
 
 from textrnn.inference import graph
 from textrnn.inference.graph import Inputs
 from textrnn.text import encoders
-from textrnn.text.ngrams import WORDS, Grams, bags, frequencies, places, sizes
+from textrnn.text.ngrams import CACHED, LONGEST_CACHED, Index, distinct, frequencies, occurrences, places, sizes
 from textrnn.text.subwords import padded
 from textrnn.text.vocabulary import Tokenizer, tokenize
 
 # Inputs are padded to a multiple of these widths: the order in which the runtime adds up depends on the width.
 NGRAMS, SUBWORDS = 64, 8
-CACHED = 20_000  # pieces of text whose tokens are kept, and tokens whose vectors are kept
-LONGEST_CACHED = 40  # characters of such a piece or token: a message may be one piece of a megabyte
 
-_cached_tokens = lru_cache(maxsize=CACHED)(tokenize)
+_tokenized = {one: lru_cache(maxsize=CACHED)(partial(tokenize, tokenizer=one)) for one in get_args(Tokenizer)}
 
 
 def tokens_of(text: str, tokenizer: Tokenizer, most: int | None = None) -> list[str]:
     """Return the first tokens of `text`, as `tokenize` does: no token holds white space, and most words come again."""
-    pieces = (
-        _cached_tokens(piece, tokenizer) if len(piece) <= LONGEST_CACHED else tokenize(piece, tokenizer)
-        for piece in text.split()
-    )
-    return list(islice(chain.from_iterable(pieces), most))
+    pieces, cached = text.split(), _tokenized[tokenizer]
+    tokens: Iterable[list[str]] = map(cached, pieces)
+    if max(map(len, pieces), default=0) > LONGEST_CACHED:
+        tokens = (cached(one) if len(one) <= LONGEST_CACHED else tokenize(one, tokenizer) for one in pieces)
+    return list(islice(chain.from_iterable(tokens), most))
 
 
-def linear_inputs(known: Grams, texts: list[str], counted: Collection[str] = ()) -> Inputs:
+def linear_inputs(known: Sequence[Index], texts: list[str], counted: Collection[str] = ()) -> Inputs:
     """Return the inputs of the graph's linear branch: places of known n-grams, counted from 1, and sizes.
 
-    Of the `counted` sources also what the counts make of the n-grams, where the places are, else 0.
+    `known` are the n-grams of each source. Of the `counted` sources also what the counts make of the n-grams, where
+    the places are, else 0.
     """
-    found = bags(texts)
-    numbers = places(known, found.grams)
     inputs: Inputs = {"size": sizes(texts).astype(np.float32)}
-    first = int(np.searchsorted(known, WORDS))
-    for source, here, before in zip(
-        graph.SOURCES, ((numbers >= 0) & (numbers < first), numbers >= first), (0, first), strict=True
-    ):
-        lengths = np.bincount(found.owners[here], minlength=len(texts))
-        inputs[f"{source}.ngrams"] = padded(numbers[here] - before + 1, lengths, NGRAMS)
+    for source, of_source, (grams, owners) in zip(graph.SOURCES, known, occurrences(texts), strict=True):
+        numbers = places(of_source, grams)
+        here = numbers >= 0
+        found = distinct(numbers[here], owners[here])
+        lengths = np.bincount(found.owners, minlength=len(texts))
+        inputs[f"{source}.ngrams"] = padded(found.grams + np.uint64(1), lengths, NGRAMS)
         if source in counted:
-            inputs[f"{source}.frequencies"] = padded(frequencies(found.counts[here]), lengths, NGRAMS, np.float32)
+            inputs[f"{source}.frequencies"] = padded(frequencies(found.counts), lengths, NGRAMS, np.float32)
     return inputs
 
 

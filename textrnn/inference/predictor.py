@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
@@ -21,9 +21,9 @@ from textrnn.core.files import DIGITS, opened, read_array, read_json
 from textrnn.core.params import Section
 from textrnn.inference import graph
 from textrnn.inference.graph import Inputs
-from textrnn.inference.inputs import CACHED, LONGEST_CACHED, SUBWORDS, encoder_inputs, linear_inputs, tokens_of
+from textrnn.inference.inputs import SUBWORDS, encoder_inputs, linear_inputs, tokens_of
 from textrnn.text import encoders
-from textrnn.text.ngrams import WORDS, Grams
+from textrnn.text.ngrams import CACHED, LONGEST_CACHED, WORDS, Grams, Index, indices
 from textrnn.text.normalise import Normalisation
 from textrnn.text.subwords import padded, table
 from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens
@@ -78,11 +78,16 @@ class Model(NamedTuple):
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
-    ngrams: Grams  # those that the linear branch knows, in order
+    ngrams: tuple[Index, Index]  # those that the linear branch knows, of each of its sources
     counted: frozenset[str]  # the sources of the linear branch that count n-grams
     settings: Settings
-    width: int  # of a token's vectors in all members; 0 without networks
-    seen: dict[str, NDArray[np.float32]]  # the vectors of tokens that have been read before
+    seen: dict[str, int]  # tokens that have been read before, and where their vectors are
+    vectors: NDArray[np.float32]  # (room, width) of a token in all members; both are 0 without networks
+
+    @property
+    def width(self) -> int:
+        """Return how many numbers a token's vectors have in all members; 0 without networks."""
+        return int(self.vectors.shape[1])
 
 
 def load(directory: Path) -> Model:
@@ -99,7 +104,7 @@ def load(directory: Path) -> Model:
         ids = {token: number for number, token in enumerate(read_tokens(path), UNKNOWN + 1)}
     with provenance.whole(directory / "ngrams.npy") as path:
         known = np.asarray(read_array(path))
-        if known.dtype != np.uint64 or known.ndim != 1:
+        if known.dtype != np.uint64 or known.ndim != 1 or known.max(initial=0) >= 2 * WORDS:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
     try:
         session = graph.session((directory / "model.onnx").read_bytes())
@@ -121,7 +126,10 @@ def of(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Grams,
     """Return a model that has read nothing yet."""
     shapes = {one.name: one.shape for one in session.get_inputs()}
     counted = frozenset(source for source in graph.SOURCES if f"{source}.frequencies" in shapes)
-    return Model(session, ids, known, counted, settings, shapes["seen"][1] if "seen" in shapes else 0, {})
+    width = shapes["seen"][1] if "seen" in shapes else 0
+    room = min(CACHED, ROOM // (4 * width)) if width else 0
+    vectors = np.empty((room, width), np.float32)
+    return Model(session, ids, indices(known), counted, settings, {}, vectors)
 
 
 def first_inputs(model: Model) -> Inputs:
@@ -136,9 +144,8 @@ def first_inputs(model: Model) -> Inputs:
             inputs["subwords"] = np.array([[model.settings.subword_buckets]], np.int32)
     if model.settings.linear:
         inputs["size"] = np.ones((2, 1), np.float32)
-        characters = int(np.searchsorted(model.ngrams, WORDS))
-        for source, last in zip(graph.SOURCES, (characters, len(model.ngrams) - characters), strict=True):
-            inputs[f"{source}.ngrams"] = np.array([[last]] * 2, np.int32)
+        for source, known in zip(graph.SOURCES, model.ngrams, strict=True):
+            inputs[f"{source}.ngrams"] = np.array([[len(known.grams) - 1]] * 2, np.int32)
             if source in model.counted:
                 inputs[f"{source}.frequencies"] = np.ones((2, 1), np.float32)
     if width := encoders.WIDTHS[model.settings.encoder]:
@@ -222,11 +229,13 @@ def outputs(
 
 
 def remember(model: Model, tokens: list[str], vectors: NDArray[np.float32]) -> None:
-    """Keep the vectors of tokens, unless they are long, and forget those of others where there is no room."""
-    if len(model.seen) + len(tokens) > min(CACHED, ROOM // (vectors.itemsize * model.width)):
-        model.seen.clear()  # the frequent ones soon come again
+    """Keep the vectors of new tokens, unless they are long, and forget those of others where there is no room."""
     kept = [place for place, token in enumerate(tokens) if 0 < len(token) <= LONGEST_CACHED]
-    model.seen.update(zip([tokens[place] for place in kept], vectors[kept], strict=True))
+    if len(model.seen) + len(kept) > len(model.vectors):
+        model.seen.clear()  # the frequent ones soon come again
+        kept = kept[: len(model.vectors)]
+    model.vectors[len(model.seen) : len(model.seen) + len(kept)] = vectors[kept]
+    model.seen.update(zip([tokens[place] for place in kept], count(len(model.seen))))
 
 
 def answers(probabilities: NDArray[np.float64], positive: int | None, cut: float) -> NDArray[np.int16]:
@@ -263,15 +272,20 @@ def encode(model: Model, tokens: list[list[str]], lengths: NDArray[np.int64]) ->
 
     The first of these is the padding: no token is empty, and it has no features.
     """
-    distinct = dict.fromkeys(chain(*tokens))
-    new = [PADDING, *(token for token in distinct if token not in model.seen)]
-    old = [token for token in distinct if token in model.seen]
-    numbers = {token: number for number, token in enumerate(chain(new, old))}
-    flat = np.array([numbers[token] for row in tokens for token in row], np.int32)
+    flat = list(chain(*tokens))
+    found = np.fromiter(map(model.seen.get, flat, repeat(-1)), np.int64, len(flat))
+    unseen = np.flatnonzero(found < 0).tolist()
+    numbers = dict(zip(dict.fromkeys([PADDING, *map(flat.__getitem__, unseen)]), count()))
+    new = list(numbers)
+    here = np.zeros(len(model.vectors) + 1, np.bool_)
+    here[found] = True
+    old = np.flatnonzero(here[:-1])
+    places = (np.cumsum(here) + (len(new) - 1))[found]
+    places[unseen] = [numbers[flat[place]] for place in unseen]
     inputs = {
         "word_ids": np.fromiter((model.ids.get(token, UNKNOWN) for token in new), np.int32),
-        "seen": np.array([model.seen[token] for token in old], np.float32).reshape(len(old), model.width),
-        "places": padded(flat, np.fromiter(map(len, tokens), np.int64), int(lengths.max())),
+        "seen": model.vectors[old],
+        "places": padded(places, np.fromiter(map(len, tokens), np.int64), int(lengths.max())),
         "lengths": lengths.astype(np.int32),
     }
     if buckets := model.settings.subword_buckets:

@@ -13,7 +13,7 @@ from sklearn.svm import LinearSVC
 
 from textrnn.artifacts.ragged import offsets_of
 from textrnn.model.config import ClassWeight
-from textrnn.text.ngrams import Bags, Grams, chosen, frequencies, places
+from textrnn.text.ngrams import Bags, Grams, chosen, frequencies, index, places
 
 DIGITS = 6  # weights are rounded: a logarithm's last bit differs between processors
 TOLERANCE = 0.1  # liblinear's own for the dual: a thousandth of it takes up to twice as long, and decides no better
@@ -53,7 +53,7 @@ def fit(bags: Bags, labels: NDArray[np.int16], penalty: float, counted: bool, cl
 
 def decisions(linear: Linear, bags: Bags, texts: int) -> Floats:
     """Return the decisions (texts, decisions). Unknown n-grams are left out."""
-    columns = places(linear.known, bags.grams)
+    columns = places(index(linear.known), bags.grams)
     here = columns >= 0
     rows = scaled(columns[here], chosen(bags, here), texts, linear.idf, linear.counted)
     result: Floats = rows @ linear.weights + linear.intercept

@@ -72,11 +72,11 @@ def model(directory: Path, decision: dict[str, Any]) -> str:
 def expressions(settings: dict[str, Any]) -> dict[str, str]:
     """Return the patterns by which a text is read, as JavaScript's. Raises UnknownError if it has no counterpart."""
     (letters, _), (digits, _) = subwords.SHAPES
-    tokens = vocabulary.PATTERNS[settings["tokenizer"]]
-    found = {"digits": digits, "letters": letters, "space": ngrams.SPACE, "tokens": tokens, **lookalikes.PATTERNS}
+    found = {"digits": digits, "letters": letters, "space": ngrams.SPACE, **lookalikes.PATTERNS}
     of_case = {name: patterns.cases()[name] for name in ("capital", "sigma", "small")}
-    written = {name: patterns.javascript(pattern.pattern) for name, pattern in found.items()}
-    return written | of_case | {"words": patterns.javascript(scripts.WORDS)} | removed(settings)
+    plain = {"tokens": vocabulary.PATTERNS[settings["tokenizer"]], "words": scripts.WORDS}
+    plain |= {name: pattern.pattern for name, pattern in found.items()}
+    return {name: patterns.javascript(pattern) for name, pattern in plain.items()} | of_case | removed(settings)
 
 
 def removed(settings: dict[str, Any]) -> dict[str, str]:

@@ -12,13 +12,11 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, distribution, version
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.core import process_pool
 from textrnn.core.errors import UserError
 from textrnn.text.ngrams import MOST
 
@@ -50,6 +48,8 @@ def encode(
     Of a long text it reads the first MOST characters. `progress` gives back the batches one by one, and may show how
     many are done. Raises UserError when the encoder's package is missing.
     """
+    from textrnn.core import process_pool  # noqa: PLC0415  # as in `installed`: most models have no encoder
+
     installed(name)
     batches = [[text[:MOST] for text in texts[start : start + BATCH]] for start in range(0, len(texts), BATCH)]
     parts = process_pool.ordered(partial(_encoded, name), progress(batches))
@@ -58,6 +58,8 @@ def encode(
 
 def installed(name: Encoder) -> dict[str, str]:
     """Return the version of each package that holds the encoder. Raises UserError when one is missing."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
     try:
         return {package: version(package) for package in PACKAGES[name]}
     except PackageNotFoundError as error:
@@ -85,6 +87,8 @@ def _loaded(name: Encoder) -> Callable[[list[str]], Vectors]:
 
 def _file(package: str, path: str) -> str:
     """Return the path of a package's file. The package is not imported: it may load what we do not need."""
+    from importlib.metadata import distribution  # noqa: PLC0415
+
     return str(distribution(package).locate_file(path))
 
 

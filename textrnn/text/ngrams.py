@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from functools import cache, lru_cache
+from itertools import chain
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -16,9 +17,11 @@ LONGEST = 5  # characters of an n-gram
 MOST = 5000  # characters of a message that are read: each of them begins up to five n-grams in memory
 AT_ONCE = 256  # texts
 LONG = 160  # characters of an SMS: a message longer than that is no more likely to be spam (docs/experiments.md)
+CACHED = 20_000  # pieces of a text that are remembered: most come again
+LONGEST_CACHED = 40  # characters of such a piece: a message may be one piece of a megabyte
 
 SPACE = re.compile(r"\s\s+|[^\S ]")  # white space which is not one space already
-_WORD, _ASCII_WORD = re.compile(scripts.WORDS), re.compile(r"\w\w+")  # the latter finds the same, in half the time
+_ASCII_WORD = re.compile(r"\w\w+")  # finds in ASCII what the pattern of all scripts does, in half the time
 # What a byte does to the register of a CRC-32 (all ones before the first byte, and inverted after the last).
 _TABLE = np.array([crc32(bytes([byte ^ 0xFF])) ^ 0xFF000000 for byte in range(256)], np.uint32)
 
@@ -26,7 +29,8 @@ WORDS = 1 << 32  # added to the hash of an n-gram of words, so that those of cha
 
 Grams = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
-_Hashes = NDArray[np.uint32]
+Hashes = NDArray[np.uint32]
+Occurrences = tuple[Hashes, Numbers]  # n-grams of one kind by their CRC-32, and of each the number of its text
 
 
 class Bags(NamedTuple):
@@ -43,12 +47,15 @@ def bags(texts: Sequence[str]) -> Bags:
     In lower case; white space of any length is one character. An n-gram of characters is the CRC-32 of its UTF-8; one
     of words is WORDS and the CRC-32 of `1<TAB>` or `2<TAB>` and the words.
     """
+    (characters, of_characters), (words, of_words) = occurrences(texts)
+    grams = np.concatenate([characters, words + np.uint64(WORDS)])
+    return distinct(grams, np.concatenate([of_characters, of_words]))
+
+
+def occurrences(texts: Sequence[str]) -> tuple[Occurrences, Occurrences]:
+    """Return the n-grams of characters of the texts, and those of words: in no order, each as often as it occurs."""
     texts = [SPACE.sub(" ", text[:MOST].lower()) for text in texts]
-    hashes, owners = _character_grams(texts)
-    words = [_word_grams(text) for text in texts]
-    word_grams = np.array([gram for grams in words for gram in grams], np.uint64)
-    word_owners = np.repeat(np.arange(len(texts)), [len(grams) for grams in words])
-    return _distinct(np.concatenate([hashes, word_grams]), np.concatenate([owners, word_owners]))
+    return _character_grams(texts), _word_grams(texts)
 
 
 def bags_of_many(texts: Sequence[str]) -> Bags:
@@ -58,55 +65,75 @@ def bags_of_many(texts: Sequence[str]) -> Bags:
     return Bags(*map(np.concatenate, zip(*moved, strict=True)))
 
 
-def _word_grams(text: str) -> list[int]:
+def _word_grams(texts: Sequence[str]) -> Occurrences:
     """Return the words, and the pairs of neighbours among them."""
-    words: list[str] = (_ASCII_WORD if text.isascii() else _WORD).findall(text)
-    singles = [WORDS + crc32(f"1\t{word}".encode()) for word in words]
-    return singles + [WORDS + crc32(f"2\t{one} {two}".encode()) for one, two in pairwise(words)]
+    found: list[list[str]] = [(_ASCII_WORD if text.isascii() else _any_word()).findall(text) for text in texts]
+    owners = np.repeat(np.arange(len(texts)), [len(words) for words in found])
+    hashes = [_cached(word) if len(word) <= LONGEST_CACHED else _hashes(word) for word in chain(*found)]
+    begun, following = [one for _, one, _ in hashes], [utf8 for _, _, utf8 in hashes[1:]]
+    pairs = np.fromiter(map(crc32, following, begun), np.uint32, len(following))
+    beside = owners[1:] == owners[:-1]
+    grams = np.concatenate([np.array([one for one, _, _ in hashes], np.uint32), pairs[beside]])
+    return grams, np.concatenate([owners, owners[1:][beside]])
 
 
-def _character_grams(texts: Sequence[str]) -> tuple[_Hashes, Numbers]:
-    """Return the hashes of all n-grams of characters, and for each the number of its text.
+@cache
+def _any_word() -> re.Pattern[str]:
+    return re.compile(scripts.WORDS)  # which takes longer than a message
+
+
+def _hashes(word: str) -> tuple[int, int, bytes]:
+    """Return the CRC-32 of a word, that of a pair which it begins so far, and its UTF-8."""
+    utf8 = word.encode()
+    return crc32(b"1\t" + utf8), crc32(b"2\t" + utf8 + b" "), utf8
+
+
+_cached = lru_cache(maxsize=CACHED)(_hashes)
+
+
+def _character_grams(texts: Sequence[str]) -> Occurrences:
+    """Return the n-grams of characters.
 
     All texts are hashed at once: the register of each n-gram takes a character, then that of each longer one the next.
     zlib.crc32 on each n-gram gives the same hashes, and takes three times as long.
     """
     lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
     owners = np.repeat(np.arange(len(texts)), lengths)
-    ends = np.repeat(np.cumsum(lengths) - 1, lengths)  # of the text that each character is in
+    left = np.repeat(np.cumsum(lengths) - 1, lengths) - np.arange(len(owners))  # characters from here to the text's end
     utf8 = np.frombuffer("".join(f"{text}\n" for text in texts).encode(), np.uint8)
     first = np.flatnonzero((utf8 & 0xC0) != 0x80)  # the byte with which each character begins
     sizes = np.diff(first, append=len(utf8))
 
-    starts = np.arange(len(owners))
-    registers = np.full(len(starts), 0xFFFFFFFF, np.uint32)
+    registers = np.full(len(owners), 0xFFFFFFFF, np.uint32)
     found = []
     for length in range(LONGEST):
-        inside = starts + length < ends[starts]
-        starts, registers = starts[inside], registers[inside]
-        places = starts + length
-        registers = _next(registers, utf8[first[places]])
-        for byte in range(1, int(sizes[places].max(initial=1))):
-            some = np.flatnonzero(sizes[places] > byte)
-            registers[some] = _next(registers[some], utf8[first[places[some]] + byte])
-        found.append((~registers, owners[starts]))
+        taken, more = first[length:], sizes[length:]
+        registers = _next(registers[: len(taken)], utf8[taken])
+        for byte in range(1, int(more.max(initial=1))):
+            some = np.flatnonzero(more > byte)
+            registers[some] = _next(registers[some], utf8[taken[some] + byte])
+        inside = left[: len(taken)] > length
+        found.append((~registers[inside], owners[: len(taken)][inside]))
     hashes, numbers = zip(*found, strict=True)
     return np.concatenate(hashes), np.concatenate(numbers)
 
 
-def _next(registers: _Hashes, taken: NDArray[np.uint8]) -> _Hashes:
-    following: _Hashes = _TABLE[(registers ^ taken) & 0xFF] ^ (registers >> np.uint32(8))
+def _next(registers: Hashes, taken: NDArray[np.uint8]) -> Hashes:
+    following: Hashes = _TABLE[(registers ^ taken) & 0xFF] ^ (registers >> np.uint32(8))
     return following
 
 
-def _distinct(grams: Grams, owners: Numbers) -> Bags:
-    """Return each n-gram of a text once, with its count."""
-    # Sorted here, since np.unique hashes, and takes five times as long.
-    ordered = np.sort(owners.astype(np.uint64) << np.uint64(33) | grams)
-    first = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
+def distinct(grams: NDArray[Any], owners: Numbers) -> Bags:
+    """Return each n-gram of a text, or the numbers that stand for them, once and with its count."""
+    bits = int(grams.max(initial=0)).bit_length()
+    kind = np.min_scalar_type(int(owners.max(initial=0) + 1) << bits)  # the smallest: it is sorted twice as fast
+    ordered = owners.astype(kind) << kind.type(bits) | grams.astype(kind)
+    ordered.sort()  # here, since np.unique hashes, and takes five times as long
+    first = np.flatnonzero(np.append(ordered[:1] == ordered[:1], ordered[1:] != ordered[:-1]))
     distinct = ordered[first]
     counts = np.diff(first, append=len(ordered))
-    return Bags(distinct & np.uint64(2 * WORDS - 1), (distinct >> np.uint64(33)).astype(np.int64), counts)
+    of_texts = (distinct >> kind.type(bits)).astype(np.int64)
+    return Bags((distinct & kind.type((1 << bits) - 1)).astype(np.uint64), of_texts, counts)
 
 
 def ngrams(text: str) -> Grams:
@@ -114,11 +141,43 @@ def ngrams(text: str) -> Grams:
     return bags([text]).grams
 
 
-def places(known: Grams, grams: Grams) -> Numbers:
-    """Return where each n-gram stands among the known ones, which are in order; -1 for one that is not known."""
-    places = np.searchsorted(known, grams)
-    with_end = np.append(known, np.uint64(2 * WORDS))  # which is no n-gram, so that every place holds something
-    return np.where(with_end[places] == grams, places, -1)
+class Index(NamedTuple):
+    """Known n-grams, and where to look for one."""
+
+    grams: NDArray[Any]  # in order, and one more, so that every place holds something
+    begins: Numbers  # the place of the first one with these leading bits, or with greater ones
+    shift: NDArray[Any]  # all other bits
+
+
+def index(known: NDArray[Any]) -> Index:
+    """Return the index of known n-grams, which are in order: Grams, or the Hashes of those of one kind."""
+    width, bits = 33 if known.dtype == np.uint64 else 32, max(1, len(known).bit_length())
+    shift = known.dtype.type(width - bits)
+    counts = np.bincount((known >> shift).astype(np.int64), minlength=1 << bits)
+    return Index(np.append(known, np.iinfo(known.dtype).max), np.cumsum(counts) - counts, shift)
+
+
+def indices(known: Grams) -> tuple[Index, Index]:
+    """Return the index of the hashes of those n-grams that are of characters, and that of those of words."""
+    first = int(np.searchsorted(known, WORDS))
+    characters, words = (index(some.astype(np.uint32)) for some in (known[:first], known[first:]))
+    return characters, words
+
+
+def places(index: Index, grams: NDArray[Any]) -> Numbers:
+    """Return where each n-gram stands among the known ones, which are of the same type; -1 for one that is not known.
+
+    Hashes are spread so evenly that a table of their leading bits finds them sooner than halving would.
+    """
+    found: Numbers = index.begins[grams >> index.shift]
+    here = index.grams[found]
+    known, later = here == grams, np.flatnonzero(here < grams)
+    while len(later):
+        found[later] += 1
+        here, wanted = index.grams[found[later]], grams[later]
+        known[later] = here == wanted
+        later = later[here < wanted]
+    return np.where(known & (found < len(index.grams) - 1), found, -1)
 
 
 def take(bags: Bags, texts: NDArray[np.bool_]) -> Bags:

@@ -15,6 +15,7 @@ Chinese or Thai, each character with its marks is a token.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -28,9 +29,9 @@ UNKNOWN = 0  # the id of a token too rare to keep, and of padding
 
 Tokenizer = Literal["word", "rich"]
 
-_WORD = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|[\'\w\-]+")
+_WORD = r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|[\'\w\-]+"
 _LETTERS = rf"[^\W\d_{UNSPACED}]+"
-_RICH = re.compile(
+_RICH = (
     r"(?i:https?://|www\.)\S+"
     r"|[:;=8][-o']?[()\[\]dDpP/\\|*](?!\w)"  # emoticons
     r"|\d+"
@@ -39,7 +40,7 @@ _RICH = re.compile(
     r"|([^\w\s])\1*|_+"  # one mark, repeated or not
     rf"|{CLUSTER}"
 )
-PATTERNS: dict[Tokenizer, re.Pattern[str]] = {"word": _WORD, "rich": _RICH}
+PATTERNS: dict[Tokenizer, str] = {"word": _WORD, "rich": _RICH}
 _DIGIT = re.compile(r"\d")
 
 
@@ -51,17 +52,23 @@ class Vectorize(Section):
     max_sequence_length: int = Field(ge=1, le=10_000)
 
 
+@cache
+def _pattern(tokenizer: Tokenizer) -> re.Pattern[str]:
+    """Return the pattern of a token. Compiling one takes longer than many a message, and some models read none."""
+    return re.compile(PATTERNS[tokenizer])
+
+
 def tokenize(text: str, tokenizer: Tokenizer) -> list[str]:
     """Return the tokens of `text` in order."""
     if tokenizer == "word":
-        return _WORD.findall(text)
-    tokens = [match.group() for match in _RICH.finditer(text)]
+        return _pattern(tokenizer).findall(text)
+    tokens = [match.group() for match in _pattern(tokenizer).finditer(text)]
     return [_shape(token) if token.isdecimal() else token for token in tokens]
 
 
 def spans(text: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
     """Return where in `text` each of its tokens begins and ends."""
-    return [match.span() for match in PATTERNS[tokenizer].finditer(text)]
+    return [match.span() for match in _pattern(tokenizer).finditer(text)]
 
 
 def _shape(token: str) -> str:
