@@ -23,7 +23,10 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 # A shell starts its background jobs with Ctrl-C ignored, and every process that a test starts would inherit that.
+# `nohup` does the same with the end of a terminal's session, which Windows does not have.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if os.name != "nt":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Where there is a GPU, the tests compute on the processor all the same, whose bits they know.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
