@@ -38,7 +38,7 @@ DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
 # The file that runs or installs what takes long or needs a network, and how those commands begin.
 ELSEWHERE = {
     ".ci/run": (
-        "mypy", "pip install .", "pip install '.[serve]'", "pip install -r requirements",
+        "mypy", "pip install .", "pip install '.[drift]'", "pip install '.[serve]'", "pip install -r requirements",
         "python3 -m venv .venv", "ruff check . && ruff format .",
     ),
     "bench/limits.py": ("python -m bench.limits",),
@@ -48,7 +48,7 @@ ELSEWHERE = {
     "tests/test_adopt.py": ("dvc exp run --queue --copy-paths", "python -m tools.adopt corpus/my-messages.csv"),
     "tests/test_cluster.py": ("python -m bench.cluster", "python -m stages.train"),
     "tests/test_compare.py": ("dvc repro download && dvc --cd compare repro", "python -m compare."),
-    "tests/test_package.py": ("textrnn predict", "textrnn serve"),
+    "tests/test_package.py": ("textrnn drift", "textrnn predict", "textrnn serve"),
     "tests/test_partitions.py": (
         "PYTHONPATH=. dask worker", "TEXTRNN_SCHEDULER=tcp://host:8786 dvc repro", "dask scheduler",
         "python -m bench.dask_cluster",

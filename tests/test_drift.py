@@ -90,7 +90,7 @@ def test_what_has_moved_raises_its_alarm_and_no_other(changes: dict[str, float],
 
 def test_a_difference_that_is_no_chance_and_small_raises_no_alarm() -> None:
     found = measures(invented(6000, 1, unknown=0.06), invented(6000, 2), LABELS)
-    assert (found[0].verdict, found[0].alarm) == ("a little other than in the test rows", False)
+    assert (found[0].verdict, found[0].alarm) == ("a little different from the test rows", False)
 
 
 def test_fewer_unknown_tokens_and_surer_answers_raise_no_alarm() -> None:
@@ -179,6 +179,13 @@ def test_hostile_messages_are_shown_as_the_text_they_are(ran: Drift, tmp_path: P
     assert "49" not in page.partition("</style>")[2] or "{{ 7 * 7 }}" in page
     rows = csv.reader(io.StringIO((tmp_path / "out/label_next.csv").read_text("utf-8-sig"), newline=""))
     assert all(len(row) == len(drift.HEADER) and row[1][:1] not in ("=", "@") for row in rows)
+
+
+def test_one_message_has_no_interval(ran: Drift) -> None:
+    _, out, _ = ran(b"see you at the lamp\n", name="one.txt")
+    lengths = next(line for line in out.splitlines() if "length" in line)
+    assert "±" not in lengths.partition("; test rows ")[0]
+    assert "±" in lengths.partition("; test rows ")[2]
 
 
 @pytest.mark.parametrize(

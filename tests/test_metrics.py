@@ -11,6 +11,7 @@ from sklearn import metrics
 from textrnn.metrics import intervals, scores, threshold
 from textrnn.metrics.paired import difference, verdict
 from textrnn.metrics.scores import Floats, Labels
+from textrnn.metrics.wilson import ENDS, wilson
 from textrnn.model.stacking import softmax
 
 MACRO = {"macro_f1", "macro_precision", "macro_recall", "weighted_f1", "weighted_precision"}
@@ -186,7 +187,7 @@ def test_drawing_few_cells_is_as_drawing_the_whole_table(classes: int) -> None:
     expected = scores.matthews(whole / whole.sum(axis=2, keepdims=True) * table.sum(axis=1, keepdims=True))
     if classes == 2:
         assert found["mcc"] == pytest.approx(expected)
-    assert np.quantile(found["mcc"], intervals.ENDS) == pytest.approx(np.quantile(expected, intervals.ENDS), abs=0.005)
+    assert np.quantile(found["mcc"], ENDS) == pytest.approx(np.quantile(expected, ENDS), abs=0.005)
 
 
 def test_the_cells_drawn_grow_with_the_rows_and_not_with_the_square_of_the_labels() -> None:
@@ -243,7 +244,7 @@ def test_the_intervals_hold_the_true_scores_in_nineteen_of_twenty_tests_or_nearl
     ],
 )
 def test_wilsons_interval_is_the_published_one(hits: int, rows: int, low: float, high: float) -> None:
-    assert intervals.wilson(hits / max(1, rows), rows) == pytest.approx((low, high), abs=5e-5)
+    assert wilson(hits / max(1, rows), rows) == pytest.approx((low, high), abs=5e-5)
 
 
 # Two models on the same rows

@@ -9,7 +9,7 @@ import tomllib
 import venv
 import zipfile
 from contextlib import suppress
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from pathlib import Path
 
 import pytest
@@ -43,18 +43,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=sys.platform != "win32")
     commands = folder / ("Scripts" if sys.platform == "win32" else "bin")
-    install: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        folder,
-        "install",
-        "--no-deps",
-        "--no-index",
-        "--quiet",
-        wheel,
-    ]
+    install: list[str | Path] = [*PIP, "--python", folder, "install", "--no-deps", "--no-index", "--quiet", wheel]
     subprocess.run(install, check=True)
     ask_python: list[str | Path] = [commands / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = subprocess.run(ask_python, capture_output=True, text=True, check=True).stdout.strip()
@@ -98,7 +87,6 @@ def test_the_version_the_licence_and_the_dependencies_are_those_of_the_repositor
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     (about,) = distributions(path=[str(tmp_path)])
-    assert isinstance(about, Distribution)
     assert about.version == __version__
     assert f"version: {__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
     assert about.metadata["License-Expression"] == "MIT"

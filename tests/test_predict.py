@@ -240,7 +240,7 @@ def test_a_message_that_is_the_name_of_a_file_is_answered_with_a_note(
 def test_a_folder_is_no_input_and_two_files_are_none(ran: Predict, tmp_path: Path) -> None:
     done = ran("--input", tmp_path)
     assert (done.code, done.out) == (1, b"")
-    assert done.error.decode() == f"error: expected a file, found the folder {tmp_path}: --input reads one file\n"
+    assert done.error.decode() == f"error: expected a file, found the folder {tmp_path}: name one file\n"
     done = ran("--input", tmp_path / "a.csv", tmp_path / "b.csv")
     assert (done.code, done.out) == (2, b"")
     assert b"error: expected messages, or --input with one file: " in done.error

@@ -334,6 +334,8 @@ def test_what_keeps_it_from_starting_is_said_in_a_line(trained_model: Path, tmp_
     assert "found no.such.host.invalid, port 0 (" in failed(
         "--port", "0", "--host", "no.such.host.invalid", trained_model
     )
+    for port in ("70000", "-1"):
+        assert failed("--port", port, trained_model).startswith("error: expected an address to listen on, found 127")
     assert failed("--port", "0", tmp_path).startswith(f"error: expected the file {tmp_path}/model.onnx, found none")
     assert str(tmp_path / "token") in failed("--port", "0", "--token-file", tmp_path / "token", trained_model)
 

@@ -66,8 +66,8 @@ def test_other_test_rows_change_no_byte_of_what_was_learnt_and_not_the_threshold
     assert runs.changed(*read, "data/scored/predictions.tsv") == [*read, "data/scored/predictions.tsv"]
     learnt = sorted(path.relative_to(runs.first).as_posix() for path in (runs.first / "model").iterdir())
     assert {"model/model.onnx", "model/ngrams.npy", "model/vocabulary.tsv"} <= set(learnt)
-    # The record names the files that train read, and threshold.json names the record.
-    assert runs.changed(*learnt) == ["model/model.json", "model/threshold.json"]
+    # The record names the files that train read, threshold.json names the record, and reference.tsv has the test rows.
+    assert runs.changed(*learnt) == ["model/model.json", "model/reference.tsv", "model/threshold.json"]
     assert runs.changed("data/scored/held_out.tsv", "data/trained/weights.npz", "metrics/train.json") == []
     for file, key in (("threshold.json", "threshold"), ("model.json", "parts")):
         first, second = (read_json(root / "model" / file)[key] for root in runs)

@@ -32,7 +32,7 @@ def opened(source: Source) -> tuple[BinaryIO, Source]:
         return open(sys.stdin.fileno(), "rb", 0, closefd=False), source
     path = Path(source.path)
     if path.is_dir():
-        raise UserError(f"expected a file, found the folder {path}: --input reads one file")
+        raise UserError(f"expected a file, found the folder {path}: name one file")
     if not path.is_file():  # a pipe with a name
         return path.open("rb", 0), source
     try:

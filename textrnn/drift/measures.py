@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.inference.reference import Rows
-from textrnn.metrics.intervals import Z, wilson
+from textrnn.metrics.wilson import Z, wilson
 
 LEVEL = 0.05
 DRAWS, AT_ONCE, SEED = 999, 50, 0
@@ -71,26 +71,33 @@ def verdict(moved: str, is_large: bool, p: float) -> str:
     """Return what a measure says."""
     if p >= LEVEL:
         return "as in the test rows"
-    return moved if is_large else "a little other than in the test rows"
+    return moved if is_large else "a little different from the test rows"
 
 
 def written(one: Rows, other: Rows, labels: list[str]) -> Iterator[str]:
     """Yield each measure of some rows with its 95 % interval, of the answers that label whose share differs most."""
     count, total = len(one.tokens), max(1, one.tokens.sum())
     share = one.unknown.sum() / total
-    yield with_error(share, np.sqrt(((one.unknown - share * one.tokens) ** 2).sum()) / total, 100, " %")
-    yield with_error(one.tokens.mean(), one.tokens.std() / np.sqrt(count), 1, " tokens")
+    yield with_error(
+        share, np.sqrt(((one.unknown - share * one.tokens) ** 2).sum()) / total if count > 1 else np.inf, 100, " %"
+    )
+    yield with_error(one.tokens.mean(), deviation(one.tokens) / np.sqrt(count), 1, " tokens")
     shares = [np.bincount(part.answers, minlength=len(labels)) / len(part.answers) for part in (one, other)]
     furthest = np.abs(shares[0] - shares[1]).round(9)
     label = min(range(len(labels)), key=lambda label: (-furthest[label], shares[0][label] + shares[1][label]))
     low, high = wilson(float(shares[0][label]), count)
     yield f"{labels[label]} {shares[0][label]:.1%} ({low:.1%} … {high:.1%})".replace("%", " %")
-    yield with_error(one.confidence.mean(), one.confidence.std() / np.sqrt(count), 100, " %")
+    yield with_error(one.confidence.mean(), deviation(one.confidence) / np.sqrt(count), 100, " %")
 
 
 def with_error(value: float, error: float, times: int, unit: str) -> str:
-    """Return a value with half its 95 % interval."""
-    return f"{value * times:.1f} ± {Z * error * times:.1f}{unit}"
+    """Return a value with half its 95 % interval, which one message does not have."""
+    return f"{value * times:.1f}" + (f" ± {Z * error * times:.1f}" if np.isfinite(error) else "") + unit
+
+
+def deviation(values: NDArray[np.generic]) -> float:
+    """Return the standard deviation of what a sample is drawn from; infinite if it has one value."""
+    return float(values.std(ddof=1)) if len(values) > 1 else np.inf
 
 
 def ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Statistic:

@@ -17,14 +17,8 @@ FEW_TO_TEST = 10  # test rows of a label: with five right in ten, Wilson's inter
 IMBALANCED, DOMINANT = 0.01, 0.5  # share of the rarest label, and of the commonest
 MOSTLY = 0.5  # share of the texts that are cut
 LOWER_IS_BETTER = {
-    "false_positive_rate",
-    "brier",
-    "calibration_error",
-    "false_negatives",
-    "false_positives",
-    "loss",
-    "error",
-}
+    "false_positive_rate", "brier", "calibration_error", "false_negatives", "false_positives", "loss", "error",
+}  # fmt: skip
 
 
 def warnings(trained: Mapping[str, int], tested: Mapping[str, int], lowest_mcc: float) -> list[str]:

@@ -16,8 +16,8 @@ from textrnn.core.escape import field
 from textrnn.core.files import DIGITS, write_text
 from textrnn.core.progress import progress
 from textrnn.inference import explain, predictor
-from textrnn.metrics.intervals import wilson
 from textrnn.metrics.scores import per_label
+from textrnn.metrics.wilson import wilson
 
 MISLEADING = 5  # tokens named for each mistake
 MOST_WORK = 5_000_000  # tokens that the network reads for them: minutes

@@ -8,18 +8,13 @@ and 3 %, and in 93 % of tests of 900 and 131 rows with 0.2 % and 3 %; the draws 
 """
 
 from collections.abc import Mapping
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.metrics.scores import Floats, Labels, averages, correlation, losses, numbered
+from textrnn.metrics.wilson import ENDS, Bounds, Z, wilson
 
-Bounds = tuple[float, float]
-
-CONFIDENCE = 0.95
-ENDS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)  # the quantiles between which that share lies
-Z = NormalDist().inv_cdf(ENDS[1])
 TOGETHER = 100  # drawn confusion tables that are in memory at once
 
 
@@ -52,16 +47,6 @@ def intervals(
     return {
         bound: {name: ends[side] for name, ends in bounds.items()} for side, bound in enumerate(("ci_low", "ci_high"))
     }
-
-
-def wilson(share: float, rows: int) -> Bounds:
-    """Return Wilson's score interval (1927) of a share of `rows`; 0 … 1 without rows."""
-    if not rows:
-        return 0.0, 1.0
-    weight = Z**2 / rows
-    half = Z * np.sqrt(max(0, share * (1 - share)) / rows + weight / rows / 4)
-    low, high = ((share + weight / 2 + side) / (1 + weight) for side in (-half, half))
-    return max(0.0, float(low)), min(1.0, float(high))
 
 
 def drawn(labels: Labels, predicted: Labels, samples: int, seed: int) -> dict[str, Floats]:

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from textrnn.metrics.intervals import wilson
 from textrnn.metrics.scores import Bools, Floats, Labels
+from textrnn.metrics.wilson import wilson
 
 CONFIDENCE = 0.95
 CAUTION = 1.5  # times as many wrong answers as the probabilities say: models of few rows are overconfident

@@ -16,10 +16,6 @@ from textrnn.text import lookalikes, ngrams, scripts, subwords, vocabulary
 SOURCES = Path(__file__).parent
 CODE = ("graph.js", "text.js", "box.js")
 MOST_BYTES = 100_000_000  # of a graph that a browser is asked to load
-NORMALISED, OFF = (
-    {"ascii_only", "lowercase", "remove_pattern"},
-    (False, "", "none"),
-)  # of section clean, by text.js
 LIMITS = {
     "characters": ngrams.MOST, "longest_ngram": ngrams.LONGEST, "size": ngrams.LONG, "subwords": subwords.MOST,
     "shortest_subword": subwords.SHORTEST, "longest_subword": subwords.LONGEST,

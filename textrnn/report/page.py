@@ -1,4 +1,4 @@
-"""report/index.html: one self-contained page on the data, the training, the scores and the mistakes of a run."""
+"""report/index.html: a page, beside report/try/, on the data, the training, the scores and the mistakes of a run."""
 
 import hashlib
 from base64 import b64encode

@@ -33,25 +33,13 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("model", nargs="?", type=Path, default=Path("model"), metavar="DIR", help="default: model/")
     add("--host", default="127.0.0.1", help="the address to listen on; default: 127.0.0.1, this machine alone")
-    add(
-        "--port",
-        type=int,
-        default=8080,
-        choices=range(1 << 16),
-        metavar="PORT",
-        help="default: 8080; 0 for any that is free",
-    )
+    add("--port", type=int, default=8080, metavar="PORT", help="default: 8080; 0 for any that is free")
     add("--token-file", type=Path, metavar="FILE", help="a file whose content is the token")
     add("--max-body", type=positive, default=1 << 20, metavar="BYTES", help="of a request; default: 1048576")
     add("--max-texts", type=positive, default=1_000, metavar="N", help="of a request; default: 1000")
     add("--max-requests", type=positive, default=100, metavar="N", help="that wait at the same time; default: 100")
-    add(
-        "--timeout",
-        type=positive,
-        default=30,
-        metavar="SECONDS",
-        help="for a request to come, and for its answer; default: 30",
-    )
+    seconds = "for a request to come, and for its answer; default: 30"
+    add("--timeout", type=positive, default=30, metavar="SECONDS", help=seconds)
     return parser.parse_args()
 
 
@@ -102,7 +90,7 @@ def main() -> None:
     with bound(given.host, given.port) as listening:
         host, port = listening.getsockname()[:2]
         if token is None and not host.startswith(("127.", "::1")):
-            note(f"who can reach {host} can ask: set {TOKEN} or --token-file to let in only who has the token")
+            note(f"anyone who can reach {host} can ask: set {TOKEN} or --token-file, and only those with the token can")
         say(f"textrnn answers at http://{f'[{host}]' if ':' in host else host}:{port}/ until Ctrl-C")
         with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
             server.run(sockets=[listening])
