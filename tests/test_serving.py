@@ -334,8 +334,8 @@ def test_what_keeps_it_from_starting_is_said_in_a_line(trained_model: Path, tmp_
     assert "found no.such.host.invalid, port 0 (" in failed(
         "--port", "0", "--host", "no.such.host.invalid", trained_model
     )
-    for port in ("70000", "-1"):
-        assert failed("--port", port, trained_model).startswith("error: expected an address to listen on, found 127")
+    for beyond in ("70000", "-1"):
+        assert failed("--port", beyond, trained_model).startswith("error: expected an address to listen on, found 127")
     assert failed("--port", "0", tmp_path).startswith(f"error: expected the file {tmp_path}/model.onnx, found none")
     assert str(tmp_path / "token") in failed("--port", "0", "--token-file", tmp_path / "token", trained_model)
 
@@ -344,7 +344,7 @@ def test_whoever_listens_to_other_machines_without_a_token_is_told(trained_model
     command = [sys.executable, "-m", "textrnn", "serve", "--port", "0", "--host", "0.0.0.0", str(trained_model)]  # noqa: S104
     with subprocess.Popen(command, cwd=paths.ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        assert process.stderr.readline().startswith("note: who can reach 0.0.0.0 can ask: set TEXTRNN_TOKEN")
+        assert process.stderr.readline().startswith("note: anyone who can reach 0.0.0.0 can ask: set TEXTRNN_TOKEN")
         process.terminate()
 
 

@@ -65,6 +65,8 @@ def token_of(path: Path | None) -> str | None:
 def bound(host: str, port: int) -> socket.socket:
     """Return a socket that listens. Raises UserError, which says what to do."""
     try:
+        if not 0 <= port < 1 << 16:  # else the lowest 16 bits of it would count
+            raise OverflowError("ports are 0 to 65535")
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=1_000)
     except (OSError, OverflowError) as error:
