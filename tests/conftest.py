@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ settings.load_profile("repeatable")
 # A shell starts its background jobs with Ctrl-C ignored, and every process that a test starts would inherit that.
 # `nohup` does the same with the end of a terminal's session, which Windows does not have.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if os.name != "nt":
+if sys.platform != "win32":
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Where there is a GPU, the tests compute on the processor all the same, whose bits they know.
