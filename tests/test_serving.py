@@ -325,6 +325,13 @@ def failed(*arguments: str | Path) -> str:
     return done.stderr
 
 
+def test_an_answer_is_sent_at_once_and_not_when_the_client_has_confirmed_its_first_bytes() -> None:
+    with server.bound("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_what_keeps_it_from_starting_is_said_in_a_line(trained_model: Path, tmp_path: Path, address: Address) -> None:
     host, port = address
     assert re.match(
