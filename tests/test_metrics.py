@@ -283,3 +283,9 @@ def test_what_the_networks_add_is_told_from_chance_and_from_too_few_messages(
     gain: float, error: float, said: str
 ) -> None:
     assert verdict({"accuracy": gain, "standard_error": error, "rows": 1000}).startswith(said)
+
+
+def test_a_few_rows_in_the_wrong_order_do_not_make_every_answer_the_same() -> None:
+    probability = np.linspace(0.45, 0.55, 40)
+    truth = probability < 0.5  # by chance: the probabilities are those of rows that a model has not learnt
+    assert 0.49 < threshold.best_threshold(truth, probability) < 0.51

@@ -34,13 +34,17 @@ def best_threshold(truth: Bools, probability: Floats) -> float:
 
 
 def calibrated(probability: Floats, truth: Bools) -> Floats:
-    """Return the probabilities calibrated on the truth, of both kinds: a logistic regression on their logits."""
+    """Return the probabilities calibrated on the truth, of both kinds: a logistic regression on their logits.
+
+    Of a few rows, the positive ones may by chance have the lower probabilities. What is calibrated on them would turn
+    the order round, and no threshold would be better than to answer always the same; then the probabilities stay.
+    """
     least = 0.5 * 10**-DIGITS
     inside = np.clip(probability, least, 1 - least)
     logits = np.log(inside / (1 - inside))[:, None]
     regression = LogisticRegression(C=100, tol=1e-8, max_iter=10_000).fit(logits, truth)
     likely: Floats = regression.predict_proba(logits)[:, 1]
-    return likely
+    return likely if regression.coef_[0, 0] > 0 else probability
 
 
 def curves(truth: Bools, probability: Floats) -> dict[str, list[dict[str, float]]]:
