@@ -1,21 +1,15 @@
 """report/index.html: a page, beside report/try/, on the data, the training, the scores and the mistakes of a run."""
 
-import hashlib
-from base64 import b64encode
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from textrnn.metrics.paired import on_networks, points
 from textrnn.metrics.scores import Bools, Floats
-from textrnn.report import figures
+from textrnn.report import figures, shell
 from textrnn.report.charts import MOST_IN_MATRIX
 from textrnn.report.formatting import address, outcome_names, percent, shown_scores, some
-
-TEMPLATES = Path(__file__).parent
 
 
 def page(
@@ -29,7 +23,7 @@ def page(
     `truth` says of each test row whether its label is the positive one, and `probability` is that of this label.
     Without a positive label, `truth` says whether the answer is right, and `probability` is that of the answer.
     """
-    style, script = ((TEMPLATES / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    style, script = shell.style(), (shell.HERE / "page.js").read_text("utf-8")
     names, positive = shown["names"], shown["decision"]["positive_label"]
     number, cut = None if positive is None else names.index(positive), shown["decision"]["threshold"] or 0.0
     others = next(name for name in names if name != positive) if len(names) == 2 else "other labels"
@@ -45,13 +39,14 @@ def page(
         *figures.unit_squares(shown["curves"], words),
     ]
     charts += [figures.by_threshold(found, words), figures.lengths(lengths, kinds)]
-    return template().render(
+    pages = shell.environment(shell.HERE)
+    pages.filters["address"] = address
+    pages.globals |= {"some": some, "percent": percent, "points": points, "number": "{:.3f}".format}
+    return pages.get_template("page.html").render(
         shown,
         style=style,
         script=script,
-        # report/try/ lies beside the page, on a server ('self') or a disk (file:), whose files have no origin.
-        policy=f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)} 'self' file:; "
-        "base-uri 'none'; form-action 'none'",
+        policy=shell.policy(style, script),
         positive=positive,
         verdict=on_networks(shown["scores"]["gain_over"]),
         others=others,
@@ -78,19 +73,3 @@ def page(
 def worst_first(row: dict[str, str]) -> tuple[bool, float, int]:
     """Return the place of a label among the others: by rising recall, then the most rows, those without rows last."""
     return row["rows"] == "0", float(row["recall"]), -int(row["rows"])
-
-
-def template() -> Template:
-    """Return the page's template, which escapes every value."""
-    files = FileSystemLoader(TEMPLATES)
-    environment = Environment(
-        loader=files, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
-    environment.filters |= {"address": address, "percent": percent}
-    environment.globals |= {"some": some, "percent": percent, "points": points, "number": "{:.3f}".format}
-    return environment.get_template("page.html")
-
-
-def allowed(text: str) -> str:
-    """Return the hash by which a Content-Security-Policy allows this inline style or script and no other."""
-    return f"'sha256-{b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode()}'"
