@@ -34,12 +34,12 @@ from textrnn.cli import reader
 from textrnn.cli.columns import Kind
 from textrnn.core import params
 from textrnn.core.errors import UserError
-from textrnn.core.escape import printable
+from textrnn.core.escape import is_unicode, printable
 from textrnn.core.files import HEADER as NPY_HEADER
 from textrnn.core.files import read_array, read_json
 from textrnn.corpus import readers, sms_spam
 from textrnn.corpus.encoding import UTF_16, as_file
-from textrnn.corpus.rows import Row, Wanted, is_unicode
+from textrnn.corpus.rows import Row, Wanted
 from textrnn.dedup.templates import templates
 from textrnn.inference import predictor
 from textrnn.text import subwords

@@ -20,9 +20,7 @@ from pathlib import Path
 from typing import get_args
 
 from textrnn.cli import files, reader, usage, writer
-from textrnn.cli.columns import Kind
 from textrnn.cli.writer import Answer, Look
-from textrnn.core import paths
 from textrnn.core.errors import UserError, note
 from textrnn.core.escape import listed
 from textrnn.inference import classifier
@@ -67,8 +65,8 @@ def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[st
 
 
 def program() -> str:
-    """Return the command as it was typed: the script of a clone, or that of the package."""
-    return "textrnn predict" if sys.argv[0] == "textrnn predict" else "python predict.py"
+    """Return the command as it was typed."""
+    return usage.program("textrnn predict", "python predict.py")
 
 
 def note_names(texts: list[str]) -> None:
@@ -96,12 +94,9 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="a message")
     add("--input", metavar="FILE", help="a file of messages; - for standard input")
-    kinds, formats = get_args(Kind), get_args(writer.Format)
-    add("--kind", choices=kinds, metavar="KIND", help="lines, tsv, csv or jsonl; default: as the file's name ends")
-    add("--column", metavar="NAME|N", help="the text's column or key; default: text, in tsv the last column")
+    usage.add_input(parser)
+    formats = get_args(writer.Format)
     add("--format", choices=formats, metavar="FORMAT", help="table, tsv or jsonl; default: table on a terminal")
-    folder = Path("model") if program() == "textrnn predict" else paths.MODEL  # of a clone, from wherever it is called
-    add("--model", type=Path, default=folder, metavar="DIR", help="default: model/")
     times = f"of a long message the first ones; takes about {TOKENS} times as long"
     add("--explain", action="store_true", help=f"show the effect of each token, {times}")
     add("--top", type=int, default=1, metavar="N", help="show the N likeliest labels with their probabilities")
@@ -114,9 +109,7 @@ def arguments() -> argparse.Namespace:
         parser.error("--kind and --column go with --input: they say how a file is read")
     if given.top < 1:
         parser.error(f"expected --top of at least 1, found {given.top}")
-    given.kind = given.kind or reader.kind_of(given.input or "")
-    if given.kind == "lines" and given.column is not None:
-        parser.error("--column goes with --kind tsv, csv or jsonl: lines have no columns")
+    usage.choose_kind(parser, given, given.input or "")
     note_names(raw)
     return given
 

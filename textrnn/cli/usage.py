@@ -1,8 +1,16 @@
-"""What `predict.py --help` and `textrnn predict --help` say of input and output, as wide as the terminal."""
+"""The options that commands share, and what `predict.py --help` says of input and output, as wide as the terminal."""
 
+import argparse
 import re
 import shutil
+import sys
 import textwrap
+from pathlib import Path
+from typing import get_args
+
+from textrnn.cli import reader
+from textrnn.cli.columns import Kind
+from textrnn.core import paths
 
 # A line that is indented by three spaces or more goes on with the one before it: `more` wraps them anew.
 MORE = """\
@@ -47,6 +55,28 @@ EXAMPLES = """\
   {program} --input messages.csv --column message > answers.tsv
   tail -f messages.txt | {program} --input - --format jsonl
 """
+
+
+def program(command: str, script: str) -> str:
+    """Return the command as it was typed: that of the package, or the script of a clone."""
+    return command if sys.argv[0] == command else script
+
+
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how messages are read, and by which model."""
+    add = parser.add_argument
+    add("--kind", choices=get_args(Kind), metavar="KIND", help="lines, tsv, csv or jsonl; default: as the name ends")
+    add("--column", metavar="NAME|N", help="the text's column or key; default: text, in tsv the last column")
+    # The model of a clone, from wherever its script is called.
+    folder = Path("model") if sys.argv[0].startswith("textrnn ") else paths.MODEL
+    add("--model", type=Path, default=folder, metavar="DIR", help="default: model/")
+
+
+def choose_kind(parser: argparse.ArgumentParser, given: argparse.Namespace, path: str) -> None:
+    """Set the kind of a file, if the command line does not name it, and refuse a column of lines."""
+    given.kind = given.kind or reader.kind_of(path)
+    if given.kind == "lines" and given.column is not None:
+        parser.error("--column goes with --kind tsv, csv or jsonl: lines have no columns")
 
 
 def more(program: str) -> str:

@@ -20,10 +20,12 @@ MARKUP = re.compile(r"<(?=[/!]|script)", re.IGNORECASE)  # what ends or opens a 
 
 def field(value: object) -> str:
     """Return `value` as a field: control characters, tabs among them, escaped, and a formula behind an apostrophe."""
-    text = str(value)
-    if isinstance(value, str) and FORMULA.match(text):
-        text = "'" + text
-    return printable(text)
+    return printable(guarded(value) if isinstance(value, str) else str(value))
+
+
+def guarded(text: str) -> str:
+    """Return `text` behind an apostrophe, if a spreadsheet would compute it."""
+    return "'" + text if FORMULA.match(text) else text
 
 
 def unescaped(field: str) -> str:
@@ -54,10 +56,15 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
-def characters(text: str) -> str:
-    """Return `text` with U+FFFD for each half of a surrogate pair, as for a byte that is not UTF-8."""
+def is_unicode(text: str) -> bool:
+    """Return whether a text has no lone surrogates, which stand for bytes that are not UTF-8."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+        return False
+    return True
+
+
+def characters(text: str) -> str:
+    """Return `text` with U+FFFD for each half of a surrogate pair, as for a byte that is not UTF-8."""
+    return text if is_unicode(text) else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

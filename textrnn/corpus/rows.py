@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from textrnn.artifacts.messages import printed
 from textrnn.core.errors import UserError
-from textrnn.core.escape import listed
+from textrnn.core.escape import is_unicode, listed
 from textrnn.core.params import Column
 
 MOST_CHARACTERS = 1_000_000  # of a text: a longer one is no message, but a file read wrongly
@@ -185,12 +185,3 @@ def as_text(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return "|".join(map(as_text, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def is_unicode(text: str) -> bool:
-    """Return whether a text has no lone surrogates, which stand for bytes that are not UTF-8."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

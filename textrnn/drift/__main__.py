@@ -14,15 +14,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 
-from textrnn.cli import files, reader
-from textrnn.cli.columns import Kind
-from textrnn.core import paths
+from textrnn.cli import files, reader, usage
 from textrnn.core.errors import UserError, run
-from textrnn.core.escape import FORMULA, printable
+from textrnn.core.escape import guarded, printable
 from textrnn.core.files import write_text
 from textrnn.drift import choose
 from textrnn.drift.measures import Measure, measures
@@ -32,7 +30,6 @@ from textrnn.text.normalise import normalise
 READ = 1 << 17  # bytes that are read at once
 MOST = 10_000  # messages that are compared, drawn at random from the file
 SEED = 0
-COMMAND = "textrnn drift"  # of the package
 PERCENTILES = (10, 50, 90)
 COMMON = 20  # unknown tokens that the page names
 # The columns of params.yaml come first.
@@ -111,9 +108,8 @@ def examined(directory: Path, source: reader.Source, wanted: int) -> Found:
 def as_corpus(rows: list[tuple[str, str, str, str, int, int]]) -> str:
     """Return CSV that the stage clean reads as a corpus once its labels are filled in, and no spreadsheet computes."""
     text = io.StringIO(newline="")
-    lines = ([re.sub(r"\s", " ", value) if isinstance(value, str) else value for value in row] for row in rows)
-    safe = (["'" + one if isinstance(one, str) and FORMULA.match(one) else one for one in line] for line in lines)
-    csv.writer(text, lineterminator="\n").writerows([HEADER, *safe])
+    lines = ([guarded(re.sub(r"\s", " ", one)) if isinstance(one, str) else one for one in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows([HEADER, *lines])
     return "\ufeff" + text.getvalue()
 
 
@@ -129,23 +125,17 @@ def summary(found: Found) -> str:
 
 def arguments() -> argparse.Namespace:
     """Return the command line, checked."""
-    is_command = sys.argv[0] == COMMAND
-    program = COMMAND if is_command else "python -m textrnn.drift"
+    program = usage.program("textrnn drift", "python -m textrnn.drift")
     parser = argparse.ArgumentParser(prog=program, description=(__doc__ or "").split("\n\nRun")[0])
     add = parser.add_argument
     add("file", metavar="FILE", help="a file of messages; - for standard input")
-    add("--kind", choices=get_args(Kind), metavar="KIND", help="lines, tsv, csv or jsonl; default: as the name ends")
-    add("--column", metavar="NAME|N", help="the text's column or key; default: text, in tsv the last column")
-    folder = Path("model") if is_command else paths.MODEL  # of a clone, from wherever it is called
-    add("--model", type=Path, default=folder, metavar="DIR", help="default: model/")
+    usage.add_input(parser)
     add("--output", type=Path, default=Path("drift"), metavar="DIR", help="default: drift/")
     add("--rows", type=int, default=50, metavar="N", help="how many rows to label next, default: 50")
     given = parser.parse_args()
     if given.rows < 0:
         parser.error(f"expected --rows of at least 0, found {given.rows}")
-    given.kind = given.kind or reader.kind_of(given.file)
-    if given.kind == "lines" and given.column is not None:
-        parser.error("--column goes with --kind tsv, csv or jsonl: lines have no columns")
+    usage.choose_kind(parser, given, given.file)
     return given
 
 
