@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import stream
+from bench.inference import MESSAGE, PREDICT
 from bench.measure import Run, interleaved, shown, summary, timed
-from compare.models import machine
+from compare.models import FASTTEXT, machine
 from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import read_messages
 from textrnn.core import paths, process_pool
@@ -27,7 +28,6 @@ from textrnn.core.files import write_json
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/beside.json"
-MESSAGE = "URGENT! You have won a 1 week FREE membership, call 09061701461 to claim"
 OWN = "predict.py"
 
 
@@ -43,8 +43,7 @@ def fit(folder: Path) -> list[str]:
         return ["scikit-learn"]
     lines = folder / "lines.txt"
     lines.write_text("".join(f"__label__{label} {text}\n" for label, text in rows), "utf-8")
-    settings = {"wordNgrams": 2, "minn": 2, "maxn": 5, "epoch": 25, "lr": 0.5, "bucket": 200_000}
-    fasttext.train_supervised(str(lines), thread=1, verbose=0, **settings).save_model(str(folder / "fastText"))
+    fasttext.train_supervised(str(lines), **FASTTEXT).save_model(str(folder / "fastText"))
     return ["scikit-learn", "fastText"]
 
 
@@ -54,7 +53,7 @@ def measured(folder: Path, names: list[str], before: Path | None, repeats: int, 
     files = {"cold": folder / "message", "stream": folder / "stream"}
     files["cold"].write_text(f"{MESSAGE}\n", "utf-8")
     stream.write(files["stream"], size, seed=size, repeated=0.07)
-    predict = (sys.executable, "predict.py", "--format", "tsv")
+    predict = (*PREDICT, "--format", "tsv")
     found: dict[str, Any] = {"messages": size, "processors": process_pool.processors()}
     for kind, file in files.items():
         asked = (MESSAGE,) if kind == "cold" else ("--input", file)

@@ -36,6 +36,9 @@ from textrnn.training import checkpoint, learn, loop
 from textrnn.training.batches import folds
 
 TUTORIAL = paths.ROOT / "presets/tutorial.txt"
+FASTTEXT = {
+    "wordNgrams": 2, "minn": 2, "maxn": 5, "epoch": 25, "lr": 0.5, "bucket": 200_000, "thread": 1, "verbose": 0,
+}  # fmt: skip
 INNER = 5  # folds of the training rows, for a linear model's out-of-fold decisions
 
 Floats = NDArray[np.float64]
@@ -134,9 +137,7 @@ def fast_text(task: Task) -> Answers:
         # It learns from the rows in their order: of a corpus sorted by label, the last label would win.
         rows = np.random.default_rng(0).permutation(len(task.texts)).tolist()
         file.write_text("".join(f"__label__{task.labels[row]} {task.texts[row]}\n" for row in rows), "utf-8")
-        model = fasttext.train_supervised(
-            str(file), wordNgrams=2, minn=2, maxn=5, epoch=25, lr=0.5, bucket=200_000, thread=1, verbose=0
-        )
+        model = fasttext.train_supervised(str(file), **FASTTEXT)
     probabilities = np.zeros((len(task.test_texts), len(task.names)))
     for row, text in enumerate(task.test_texts):
         for label, probability in zip(*model.predict(text, k=len(task.names)), strict=True):

@@ -67,13 +67,12 @@ def of_split(name: str, split: str) -> Iterator[Row]:
 
 def measured(name: str, split: str, todo: Task, found: Learnt, labels: Labels) -> Iterator[Row]:
     """Yield a row for each promise. `labels` are those of the test texts, after which texts out of scope may follow."""
-    known, classes, held_out = todo.labels[found.rows], len(todo.names), np.round(found.held_out, DIGITS)
+    held_out = np.round(found.held_out, DIGITS)
     predicted = predictor.answers(held_out, todo.positive, found.cut)
-    right, own = predicted == known, held_out[np.arange(len(known)), predicted]
-    effect = promise.design_effect(right, todo.groups[found.rows])
+    known, groups = todo.labels[found.rows], todo.groups[found.rows]
     for promised in PROMISED:
         for each in (False, True):
-            least = promise.of_labels(own, predicted, right, classes, promised, effect, each)
+            least = promise.of_labels(held_out, predicted, known, groups, promised, each)
             given = predictor.final(found.test, predictor.Rule(todo.positive, found.cut, least))
             sure, tested = given != predictor.UNSURE, len(labels)
             wrong = (sure[:tested] & (given[:tested] != labels)).sum()

@@ -80,11 +80,8 @@ def sure_from(settings: Deciding, names: list[str], held_out: Answers) -> tuple[
             f"params.yaml: expected no label {UNSURE_LABEL!r} beside evaluate.promise, which answers so, found one: "
             "give it another name with clean.labels.map"
         )
-    right = held_out.predicted == held_out.labels
-    probability = held_out.probabilities[np.arange(len(right)), held_out.predicted]
-    effect = promise.design_effect(right, groups_of(held_out.rows))
     least = partial(
-        promise.of_labels, probability, held_out.predicted, right, len(names), effect=effect,
+        promise.of_labels, held_out.probabilities, held_out.predicted, held_out.labels, groups_of(held_out.rows),
         each=settings.promise_per_label,
     )  # fmt: skip
     found = least(promise=settings.promise)
@@ -94,7 +91,7 @@ def sure_from(settings: Deciding, names: list[str], held_out: Answers) -> tuple[
         raise UserError(
             f"params.yaml: expected held-out answers that can keep evaluate.promise {settings.promise:g} "
             f"({promise.fewest(settings.promise):,} that are all right, or more with few wrong), found none such among "
-            f"{len(right):,}: {instead}, or give more rows"
+            f"{len(held_out.rows):,}: {instead}, or give more rows"
         )
     return found
 

@@ -106,8 +106,9 @@ def table(model: predictor.Model, texts: list[str], labels: Labels, positive: in
     weights = (np.bincount(labels) / np.maximum(1, np.bincount(own, minlength=labels.max() + 1)))[own]
     found: Columns = {name: [] for name in ("disguise", "example", "rows", "changed")}
     for name in progress(list(DISGUISES), "disguise", unit="disguise"):
-        written = [cleaned(disguised(name, text), model.settings.normalisation) for text in plain]
-        written = plain if name == "none" else written
+        written = plain
+        if name != "none":
+            written = [cleaned(disguised(name, text), model.settings.normalisation) for text in plain]
         predicted = predictor.answers(predictor.probabilities(model, written), positive, cut)
         changed = np.mean([one != other for one, other in zip(plain, written, strict=True)])
         line = {"disguise": name, "example": disguised(name, EXAMPLE), "rows": len(rows), "changed": changed}

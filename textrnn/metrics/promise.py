@@ -55,15 +55,19 @@ def sure_from(probability: Floats, right: Bools, promise: float, effect: float =
 
 
 def of_labels(
-    probability: Floats, predicted: Labels, right: Bools, labels: int, promise: float, effect: float, each: bool
+    probabilities: Floats, predicted: Labels, labels: Labels, groups: NDArray[np.int64], promise: float, each: bool
 ) -> tuple[float, ...]:
     """Return what `sure_from` does for the answers with each label, by these alone if `each` is to keep the promise.
 
-    Then the confidence, too, is that of each label's promise: with 100 labels about five may be broken.
+    Then the confidence, too, is that of each label's promise: with 100 labels about five may be broken. The
+    `probabilities` (rows, classes) are those of the held-out rows, `labels` their own, and `groups` say which of them
+    may be wrong together.
     """
+    right, probability = predicted == labels, probabilities[np.arange(len(predicted)), predicted]
+    effect, classes = design_effect(right, groups), int(probabilities.shape[1])
     if not each:
-        return (sure_from(probability, right, promise, effect),) * labels
-    of = (predicted == label for label in range(labels))
+        return (sure_from(probability, right, promise, effect),) * classes
+    of = (predicted == label for label in range(classes))
     return tuple(sure_from(probability[rows], right[rows], promise, effect) for rows in of)
 
 
