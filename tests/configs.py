@@ -33,6 +33,7 @@ SMALL: dict[str, Any] = {
     "patience": 0,
     "class_weights": "none",
     "ensemble": 1,
+    "refit": False,
     "linear": False,
     "encoder": "none",
 }

@@ -46,6 +46,7 @@ RECIPES = {
     "ensemble": MEMBERS,
     "linear": MEMBERS.model_copy(update={"linear": True}),
     "linear alone": MEMBERS.model_copy(update={"ensemble": 0, "linear": True}),
+    "refit": MEMBERS.model_copy(update={"refit": True, "linear": True}),
 }
 
 
@@ -163,6 +164,18 @@ def test_a_word_rare_among_a_members_rows_is_unknown_to_it_though_all_rows_hold_
     members = [leaving_out(number, fold, rows, collator, frequent) for number in range(3)]
     assert [member.collator.words.tolist() for member in members] == [[0, 0], [1, 0], [1, 0]]
     assert [member.held_out.rows.tolist() for member in members] == [[0, 1], [2], [3]]
+
+
+def test_one_network_more_learns_all_rows_and_answers_for_those_of_the_folds_which_weigh_it() -> None:
+    found, folds_alone = learned("refit"), learned("linear")
+    (arrays,) = found.fitted.weights
+    assert not (arrays["words"][1:] == arrays["words"][0]).all(axis=1).any(), "it knows every word"
+    assert {name: array.tolist() for name, array in found.sources.items()} == {
+        name: array.tolist() for name, array in folds_alone.sources.items()
+    }, "the blend is fitted to the same answers, of networks which have not learnt the rows"
+    assert found.held_out.tolist() == folds_alone.held_out.tolist()
+    nodes = [node.op_type for node in onnx.load_from_string(found.model).graph.node]
+    assert nodes.count("RNN") == 1
 
 
 @ENSEMBLES

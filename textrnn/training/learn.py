@@ -73,9 +73,10 @@ def learn(
 ) -> TrainedModel:
     """Train a single network, measured on the rows `held_out`, or an ensemble, each member measured on its fold.
 
-    An ensemble of 0 has branches only, and knows no word. `tokens` are those of the corpus ids, `labels` the names of
-    the labels, and `fingerprint` is the checkpoint's. All workers of a cluster learn the same. Raises UserError when
-    all rows of a label are in one fold, or the encoder's package is missing.
+    An ensemble of 0 has branches only, and knows no word. With `refit`, one network more learns all rows, for as many
+    epochs, and answers alone. `tokens` are those of the corpus ids, `labels` the names of the labels, and `fingerprint`
+    is the checkpoint's. All workers of a cluster learn the same. Raises UserError when all rows of a label are in one
+    fold, or the encoder's package is missing.
     """
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
     features = subwords.table(tokens, config.subword_buckets) if config.ensemble and config.subword_buckets else None
@@ -85,6 +86,8 @@ def learn(
     if config.ensemble != 1:
         check_labels(labels, training, fold)
         members = [leaving_out(one, fold, training.rows, collator, vectorize) for one in range(config.ensemble)]
+        if members and config.refit:
+            members.append(Member(training.rows, ragged.take(training.rows, fold[:0]), collator))
 
     run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
     ensemble = Ensemble(config, len(kept) + 1, len(labels), members)
@@ -95,6 +98,8 @@ def learn(
     for arrays, member in zip(fitted.weights, members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
+    if config.refit and config.ensemble > 1:  # what the others say of rows that they have not learnt goes for the last
+        fitted = fitted._replace(weights=fitted.weights[-1:], logits=fitted.logits[:-1])
     if config.ensemble == 1:
         fold, stacked = fold[:0], Stacked({}, None, None, {}, fitted.logits[0])
     else:
