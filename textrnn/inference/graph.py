@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from textrnn.core.escape import listed
 
 OPERATORS = frozenset({
-    "Add", "Cast", "Concat", "Div", "GRU", "Gather", "Gemm", "LSTM", "Less", "Max", "Mul", "RNN", "Range", "ReduceL2",
+    "Add", "Cast", "Concat", "Div", "GRU", "Gather", "Gemm", "LSTM", "Less", "Max", "Mul", "RNN", "Range",
     "ReduceMax", "ReduceSum", "Reshape", "Shape", "Sign", "Softmax", "Split", "Sqrt", "Sum", "Transpose", "Unsqueeze",
     "Where",
 })  # fmt: skip

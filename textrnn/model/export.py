@@ -123,17 +123,17 @@ def export(
 
 def decisions(graph: Graph, source: str, machine: Linear) -> str:
     """Add a machine of the linear branch and return the name of its decisions, (batch, decisions): its source's."""
-    # Row 0 is the padding's, and adds nothing.
-    idf = np.concatenate([[0], machine.idf]).astype(np.float32)
-    weighted = np.vstack([np.zeros_like(machine.intercept), machine.weights * machine.idf[:, None]]).astype(np.float32)
-    values = graph.add("Gather", graph.constant(f"{source}.idf", idf), f"{source}.ngrams")
-    terms = graph.add("Gather", graph.constant(f"{source}.weights", weighted), f"{source}.ngrams")
+    decisions = len(machine.intercept)
+    # Row 0 is the padding's, and adds nothing. Beside the weights stands what an n-gram adds to the square of the norm.
+    rows = np.hstack([machine.weights * machine.idf[:, None], machine.idf[:, None] ** 2])
+    table = graph.constant(f"{source}.weights", np.vstack([np.zeros_like(rows[:1]), rows]).astype(np.float32))
+    terms = graph.add("Gather", table, f"{source}.ngrams")
     if machine.counted:
-        values = graph.add("Mul", values, f"{source}.frequencies")
-        terms = graph.add("Mul", terms, graph.add("Unsqueeze", f"{source}.frequencies", graph.ints(2)))
-    norm = graph.add("ReduceL2", values, axes=[1], keepdims=1)
-    norm = graph.add("Max", norm, graph.constant("least", np.float32(1e-6)))  # where a row has no known n-gram
-    total = graph.add("ReduceSum", terms, graph.ints(1), keepdims=0)
+        once = graph.add("Unsqueeze", f"{source}.frequencies", graph.ints(2))
+        terms = graph.add("Mul", terms, graph.add("Concat", *[once] * decisions, graph.add("Mul", once, once), axis=2))
+    sums = graph.add("ReduceSum", terms, graph.ints(1), keepdims=0)
+    total, square = graph.add_all("Split", sums, graph.ints(decisions, 1), outputs=2, axis=1)
+    norm = graph.add("Max", graph.add("Sqrt", square), graph.constant("least", np.float32(1e-6)))  # of no known n-gram
     scaled = graph.add("Div", total, norm)
     intercept = graph.constant(f"{source}.intercept", machine.intercept.astype(np.float32))
     return graph.add_all("Add", scaled, intercept, outputs=[source])[0]
