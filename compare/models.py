@@ -7,7 +7,7 @@ import io
 import shlex
 import tempfile
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -210,10 +210,14 @@ def learnt(task: Task, *overrides: str) -> Learnt:
     settings = predictor.Settings(
         labels=task.names, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
         masking=config.masking, subword_buckets=config.subword_buckets, linear=config.linear,
-        encoder=config.encoder, normalisation=normalisation,
+        encoder=config.encoder, alone_from=trained.alone_from, normalisation=normalisation,
     )  # fmt: skip
     ids = {token: number for number, (token, _) in enumerate(trained.words, UNKNOWN + 1)}
-    answering = predictor.of(graph.session(trained.model), ids, trained.ngrams, settings)
+    whole = cache(lambda: predictor.of(graph.session(trained.model), ids, trained.ngrams, settings))
+    answering = whole()
+    if trained.alone_from is not None:
+        first = predictor.of(graph.session(trained.first), {}, trained.ngrams, settings)
+        answering = first._replace(whole=whole)
     test = predictor.probabilities(answering, cleaned[len(task.texts) :])
     return Learnt(held_out, trained.held_out, test, cut)
 

@@ -36,6 +36,7 @@ SMALL: dict[str, Any] = {
     "refit": False,
     "linear": False,
     "encoder": "none",
+    "cascade": False,
 }
 SMALL |= dict.fromkeys(("word_dropout", "token_dropout", "subword_dropout", "embedding_dropout", "dropout"), 0.0)
 

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -31,7 +32,7 @@ from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens
 BATCH = 128
 PADDING = ""
 ROOM = 64 << 20  # bytes of vectors that are kept
-PARTS = ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
+PARTS = ("linear.onnx", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 UNSURE, UNSURE_LABEL = -1, "unsure"  # instead of a label's number and of its name
 
 
@@ -45,6 +46,9 @@ class Settings(Section):
     subword_buckets: int = Field(ge=0, le=10_000_000)
     linear: bool
     encoder: encoders.Encoder
+    alone_from: float | None = Field(
+        ge=0, le=1
+    )  # the probability from which the linear branch answers alone; null: never
     normalisation: Normalisation
 
 
@@ -74,7 +78,7 @@ class Rule(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What model/ holds, loaded."""
+    """What model/ holds, loaded: a graph, or the first of a cascade, which leaves to the second where it is unsure."""
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
@@ -83,11 +87,17 @@ class Model(NamedTuple):
     settings: Settings
     seen: dict[str, int]  # tokens that have been read before, and where their vectors are
     vectors: NDArray[np.float32]  # (room, width) of a token in all members; both are 0 without networks
+    whole: "Callable[[], Model] | None" = None  # loads the second, once; None where a single graph answers
 
     @property
     def width(self) -> int:
         """Return how many numbers a token's vectors have in all members; 0 without networks."""
         return int(self.vectors.shape[1])
+
+    @property
+    def networks(self) -> bool:
+        """Return whether networks read the tokens of some text."""
+        return self.whole is not None or self.width > 0
 
 
 def load(directory: Path) -> Model:
@@ -106,14 +116,34 @@ def load(directory: Path) -> Model:
         known = np.asarray(read_array(path))
         if known.dtype != np.uint64 or known.ndim != 1 or known.max(initial=0) >= 2 * WORDS:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
+    name = "model.onnx" if settings.alone_from is None else "linear.onnx"
+    session, content = _session(directory / name, (directory / name).read_bytes()), b""
+    if settings.alone_from is not None:
+        content = (directory / "model.onnx").read_bytes()  # now: another model may have its place when it is needed
+    provenance.check_parts(directory, PARTS)
+    provenance.check_packages(directory, encoders.installed(settings.encoder))
+    if settings.alone_from is None:
+        return _checked(session, ids, known, settings)
+
+    def whole() -> Model:
+        return _checked(_session(directory / "model.onnx", content), ids, known, settings)
+
+    model = _checked(session, {}, known, settings.model_copy(update={"encoder": "none"}))
+    return model._replace(settings=settings, whole=cache(whole))
+
+
+def _session(path: Path, content: bytes) -> onnxruntime.InferenceSession:
+    """Return a session of the graph that this file holds. Raises UserError if it is none that export writes."""
     try:
-        session = graph.session((directory / "model.onnx").read_bytes())
+        return graph.session(content)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
-        raise UserError(f"expected a model in {directory}/model.onnx, found another file: {one_line(error)}") from None
-    provenance.check_parts(directory, PARTS)
-    provenance.check_packages(directory, encoders.installed(settings.encoder))
+        raise UserError(f"expected a model in {path}, found another file: {one_line(error)}") from None
+
+
+def _checked(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Grams, settings: Settings) -> Model:
+    """Return the model of this graph alone. Raises UserError when its parts do not fit together."""
     with fitting():
         width = encoders.WIDTHS[settings.encoder]
         graph.check_shapes(session, len(settings.labels), settings.subword_buckets, settings.linear, width)
@@ -203,7 +233,40 @@ def outputs(
     model: Model, texts: list[str], others: Sequence[str],
     progress: Callable[[list[NDArray[np.int64]]], Iterable[NDArray[np.int64]]] = iter,
 ) -> dict[str, NDArray[np.float64]]:  # fmt: skip
-    """Return the graph's probabilities, not rounded, and its `others`: other outputs with a row a text, or inputs."""
+    """Return the graph's probabilities, not rounded, and its `others`: other outputs with a row a text, or inputs.
+
+    Those of a cascade are those of its second graph, for all texts.
+    """
+    if model.whole is None:
+        return _outputs(model, texts, others, progress)
+    found = _outputs(first(model), texts, [])["probabilities"]
+    unsure = np.round(found, DIGITS).max(axis=1, initial=0) < (model.settings.alone_from or 0)
+    rows = np.flatnonzero(unsure | bool(others))
+    if not (len(rows) or others):
+        return {"probabilities": found}
+    result = _outputs(model.whole(), [texts[row] for row in rows], others, progress)
+    found[rows] = np.where(unsure[rows, None], result["probabilities"], found[rows])
+    return result | {"probabilities": found}
+
+
+def first(model: Model) -> Model:
+    """Return the first graph of a cascade as a model of its own."""
+    return model._replace(whole=None, settings=model.settings.model_copy(update={"encoder": "none"}))
+
+
+def answering(model: Model, text: str) -> Model:
+    """Return the model of the one graph that answers this text."""
+    if model.whole is None:
+        return model
+    found = probabilities(first(model), [text])
+    return first(model) if found.max() >= (model.settings.alone_from or 0) else model.whole()
+
+
+def _outputs(
+    model: Model, texts: list[str], others: Sequence[str],
+    progress: Callable[[list[NDArray[np.int64]]], Iterable[NDArray[np.int64]]] = iter,
+) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+    """Return what `outputs` does, by a single graph."""
     longest, labels = model.settings.max_sequence_length, len(model.settings.labels)
     tokens, lengths = [list[str]()] * len(texts), np.array(list(map(len, texts)), np.int64)
     if model.width:

@@ -43,6 +43,7 @@ class TrainConfig(Section):
     refit: bool
     linear: bool
     encoder: Encoder
+    cascade: bool
 
     @property
     def class_weight(self) -> ClassWeight:

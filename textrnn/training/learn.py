@@ -11,7 +11,7 @@ from textrnn.artifacts import ragged
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.progress import progress
-from textrnn.model import stacking
+from textrnn.model import cascade, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.encoded import Encoded
 from textrnn.model.export import export
@@ -46,6 +46,8 @@ class TrainedModel(NamedTuple):
     words: list[tuple[str, int]]  # the known ones, with their counts
     ngrams: Grams  # the known ones, in order; none without the linear branch
     model: bytes  # the ONNX graph
+    first: bytes  # that of the linear branch alone, which answers where it is sure; none without a cascade
+    alone_from: float | None  # the probability from which it is
     fold: NDArray[np.int64]  # of each training row; without folds, as a single network learns, none
     sources: dict[str, Floats]  # of the blend, out of fold, as the graph names its outputs and the input `size`
     held_out: Floats  # (rows, classes) probabilities, with an ensemble of every training row
@@ -59,6 +61,8 @@ class Stacked(NamedTuple):
     blend: Blend | None  # none of a single network
     sources: dict[str, Floats]  # as in TrainedModel
     logits: Floats  # (rows, classes), blended, of each row by a model that has not learnt it
+    first: Blend | None = None  # of the linear branch alone, in a cascade
+    alone_from: float | None = None  # the probability from which it answers alone
 
 
 def learn(
@@ -106,7 +110,9 @@ def learn(
         stacked = stack(config, training, fitted, vectors, fold)
     known = np.concatenate([np.zeros(0, np.uint64), *(machine.known for machine in stacked.machines.values())])
     graph = export(fitted.weights, config, len(labels), stacked.machines, stacked.blend, stacked.encoded)
-    return TrainedModel(fitted, kept if members else [], known, graph, fold, stacked.sources, softmax(stacked.logits))
+    first = export([], config, len(labels), stacked.machines, stacked.first) if stacked.first else b""
+    kept, answers = kept if members else [], softmax(stacked.logits)
+    return TrainedModel(fitted, kept, known, graph, first, stacked.alone_from, fold, stacked.sources, answers)
 
 
 def stack(
@@ -127,7 +133,14 @@ def stack(
     if machines or encoded:
         sources["size"] = sizes(training.texts)
     blend, logits = stacking.blended(list(sources.values()), labels, fold, class_weight)
-    return Stacked(machines, encoded, blend, sources, logits)
+    if not (config.cascade and machines and fitted.logits):
+        return Stacked(machines, encoded, blend, sources, logits)
+    first, alone = stacking.blended([sources[name] for name in (*machines, "size")], labels, fold, class_weight)
+    alone_from = cascade.chosen(alone, logits, labels, class_weight)
+    if alone_from is None:
+        return Stacked(machines, encoded, blend, sources, logits)
+    logits = np.where(cascade.answered(alone, alone_from)[:, None], alone, logits)
+    return Stacked(machines, encoded, blend, sources, logits, first, alone_from)
 
 
 def check_labels(labels: list[str], training: TrainingSet, fold: NDArray[np.int64]) -> None:

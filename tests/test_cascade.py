@@ -1,0 +1,101 @@
+"""The cascade: the linear branch answers where it is sure, and the whole model elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.models import TWO, corpus, train_in
+from textrnn.core.files import read_json, read_table
+from textrnn.inference import explain, predictor
+from textrnn.model import cascade
+
+LABELS = np.tile([0, 1], 500).astype(np.int16)
+
+
+def logits(sure_of: NDArray[np.int16], odds: float = 6.0) -> NDArray[np.float64]:
+    """Return logits that speak for these labels with these log-odds."""
+    return np.eye(2)[sure_of] * odds
+
+
+def test_the_linear_branch_answers_alone_where_it_is_sure_and_costs_no_more_than_chance() -> None:
+    unsure = np.arange(1000) < 100
+    first = np.where(unsure[:, None], 0.0, logits(LABELS))
+    assert cascade.chosen(first, logits(LABELS), LABELS) == cascade.SURE[0]
+    assert cascade.answered(first, cascade.SURE[0]).tolist() == (~unsure).tolist()
+
+
+def test_there_is_no_cascade_where_the_whole_model_knows_better_what_the_linear_branch_is_sure_of() -> None:
+    mistaken = np.where(np.arange(1000) < 40, 1 - LABELS, LABELS)
+    assert cascade.chosen(logits(mistaken), logits(LABELS), LABELS) is None
+
+
+def test_there_is_no_cascade_where_the_linear_branch_is_sure_of_few_texts() -> None:
+    unsure = np.arange(1000) < 850
+    assert cascade.chosen(np.where(unsure[:, None], 0.0, logits(LABELS)), logits(LABELS), LABELS) is None
+
+
+@pytest.fixture(scope="module")
+def cascading(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory where the stages have run with a cascade."""
+    root = tmp_path_factory.mktemp("cascade") / "root"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cascade, "SURE", (0.9,))
+        patch.setattr(cascade, "ERRORS", 100.0)
+        train_in(root, TWO, cascade=True)
+    return root
+
+
+LEARNT = [line.split("\t")[1] for line in corpus(TWO).splitlines()[:60]]
+TEXTS = ["CLAIM your £500 voucher!!", "see you at soup", "lamp", "", *LEARNT]
+
+
+def test_each_text_is_answered_by_the_first_graph_where_it_is_sure_and_else_by_the_second(cascading: Path) -> None:
+    model = predictor.load(cascading / "model")
+    assert model.settings.alone_from == 0.9
+    assert model.whole is not None
+    first, whole = (predictor.probabilities(one, TEXTS) for one in (predictor.first(model), model.whole()))
+    sure = first.max(axis=1) >= 0.9
+    assert 0 < sure.sum() < len(TEXTS)
+    expected = np.where(sure[:, None], first, whole)
+    assert predictor.probabilities(model, TEXTS).tolist() == expected.tolist()
+    alone = [predictor.probabilities(model, [text])[0].tolist() for text in TEXTS]
+    assert alone == expected.tolist(), "whichever texts come with it"
+    asked = predictor.outputs(model, TEXTS, ["networks", "size"])
+    assert np.round(asked["probabilities"], 6).tolist() == expected.tolist()
+    assert asked["networks"].shape == (len(TEXTS), 2)
+
+
+def test_a_text_is_explained_by_the_graph_that_answers_it(cascading: Path) -> None:
+    model = predictor.load(cascading / "model")
+    for text in TEXTS[:3]:
+        answering = predictor.answering(model, text)
+        assert explain.pieces(model, text, 1) == explain.pieces(answering, text, 1)
+        assert predictor.probabilities(answering, [text]).tolist() == predictor.probabilities(model, [text]).tolist()
+
+
+def test_the_networks_are_loaded_when_a_text_needs_them(cascading: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, loaded = predictor.load(cascading / "model"), list[Path]()
+    probabilities = predictor.probabilities(predictor.first(model), TEXTS).max(axis=1)
+    real = predictor._session
+
+    def noting(path: Path, content: bytes) -> Any:
+        loaded.append(path)
+        return real(path, content)
+
+    monkeypatch.setattr(predictor, "_session", noting)
+    model = predictor.load(cascading / "model")
+    for row, name in ((probabilities.argmax(), "linear.onnx"), (probabilities.argmin(), "model.onnx")):
+        predictor.probabilities(model, [TEXTS[row]] * 2)
+        assert loaded[-1].name == name
+    predictor.probabilities(model, TEXTS)
+    assert [path.name for path in loaded] == ["linear.onnx", "model.onnx"]
+
+
+def test_the_held_out_answers_are_those_of_the_cascade(cascading: Path) -> None:
+    held_out = np.array([line[1:] for line in read_table(cascading / "data/scored/held_out.tsv")[1:]], float)
+    assert len(held_out) > 100
+    assert (held_out.max(axis=1) >= 0.9).any()
+    assert read_json(cascading / "model/settings.json")["alone_from"] == 0.9
