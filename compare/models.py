@@ -7,7 +7,7 @@ import io
 import shlex
 import tempfile
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -213,11 +213,10 @@ def learnt(task: Task, *overrides: str) -> Learnt:
         encoder=config.encoder, alone_from=trained.alone_from, normalisation=normalisation,
     )  # fmt: skip
     ids = {token: number for number, (token, _) in enumerate(trained.words, UNKNOWN + 1)}
-    whole = cache(lambda: predictor.of(graph.session(trained.model), ids, trained.ngrams, settings))
-    answering = whole()
-    if trained.alone_from is not None:
+    whole = answering = predictor.of(graph.session(trained.model), ids, trained.ngrams, settings)
+    if trained.first:
         first = predictor.of(graph.session(trained.first), {}, trained.ngrams, settings)
-        answering = first._replace(whole=whole)
+        answering = first._replace(second=lambda: whole)
     test = predictor.probabilities(answering, cleaned[len(task.texts) :])
     return Learnt(held_out, trained.held_out, test, cut)
 

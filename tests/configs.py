@@ -33,7 +33,6 @@ SMALL: dict[str, Any] = {
     "patience": 0,
     "class_weights": "none",
     "ensemble": 1,
-    "refit": False,
     "linear": False,
     "encoder": "none",
     "cascade": False,

@@ -22,7 +22,7 @@ def logits(sure_of: NDArray[np.int16], odds: float = 6.0) -> NDArray[np.float64]
 
 def test_the_linear_branch_answers_alone_where_it_is_sure_and_costs_no_more_than_chance() -> None:
     unsure = np.arange(1000) < 100
-    first = np.where(unsure[:, None], 0.0, logits(LABELS))
+    first = np.where(unsure[:, None], logits(LABELS, 1.0), logits(LABELS))
     assert cascade.chosen(first, logits(LABELS), LABELS) == cascade.SURE[0]
     assert cascade.answered(first, cascade.SURE[0]).tolist() == (~unsure).tolist()
 
@@ -32,9 +32,17 @@ def test_there_is_no_cascade_where_the_whole_model_knows_better_what_the_linear_
     assert cascade.chosen(logits(mistaken), logits(LABELS), LABELS) is None
 
 
-def test_there_is_no_cascade_where_the_linear_branch_is_sure_of_few_texts() -> None:
-    unsure = np.arange(1000) < 850
-    assert cascade.chosen(np.where(unsure[:, None], 0.0, logits(LABELS)), logits(LABELS), LABELS) is None
+def test_there_is_no_cascade_where_the_networks_are_right_about_texts_of_which_the_linear_branch_is_not_sure() -> None:
+    mistaken = np.where(np.arange(1000) < 40, 1 - LABELS, LABELS)
+    first = np.where(mistaken[:, None] != LABELS[:, None], logits(mistaken, 1.0), logits(LABELS))
+    assert cascade.chosen(first, logits(LABELS), LABELS) is None
+    assert cascade.chosen(first, first, LABELS) == cascade.SURE[0]
+
+
+def test_there_is_no_cascade_where_the_linear_branch_is_sure_of_less_than_half_of_the_texts() -> None:
+    for unsure, some in ((520, []), (480, list(cascade.SURE[:1]))):
+        first = np.where(np.arange(1000)[:, None] < unsure, logits(LABELS, 1.0), logits(LABELS, 4.0))
+        assert cascade.thresholds(first) == some
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +51,9 @@ def cascading(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("cascade") / "root"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cascade, "SURE", (0.9,))
+        patch.setattr(cascade, "FEWEST", 0.0)
         patch.setattr(cascade, "ERRORS", 100.0)
+        patch.setattr(cascade, "LITTLE", 1000.0)
         train_in(root, TWO, cascade=True)
     return root
 
@@ -55,8 +65,7 @@ TEXTS = ["CLAIM your £500 voucher!!", "see you at soup", "lamp", "", *LEARNT]
 def test_each_text_is_answered_by_the_first_graph_where_it_is_sure_and_else_by_the_second(cascading: Path) -> None:
     model = predictor.load(cascading / "model")
     assert model.settings.alone_from == 0.9
-    assert model.whole is not None
-    first, whole = (predictor.probabilities(one, TEXTS) for one in (predictor.first(model), model.whole()))
+    first, whole = (predictor.probabilities(predictor._from(model, least), TEXTS) for least in (0.0, 1.1))
     sure = first.max(axis=1) >= 0.9
     assert 0 < sure.sum() < len(TEXTS)
     expected = np.where(sure[:, None], first, whole)
@@ -78,7 +87,7 @@ def test_a_text_is_explained_by_the_graph_that_answers_it(cascading: Path) -> No
 
 def test_the_networks_are_loaded_when_a_text_needs_them(cascading: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, loaded = predictor.load(cascading / "model"), list[Path]()
-    probabilities = predictor.probabilities(predictor.first(model), TEXTS).max(axis=1)
+    probabilities = predictor.probabilities(predictor._from(model, 0.0), TEXTS).max(axis=1)
     real = predictor._session
 
     def noting(path: Path, content: bytes) -> Any:

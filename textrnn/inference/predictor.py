@@ -33,6 +33,7 @@ BATCH = 128
 PADDING = ""
 ROOM = 64 << 20  # bytes of vectors that are kept
 PARTS = ("linear.onnx", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
+ALWAYS, NEVER = 0.0, 1.1  # probabilities from which the first graph of a cascade answers
 UNSURE, UNSURE_LABEL = -1, "unsure"  # instead of a label's number and of its name
 
 
@@ -87,7 +88,7 @@ class Model(NamedTuple):
     settings: Settings
     seen: dict[str, int]  # tokens that have been read before, and where their vectors are
     vectors: NDArray[np.float32]  # (room, width) of a token in all members; both are 0 without networks
-    whole: "Callable[[], Model] | None" = None  # loads the second, once; None where a single graph answers
+    second: "Callable[[], Model] | None" = None  # loads the second, once; None where a single graph answers
 
     @property
     def width(self) -> int:
@@ -97,7 +98,7 @@ class Model(NamedTuple):
     @property
     def networks(self) -> bool:
         """Return whether networks read the tokens of some text."""
-        return self.whole is not None or self.width > 0
+        return self.second is not None or self.width > 0
 
 
 def load(directory: Path) -> Model:
@@ -125,11 +126,11 @@ def load(directory: Path) -> Model:
     if settings.alone_from is None:
         return _checked(session, ids, known, settings)
 
-    def whole() -> Model:
-        return _checked(_session(directory / "model.onnx", content), ids, known, settings)
+    def second() -> Model:
+        return _checked(_session(directory / "model.onnx", content), ids, known[:0], settings)
 
     model = _checked(session, {}, known, settings.model_copy(update={"encoder": "none"}))
-    return model._replace(settings=settings, whole=cache(whole))
+    return model._replace(settings=settings, second=cache(second))
 
 
 def _session(path: Path, content: bytes) -> onnxruntime.InferenceSession:
@@ -174,7 +175,11 @@ def first_inputs(model: Model) -> Inputs:
             inputs["subwords"] = np.array([[model.settings.subword_buckets]], np.int32)
     if model.settings.linear:
         inputs["size"] = np.ones((2, 1), np.float32)
+        widths = {one.name: one.shape[1] for one in model.session.get_inputs() if one.name in graph.SOURCES}
+        inputs |= {source: np.zeros((2, width), np.float32) for source, width in widths.items()}
         for source, known in zip(graph.SOURCES, model.ngrams, strict=True):
+            if source in widths:
+                continue
             inputs[f"{source}.ngrams"] = np.array([[len(known.grams) - 1]] * 2, np.int32)
             if source in model.counted:
                 inputs[f"{source}.frequencies"] = np.ones((2, 1), np.float32)
@@ -235,38 +240,40 @@ def outputs(
 ) -> dict[str, NDArray[np.float64]]:  # fmt: skip
     """Return the graph's probabilities, not rounded, and its `others`: other outputs with a row a text, or inputs.
 
-    Those of a cascade are those of its second graph, for all texts.
+    With others, the second graph of a cascade reads all texts.
     """
-    if model.whole is None:
+    if model.second is None:
         return _outputs(model, texts, others, progress)
-    found = _outputs(first(model), texts, [])["probabilities"]
-    unsure = np.round(found, DIGITS).max(axis=1, initial=0) < (model.settings.alone_from or 0)
+    found = _outputs(model, texts, [*graph.SOURCES, "size"])
+    unsure = np.round(found["probabilities"], DIGITS).max(axis=1, initial=0) < (model.settings.alone_from or 0)
     rows = np.flatnonzero(unsure | bool(others))
     if not (len(rows) or others):
-        return {"probabilities": found}
-    result = _outputs(model.whole(), [texts[row] for row in rows], others, progress)
-    found[rows] = np.where(unsure[rows, None], result["probabilities"], found[rows])
-    return result | {"probabilities": found}
-
-
-def first(model: Model) -> Model:
-    """Return the first graph of a cascade as a model of its own."""
-    return model._replace(whole=None, settings=model.settings.model_copy(update={"encoder": "none"}))
+        return found
+    given = {name: found[name][rows].astype(np.float32) for name in (*graph.SOURCES, "size")}
+    result = _outputs(model.second(), [texts[row] for row in rows], others, progress, given)
+    found["probabilities"][rows[unsure[rows]]] = result["probabilities"][unsure[rows]]
+    return result | {"probabilities": found["probabilities"]}
 
 
 def answering(model: Model, text: str) -> Model:
-    """Return the model of the one graph that answers this text."""
-    if model.whole is None:
+    """Return the model which answers all texts as this one is answered: of a cascade, by the same graph."""
+    alone_from = model.settings.alone_from
+    if alone_from is None:
         return model
-    found = probabilities(first(model), [text])
-    return first(model) if found.max() >= (model.settings.alone_from or 0) else model.whole()
+    is_sure = probabilities(_from(model, ALWAYS), [text]).max() >= alone_from
+    return _from(model, ALWAYS if is_sure else NEVER)
+
+
+def _from(model: Model, alone_from: float) -> Model:
+    return model._replace(settings=model.settings.model_copy(update={"alone_from": alone_from}))
 
 
 def _outputs(
     model: Model, texts: list[str], others: Sequence[str],
     progress: Callable[[list[NDArray[np.int64]]], Iterable[NDArray[np.int64]]] = iter,
+    given: Inputs | None = None,
 ) -> dict[str, NDArray[np.float64]]:  # fmt: skip
-    """Return what `outputs` does, by a single graph."""
+    """Return what `outputs` does, by a single graph. Of a second one, `given` are inputs with a row a text."""
     longest, labels = model.settings.max_sequence_length, len(model.settings.labels)
     tokens, lengths = [list[str]()] * len(texts), np.array(list(map(len, texts)), np.int64)
     if model.width:
@@ -277,9 +284,11 @@ def _outputs(
         # A row alone is multiplied by another kernel, which adds up in another order.
         rows = np.resize(chosen, max(2, len(chosen)))
         inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows]) if model.width else ({}, [])
-        if model.settings.linear:
+        if given is not None:
+            inputs |= {name: values[rows] for name, values in given.items()}
+        elif model.settings.linear:
             inputs |= linear_inputs(model.ngrams, [texts[row] for row in rows], model.counted)
-        if model.settings.encoder != "none":
+        if model.settings.encoder != "none" and model.second is None:
             inputs |= encoder_inputs(model.settings.encoder, [texts[row] for row in rows])
         with fitting():
             found = graph.answer(model.session, inputs, labels, [name for name in others if name not in inputs])

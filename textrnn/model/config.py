@@ -40,7 +40,6 @@ class TrainConfig(Section):
     patience: int = Field(ge=0, le=10_000)
     class_weights: Literal["none", "balanced"]
     ensemble: int = Field(ge=0, le=64)
-    refit: bool
     linear: bool
     encoder: Encoder
     cascade: bool

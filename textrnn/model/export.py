@@ -21,7 +21,7 @@ OPSET, IR_VERSION = 17, 8  # the oldest that have every operator used here, so t
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 GATES = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # where Keras keeps each gate, in ONNX' order
 READ = ("ngrams", "frequencies")  # of each source of the linear branch; the second where its machine counts
-FLOATS = {"seen", "characters.frequencies", "words.frequencies", "encoded", "size"}  # the float32 inputs; others: int32
+INTEGERS = {"word_ids", "subwords", "places", "lengths", "characters.ngrams", "words.ngrams"}  # others: float32
 
 Weights = dict[str, NDArray[np.float32]]
 NO_LINEAR: Mapping[str, Linear] = {}
@@ -62,19 +62,22 @@ def export(
     linear: Mapping[str, Linear] = NO_LINEAR,
     blend: Blend | None = None,
     encoded: Encoded | None = None,
+    second: bool = False,
 ) -> bytes:
     """Return a serialised ONNX model: the members' mean logits, blended with the branches; some of them may lack.
+
+    The `second` graph of a cascade is given the decisions of the linear branch, which the first one computes.
 
     Inputs, int32 unless named otherwise. With members: word_ids (tokens), that of each distinct token, and with
     subword buckets subwords (tokens, features), padded with 0; float32 seen (seen, width), the vectors of further
     tokens from an earlier run; places (batch, time), which token stands where (the seen ones count after the others);
     and lengths (batch). With a linear branch: characters.ngrams and words.ngrams (batch, most), the numbers of a row's
     known n-grams, from 1 and padded with 0; and float32 characters.frequencies and words.frequencies, of the same
-    shape, where the machine counts. With an encoder: float32 encoded (batch, width), its vectors. With either: float32
-    size (batch, 1), that of the text.
+    shape, where the machine counts; or float32 characters and words (batch, decisions). With an encoder: float32
+    encoded (batch, width), its vectors. With either: float32 size (batch, 1), that of the text.
     Outputs, float32: probabilities (batch, classes). With members: networks (batch, classes), their mean logits, and
-    vectors (tokens, width), all members' vectors of the tokens. With a linear branch: characters and words (batch,
-    decisions). With an encoder: encoder (batch, decisions).
+    vectors (tokens, width), all members' vectors of the tokens. With a linear branch, unless its decisions are given:
+    characters and words (batch, decisions). With an encoder: encoder (batch, decisions).
     """
     width = len(members) * config.embedding_size
     inputs: dict[str, list[str | int]] = {}
@@ -85,19 +88,22 @@ def export(
         inputs |= {"seen": ["seen", width], "places": ["batch", "time"], "lengths": ["batch"]}
         outputs |= {"vectors": ["tokens", width], "networks": ["batch", classes]}
     for source, machine in linear.items():
+        if second:
+            inputs |= {source: ["batch", len(machine.intercept)]}
+            continue
         inputs |= {f"{source}.{kind}": ["batch", f"most {source}"] for kind in READ[: 1 + machine.counted]}
         outputs |= {source: ["batch", len(machine.intercept)]}
     if encoded:
         inputs |= {"encoded": ["batch", len(encoded.weights)]}
         outputs |= {"encoder": ["batch", len(encoded.intercept)]}
     inputs |= {"size": ["batch", 1]} if linear or encoded else {}
-    kinds = {name: TensorProto.FLOAT if name in FLOATS else TensorProto.INT32 for name in inputs}
+    kinds = {name: TensorProto.INT32 if name in INTEGERS else TensorProto.FLOAT for name in inputs}
     reads = [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in inputs.items()]
     writes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
 
     graph = Graph()
     sources = [mean_logits(graph, members, config)] if members else []
-    sources += [decisions(graph, source, machine) for source, machine in linear.items()]
+    sources += [source if second else decisions(graph, source, machine) for source, machine in linear.items()]
     sources += [of_vectors(graph, encoded)] if encoded else []
     sources += ["size"] if linear or encoded else []
     blended = sources[0]

@@ -55,7 +55,6 @@ class Costs(NamedTuple):
 
     parameters: dict[str, int]  # of one network, by part
     networks: int
-    answering: int  # of these: the model holds no others
     steps: int  # of all networks
     seconds: float  # on this machine's processors
     gpu_seconds: float  # on a GPU, one network after another
@@ -66,7 +65,7 @@ class Costs(NamedTuple):
     @property
     def file(self) -> dict[str, float]:
         """Return the bytes of model.onnx, by part."""
-        found = {part: 4.0 * self.answering * count for part, count in self.parameters.items()}
+        found = {part: 4.0 * self.networks * count for part, count in self.parameters.items()}
         return found | {"linear": self.linear}
 
 
@@ -112,7 +111,6 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = (), encoded: int = 0) -> C
     return Costs(
         parts,
         networks,
-        1 if config.refit and networks else networks,
         steps,
         (steps * STEP + operations / PROCESSOR + updates * UPDATE) / max(1, processes),
         GPU_START + steps * STEP + operations / GPU + updates * GPU_UPDATE,
