@@ -32,7 +32,7 @@ from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens
 BATCH = 128
 PADDING = ""
 ROOM = 64 << 20  # bytes of vectors that are kept
-PARTS = ("linear.onnx", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
+PARTS = ("model.onnx", "linear.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 ALWAYS, NEVER = 0.0, 1.1  # probabilities from which the first graph of a cascade answers
 UNSURE, UNSURE_LABEL = -1, "unsure"  # instead of a label's number and of its name
 
