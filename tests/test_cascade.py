@@ -103,6 +103,15 @@ def test_the_networks_are_loaded_when_a_text_needs_them(cascading: Path, monkeyp
     assert [path.name for path in loaded] == ["linear.onnx", "model.onnx"]
 
 
+def test_the_report_says_which_network_answers_what(cascading: Path) -> None:
+    count = read_json(cascading / "metrics/train.json")["parameters"]
+    said = (
+        f"Those {count:,} parameters are one more network's: it has learnt all training messages, and answers where the "
+        "linear model alone is less than 90.0\u00a0% sure."
+    )
+    assert said in (cascading / "report/index.html").read_text("utf-8")
+
+
 def test_the_held_out_answers_are_those_of_the_cascade(cascading: Path) -> None:
     held_out = np.array([line[1:] for line in read_table(cascading / "data/scored/held_out.tsv")[1:]], float)
     assert len(held_out) > 100

@@ -1,4 +1,4 @@
-"""The trained networks as one ONNX graph with native recurrent nodes.
+"""The trained networks and branches as ONNX graphs with native recurrent nodes.
 
 We write the graph node by node: a converter unrolls the recurrence into loops, which run slower, and writes other
 bytes in each process. Layouts of weights: https://onnx.ai/onnx/operators/onnx__LSTM.html and its siblings RNN and GRU.
