@@ -106,8 +106,8 @@ def test_the_networks_are_loaded_when_a_text_needs_them(cascading: Path, monkeyp
 def test_the_report_says_which_network_answers_what(cascading: Path) -> None:
     count = read_json(cascading / "metrics/train.json")["parameters"]
     said = (
-        f"Those {count:,} parameters are one more network's: it has learnt all training messages, and answers where the "
-        "linear model alone is less than 90.0\u00a0% sure."
+        f"Those {count:,} parameters are one more network's: it has learnt all training messages, and answers where "
+        "the linear model alone is less than 90.0\u00a0% sure."
     )
     assert said in (cascading / "report/index.html").read_text("utf-8")
 
