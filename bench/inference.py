@@ -47,7 +47,7 @@ def streams(repeats: int) -> dict[str, Any]:
     runs: dict[tuple[str, int], list[Run]] = {one: [] for one in each}
     with tempfile.TemporaryDirectory() as folder:
         for kind, size in each:
-            stream.write(Path(folder) / f"{kind} {size}", size, seed=size, repeated=STREAMS[kind][0])
+            stream.write(Path(folder) / f"{kind} {size}", size, stream.messages(size, STREAMS[kind][0]))
         for repeat in range(repeats):
             for kind, size in each:
                 if repeat and size >= ONCE:

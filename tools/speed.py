@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import pictures
+from bench import beside, pictures
 from bench.measure import shown
 from bench.scale import ALL, BASE, PEERS
 from bench.serving import STREAM
@@ -122,6 +122,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "pipeline": pipeline,
     "cold": cold,
     "streams": streams,
+    "beside": lambda: beside.report(found("beside")),
     "serving": serving,
     "scale": scale,
     "cost": cost,

@@ -101,10 +101,11 @@ def learn(
         branches = fit_branches(config, training, fold)
         alone = linear_alone(config, branches, training.rows.labels, fold) if members else None
     if alone:
-        members.append(Member(training.rows, ragged.take(training.rows, fold[:0]), collator))
+        of_all_rows = Member(training.rows, ragged.take(training.rows, fold[:0]), collator)
+        ensemble = ensemble._replace(members=[*members, of_all_rows])
     run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
     fitted = loop.fit(run, ensemble, fingerprint, cluster) if members else loop.NOTHING
-    for arrays, member in zip(fitted.weights, members, strict=True):
+    for arrays, member in zip(fitted.weights, ensemble.members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
 
