@@ -94,7 +94,7 @@ def report(found: dict[str, Any]) -> str:
         for kind in KINDS:
             one = found[kind][name]
             rates = [f"{found['messages'] / one[key]['median']:,.0f}" for key in ("seconds", "processor")]
-            row += [*rates, shown(one["slower"])]
+            row += [*rates, f"{one['slower']['median']:.2f}"]
         rows.append([*row, shown(cold["seconds"])])
     titles = [title for name in KINDS.values() for title in (f"{name} a second", "a processor's second", "slower by")]
     return table(["", *titles, "one message, cold, seconds"], rows, numbers=True)
