@@ -22,8 +22,6 @@ from bench import stream
 from bench.inference import MESSAGE, PREDICT
 from bench.measure import Run, interleaved, shown, summary, timed
 from compare.models import FASTTEXT, machine
-from textrnn.artifacts import ragged
-from textrnn.artifacts.messages import read_messages
 from textrnn.core import paths, process_pool
 from textrnn.core.errors import run
 from textrnn.core.files import write_json
@@ -31,12 +29,11 @@ from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/beside.json"
 OWN = "predict.py"
-KINDS = {"test": "test messages", "invented": "invented messages"}
 
 
 def fit(folder: Path) -> list[str]:
     """Fit the others that are installed, write them to the folder, and return their names."""
-    rows = messages_of(paths.TRAIN, paths.VALIDATION)
+    rows = stream.rows_of(paths.TRAIN, paths.VALIDATION)
     labels, texts = [label for label, _ in rows], [text for _, text in rows]
     (folder / "scikit-learn").write_bytes(pickle.dumps(machine().fit(texts, labels)))
     try:
@@ -49,19 +46,13 @@ def fit(folder: Path) -> list[str]:
     return ["scikit-learn", "fastText"]
 
 
-def messages_of(*parts: Path) -> list[tuple[str, str]]:
-    """Return label and text of each row of these parts."""
-    messages = read_messages(paths.MESSAGES)
-    return [messages[row] for part in parts for row in ragged.load(part).rows.tolist()]
-
-
 def measured(folder: Path, names: list[str], before: Path | None, repeats: int, size: int) -> dict[str, Any]:
     """Return what one message and a stream of this size take, by contender."""
     own = {OWN: paths.ROOT} | ({f"{OWN} before": before} if before else {})
-    files = {kind: folder / kind for kind in ("cold", *KINDS)}
+    files = {kind: folder / kind for kind in ("cold", *stream.KINDS)}
     files["cold"].write_text(f"{MESSAGE}\n", "utf-8")
-    stream.write(files["test"], size, stream.varied([text for _, text in messages_of(paths.TEST)], size))
-    stream.write(files["invented"], size, stream.messages(size, 0.07))
+    for kind, streaming in stream.KINDS.items():
+        stream.write(files[kind], size, streaming(size))
     predict = (*PREDICT, "--format", "tsv")
     found: dict[str, Any] = {"messages": size, "processors": process_pool.processors()}
     for kind, file in files.items():
@@ -91,12 +82,12 @@ def report(found: dict[str, Any]) -> str:
     rows = []
     for name, cold in found["cold"].items():
         row = [name]
-        for kind in KINDS:
+        for kind in stream.KINDS:
             one = found[kind][name]
             rates = [f"{found['messages'] / one[key]['median']:,.0f}" for key in ("seconds", "processor")]
             row += [*rates, f"{one['slower']['median']:.2f}"]
         rows.append([*row, shown(cold["seconds"])])
-    titles = [title for name in KINDS.values() for title in (f"{name} a second", "a processor's second", "slower by")]
+    titles = [title for name in stream.KINDS for title in (f"{name} a second", "a processor's second", "slower by")]
     return table(["", *titles, "one message, cold, seconds"], rows, numbers=True)
 
 

@@ -30,7 +30,7 @@ COLD = {
 }
 SIZES = (10_000, 100_000, 1_000_000)
 ONCE = 1_000_000  # messages: a stream this long is measured once
-STREAMS = {"7 % repeated": (0.07, SIZES), "all distinct": (0.0, SIZES[:2])}
+STREAMS = dict(zip(stream.KINDS, (SIZES, SIZES[:2]), strict=True))
 
 
 def cold(repeats: int) -> dict[str, Any]:
@@ -43,11 +43,11 @@ def cold(repeats: int) -> dict[str, Any]:
 
 def streams(repeats: int) -> dict[str, Any]:
     """Return the speed and the peak memory of each kind and size of stream."""
-    each = [(kind, size) for kind, (_, sizes) in STREAMS.items() for size in sizes]
+    each = [(kind, size) for kind, sizes in STREAMS.items() for size in sizes]
     runs: dict[tuple[str, int], list[Run]] = {one: [] for one in each}
     with tempfile.TemporaryDirectory() as folder:
         for kind, size in each:
-            stream.write(Path(folder) / f"{kind} {size}", size, stream.messages(size, STREAMS[kind][0]))
+            stream.write(Path(folder) / f"{kind} {size}", size, stream.KINDS[kind](size))
         for repeat in range(repeats):
             for kind, size in each:
                 if repeat and size >= ONCE:
@@ -55,7 +55,7 @@ def streams(repeats: int) -> dict[str, Any]:
                 took = timed((*PREDICT, "--format", "tsv", "--input", Path(folder) / f"{kind} {size}"), paths.ROOT)
                 runs[kind, size].append(took)
                 print(f"{kind}, {size:,}: {size / took.seconds:,.0f}/s, {took.peak:,.0f} MB", flush=True)
-    return {kind: {str(size): of(runs[kind, size], size) for size in sizes} for kind, (_, sizes) in STREAMS.items()}
+    return {kind: {str(size): of(runs[kind, size], size) for size in sizes} for kind, sizes in STREAMS.items()}
 
 
 def of(runs: list[Run], size: int) -> dict[str, dict[str, float]]:

@@ -33,7 +33,6 @@ from textrnn.core.files import write_json
 RESULT = paths.ROOT / "docs/speed/serving.json"
 SECONDS = 5.0  # of a turn
 STREAM = 20_000  # messages of the stream, and those that clients draw from
-REPEATED = 0.07
 CONTENDERS = {"1 client": (1, 1), "16 clients": (16, 1), "64 clients": (64, 1), "4 clients, 100 texts each": (4, 100)}
 Turn = dict[str, float]
 
@@ -72,7 +71,7 @@ async def turn(server: Server, texts: list[str], clients: int, each: int) -> Tur
 def measured(repeats: int) -> dict[str, list[Turn]]:
     """Return the turns of each contender and of the stream."""
     found: dict[str, list[Turn]] = {name: [] for name in (*CONTENDERS, "stream")}
-    texts = list(islice(stream.messages(0, REPEATED), STREAM))
+    texts = list(islice(stream.messages(0, stream.REPEATED), STREAM))
     with tempfile.TemporaryDirectory() as folder, served(paths.MODEL) as server:
         file = Path(folder) / "messages"
         file.write_text("\n".join(texts) + "\n", "utf-8")

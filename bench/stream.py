@@ -5,18 +5,21 @@ most of them. Those of `varied` are as hard as the messages that a model meets.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from textrnn.artifacts import ragged
+from textrnn.artifacts.messages import read_messages
 from textrnn.core import paths
 from textrnn.core.files import read_table
 
 BATCH = 10_000  # messages made at once
 WORDS = 17  # of a message on average; some 80 characters
 NEW = 0.06  # share of the words that no model knows: names, misspellings and numbers
+REPEATED = 0.07  # share of the messages that come again
 RECENT = 1000  # messages back from which a repeated one is taken
 LETTERS = np.array(list("aaaabcdeeeeefghiiijklmnnooooprrsssttttuvwy"))
 
@@ -61,6 +64,18 @@ def varied(texts: Sequence[str], seed: int) -> Iterator[str]:
         if words:
             words[random.integers(len(words))] = invented(random)
             yield " ".join(words)
+
+
+def rows_of(*parts: Path) -> list[tuple[str, str]]:
+    """Return label and text of each row of these parts of the split."""
+    messages = read_messages(paths.MESSAGES)
+    return [messages[row] for part in parts for row in ragged.load(part).rows.tolist()]
+
+
+KINDS: dict[str, Callable[[int], Iterator[str]]] = {  # streams of a seed
+    "test messages": lambda seed: varied([text for _, text in rows_of(paths.TEST)], seed),
+    "invented messages": lambda seed: messages(seed, REPEATED),
+}
 
 
 def write(path: Path, count: int, stream: Iterator[str]) -> None:

@@ -105,7 +105,7 @@ def cost() -> str:
     rounds = config.ensemble - 1 + config.cascade  # each member leaves out its fold, and a cascade's network none
     read = messages * learnt * tokens * epochs * rounds
     pace = found("training")["textrnn"]["tokens_per_second"]["median"]
-    answers = found("inference")["streams"]["7 % repeated"]["1000000"]["messages_per_second"]["median"]
+    answers = found("inference")["streams"]["test messages"]["1000000"]["messages_per_second"]["median"]
     rows = [
         [name, f"{measured[name]['seconds']:,.0f}", f"{measured[name]['peak_megabytes']:,.0f}"]
         for name in ("clean", "vectorize", "split")
