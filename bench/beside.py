@@ -86,7 +86,7 @@ def report(found: dict[str, Any]) -> str:
             one = found[kind][name]
             rates = [f"{found['messages'] / one[key]['median']:,.0f}" for key in ("seconds", "processor")]
             row += [*rates, f"{one['slower']['median']:.2f}"]
-        rows.append([*row, shown(cold["seconds"])])
+        rows.append([*row, f"{cold['seconds']['median']:.2f}"])
     titles = [title for name in stream.KINDS for title in (f"{name} a second", "a processor's second", "slower by")]
     return table(["", *titles, "one message, cold, seconds"], rows, numbers=True)
 
