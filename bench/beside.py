@@ -20,7 +20,7 @@ from typing import Any
 
 from bench import stream
 from bench.inference import MESSAGE, PREDICT
-from bench.measure import Run, interleaved, shown, summary, timed
+from bench.measure import Run, interleaved, summary, timed
 from compare.models import FASTTEXT, machine
 from textrnn.core import paths, process_pool
 from textrnn.core.errors import run
