@@ -1,5 +1,6 @@
 """predict.py as its user runs it: a message a line in, its label and probability a line out."""
 
+import gzip
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Thread, Timer
 from typing import Any, NamedTuple
+from unittest.mock import Mock
 
 import numpy as np
 import psutil
@@ -409,6 +411,24 @@ def test_any_number_of_processes_answers_all_messages_before_a_row_without_one(
     with pytest.raises(UserError, match=f"line {len(texts) + 1}: expected a JSON object or a string, found a list"):
         lines.extend(predict.streamed(trained_model, look, source))
     assert "".join(lines) == "".join(writer.written(expected(trained_model, texts, explained), look))
+
+
+@pytest.mark.parametrize(("packed", "processes"), [(False, 2), (False, 1), (True, 2)])
+def test_several_processes_answer_a_long_file_from_its_second_part_on(
+    trained_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool, processes: int
+) -> None:
+    texts, file = many(600), tmp_path / "many"
+    content = "".join(f"{text}\n" for text in texts).encode()
+    file.write_bytes(gzip.compress(content) if packed else content)
+    mapped = Mock(wraps=process_pool.mapped)
+    monkeypatch.setattr(process_pool, "mapped", mapped)
+    monkeypatch.setattr(process_pool, "processors", lambda: processes)
+    monkeypatch.setattr(predict, "LONG", len(content))
+    monkeypatch.setattr(predict, "READ", 1 << 12)
+    look, source = Look("tsv", False), reader.Source(str(file), "lines", None)
+    lines = "".join(predict.streamed(trained_model, look, source))
+    assert lines == "".join(writer.written(expected(trained_model, texts), look))
+    assert mapped.call_count == (processes > 1 and not packed), "how long a packed file is nobody knows before"
 
 
 def test_after_a_long_stream_each_line_is_still_answered_and_ctrl_c_ends_all_processes_in_one_line(

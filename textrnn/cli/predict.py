@@ -17,7 +17,7 @@ from contextlib import closing, nullcontext, suppress
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import get_args
+from typing import BinaryIO, get_args
 
 from textrnn.cli import reader, usage, writer
 from textrnn.cli.writer import Answer, Look
@@ -27,6 +27,7 @@ from textrnn.inference import classifier
 
 READ = 1 << 17  # bytes of messages that are read, and classified, at once
 ALONE = 4_000  # messages after which several processes answer: they take half a second to start
+LONG = 1 << 20  # bytes of a file of which they answer all but the first READ
 TOKENS = 25  # times as long an explained message takes: it is read once more without each of its tokens
 
 
@@ -51,9 +52,9 @@ def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[st
     from textrnn.cli import files  # noqa: PLC0415
     from textrnn.core import process_pool  # noqa: PLC0415
 
-    count, times = 0, TOKENS if look.explained else 1
-    failures: list[Exception] = []
+    times, failures = TOKENS if look.explained else 1, list[Exception]()
     raw, source = files.opened(source)
+    count = ALONE if size(raw) * times >= LONG else 0
     with raw:
         lists = reader.until_failure(reader.messages(raw, source, READ // times), failures)
         for texts in lists:
@@ -64,6 +65,13 @@ def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[st
                 yield from process_pool.mapped(partial(answered, directory, look), lists, raw)
     if failures:
         raise failures[0]
+
+
+def size(raw: BinaryIO) -> int:
+    """Return the bytes of an open file, 0 of a pipe."""
+    with suppress(OSError):  # what lies in memory was a table or packed
+        return os.fstat(raw.fileno()).st_size
+    return 0
 
 
 def program() -> str:

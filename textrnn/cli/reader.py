@@ -64,7 +64,7 @@ def messages(raw: BinaryIO, source: Source, size: int) -> Iterator[list[str] | N
             except UserError as error:
                 yield texts or None
                 raise UserError(f"{source}, line {line}: {error}") from None
-            line += sum(1 for _ in io.StringIO(row, newline=newline))  # more than one if CSV quotes them
+            line += sum(1 for _ in io.StringIO(row, newline=newline)) if is_csv else 1  # CSV may quote several
             if text is not None:
                 texts.append(text)
         yield texts or None
