@@ -78,6 +78,19 @@ def test_the_block_ends_though_a_worker_is_killed_while_it_hands_over_a_result(
     assert workers_left() == []
 
 
+@pytest.mark.parametrize("method", ["spawn", "fork"] if sys.platform == "linux" else ["spawn"])
+def test_the_block_ends_though_a_long_item_is_still_being_sent_which_nobody_reads(
+    method: Literal["spawn", "fork"],
+) -> None:
+    """Python 3.11.7 and 3.12.1 would end it themselves."""
+    with process_pool.started(1, method) as submit:
+        submit(time.sleep, 3600)
+        sent = submit(len, bytes(10_000_000))
+        while not sent.running():  # it has been put into the queue
+            time.sleep(0.01)
+    assert workers_left() == []
+
+
 def test_items_that_are_none_are_left_out_and_a_slow_source_delays_no_result() -> None:
     assert list(process_pool.mapped(abs, iter([None, -1, None, None, -2, None]))) == [1, 2]
     reading, writing = os.pipe()

@@ -138,6 +138,8 @@ def started(
             process.kill()
         # The executor would wait for the rest of a result that a worker was writing: without writers, the pipe ends.
         executor._result_queue._writer.close()  # type: ignore[attr-defined]
+        # And until 3.11.7 it would wait until somebody reads the rest of an item.
+        executor._call_queue._reader.close()  # type: ignore[attr-defined]
         executor.shutdown()
 
 
