@@ -1,8 +1,9 @@
 """How fast predict.py is: one message from a cold start, against TensorFlow, and long streams, with their memory.
 
-The measurements take turns, and are given as a median with the least and the most. A stream is a file of invented
-messages (bench/stream.py); its time is that of `python predict.py --input FILE --format tsv`, start included; the
-longest runs once. Messages a second depend on other load on the machine; messages per processor second do not.
+The measurements take turns, and are given as a median with the least and the most. A stream is a file of test messages
+or of invented ones (bench/stream.py); its time is that of `python predict.py --input FILE --format tsv`, start
+included; the longest runs once. Messages a second depend on other load on the machine; messages per processor second do
+not.
 
 Writes  docs/speed/inference.json
 Run     python -m bench.inference [--repeats 5]   (then python -m tools.speed)

@@ -25,13 +25,9 @@ def features(token: str, buckets: int) -> list[int]:
     names = (f"word {token}", f"case {case(token)}", f"shape {shape(token)}", word)
     hashes = [crc32(name.encode()) for name in names]
     sizes, room = range(SHORTEST, LONGEST + 1), MOST - len(names)
-    if word.isascii():  # bytes are characters, and need not be encoded one by one
-        letters = word.encode()
-        some = (letters[start : start + size] for size in sizes for start in range(len(word) - size + 1))
-        hashes += map(crc32, islice(some, room))
-    else:
-        others = (word[start : start + size] for size in sizes for start in range(len(word) - size + 1))
-        hashes += (crc32(gram.encode()) for gram in islice(others, room))
+    letters: Any = word.encode() if word.isascii() else word  # ASCII is encoded once, and not gram by gram
+    grams = (letters[start : start + size] for size in sizes for start in range(len(word) - size + 1))
+    hashes += map(crc32, islice(grams if word.isascii() else map(str.encode, grams), room))
     return [1 + number % buckets for number in hashes]
 
 
