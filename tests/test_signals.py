@@ -31,14 +31,20 @@ if __name__ == "__main__":
     sys.exit(run(main))
 """
 
+SLOW_TO_CLOSE = """
+import time
+from multiprocessing.connection import Connection
+closes = Connection._close
+Connection._close = lambda end: (time.sleep(0.2 if end.readable else 0), closes(end))
+"""
 
 STOPPED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 KILLED = "a worker process was killed, perhaps because memory ran out: run it again, with more memory free"
 
 
-def program(folder: Path, method: str) -> subprocess.Popen[str]:
+def program(folder: Path, method: str, source: str = PROGRAM) -> subprocess.Popen[str]:
     """Start the program in a session of its own."""
-    (folder / "program.py").write_text(PROGRAM)
+    (folder / "program.py").write_text(source)
     return subprocess.Popen(
         [sys.executable, "program.py", method], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
         stderr=subprocess.PIPE, start_new_session=True,
@@ -78,6 +84,14 @@ def test_a_worker_that_somebody_ends_is_a_line_and_the_others_end(
     _, said = process.communicate()
     assert (process.returncode, said) == (1, f"error: {KILLED}\n")
     wait_for(lambda: all(map(ended, workers)))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_no_pipe_is_closed_by_two_threads_at_once_however_slow_it_is_to_close(tmp_path: Path, method: str) -> None:
+    process = program(tmp_path, method, SLOW_TO_CLOSE + PROGRAM)
+    working(tmp_path)[0].kill()
+    _, said = process.communicate()
+    assert (process.returncode, said) == (1, f"error: {KILLED}\n")
 
 
 @pytest.mark.parametrize("sent", [*STOPPED, signal.SIGKILL])

@@ -17,7 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from multiprocessing import active_children, get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from threading import Thread
 from typing import Any, BinaryIO, Literal, TypeVar
 
@@ -138,9 +139,22 @@ def started(
             process.kill()
         # The executor would wait for the rest of a result that a worker was writing: without writers, the pipe ends.
         executor._result_queue._writer.close()  # type: ignore[attr-defined]
-        # And until 3.11.7 it would wait until somebody reads the rest of an item.
-        executor._call_queue._reader.close()  # type: ignore[attr-defined]
+        if sys.version_info < (3, 11, 7) or sys.version_info[:3] == (3, 12, 0):
+            _unread(executor._call_queue._reader)  # type: ignore[attr-defined]
         executor.shutdown()
+
+
+def _unread(end: Connection) -> None:
+    """Let whoever writes to the other end of a pipe fail, instead of waiting until somebody reads it.
+
+    The executor itself does so since Python 3.11.7 and 3.12.1. Here its threads will close this end, too, so on Unix
+    it stays open and leads elsewhere: a number that is closed twice may be another file's by then.
+    """
+    if sys.platform == "win32":
+        end.close()
+        return
+    with Path(os.devnull).open() as nowhere, suppress(OSError):  # it was closed
+        os.dup2(nowhere.fileno(), end.fileno())
 
 
 @contextmanager
