@@ -31,7 +31,7 @@ from textrnn.core.errors import UserError, run
 from textrnn.core.files import write_json
 from textrnn.model.config import TrainConfig
 from textrnn.text import subwords, vocabulary
-from textrnn.text.vocabulary import Vectorize
+from textrnn.text.settings import Vectorize
 from textrnn.training import loop
 from textrnn.training.batches import Collator
 from textrnn.training.distributed import cluster

@@ -27,7 +27,7 @@ from textrnn.core import params, paths, process_pool
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_json, write_json
 from textrnn.model.config import TrainConfig
-from textrnn.text.vocabulary import Vectorize
+from textrnn.text.settings import Vectorize
 
 RESULT = paths.ROOT / "docs/speed/limits.json"
 BACK = 3  # a training step multiplies three times as much as a forward pass: gradients of inputs and weights too

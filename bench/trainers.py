@@ -19,7 +19,7 @@ from textrnn.artifacts.ragged import Rows
 from textrnn.core import params, paths, process_pool
 from textrnn.model.config import TrainConfig
 from textrnn.text import subwords, vocabulary
-from textrnn.text.vocabulary import Vectorize
+from textrnn.text.settings import Vectorize
 from textrnn.training.batches import Batch, Collator, InputDropout, folds, shuffled
 from textrnn.training.learn import known_words, leaving_out
 from textrnn.training.loop import Ensemble, Member

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from compare.corpora import CORPORA
 from compare.models import MODELS, Task
 from compare.protocols import ANSWERS, CURVE, LEAST, OFFICIAL, PREPARED, PROTOCOLS, REPEATS, SAMPLE, SPAM, SPLITS
-from textrnn.artifacts.messages import Positive, positive_label
+from textrnn.artifacts.messages import positive_label
 from textrnn.core.errors import run
 from textrnn.core.files import read_text, write_text
 
@@ -38,8 +38,7 @@ def task(name: str, split: str) -> tuple[Task, list[int], list[str]]:
     names = sorted(set(labels))
     learnt = [labels[row] for row in train]
     # SMS has a positive label in params.yaml; the stage `evaluate` would choose that of another corpus.
-    wanted = Positive(positive_label=SPAM if name in PROTOCOLS else None)
-    positive = positive_label(Counter(learnt), wanted)
+    positive = positive_label(Counter(learnt), SPAM if name in PROTOCOLS else None)
     return (
         Task(
             [texts[row] for row in train],

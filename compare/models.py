@@ -27,11 +27,13 @@ from textrnn.core import params, paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import HEADER
 from textrnn.core.params import Section
-from textrnn.inference import graph, predictor
+from textrnn.inference import decision, graph, loading, predictor
+from textrnn.inference.settings import Settings
 from textrnn.metrics.threshold import best_threshold
 from textrnn.model.config import TrainConfig
-from textrnn.text.normalise import Normalisation, normalise
-from textrnn.text.vocabulary import UNKNOWN, Tokenizer, Vectorize
+from textrnn.text.normalise import normalise
+from textrnn.text.settings import Normalise, Vectorize
+from textrnn.text.vocabulary import UNKNOWN, Tokenizer
 from textrnn.training import checkpoint, learn, loop
 from textrnn.training.batches import folds
 
@@ -70,7 +72,7 @@ S = TypeVar("S", bound=Section)
 
 def likeliest(task: Task, probabilities: Floats, cut: float = 0.5) -> Answers:
     """Return the likeliest labels; of two labels the positive one if its probability is at least `cut`."""
-    return Answers(probabilities, predictor.answers(probabilities, task.positive, cut))
+    return Answers(probabilities, decision.answers(probabilities, task.positive, cut))
 
 
 def majority(task: Task) -> Answers:
@@ -101,7 +103,7 @@ def machine(words: bool = True, c: float = 10) -> Any:
 def svm(task: Task, words: bool = True, c: float = 10) -> Answers:
     """Use an SVM: of two labels with threshold 0, of more one against the rest."""
     decisions = decided(machine(words, c).fit(task.texts, task.labels), task.test_texts)
-    return Answers(decisions, predictor.answers(decisions, task.positive, 0), probable=False)
+    return Answers(decisions, decision.answers(decisions, task.positive, 0), probable=False)
 
 
 def decided(fitted: Any, texts: list[str]) -> Floats:
@@ -123,7 +125,7 @@ def svm_cut(task: Task) -> Answers:
         held_out[left_out] = decided(fitted, [task.texts[row] for row in left_out])
     cut = best_threshold(task.labels == positive, expit(held_out[:, positive]))
     decisions = decided(machine().fit(task.texts, task.labels), task.test_texts)
-    return Answers(decisions, predictor.answers(expit(decisions), positive, cut), probable=False)
+    return Answers(decisions, decision.answers(expit(decisions), positive, cut), probable=False)
 
 
 def fast_text(task: Task) -> Answers:
@@ -192,7 +194,8 @@ def learnt(task: Task, *overrides: str) -> Learnt:
     """Train the pipeline's model, with the parameters of params.yaml after the `overrides` (`section.key=value`)."""
     changes = changed(overrides)
     config = section("train", TrainConfig, changes)
-    words, normalisation = section("vectorize", Vectorize, changes), section("clean", Normalisation, changes)
+    words = section("vectorize", Vectorize, changes)
+    normalisation = section("clean", Normalise, changes).normalisation
     cleaned = [normalise(text, normalisation) for text in [*task.texts, *task.test_texts]]
     rows, tokens = vectors(cleaned, task.labels, words.tokenizer)
     train, held_out = np.arange(len(task.texts)), np.arange(len(task.texts))
@@ -207,15 +210,15 @@ def learnt(task: Task, *overrides: str) -> Learnt:
     trained = learn.learn(config, words, tokens, task.names, part, ragged.take(rows, held_out), mark)
     loop.CHECKPOINT.unlink(missing_ok=True)
     cut = given if given is not None else tuned(task.positive, task.labels[held_out], trained.held_out)
-    settings = predictor.Settings(
+    settings = Settings(
         labels=task.names, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
         masking=config.masking, subword_buckets=config.subword_buckets, linear=config.linear,
         encoder=config.encoder, alone_from=trained.alone_from, normalisation=normalisation,
     )  # fmt: skip
     ids = {token: number for number, (token, _) in enumerate(trained.words, UNKNOWN + 1)}
-    whole = answering = predictor.of(graph.session(trained.model), ids, trained.ngrams, settings)
+    whole = answering = loading.of(graph.session(trained.model), ids, trained.ngrams, settings)
     if trained.first:
-        first = predictor.of(graph.session(trained.first), {}, trained.ngrams, settings)
+        first = loading.of(graph.session(trained.first), {}, trained.ngrams, settings)
         answering = first._replace(second=lambda: whole)
     test = predictor.probabilities(answering, cleaned[len(task.texts) :])
     return Learnt(held_out, trained.held_out, test, cut)

@@ -24,7 +24,7 @@ from compare.models import Learnt, Task, learnt
 from compare.protocols import PROMISES, SPLITS, STRANGE
 from textrnn.core.errors import run
 from textrnn.core.files import DIGITS, read_table, write_text
-from textrnn.inference import predictor
+from textrnn.inference import decision
 from textrnn.metrics import promise
 from textrnn.metrics.scores import Labels
 
@@ -68,13 +68,13 @@ def of_split(name: str, split: str) -> Iterator[Row]:
 def measured(name: str, split: str, todo: Task, found: Learnt, labels: Labels) -> Iterator[Row]:
     """Yield a row for each promise. `labels` are those of the test texts, after which texts out of scope may follow."""
     held_out = np.round(found.held_out, DIGITS)
-    predicted = predictor.answers(held_out, todo.positive, found.cut)
+    predicted = decision.answers(held_out, todo.positive, found.cut)
     known, groups = todo.labels[found.rows], todo.groups[found.rows]
     for promised in PROMISED:
         for each in (False, True):
             least = promise.of_labels(held_out, predicted, known, groups, promised, each)
-            given = predictor.final(found.test, predictor.Rule(todo.positive, found.cut, least))
-            sure, tested = given != predictor.UNSURE, len(labels)
+            given = decision.final(found.test, decision.Rule(todo.positive, found.cut, least))
+            sure, tested = given != decision.UNSURE, len(labels)
             wrong = (sure[:tested] & (given[:tested] != labels)).sum()
             yield Row(
                 name, split, promised, each, int((np.array(least) < np.inf).sum()), tested, int(sure[:tested].sum()),

@@ -26,8 +26,9 @@ import pyarrow.parquet
 from compare.prepare import near_duplicate_keys
 from stages.vectorize import vectorize
 from textrnn.artifacts import provenance, ragged
-from textrnn.artifacts.messages import Positive, columns, read_messages
+from textrnn.artifacts.messages import columns, read_messages
 from textrnn.artifacts.messages import printed as printed_label
+from textrnn.artifacts.settings import Positive
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import Tally, clean
 from textrnn.cli import reader
@@ -41,11 +42,12 @@ from textrnn.corpus import readers, sms_spam
 from textrnn.corpus.encoding import UTF_16, as_file
 from textrnn.corpus.rows import Row, Wanted
 from textrnn.dedup.templates import templates
-from textrnn.inference import predictor
+from textrnn.inference import decision, settings
 from textrnn.text import subwords
 from textrnn.text.ngrams import index, ngrams, places
 from textrnn.text.normalise import normalise
-from textrnn.text.vocabulary import Tokenizer, Vectorize, ranked, read_tokens, tokenize, write_counts
+from textrnn.text.settings import Vectorize
+from textrnn.text.vocabulary import Tokenizer, ranked, read_tokens, tokenize, write_counts
 
 SPARE = 10_000_000  # bytes that reading a small file may take: more than numpy needs to parse any header
 
@@ -203,7 +205,7 @@ def clean_rows(raw: bytes) -> None:
     assert not tally.duplicates or settings.duplicates == "drop"
     assert settings.duplicates == "keep" or len(texts) == len(set(texts))
     if not settings.remove_pattern:
-        assert [normalise(text, settings) for text in texts] == texts
+        assert [normalise(text, settings.normalisation) for text in texts] == texts
 
 
 def messages(raw: bytes) -> None:
@@ -336,9 +338,9 @@ def array_file(raw: bytes) -> None:
 def settings_file(raw: bytes) -> None:
     """Check that any settings.json or threshold.json is read or is a user's error."""
     number, raw = knob(raw)
-    kind = (predictor.Settings, predictor.Decision)[number % 2]
+    of_json = (settings.of_json, decision.of_json)[number % 2]
     with file_of(raw) as file, suppress(UserError), provenance.whole(file) as path:
-        kind.model_validate(read_json(path))
+        of_json(read_json(path))
 
 
 def printed(raw: bytes) -> None:

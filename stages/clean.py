@@ -15,7 +15,8 @@ import sys
 from itertools import chain
 
 from textrnn.artifacts import origins
-from textrnn.artifacts.messages import Positive, positive_label
+from textrnn.artifacts.messages import positive_label
+from textrnn.artifacts.settings import Positive
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import Contradiction, Tally, clean
 from textrnn.core import params, paths
@@ -24,8 +25,8 @@ from textrnn.core.escape import field
 from textrnn.core.files import replacing, write_array, write_metrics, write_text
 from textrnn.corpus import labels, readers
 from textrnn.corpus.readers import Seen
-from textrnn.corpus.settings import Parts, reading_of
-from textrnn.corpus.sources import Source, TestSource, short_names
+from textrnn.corpus.settings import Parts, Source, TestSource, reading_of
+from textrnn.corpus.sources import short_names
 
 
 def check(tally: Tally, limit: float) -> None:
@@ -60,7 +61,7 @@ def main() -> None:
         check(tally, chosen.max_rejected_share)
         for one in [*chain.from_iterable(one.notes for one in seen), *labels.notes(tally.labels)]:
             note(one)
-        label = positive_label(tally.labels, positive)
+        label = positive_label(tally.labels, positive.positive_label)
         if label and positive.positive_label is None:
             note(f"the positive label is {label!r}, the rarer one of two: evaluate.positive_label may name the other")
     for column, values in tally.columns.items():

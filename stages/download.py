@@ -27,8 +27,8 @@ from textrnn.core.files import replacing
 from textrnn.corpus import credentials, local_files, sms_spam, watch
 from textrnn.corpus.archives import MOST_BYTES, unpacked
 from textrnn.corpus.http import fetch
+from textrnn.corpus.settings import Source, TestSource
 from textrnn.corpus.sms_spam import verified
-from textrnn.corpus.sources import Source, TestSource
 
 
 class Download(Source):

@@ -18,25 +18,26 @@ if __spec__ is None:
     raise SystemExit("error: stages/evaluate.py is part of a package: run `python -m stages.evaluate`")
 
 import sys
-from collections import Counter
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from textrnn.artifacts import origins, ragged
-from textrnn.artifacts.messages import TWINS, class_names, positive_label, read_messages
+from textrnn.artifacts.messages import TWINS
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
 from textrnn.core.files import DIGITS, read_array, write_metrics
 from textrnn.core.progress import progress
-from textrnn.evaluation import checks, comparison, decision, disguises, tables
+from textrnn.evaluation import checks, comparison, deciding, disguises, tables
+from textrnn.evaluation.known import Known, read_known
 from textrnn.evaluation.tables import Answers
-from textrnn.inference import predictor, reference
+from textrnn.inference import decision, loading, predictor, reference
+from textrnn.inference.decision import Rule
+from textrnn.inference.loading import Model
 from textrnn.metrics.intervals import intervals
 from textrnn.metrics.paired import on_networks
-from textrnn.metrics.scores import Bools, Labels, of_answers, scores
+from textrnn.metrics.scores import Bools, Floats, Labels, of_answers, scores
 
 SEED = 0  # of the intervals
 COMPARED = (  # by DVC, if the labels have them
@@ -45,7 +46,7 @@ COMPARED = (  # by DVC, if the labels have them
 )  # fmt: skip
 
 
-class Evaluate(decision.Deciding):
+class Evaluate(deciding.Deciding):
     """Section `evaluate` of params.yaml."""
 
     bootstrap_samples: int = Field(ge=100, le=1_000_000)
@@ -75,60 +76,86 @@ def counts(labels: Labels, names: list[str]) -> dict[str, int]:
     return dict(zip(names, np.bincount(labels, minlength=len(names)).tolist(), strict=True))
 
 
-def main() -> None:
-    """Run the stage."""
-    settings = params.load("evaluate", Evaluate)
-    model = predictor.load(paths.MODEL)
-    messages = read_messages(paths.MESSAGES)
-    places, of_labels = origins.read(paths.ORIGINS), Counter(label for label, _ in messages)
-    names, label = class_names(of_labels), positive_label(of_labels, settings)
-    positive = None if label is None else names.index(label)
-    train, validation, test = (ragged.load(path) for path in (paths.TRAIN, paths.VALIDATION, paths.TEST))
-    held_out, out_of_fold = comparison.read_held_out(messages, names), comparison.read_out_of_fold()
+class Tested(NamedTuple):
+    """The model's answers to the test rows."""
 
-    choose, rule = partial(decision.threshold, settings, positive), decision.decide(settings, label, names, held_out)
-    texts, steps = [messages[row][1] for row in test.rows], partial(progress, desc="classify", unit="batch")
-    outputs = predictor.outputs(model, texts, list(out_of_fold.sources), steps)
+    answers: Answers
+    given: Labels  # the same answers, or UNSURE
+    outputs: dict[str, Floats]  # of the graph
+
+
+def answered(model: Model, known: Known, rule: Rule) -> Tested:
+    """Answer the test rows."""
+    texts, steps = known.texts(known.test.rows), partial(progress, desc="classify", unit="batch")
+    outputs = predictor.outputs(model, texts, list(known.out_of_fold.sources), steps)
     probabilities = np.round(outputs["probabilities"], DIGITS)
-    predicted, given = predictor.answers(probabilities, positive, rule.threshold), predictor.final(probabilities, rule)
-    reference.write(paths.MODEL, reference.rows(model, texts, probabilities, predicted)[0])
-    tested = Answers(np.asarray(test.rows), np.asarray(test.labels), predicted, probabilities)
+    predicted = decision.answers(probabilities, rule.positive, rule.threshold)
+    rows = Answers(np.asarray(known.test.rows), np.asarray(known.test.labels), predicted, probabilities)
+    return Tested(rows, decision.final(probabilities, rule), outputs)
 
-    scored = (tested.labels, predicted, probabilities, positive)
-    measured = scores(*scored)
-    mislabelled = tables.mislabelled(tested.and_then(held_out), len(predicted), messages, names, places)
-    twins = np.asarray(read_array(paths.TEST / "twins.npy"))
-    known = np.concatenate([train.rows, validation.rows])
-    learnt = np.concatenate([train.labels, validation.labels])
+
+def scored(settings: Evaluate, known: Known, tested: Tested, rule: Rule, mislabelled: tables.Columns) -> dict[str, Any]:
+    """Return all scores: the model's with their intervals, and those of others beside it."""
+    answers, twins = tested.answers, np.asarray(read_array(paths.TEST / "twins.npy"))
     beside, gains = comparison.beside(
-        comparison.Rows([messages[row][1] for row in known], learnt), comparison.Rows(texts, tested.labels),
-        out_of_fold, outputs, (held_out.probabilities, predicted), positive, choose,
+        comparison.Rows(known.texts(known.rows), known.labels),
+        comparison.Rows(known.texts(answers.rows), answers.labels),
+        known.out_of_fold, tested.outputs, (known.held_out.probabilities, answers.predicted), known.positive,
+        partial(deciding.threshold, settings, known.positive),
     )  # fmt: skip
-    found: dict[str, Any] = {
-        **({} if label is None else {"threshold": rule.threshold}),
-        **({} if rule.sure_from is None else {"promise": decision.of_test(tested, given, names)}),
+    given = (answers.labels, answers.predicted, answers.probabilities, known.positive)
+    measured = scores(*given)
+    return {
+        **({} if known.label is None else {"threshold": rule.threshold}),
+        **({} if rule.sure_from is None else {"promise": deciding.of_test(answers, tested.given, known.names)}),
         "test_twins": {name: int((twins >= kind).sum()) for kind, name in enumerate(TWINS, 1)},
-        **({"without_twins": without_twins(tested, twins > 0)} if twins.any() else {}),
+        **({"without_twins": without_twins(answers, twins > 0)} if twins.any() else {}),
         "label_errors": {"all": len(mislabelled["part"]), "test": mislabelled["part"].count("test")},
         "baselines": beside,
         "gain_over": gains,
         **measured,
-        **intervals(measured, *scored, settings.bootstrap_samples, SEED),
+        **intervals(measured, *given, settings.bootstrap_samples, SEED),
     }
+
+
+def warnings(model: Model, known: Known, rule: Rule, found: dict[str, Any]) -> list[str]:
+    """Return what a person should know before trusting the scores."""
+    names = known.names
+    result = checks.warnings(counts(known.labels, names), counts(known.test.labels, names), found["ci_low"]["mcc"])
+    lengths = np.concatenate([np.diff(part.offsets) for part in (known.train, known.validation, known.test)])
+    result += checks.truncated(lengths, model.settings.max_sequence_length) if model.networks else []
+    return [*result, *checks.beaten(found["gain_over"]["tfidf"]), *deciding.never(names, rule.sure_from)]
+
+
+def write_tables(model: Model, known: Known, tested: Tested, rule: Rule) -> None:
+    """Write what is known of single test rows and of single labels."""
+    answers, messages, names, positive = tested.answers, known.messages, known.names, known.positive
+    given = None if rule.sure_from is None else tested.given
+    tables.write(paths.PREDICTIONS, tables.predictions(answers, messages, names, positive, given), known.places)
+    tables.write(paths.LABELS, tables.by_label(answers, names))
+    tables.write(paths.ERRORS, tables.mistakes(answers, messages, names, rule, known.rows, model), known.places)
+    texts = known.texts(answers.rows)
+    tables.write(paths.DISGUISES, disguises.table(model, texts, answers.labels, positive, rule.threshold))
+    reference.write(paths.MODEL, reference.rows(model, texts, answers.probabilities, answers.predicted)[0])
+
+
+def main() -> None:
+    """Run the stage."""
+    settings = params.load("evaluate", Evaluate)
+    model, known = loading.load(paths.MODEL), read_known(settings.positive_label)
+    rule = deciding.decide(settings, known.label, known.names, known.held_out)
+    tested = answered(model, known, rule)
+    mislabelled = tables.mislabelled(
+        tested.answers.and_then(known.held_out), len(tested.given), known.messages, known.names, known.places
+    )
+    found = scored(settings, known, tested, rule, mislabelled)
     write_metrics(paths.METRICS / "evaluate.json", compared(found))
     write_metrics(paths.SCORES, found)
-    warnings = checks.warnings(counts(learnt, names), counts(tested.labels, names), found["ci_low"]["mcc"])
-    lengths = np.concatenate([np.diff(part.offsets) for part in (train, validation, test)])
-    warnings += checks.truncated(lengths, model.settings.max_sequence_length) if model.networks else []
-    warnings += checks.beaten(gains["tfidf"]) + decision.never(names, rule.sure_from)
-    shown = None if rule.sure_from is None else given
-    tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive, shown), places)
-    tables.write(paths.LABELS, tables.by_label(tested, names))
-    tables.write(paths.ERRORS, tables.mistakes(tested, messages, names, rule, known, model), places)
-    tables.write(paths.DISGUISES, disguises.table(model, texts, tested.labels, positive, rule.threshold))
+    write_tables(model, known, tested, rule)
     tables.write(paths.LABEL_ERRORS, mislabelled)
-    tables.write(paths.WARNINGS, {"warning": list(warnings)})
-    for warning in filter(None, [*warnings, on_networks(gains)]):
+    said = warnings(model, known, rule, found)
+    tables.write(paths.WARNINGS, {"warning": list(said)})
+    for warning in filter(None, [*said, on_networks(found["gain_over"])]):
         note(warning)
     if failed := checks.unmet(found, settings.require):
         raise UserError(

@@ -17,7 +17,7 @@ import json
 import sys
 from collections import Counter
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import ConfigDict, Field
@@ -27,6 +27,7 @@ from textrnn.core.errors import note, run
 from textrnn.core.escape import field, in_script, unescaped
 from textrnn.core.files import DIGITS, read_array, read_json, read_table, read_text, write_text
 from textrnn.core.params import Section
+from textrnn.metrics.scores import Bools, Floats
 from textrnn.metrics.threshold import curves
 from textrnn.report import box, charts, fonts, page
 
@@ -90,67 +91,94 @@ def as_tsv(scores: dict[str, Any]) -> str:
     return "".join("\t".join(map(str, line)) + "\n" for line in lines)
 
 
-def main() -> None:
-    """Run the stage."""
-    settings = params.load("plot", Plot)
-    decision = read_json(paths.MODEL / "threshold.json")
-    positive = decision["positive_label"]
+class Drawn(NamedTuple):
+    """What both `dvc plots` and the page draw."""
+
+    history: dict[str, Floats]  # a column for each name, a number for each epoch
+    confusion: list[dict[str, Any]]
+    curves: dict[str, list[dict[str, float]]]
+    truth: Bools  # of each test row, whether its label is the positive one; without one, whether the answer is right
+    probability: Floats  # of the positive label; without one, of the answer
+
+
+def drawn(positive: str | None) -> Drawn:
+    """Return what is drawn of the test rows, and of training."""
     scored = as_rows(read_table(paths.PREDICTIONS))
     labels, predicted = ([row[name] for row in scored] for name in ("label", "predicted"))
     truth = np.array(labels) == (np.array(predicted) if positive is None else positive)
     probability = np.array([row.get("probability_of_positive", row["probability"]) for row in scored], float)
     columns, *epochs = read_table(paths.MODEL / "history.tsv")
     history = dict(zip(columns, np.array(epochs, float).reshape(-1, len(columns)).T, strict=True))
+    return Drawn(history, confusion(labels, predicted), curves(truth, probability), truth, probability)
 
-    table = confusion(labels, predicted)
-    lines = curves(truth, probability)
+
+def write_plots(found: Drawn, scores: dict[str, Any]) -> None:
+    """Write what `dvc plots` draws."""
     write_text(paths.PLOTS / "history.tsv", read_text(paths.MODEL / "history.tsv"))
-    write_text(paths.PLOTS / "confusion.csv", as_csv(table))
-    for name, points in lines.items():
+    write_text(paths.PLOTS / "confusion.csv", as_csv(found.confusion))
+    for name, points in found.curves.items():
         write_text(paths.PLOTS / f"{name}.json", as_json(points))
-
-    scores = read_json(paths.SCORES)
     write_text(paths.PLOTS / "scores.tsv", as_tsv(scores))
-    families, missing = fonts.families("".join({*labels, *predicted}))
+
+
+def write_images(found: Drawn, positive: str | None, dpi: int) -> None:
+    """Write the PNGs. A note says if their labels need a font that is not here."""
+    families, missing = fonts.families("".join(row["actual"] for row in found.confusion))
     if missing:
         note(f"the PNGs have boxes instead of {missing}: no font here has them; the report and `dvc plots` show them")
-    images = charts.draw(history, table, lines, positive, settings.dpi, families)
-    for name, image in images.items():
+    for name, image in charts.draw(found.history, found.confusion, found.curves, positive, dpi, families).items():
         charts.save(paths.PLOTS / "images" / f"{name}.png", image)
 
+
+def shown(found: Drawn, scores: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page's template reads."""
     record = read_json(paths.MODEL / "model.json")
-    shown = {
+    sections = {
+        "download": params.load("download", OtherSection).model_dump(),
+        "clean": params.load("clean", OtherSection).model_dump(),
+        "split": params.load("split", OtherSection).model_dump(),
+        "evaluate": params.load("evaluate", OtherSection).model_dump(),
+    }
+    return {
         "alone_from": read_json(paths.MODEL / "settings.json")["alone_from"],
         "decision": decision,
         "no_box": box.missing(paths.MODEL),
         "record": record,
-        "params": record["params"]
-        | {
-            "download": params.load("download", OtherSection).model_dump(),
-            "clean": params.load("clean", OtherSection).model_dump(),
-            "split": params.load("split", OtherSection).model_dump(),
-            "evaluate": params.load("evaluate", OtherSection).model_dump(),
-        },
+        "params": record["params"] | sections,
         "names": [name for name, _ in read_table(paths.VECTORS / "classes.tsv")],
-        "history": history,
-        "curves": lines,
+        "history": found.history,
+        "curves": found.curves,
         "mistakes": as_rows(read_table(paths.ERRORS)),
         "disguises": as_rows(read_table(paths.DISGUISES)),
         "label_errors": as_rows(read_table(paths.LABEL_ERRORS)),
         "scores": scores,
         "metrics": {name: read_json(paths.METRICS / f"{name}.json") for name in MEASURED},
         "labels": as_rows(read_table(paths.LABELS)),
-        "confusion": table,
-        "pairs": charts.pairs(table),
+        "confusion": found.confusion,
+        "pairs": charts.pairs(found.confusion),
         "warnings": [warning for (warning,) in read_table(paths.WARNINGS)[1:]],
         "rejected": as_rows(read_table(paths.REJECTED)[: 1 + REASONS]),
     }
+
+
+def write_report(found: Drawn, values: dict[str, Any]) -> None:
+    """Write the page of these values, and the folder of its box."""
     parts = {"kept": paths.VECTORS, "train": paths.TRAIN, "validation": paths.VALIDATION, "test": paths.TEST}
     of_parts = {part: np.asarray(read_array(path / "labels.npy")) for part, path in parts.items()}
     lengths = np.diff(read_array(paths.VECTORS / "offsets.npy"))
-    write_text(paths.REPORT, page.page(shown, of_parts, lengths, truth, probability))
+    write_text(paths.REPORT, page.page(values, of_parts, lengths, found.truth, found.probability))
     write_text(paths.TRY / "code.js", box.code())
-    write_text(paths.TRY / "model.js", "" if shown["no_box"] else box.model(paths.MODEL, decision))
+    write_text(paths.TRY / "model.js", "" if values["no_box"] else box.model(paths.MODEL, values["decision"]))
+
+
+def main() -> None:
+    """Run the stage."""
+    settings = params.load("plot", Plot)
+    decision, scores = read_json(paths.MODEL / "threshold.json"), read_json(paths.SCORES)
+    found = drawn(decision["positive_label"])
+    write_plots(found, scores)
+    write_images(found, decision["positive_label"], settings.dpi)
+    write_report(found, shown(found, scores, decision))
 
 
 if __name__ == "__main__":

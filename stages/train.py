@@ -24,7 +24,9 @@ import os
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,15 +39,22 @@ from textrnn.core.files import DIGITS, read_array, replacing, write_array, write
 from textrnn.core.process_pool import stop_with_dvc
 from textrnn.model.config import TrainConfig
 from textrnn.text import encoders, vocabulary
-from textrnn.text.normalise import Normalisation
-from textrnn.text.vocabulary import Vectorize
+from textrnn.text.settings import Normalise, Vectorize
 from textrnn.training import checkpoint
 from textrnn.training.distributed.cluster import from_environment
 from textrnn.training.history import COLUMNS, epochs_of
-from textrnn.training.learn import TrainingSet, learn
+from textrnn.training.learn import TrainedModel, TrainingSet, learn
 from textrnn.training.loop import CHECKPOINT, Fitted
 
 FILES = ("history.tsv", "linear.onnx", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
+
+
+class Sections(NamedTuple):
+    """The sections of params.yaml that the stage reads, or of which it reads a part."""
+
+    clean: Normalise
+    train: TrainConfig
+    vectorize: Vectorize
 
 
 def training_set(config: TrainConfig) -> tuple[TrainingSet, ragged.Rows, str]:
@@ -106,52 +115,64 @@ def write_numbers(path: Path, columns: Sequence[str], numbers: NDArray[np.float6
         np.savetxt(file, numbers, formats, "\t", header="\t".join(columns), comments="", encoding="utf-8")
 
 
+def inputs() -> list[Path]:
+    """Return the files that training reads, whose checksums the model's record holds."""
+    arrays = [sorted(part.glob("*.npy")) for part in (paths.TRAIN, paths.VALIDATION, paths.TEST)]
+    return [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv", paths.MESSAGES, *chain(*arrays)]
+
+
+def write_model(trained: TrainedModel, sections: Sections, labels: list[str]) -> None:
+    """Write what predict.py and the stage evaluate read, but for the record of it."""
+    for name, content in (("model.onnx", trained.model), ("linear.onnx", trained.first)):
+        with replacing(paths.MODEL / name) as file:
+            file.write(content)
+    vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", trained.words)
+    write_array(paths.MODEL / "ngrams.npy", trained.ngrams)
+    settings = {
+        "encoder": sections.train.encoder,
+        "labels": labels,
+        "linear": sections.train.linear,
+        "masking": sections.train.masking,
+        "max_sequence_length": sections.vectorize.max_sequence_length,
+        "normalisation": sections.clean.model_dump(),
+        "subword_buckets": sections.train.subword_buckets,
+        "alone_from": trained.alone_from,
+        "tokenizer": sections.vectorize.tokenizer,
+    }
+    write_json(paths.MODEL / "settings.json", settings)
+
+
+def write_training(trained: TrainedModel, labels: list[str], held_out: NDArray[np.int64]) -> None:
+    """Write how training went, the networks' weights, and what the models said of rows that they had not learnt."""
+    members = enumerate(trained.fitted.weights)
+    write_arrays(paths.WEIGHTS, {f"{number}/{name}": array for number, one in members for name, array in one.items()})
+    write_arrays(paths.OUT_OF_FOLD, {"fold": trained.fold, **trained.sources})
+    write_numbers(paths.MODEL / "history.tsv", COLUMNS, trained.fitted.history, ["%.10g"] * len(COLUMNS))
+    table = np.column_stack([held_out, trained.held_out[: len(held_out)]])
+    write_numbers(paths.HELD_OUT, ["row", *labels], table, ["%d", *[f"%.{DIGITS}f"] * len(labels)])
+
+
 def main() -> None:
     """Run the stage."""
     stop_with_dvc()
     cluster = from_environment(os.environ)
     config, vectorize = params.load("train", TrainConfig), params.load("vectorize", Vectorize)
-    normalisation = params.load("clean", Normalisation, part=True)
+    sections = Sections(params.load("clean", Normalise, part=True), config, vectorize)
     training, held_out, side = training_set(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     labels = vocabulary.read_tokens(paths.VECTORS / "classes.tsv")
-    encoder = encoders.installed(config.encoder)
-    inputs = [paths.VECTORS / "vocabulary.tsv", paths.VECTORS / "classes.tsv", paths.MESSAGES]
-    for directory in (paths.TRAIN, paths.VALIDATION, paths.TEST):
-        inputs += sorted(directory.glob("*.npy"))
-    fingerprint = checkpoint.fingerprint(f"{config!r} {vectorize!r} {normalisation!r} {encoder!r}", inputs)
+    encoder, read = encoders.installed(config.encoder), inputs()
+    fingerprint = checkpoint.fingerprint(f"{sections!r} {encoder!r}", read)
 
     trained = learn(config, vectorize, tokens, labels, training, held_out, fingerprint, cluster)
     if not cluster.chief:
         return
 
-    for name, content in (("model.onnx", trained.model), ("linear.onnx", trained.first)):
-        with replacing(paths.MODEL / name) as file:
-            file.write(content)
-    members = enumerate(trained.fitted.weights)
-    write_arrays(paths.WEIGHTS, {f"{number}/{name}": array for number, one in members for name, array in one.items()})
-    write_arrays(paths.OUT_OF_FOLD, {"fold": trained.fold, **trained.sources})
-    vocabulary.write_counts(paths.MODEL / "vocabulary.tsv", trained.words)
-    write_array(paths.MODEL / "ngrams.npy", trained.ngrams)
-    settings = {
-        "encoder": config.encoder,
-        "labels": labels,
-        "linear": config.linear,
-        "masking": config.masking,
-        "max_sequence_length": vectorize.max_sequence_length,
-        "normalisation": normalisation.model_dump(),
-        "subword_buckets": config.subword_buckets,
-        "alone_from": trained.alone_from,
-        "tokenizer": vectorize.tokenizer,
-    }
-    write_json(paths.MODEL / "settings.json", settings)
-    write_numbers(paths.MODEL / "history.tsv", COLUMNS, trained.fitted.history, ["%.10g"] * len(COLUMNS))
+    write_model(trained, sections, labels)
     # Test rows, which stand in for a missing validation part, must choose nothing later.
-    told = slice(None) if side == "validation" else slice(0)
-    table = np.column_stack([held_out.rows, trained.held_out])[told]
-    write_numbers(paths.HELD_OUT, ["row", *labels], table, ["%d", *[f"%.{DIGITS}f"] * len(labels)])
-    parameters = {"clean": normalisation, "train": config, "vectorize": vectorize}
-    provenance.write(paths.MODEL, paths.CORPUS, parameters, inputs, FILES, encoder)
+    write_training(trained, labels, held_out.rows if side == "validation" else held_out.rows[:0])
+    parameters = {name: section.model_dump() for name, section in sections._asdict().items()}
+    provenance.write(paths.MODEL, paths.CORPUS, parameters, read, FILES, encoder)
     write_metrics(paths.METRICS / "train.json", summary(trained.fitted, side))
     CHECKPOINT.unlink(missing_ok=True)
 

@@ -28,7 +28,8 @@ from textrnn.core.files import BLOCK, HEADER, blocks, opened, replacing, write_a
 from textrnn.core.progress import progress
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Factorized, encode, factorize, new_codes
-from textrnn.text.vocabulary import Tokenizer, Vectorize, ranked, tokenize, write_counts
+from textrnn.text.settings import Vectorize
+from textrnn.text.vocabulary import Tokenizer, ranked, tokenize, write_counts
 
 
 class Vectors(NamedTuple):

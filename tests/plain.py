@@ -29,7 +29,7 @@ Messages = list[tuple[str, str]]
 def clean(rows: list[Row], settings: Clean) -> tuple[Messages, list[Row], int]:
     """Return the (label, text) pairs kept, the rows rejected, and the number of duplicates dropped."""
     rejected = [row for row in rows if row.reason]
-    messages = [(row.label, normalise(row.text, settings)) for row in rows if not row.reason]
+    messages = [(row.label, normalise(row.text, settings.normalisation)) for row in rows if not row.reason]
     if settings.duplicates == "keep":
         return messages, rejected, 0
     first = {text: label for label, text in reversed(messages)}

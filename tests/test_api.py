@@ -18,7 +18,7 @@ from bench.served import ask, request, served
 from tests.models import THREE, trained
 from tests.test_serving import TEXTS
 from textrnn.core.paths import ROOT
-from textrnn.inference import predictor
+from textrnn.inference import loading, predictor
 from textrnn.serving import connections, server
 
 PAGE = (ROOT / "docs/api.md").read_text("utf-8")
@@ -74,7 +74,7 @@ def test_labels_and_probabilities_are_those_of_each_text_in_order(
     assert model.labels == ("ham", "spam")
     assert model.positive_label == "spam"
     assert probabilities.dtype == np.float64
-    assert (probabilities == predictor.probabilities(predictor.load(trained_model), TEXTS)).all()
+    assert (probabilities == predictor.probabilities(loading.load(trained_model), TEXTS)).all()
     assert labels == ["spam" if row[1] >= model.threshold else "ham" for row in probabilities]
     for text, label, row in zip(TEXTS, labels, probabilities, strict=True):
         alone = model.predict([text])
@@ -134,6 +134,8 @@ def test_half_a_character_is_read_as_the_replacement_character(model: textrnn.Cl
 
 
 def test_a_model_that_is_missing_is_a_users_error(tmp_path: Path) -> None:
+    with pytest.raises(textrnn.UserError, match=r"^expected a trained model in .*nowhere, found no such folder: run"):
+        textrnn.load(tmp_path / "nowhere")
     with pytest.raises(textrnn.UserError, match=r"^expected the file .*model\.onnx, found none"):
         textrnn.load(tmp_path)
 
@@ -141,7 +143,7 @@ def test_a_model_that_is_missing_is_a_users_error(tmp_path: Path) -> None:
 def test_threads_that_share_a_model_get_the_answers_of_one(
     model: textrnn.Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("textrnn.inference.predictor.CACHED", 50)  # tokens that are kept: threads forget them in turn
+    monkeypatch.setattr("textrnn.inference.loading.CACHED", 50)  # tokens that are kept: threads forget them in turn
     texts = [f"{TEXTS[number % 3]} number {number} of {number * number}" for number in range(400)]
     alone = model.predict(texts).probabilities.tolist()
 
@@ -162,3 +164,11 @@ def test_the_package_offers_what_it_names_and_loads_nothing_before_it_is_asked()
     code = "import textrnn, sys; print(sorted({'numpy', 'onnxruntime', 'pydantic', 'argparse'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_message_is_answered_without_what_checks_params_yaml(trained_model: Path) -> None:
+    """It would take a third of the time."""
+    code = "import sys, textrnn; textrnn.load(sys.argv[1]).predict(['']); print('pydantic' in sys.modules)"
+    run = [sys.executable, "-c", code, str(trained_model)]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

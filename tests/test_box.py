@@ -22,7 +22,8 @@ from tests.test_export import blend_of, branch_of
 from tests.workspace import Workspace
 from textrnn.core import paths
 from textrnn.core.files import DIGITS, read_json, write_array, write_json
-from textrnn.inference import explain, graph, inputs, predictor
+from textrnn.inference import decision, explain, graph, inputs, loading, predictor
+from textrnn.inference.settings import of_json
 from textrnn.model.export import export
 from textrnn.report import box, patterns
 from textrnn.text import ngrams, scripts, subwords, vocabulary
@@ -106,7 +107,7 @@ def messages() -> list[str]:
     return found
 
 
-def written(folder: Path, name: str) -> tuple[predictor.Model, predictor.Rule, str]:
+def written(folder: Path, name: str) -> tuple[loading.Model, decision.Rule, str]:
     """Write a model of random weights into a folder. Return it and its rule for predict.py, and both for a browser."""
     classes, tokenizer, normalisation, changes = MODELS[name]
     config = small(**changes)
@@ -121,27 +122,27 @@ def written(folder: Path, name: str) -> tuple[predictor.Model, predictor.Rule, s
     (folder / "model.onnx").write_bytes(export(members, config, classes, branch, blend, second=config.cascade))
     write_array(folder / "ngrams.npy", known)
     vocabulary.write_counts(folder / "vocabulary.tsv", [(word, 1) for word in WORDS])
-    settings = predictor.Settings.model_validate({
+    settings = {
         "labels": labels, "tokenizer": tokenizer, "max_sequence_length": 40, "masking": config.masking,
         "subword_buckets": config.subword_buckets, "linear": config.linear, "encoder": "none",
         "alone_from": ALONE_FROM.get(name), "normalisation": normalisation,
-    })  # fmt: skip
-    write_json(folder / "settings.json", settings.model_dump())
+    }  # fmt: skip
+    write_json(folder / "settings.json", settings)
     ids = {word: number for number, word in enumerate(WORDS, 1)}
-    model = predictor.of(graph.session((folder / "model.onnx").read_bytes()), ids, known, settings)
+    model = loading.of(graph.session((folder / "model.onnx").read_bytes()), ids, known, of_json(settings))
     if first:
-        whole, model = model, predictor.of(graph.session(first), {}, known, settings)
+        whole, model = model, loading.of(graph.session(first), {}, known, of_json(settings))
         model = model._replace(second=lambda: whole)
-    rule = predictor.Rule(1 if classes == 2 else None, THRESHOLD, SURE_FROM.get(name))
-    decision: dict[str, Any] = {
+    rule = decision.Rule(1 if classes == 2 else None, THRESHOLD, SURE_FROM.get(name))
+    written: dict[str, Any] = {
         "positive_label": labels[1] if classes == 2 else None,
         "threshold": THRESHOLD,
         "model": "",
     }
     if rule.sure_from:
         least = [None if one == math.inf else one for one in rule.sure_from]
-        decision["sure_from"] = dict(zip(labels, least, strict=True))
-    return model, rule, box.model(folder, decision)
+        written["sure_from"] = dict(zip(labels, least, strict=True))
+    return model, rule, box.model(folder, written)
 
 
 @pytest.fixture(scope="module")
@@ -183,16 +184,16 @@ def test_the_browser_answers_500_messages_of_all_scripts_as_predict_py_does(
     likely = np.array([one["probabilities"] for one in found])
     assert np.abs(likely - exact).max() < 0.5 * 10**-DIGITS + NOISE
     positive = rule.positive
-    assert [one["label"] for one in found] == predictor.answers(likely, positive, THRESHOLD).tolist()
-    final = predictor.final(likely, rule)
-    assert [one["label"] if one["isSure"] else predictor.UNSURE for one in found] == final.tolist()
-    assert (predictor.UNSURE in final) == (name in SURE_FROM)
+    assert [one["label"] for one in found] == decision.answers(likely, positive, THRESHOLD).tolist()
+    final = decision.final(likely, rule)
+    assert [one["label"] if one["isSure"] else decision.UNSURE for one in found] == final.tolist()
+    assert (decision.UNSURE in final) == (name in SURE_FROM)
     assert_same_inputs(page, model, cleaned)
     for text, one in list(zip(cleaned, found, strict=True))[:120:6]:
         assert_same_explanation(page, model, text, positive if positive is not None else one["label"])
 
 
-def assert_same_explanation(page: Page, model: predictor.Model, text: str, label: int) -> None:
+def assert_same_explanation(page: Page, model: loading.Model, text: str, label: int) -> None:
     """Compare tokens and weights. A weight comes of two probabilities of six digits, which hide more near 0 and 1."""
     found = page.evaluate(
         "(text) => [...it.explanation(it.answer(text))].map(([from, to, weight]) => [text.slice(from, to), weight])",
@@ -205,7 +206,7 @@ def assert_same_explanation(page: Page, model: predictor.Model, text: str, label
     assert [weight for _, weight in found] == pytest.approx([weight for _, weight in expected], abs=blur)
 
 
-def assert_same_inputs(page: Page, model: predictor.Model, texts: list[str]) -> None:
+def assert_same_inputs(page: Page, model: loading.Model, texts: list[str]) -> None:
     """Compare what the graph is given, to the last bit: rows of word and subwords, and n-grams with their counts."""
     settings, rows = model.settings, json.loads(page.evaluate(INPUTS, texts))
     ids = (model.second() if model.second else model).ids
@@ -266,11 +267,11 @@ def test_a_message_typed_into_the_report_has_predict_pys_label_probability_and_w
     sight: Sight, root: Path
 ) -> None:
     typed(sight, HOSTILE)
-    model = predictor.load(root / "model")
-    rule = predictor.decision(root / "model", model.settings.labels)
+    model = loading.load(root / "model")
+    rule = decision.read(root / "model", model.settings.labels)
     positive, cut = rule.positive, rule.threshold
     likely = predictor.probabilities(model, [HOSTILE])
-    label = int(predictor.answers(likely, positive, cut)[0])
+    label = int(decision.answers(likely, positive, cut)[0])
     assert sight.page.locator("#try-label .label").inner_text() == model.settings.labels[label]
     shares = [float(share) for share in re.findall(r"([\d.]+)\u00a0%", sight.page.locator("#try-answer").inner_text())]
     if positive is None:
@@ -291,13 +292,13 @@ def test_a_message_typed_into_the_report_has_predict_pys_label_probability_and_w
 def test_a_message_that_the_model_promises_nothing_of_is_unsure(browser: Browser, root: Path, tmp_path: Path) -> None:
     folder = copied_report(root, tmp_path)
     script = folder / "try/model.js"
-    none = [None] * len(predictor.load(root / "model").settings.labels)
+    none = [None] * len(loading.load(root / "model").settings.labels)
     script.write_text(
         script.read_text("utf-8").replace('"sure_from": null', f'"sure_from": {json.dumps(none)}'), "utf-8"
     )
     with seen(browser, folder / "index.html") as found:
         typed(found, "see you at the lamp")
-        assert found.page.locator("#try-label .label").inner_text() == predictor.UNSURE_LABEL
+        assert found.page.locator("#try-label .label").inner_text() == decision.UNSURE_LABEL
 
 
 def test_an_answer_can_be_read_by_everybody(sight: Sight) -> None:
@@ -361,7 +362,7 @@ def test_a_graph_with_an_operator_that_the_page_does_not_know_is_named(browser: 
     "pattern", [LINK, r"\B[aeiou]\B", "(?i:K)a?|[^\\w\\s]+", ".{3}$|^..", r"(\d)\1", "[]x-]|\\]|é"]
 )
 def test_a_pattern_that_removes_parts_of_a_text_removes_the_same_in_the_browser(page: Page, pattern: str) -> None:
-    texts = [normalise(text, Normalisation.model_validate(PLAIN)) for text in messages()]
+    texts = [normalise(text, Normalisation(**PLAIN)) for text in messages()]
     found = page.evaluate(
         "([pattern, texts]) => texts.map((text) => text.replace(new RegExp(pattern, 'gu'), ''))",
         [patterns.javascript(pattern, regex), texts],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tests.models import TWO, corpus, train_in
 from textrnn.core.files import read_json, read_table
-from textrnn.inference import explain, predictor
+from textrnn.inference import explain, graph, loading, predictor, reference
 from textrnn.model import cascade
 
 LABELS = np.tile([0, 1], 500).astype(np.int16)
@@ -63,9 +63,9 @@ TEXTS = ["CLAIM your £500 voucher!!", "see you at soup", "lamp", "", *LEARNT]
 
 
 def test_each_text_is_answered_by_the_first_graph_where_it_is_sure_and_else_by_the_second(cascading: Path) -> None:
-    model = predictor.load(cascading / "model")
+    model = loading.load(cascading / "model")
     assert model.settings.alone_from == 0.9
-    first, whole = (predictor.probabilities(predictor._from(model, least), TEXTS) for least in (0.0, 1.1))
+    first, whole = (predictor.probabilities(predictor.by_graph(model, number), TEXTS) for number in (0, 1))
     sure = first.max(axis=1) >= 0.9
     assert 0 < sure.sum() < len(TEXTS)
     expected = np.where(sure[:, None], first, whole)
@@ -78,7 +78,7 @@ def test_each_text_is_answered_by_the_first_graph_where_it_is_sure_and_else_by_t
 
 
 def test_a_text_is_explained_by_the_graph_that_answers_it(cascading: Path) -> None:
-    model = predictor.load(cascading / "model")
+    model = loading.load(cascading / "model")
     for text in TEXTS[:3]:
         answering = predictor.answering(model, text)
         assert explain.pieces(model, text, 1) == explain.pieces(answering, text, 1)
@@ -86,21 +86,30 @@ def test_a_text_is_explained_by_the_graph_that_answers_it(cascading: Path) -> No
 
 
 def test_the_networks_are_loaded_when_a_text_needs_them(cascading: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, loaded = predictor.load(cascading / "model"), list[Path]()
-    probabilities = predictor.probabilities(predictor._from(model, 0.0), TEXTS).max(axis=1)
-    real = predictor._session
+    model, loaded = loading.load(cascading / "model"), list[str]()
+    probabilities = predictor.probabilities(predictor.by_graph(model, 0), TEXTS).max(axis=1)
+    names = {path.read_bytes(): path.name for path in (cascading / "model").glob("*.onnx")}
+    real = graph.session
 
-    def noting(path: Path, content: bytes) -> Any:
-        loaded.append(path)
-        return real(path, content)
+    def noting(content: bytes) -> Any:
+        loaded.append(names[content])
+        return real(content)
 
-    monkeypatch.setattr(predictor, "_session", noting)
-    model = predictor.load(cascading / "model")
+    monkeypatch.setattr(graph, "session", noting)
+    model = loading.load(cascading / "model")
     for row, name in ((probabilities.argmax(), "linear.onnx"), (probabilities.argmin(), "model.onnx")):
         predictor.probabilities(model, [TEXTS[row]] * 2)
-        assert loaded[-1].name == name
+        assert loaded[-1] == name
     predictor.probabilities(model, TEXTS)
-    assert [path.name for path in loaded] == ["linear.onnx", "model.onnx"]
+    assert loaded == ["linear.onnx", "model.onnx"]
+
+
+def test_the_tokens_that_a_cascade_does_not_know_are_those_that_training_has_not_seen(cascading: Path) -> None:
+    model = loading.load(cascading / "model")
+    found, unknown = reference.rows(model, ["soup zyzzyva soup"], np.array([[0.9, 0.1]]), np.array([0], np.int16))
+    assert (found.tokens.tolist(), unknown) == ([3], [["zyzzyva"]])
+    written = reference.read(cascading / "model", 2)
+    assert written.unknown.sum() < written.tokens.sum() / 2
 
 
 def test_the_report_says_which_network_answers_what(cascading: Path) -> None:

@@ -23,7 +23,8 @@ from textrnn.core.files import read_table
 from textrnn.corpus import readers
 from textrnn.corpus.encoding import as_file
 from textrnn.corpus.rows import Wanted
-from textrnn.text.normalise import Normalisation, normalise
+from textrnn.text.normalise import normalise
+from textrnn.text.settings import Normalise
 
 GOOD = "ham\tare you home yet\nspam\tyou won a cruise\n"
 TUTORIAL = r"([^\s\w]|_|[0-9])+"
@@ -212,7 +213,7 @@ def test_a_text_is_normalised_as_the_settings_say() -> None:
         ({"unicode": "NFKC", "fold_lookalikes": True, "lowercase": True}, "Ｗ\u0406\u039d", "win"),
     ]
     for changes, text, expected in cases:
-        assert normalise(text, Normalisation.model_validate(PLAIN | changes)) == expected
+        assert normalise(text, Normalise.model_validate(PLAIN | changes).normalisation) == expected
 
 
 # What is refused and what is written

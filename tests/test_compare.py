@@ -31,7 +31,7 @@ from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, read_table, write_json, write_text
 from textrnn.metrics.threshold import best_threshold
 from textrnn.model.config import TrainConfig
-from textrnn.text.normalise import Normalisation
+from textrnn.text.settings import Normalise
 from textrnn.training import learn, loop
 from textrnn.training.batches import folds
 from textrnn.training.members import one_by_one
@@ -176,7 +176,7 @@ def test_a_checkpoint_of_other_rows_or_settings_has_another_fingerprint(
 def test_overrides_are_read_as_yaml_and_must_name_a_parameter() -> None:
     changes = models.changed(("train.cell=rnn", "clean.remove_pattern='a=[0-9]+'"))
     assert models.section("train", TrainConfig, changes).cell == "rnn"
-    assert models.section("clean", Normalisation, changes).remove_pattern == "a=[0-9]+"
+    assert models.section("clean", Normalise, changes).remove_pattern == "a=[0-9]+"
     with pytest.raises(UserError, match=r"train\.unitz"):
         models.changed(("train.units=4", "train.unitz=4"))
 

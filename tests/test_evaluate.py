@@ -21,7 +21,7 @@ from textrnn.core.escape import field
 from textrnn.core.files import read_array, read_json, read_table, write_array, write_text
 from textrnn.evaluation.checks import flattened
 from textrnn.evaluation.tables import nearest
-from textrnn.inference import explain, predictor
+from textrnn.inference import decision, explain, loading, predictor
 from textrnn.metrics.paired import verdict
 from textrnn.metrics.threshold import best_threshold
 from textrnn.model import stacking
@@ -161,7 +161,7 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
         distances = [abs(value - threshold) for value in spam]
         assert distances == sorted(distances, reverse=True), "the surest first"
     else:
-        likely = predictor.probabilities(predictor.load(root / "model"), [text for _, text in expected])
+        likely = predictor.probabilities(loading.load(root / "model"), [text for _, text in expected])
         assert [row["predicted"] for row in rows] == [sorted(THREE)[place] for place in likely.argmax(axis=1)]
         assert [float(row["probability"]) for row in rows] == likely.max(axis=1).tolist(), "that of the answer"
         of_positive = likely[:, sorted(THREE).index(THREE[-1])].tolist()
@@ -170,7 +170,7 @@ def test_the_predictions_are_the_test_rows_and_the_errors_the_wrong_ones(root: P
 
 @both
 def test_a_mistake_has_the_probability_of_its_answer_and_of_its_label_and_of_no_other(root: Path) -> None:
-    messages, model = read_messages(root / "data/clean/messages.tsv"), predictor.load(root / "model")
+    messages, model = read_messages(root / "data/clean/messages.tsv"), loading.load(root / "model")
     names = sorted({label for label, _ in messages})
     for line in table(root, "errors"):
         likely = predictor.probabilities(model, [messages[int(line["row"])][1]])[0]
@@ -180,7 +180,7 @@ def test_a_mistake_has_the_probability_of_its_answer_and_of_its_label_and_of_no_
 
 @both
 def test_a_mistake_comes_with_its_tokens_and_with_the_most_similar_training_row(root: Path) -> None:
-    messages, model = read_messages(root / "data/clean/messages.tsv"), predictor.load(root / "model")
+    messages, model = read_messages(root / "data/clean/messages.tsv"), loading.load(root / "model")
     known = [row for part in ("train", "validation") for row in ragged.load(root / f"data/split/{part}").rows.tolist()]
     names = sorted({label for label, _ in messages})
     lines = table(root, "errors")
@@ -211,7 +211,7 @@ def test_without_a_mistake_the_errors_are_a_header_alone(two_labels: Workspace) 
 def test_a_label_error_has_its_label_and_the_likelier_one_and_the_metrics_count_it(root: Path) -> None:
     messages, lines = read_messages(root / "data/clean/messages.tsv"), table(root, "label_errors")
     test = {int(row["row"]) for row in table(root, "predictions")}
-    names, model = sorted({label for label, _ in messages}), predictor.load(root / "model")
+    names, model = sorted({label for label, _ in messages}), loading.load(root / "model")
     assert {line["part"] for line in lines} == {"test", "held out"}
     for line in lines:
         row = int(line["row"])
@@ -260,7 +260,7 @@ def test_any_score_can_be_required_an_interval_and_a_lead_over_the_baseline_too(
 @both
 def test_each_part_alone_is_scored_with_a_threshold_of_its_own(root: Path) -> None:
     names = [name for name, _ in read_table(root / "data/vectors/classes.tsv")]
-    test, model = ragged.load(root / "data/split/test"), predictor.load(root / "model")
+    test, model = ragged.load(root / "data/split/test"), loading.load(root / "model")
     parts = [ragged.load(root / f"data/split/{part}") for part in ("train", "validation")]
     labels = np.concatenate([part.labels for part in parts])
     messages, scores = read_messages(root / "data/clean/messages.tsv"), read_json(root / "data/scored/scores.json")
@@ -335,16 +335,16 @@ def test_without_a_positive_label_every_label_counts_alike(
     copied(workspace, trained(tmp_path_factory.getbasetemp(), THREE))
     workspace.settings(evaluate__positive_label=None, evaluate__bootstrap_samples=200)
     workspace.run(evaluate.main)
-    decision, found = read_json(paths.MODEL / "threshold.json"), read_json(paths.SCORES)
+    decided, found = read_json(paths.MODEL / "threshold.json"), read_json(paths.SCORES)
     assert set(workspace.metrics("evaluate")) == {"accuracy", "baseline_mcc", "loss", "macro_f1", "mcc"}
-    assert (decision["positive_label"], decision["threshold"]) == (None, None)
-    assert predictor.decision(paths.MODEL, sorted(THREE)) == predictor.Rule(None, 0.0)
+    assert (decided["positive_label"], decided["threshold"]) == (None, None)
+    assert decision.read(paths.MODEL, sorted(THREE)) == decision.Rule(None, 0.0)
     assert {"macro_f1", "weighted_f1"} <= set(found["ci_low"])
     assert not {"threshold", "recall", "average_precision", "true_positives"} & set(found)
     rows = table(paths.ROOT, "predictions")
     messages = read_messages(paths.MESSAGES)
     texts = [messages[int(row["row"])][1] for row in rows]
-    likely = predictor.probabilities(predictor.load(paths.MODEL), texts).max(axis=1)
+    likely = predictor.probabilities(loading.load(paths.MODEL), texts).max(axis=1)
     assert [float(row["probability"]) for row in rows] == likely.tolist(), "that of the answer"
     label, answer = ([row[name] for row in rows] for name in ("label", "predicted"))
     labels = table(paths.ROOT, "labels")

@@ -1,5 +1,6 @@
 """The exported model without TensorFlow: its inputs, its answers and their reasons, and damaged files."""
 
+import math
 import os
 import re
 import subprocess
@@ -27,8 +28,9 @@ from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, write_json
 from textrnn.evaluation import tables
-from textrnn.inference import explain, graph, inputs, predictor
-from textrnn.inference.predictor import Model
+from textrnn.inference import decision, explain, graph, inputs, loading, predictor, settings
+from textrnn.inference.loading import Model
+from textrnn.inference.settings import Settings
 from textrnn.model import export
 from textrnn.text import subwords
 from textrnn.text.encoders import Encoder
@@ -82,7 +84,7 @@ def model_of(
 ) -> Model:
     """Return a model; its linear branch, if any, knows the n-grams of the text `learnt`."""
     ids = {token: number for number, token in enumerate(KNOWN, UNKNOWN + 1)}
-    settings = predictor.Settings(
+    settings = Settings(
         labels=["ham", "spam"],
         tokenizer=tokenizer,
         max_sequence_length=longest,
@@ -95,7 +97,7 @@ def model_of(
             unicode="none", fold_lookalikes=False, lowercase=False, ascii_only=False, remove_pattern=""
         ),
     )
-    return predictor.of(Session(), ids, ngrams(learnt or ""), settings)
+    return loading.of(Session(), ids, ngrams(learnt or ""), settings)
 
 
 def given_to(model: Model, texts: list[str]) -> list[Inputs]:
@@ -120,7 +122,7 @@ def test_the_model_reads_a_text_as_training_read_its_row(tokenizer: Tokenizer, b
     del expected["labels"]
     expected["word_ids"] = expected.pop("words")
 
-    found, new = predictor.encode(model, [row[: model.settings.max_sequence_length] for row in tokens], lengths)
+    found, new = inputs.network_inputs(model, [row[: model.settings.max_sequence_length] for row in tokens], lengths)
     assert {name: str(array.dtype) for name, array in found.items() if name != "seen"} == dict.fromkeys(
         {*expected, "places"}, "int32"
     )
@@ -144,7 +146,7 @@ def test_a_token_that_was_read_before_is_given_as_its_vector() -> None:
 
 
 def test_no_more_vectors_are_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor, "CACHED", 4)
+    monkeypatch.setattr(loading, "CACHED", 4)
     model = model_of(longest=9)
     for text in ("a b c", "d", "e f", "g h i j k l"):
         predictor.probabilities(model, [text])
@@ -159,7 +161,7 @@ def test_neither_long_tokens_nor_more_bytes_than_there_is_room_for_are_kept(monk
     kept = cached.cache_info().currsize
     assert inputs.tokens_of(f"{long}! c", "rich") == [long, "!", "c"]
     assert cached.cache_info().currsize <= kept + 1
-    monkeypatch.setattr(predictor, "ROOM", 4 * model.width * 4)
+    monkeypatch.setattr(loading, "ROOM", 4 * model.width * 4)
     model = model_of(longest=9)
     for text in ("c d e", "f g h"):
         predictor.probabilities(model, [text])
@@ -223,7 +225,7 @@ def test_texts_are_read_in_batches_of_like_length() -> None:
 
 def test_a_text_has_the_same_probabilities_whichever_others_it_comes_with(trained_model: Path) -> None:
     texts = [line.partition("\t")[2] for line in corpus(TWO, 300).splitlines()] + ["", "ЖЖ", "long " * 200, "x" * 3000]
-    model = predictor.load(trained_model)
+    model = loading.load(trained_model)
     together = predictor.probabilities(model, texts)
     assert np.ptp(together[:, 1]) > 0.5
     model.seen.clear()
@@ -244,14 +246,15 @@ def test_a_text_has_the_same_probabilities_whichever_others_it_comes_with(traine
 def test_the_answer_is_the_positive_label_from_its_threshold_on_and_of_three_the_likeliest(
     probabilities: list[list[float]], positive: int, cut: float, expected: list[int]
 ) -> None:
-    found = predictor.answers(np.array(probabilities), positive, cut)
+    found = decision.answers(np.array(probabilities), positive, cut)
     assert found.tolist() == expected
     assert found.dtype == np.int16
 
 
 def test_a_model_is_loaded_as_it_was_saved(trained_model: Path) -> None:
-    model = predictor.load(trained_model)
-    assert model.settings.model_dump() == read_json(trained_model / "settings.json")
+    model = loading.load(trained_model)
+    written = model.settings._asdict() | {"normalisation": model.settings.normalisation._asdict()}
+    assert written == read_json(trained_model / "settings.json")
     tokens = read_tokens(trained_model / "vocabulary.tsv")
     assert [model.ids[token] for token in tokens] == list(range(1, len(tokens) + 1))
     known = indices(np.load(trained_model / "ngrams.npy"))
@@ -277,20 +280,64 @@ def edited(**changes: Any) -> Spoil:
 def test_files_of_two_models_are_found_out_in_one_line(model_copy: Path, name: str, spoil: Spoil) -> None:
     spoil(model_copy / name)
     with pytest.raises(UserError, match=f"^expected the files of one model in .*, found {name} of another one"):
-        predictor.load(model_copy)
+        loading.load(model_copy)
     resealed(model_copy)
     with pytest.raises(
         UserError, match=r"^expected the files of one model, found some that do not fit together: "
     ) as it:
-        predictor.probabilities(predictor.load(model_copy), ["soup w"])
+        predictor.probabilities(loading.load(model_copy), ["soup w"])
     assert len(str(it.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"labels": ["ham"]}, "labels: expected 2 to 32,767 texts, found ['ham']"),
+        ({"labels": ["ham", 1]}, "labels: expected 2 to 32,767 texts, found ['ham', 1]"),
+        ({"labels": ["ham", "\ud800"]}, "labels: expected 2 to 32,767 texts"),
+        ({"tokenizer": "poor"}, "tokenizer: expected one of word, rich, found 'poor'"),
+        ({"tokenizer": ["rich"]}, "tokenizer: expected one of word, rich, found ['rich']"),
+        ({"masking": 1}, "masking: expected true or false, found 1"),
+        ({"subword_buckets": True}, "subword_buckets: expected a whole number from 0 to 10,000,000, found True"),
+        ({"max_sequence_length": 0}, "max_sequence_length: expected a whole number from 1 to 10,000, found 0"),
+        ({"alone_from": math.nan}, "alone_from: expected a number from 0 to 1 or null, found nan"),
+        ({"normalisation": None}, "normalisation: expected an object, found None"),
+        ({"normalisation": {}}, "normalisation.unicode: expected one of none, NFC, NFKC, found none; normalisation.f"),
+        ({"colour": "red", "linear": None}, "colour: no such setting; linear: expected true or false, found None"),
+    ],
+)  # fmt: skip
+def test_settings_that_train_does_not_write_are_named_with_what_was_expected(
+    trained_model: Path, wrong: dict[str, Any], told: str
+) -> None:
+    written = read_json(trained_model / "settings.json")
+    assert settings.of_json(written).labels == ["ham", "spam"]
+    with pytest.raises(ValueError, match="^" + re.escape(told)):
+        settings.of_json(written | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"threshold": None}, "expected a positive label and its threshold, or neither"),
+        ({"threshold": 1.5}, "threshold: expected a number from 0 to 1 or null, found 1.5"),
+        ({"sure_from": [0.5]}, "sure_from: expected a number from 0 to 1 or null for each label, found [0.5]"),
+        ({"sure_from": {"ham": "0.5"}}, "sure_from: expected a number from 0 to 1 or null for each label"),
+    ],
+)
+def test_a_threshold_that_evaluate_does_not_write_is_named(trained_model: Path, wrong: Any, told: str) -> None:
+    written = read_json(trained_model / "threshold.json")
+    assert decision.of_json(written)["sure_from"] is None
+    with pytest.raises(ValueError, match="^" + re.escape(told)):
+        decision.of_json(written | wrong)
+    with pytest.raises(ValueError, match=r"^expected an object of positive_label, threshold, model, sure_from, found"):
+        decision.of_json([wrong])
 
 
 def test_the_threshold_of_another_model_is_found_out(model_copy: Path) -> None:
     record = model_copy / "model.json"
     record.write_bytes(record.read_bytes() + b"\n")
     with pytest.raises(UserError, match="expected the threshold of this model"):
-        predictor.decision(model_copy, ["ham", "spam"])
+        decision.read(model_copy, ["ham", "spam"])
 
 
 def test_a_graph_that_would_read_other_files_is_refused(model_copy: Path) -> None:
@@ -298,7 +345,7 @@ def test_a_graph_that_would_read_other_files_is_refused(model_copy: Path) -> Non
     onnx.save(graph, model_copy / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
     resealed(model_copy)
     with pytest.raises(UserError, match="a graph that would read other files"):
-        predictor.load(model_copy)
+        loading.load(model_copy)
 
 
 FIRST_READ = ["settings.json", "vocabulary.tsv", "ngrams.npy", "model.onnx", "model.json", "threshold.json"]
@@ -311,17 +358,17 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(model_copy: Pat
     (model_copy / name).unlink()
     os.mkfifo(model_copy / name)
     with pytest.raises(UserError, match=f"^expected a file at .*{name}, found a pipe or a device"):
-        predictor.decision(model_copy, predictor.load(model_copy).settings.labels)
+        decision.read(model_copy, loading.load(model_copy).settings.labels)
     (model_copy / name).unlink()
     (model_copy / name).symlink_to("/dev/zero")
     with pytest.raises(UserError, match=f"^expected a file at .*{name}, found a pipe or a device"):
-        predictor.decision(model_copy, predictor.load(model_copy).settings.labels)
+        decision.read(model_copy, loading.load(model_copy).settings.labels)
 
 
 def test_a_file_of_more_bytes_than_a_model_has_is_not_read(model_copy: Path) -> None:
     os.truncate(model_copy / "vocabulary.tsv", 1 << 40)  # holes take no room on a disk
     with pytest.raises(UserError, match=r"vocabulary.tsv of at most 2,147,483,648 bytes, found 1,099,511,627,776"):
-        predictor.load(model_copy)
+        loading.load(model_copy)
 
 
 def renamed(model: onnx.ModelProto, output: str) -> None:
@@ -413,7 +460,7 @@ def test_a_graph_that_training_does_not_write_is_refused_in_one_line(model_copy:
     (model_copy / "model.onnx").write_bytes(model.SerializeToString())
     resealed(model_copy)
     with pytest.raises(UserError, match=found) as it:
-        predictor.load(model_copy)
+        loading.load(model_copy)
     assert len(str(it.value).splitlines()) == 1
 
 
@@ -421,9 +468,9 @@ def test_a_first_answer_that_never_comes_is_given_up(trained_model: Path) -> Non
     model = onnx.load(trained_model / "model.onnx")
     loops(model)
     endless = onnxruntime.InferenceSession(model.SerializeToString())
-    whole = predictor.load(trained_model)
+    whole = loading.load(trained_model)
     with pytest.raises(Exception, match="terminate flag"):
-        graph.answer(endless, predictor.first_inputs(whole), 2, timeout=0.1)
+        graph.answer(endless, loading.first_inputs(whole), 2, timeout=0.1)
 
 
 def test_the_operators_that_a_graph_may_have_are_those_that_export_writes() -> None:
@@ -470,7 +517,7 @@ WIN = "hello there, WIN a free £500 voucher"
 
 @pytest.fixture(scope="module")
 def model(trained_model: Path) -> Model:
-    return predictor.load(trained_model)
+    return loading.load(trained_model)
 
 
 def weights(model: Model, text: str, label: int) -> list[float]:

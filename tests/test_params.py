@@ -13,15 +13,14 @@ from stages.download import Download
 from stages.evaluate import Evaluate
 from stages.plot import Plot
 from tests.workspace import Workspace
-from textrnn.artifacts.messages import Positive
+from textrnn.artifacts.settings import Positive
 from textrnn.cleaning.batch import Clean
 from textrnn.core import params
 from textrnn.core.errors import UserError
 from textrnn.core.params import Section
 from textrnn.dedup.sides import Split
 from textrnn.model.config import TrainConfig
-from textrnn.text.normalise import Normalisation
-from textrnn.text.vocabulary import Vectorize
+from textrnn.text.settings import Normalise, Vectorize
 
 SECTIONS: dict[str, type[Section]] = {
     "download": Download,
@@ -104,7 +103,7 @@ def test_a_wrong_value_is_an_error_that_says_what_was_expected_and_found(
     assert error(changed(tmp_path, section, **{name: value}), section) == f"{key}: {said}"
 
 
-@pytest.mark.parametrize(("section", "kind"), [("evaluate", Positive), ("clean", Normalisation)])
+@pytest.mark.parametrize(("section", "kind"), [("evaluate", Positive), ("clean", Normalise)])
 def test_a_stage_may_read_some_keys_of_a_section_and_ignore_the_others(
     tmp_path: Path, section: str, kind: type[Section]
 ) -> None:

@@ -37,7 +37,7 @@ from textrnn.corpus.rows import Columns
 from textrnn.dedup import near_duplicates
 from textrnn.dedup.sides import Split
 from textrnn.partitions import dask_cluster, execute
-from textrnn.text.vocabulary import Vectorize
+from textrnn.text.settings import Vectorize
 
 LINES = [f"{label}\t{text}\n" for label, text in messages(600, seed=1)]
 ODD = "bad\nham\t \nspam\té \u2028 ok\nham\t!\nham\t! ?\nham\t!\x00\nham\t\x00\nham\t\uffff\nham\t\U0001f600\n"

@@ -28,7 +28,7 @@ from textrnn.cli.writer import Answer, Look
 from textrnn.core import paths, process_pool
 from textrnn.core.errors import UserError, run
 from textrnn.core.files import read_json, write_json
-from textrnn.inference import classifier, explain, predictor
+from textrnn.inference import classifier, decision, explain, loading, predictor
 
 SPAM, HAM = "URGENT! Collect your two tickets", "mum says soup tomorrow 8pm"
 LINES: list[bytes] = [
@@ -179,7 +179,7 @@ def test_a_message_is_normalised_as_the_corpus_was_and_shown_as_it_came(ran: Pre
     first, second = map(json.loads, lines)
     assert first["probability"] == second["probability"]
     assert second["text"] == "123 WIN\ncafé"
-    found = explain.pieces(predictor.load(model_copy), "win\ncaf", 1)
+    found = explain.pieces(loading.load(model_copy), "win\ncaf", 1)
     assert second["explanation"] == [[text, round(weight, 4)] for text, weight in found if weight is not None]
 
 
@@ -283,12 +283,12 @@ def test_of_two_labels_the_positive_one_is_explained_and_of_more_the_answer(
     shown: list[float],
 ) -> None:  # fmt: skip
     """Here the probabilities are invented."""
-    model = predictor.load(trained_model)
-    model = model._replace(settings=model.settings.model_copy(update={"labels": labels}))
+    model = loading.load(trained_model)
+    model = model._replace(settings=model.settings._replace(labels=labels))
     found = np.array([[0.1, 0.2, 0.7], [0.8, 0.2, 0.0]])[:, : len(labels)]
     monkeypatch.setattr(predictor, "probabilities", lambda *_: found)
     monkeypatch.setattr(explain, "pieces", lambda _, text, label: [(text, label)])
-    answers = predict.classify(classifier.Classifier(model, predictor.Rule(positive, 0.5)), [SPAM, HAM], explain=True)
+    answers = predict.classify(classifier.Classifier(model, decision.Rule(positive, 0.5)), [SPAM, HAM], explain=True)
     assert [answer.pieces for answer in answers] == [[(SPAM, explained[0])], [(HAM, explained[1])]]
     assert [answer.probability for answer in answers] == shown
     assert [answer.probabilities for answer in answers] == found.tolist()

@@ -21,7 +21,7 @@ from textrnn.cli import predict
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.files import read_json, read_table, write_json
-from textrnn.inference import predictor
+from textrnn.inference import decision
 from textrnn.metrics import promise
 from textrnn.metrics.scores import Bools, Floats
 
@@ -119,7 +119,7 @@ def test_answers_as_probable_as_one_another_are_given_or_not_together() -> None:
 # What a model answers
 
 
-RULE = predictor.Rule(1, 0.3, (0.8, 0.35))
+RULE = decision.Rule(1, 0.3, (0.8, 0.35))
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ RULE = predictor.Rule(1, 0.3, (0.8, 0.35))
         (RULE._replace(sure_from=None), [0, 0, 1, 1]),
     ],
 )
-def test_an_answer_less_probable_than_its_label_needs_is_unsure(rule: predictor.Rule, expected: list[int]) -> None:
+def test_an_answer_less_probable_than_its_label_needs_is_unsure(rule: decision.Rule, expected: list[int]) -> None:
     probabilities = np.array([[0.8, 0.2], [0.75, 0.25], [0.7, 0.3], [0.65, 0.35]])
-    assert predictor.final(probabilities, rule).tolist() == expected
+    assert decision.final(probabilities, rule).tolist() == expected
 
 
 def decided(model: Path, **changes: Any) -> None:
@@ -171,10 +171,10 @@ def test_predict_prints_unsure_and_all_probabilities(
 def test_what_a_promise_needs_is_checked_when_a_model_is_loaded(model_copy: Path) -> None:
     decided(model_copy, sure_from={"ham": 0.5})
     with pytest.raises(UserError, match="expected `sure_from` of 'ham', 'spam'"):
-        predictor.decision(model_copy, ["ham", "spam"])
+        decision.read(model_copy, ["ham", "spam"])
     decided(model_copy, sure_from={"ham": 0.5, "spam": 1.5})
     with pytest.raises(UserError, match="sure_from"):
-        predictor.decision(model_copy, ["ham", "spam"])
+        decision.read(model_copy, ["ham", "spam"])
 
 
 # The stage evaluate

@@ -32,7 +32,8 @@ from textrnn.corpus.encoding import SURE
 from textrnn.corpus.layout import COLUMN_WORDS
 from textrnn.corpus.readers import Seen
 from textrnn.corpus.rows import Wanted
-from textrnn.text.vocabulary import Vectorize, tokenize
+from textrnn.text.settings import Vectorize
+from textrnn.text.vocabulary import tokenize
 from tools.adopt_columns import GROUPS, LABELS, MOST, TIMES, WORD, Choice, Column, choose, named, profile, spelt
 from tools.adopt_params import DEFAULTS, SMS, Changes, Trial, attempt, dealt, edited, positive, settled, write
 

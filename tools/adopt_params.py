@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from stages import split
-from textrnn.artifacts.messages import Positive, class_names, columns, positive_label, printed
+from textrnn.artifacts.messages import class_names, columns, positive_label, printed
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import Tally, clean
 from textrnn.core import params, paths
@@ -153,9 +153,9 @@ def positive(counts: Counter[str], wanted: str | None) -> tuple[str | None, list
     """Return the positive label, the one `wanted`, or of two the telling or rarer one, and a line that says so."""
     if wanted is not None:
         alike = [label for label in counts if label.casefold() == printed(wanted).casefold()]
-        return positive_label(counts, Positive(positive_label=alike[0] if len(alike) == 1 else wanted)), []
+        return positive_label(counts, alike[0] if len(alike) == 1 else wanted), []
     telling = [label for label in counts if label.casefold() in TELLING]
-    label = positive_label(counts, Positive(positive_label=telling[0] if len(telling) == 1 else None))
+    label = positive_label(counts, telling[0] if len(telling) == 1 else None)
     if len(counts) > 2 or label is None:
         return None, []
     why = "the rarer one" if len(set(counts.values())) > 1 else "both are as frequent"

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 from stages.download import Download
-from textrnn.artifacts.messages import Positive, printed
+from textrnn.artifacts.messages import printed
+from textrnn.artifacts.settings import Positive
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, run
 from textrnn.core.escape import listed, printable, unescaped

@@ -14,8 +14,8 @@ from textrnn.core.files import opened
 from textrnn.corpus import labels, local_files, readers
 from textrnn.corpus.readers import Seen
 from textrnn.corpus.rows import Row
-from textrnn.corpus.settings import Parts, reading_of
-from textrnn.corpus.sources import TestSource, short_names
+from textrnn.corpus.settings import Parts, TestSource, reading_of
+from textrnn.corpus.sources import short_names
 from textrnn.text.normalise import normalise
 
 Place = tuple[str, int]  # a file, and a line of it
@@ -98,7 +98,7 @@ def inspected(
             alike[label].append(row.line)
     for (file, line), wish in wishes.items():
         row = found.get((file, line), Row(line, reason="no row"))
-        now, text = source.label(row), normalise(row.text, source.clean)
+        now, text = source.label(row), normalise(row.text, source.clean.normalisation)
         if (
             row.reason
             or not same(wish.text, text, wish.sure)

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.files import read_text
-from textrnn.core.params import Section
 
 SIDES = ("test", "validation", "train")  # in the order in which split fills them
 # What a test row shares with a row outside the test part, in twins.npy from 1 on; whoever shares more shares these too.
 TWINS = ("near_template", "same_template", "same_text")
 MOST_CLASSES = 32_767  # labels.npy is int16
+Scalar = str | bool | int | float | None  # of YAML
+
 BLANKS = re.compile("  +")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}\.0+", re.ASCII)
 
@@ -37,12 +38,6 @@ def columns(lines: str) -> tuple[list[str], list[str]]:
     return labels, texts
 
 
-class Positive(Section):
-    """The key of section `evaluate` that names the positive label."""
-
-    positive_label: str | bool | int | float | None
-
-
 def class_names(counts: Mapping[str, int]) -> list[str]:
     """Return the labels that have messages, in alphabetical order: a label's number is its place among them.
 
@@ -57,13 +52,13 @@ def class_names(counts: Mapping[str, int]) -> list[str]:
     return names
 
 
-def positive_label(counts: Mapping[str, int], settings: Positive) -> str | None:
+def positive_label(counts: Mapping[str, int], wanted: Scalar) -> str | None:
     """Return the label that evaluate.positive_label names, as the corpus spells it.
 
     Without a name it is the rarer one of two labels, the later in the alphabet if both are as frequent; of more than
     two, none is positive. YAML's numbers and booleans stand for the labels that print so. Raises UserError.
     """
-    wanted, names = settings.positive_label, class_names(counts)
+    names = class_names(counts)
     if wanted is None:
         return min(reversed(names), key=counts.__getitem__) if len(names) == 2 else None
     label = printed(str(wanted))

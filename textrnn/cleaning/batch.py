@@ -11,10 +11,11 @@ from textrnn.corpus.readers import Batch
 from textrnn.corpus.rows import Row
 from textrnn.corpus.settings import Reading
 from textrnn.partitions.factorize import Digests, digests
-from textrnn.text.normalise import Normalisation, normalise
+from textrnn.text.normalise import normalise
+from textrnn.text.settings import Normalise
 
 
-class Clean(Normalisation, Reading):
+class Clean(Normalise, Reading):
     """Section `clean` of params.yaml."""
 
     labels: labels.Labels
@@ -55,7 +56,8 @@ def cleaned(batch: tuple[str, Batch], chosen: Clean) -> Cleaned:
         ]
     good, rejected = [row for row in rows if not row.reason], [row for row in rows if row.reason]
     line, given, raw, _, part, groups, times, _ = zip(*good, strict=True) if good else [()] * len(Row._fields)
-    texts = [normalise(text, chosen).encode("utf-8") for text in raw]
+    normalisation = chosen.normalisation
+    texts = [normalise(text, normalisation).encode("utf-8") for text in raw]
     found = [names[label] for label in given]
     written = [b"%s\t%s\n" % (label.encode("utf-8"), text) for label, text in zip(found, texts, strict=True)]
     lengths = np.fromiter(map(len, written), np.int64, len(written))

@@ -9,7 +9,6 @@ from typing import Literal
 
 from textrnn.core.errors import UserError
 from textrnn.core.escape import characters, listed
-from textrnn.core.params import Column
 from textrnn.corpus.rows import position
 
 Kind = Literal["lines", "tsv", "csv", "jsonl"]
@@ -46,7 +45,7 @@ def tsv_fields(row: str) -> list[str]:
 
 def text_of_fields(fields_of: Callable[[str], list[str]], column: str | None) -> Reader:
     """Return a reader of one column: by its name in the first row, by its position, or the last column for None."""
-    place: Column = -1 if column is None else int(column) if POSITION.fullmatch(column) else column
+    place: int | str = -1 if column is None else int(column) if POSITION.fullmatch(column) else column
 
     def read(row: str) -> str | None:
         nonlocal place

@@ -25,7 +25,7 @@ from textrnn.core.errors import UserError, note
 from textrnn.core.escape import listed
 from textrnn.inference import classifier
 
-READ = 1 << 17  # bytes of messages that are read, and classified, at once
+READ = 1 << 18  # bytes of messages read, and classified, at once: of many, those of one batch are as long as each other
 ALONE = 4_000  # messages after which several processes answer: they take half a second to start
 LONG = 1 << 20  # bytes of a file of which they answer all but the first READ
 TOKENS = 25  # times as long an explained message takes: it is read once more without each of its tokens

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 
 from textrnn.cli.terminal import DENSEST, cut, fitting, graphemes, legible, width
 from textrnn.core.escape import field
+from textrnn.inference.decision import UNSURE_LABEL
 from textrnn.inference.explain import Piece, strongest
-from textrnn.inference.predictor import UNSURE_LABEL
 
 Format = Literal["table", "tsv", "jsonl"]
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from textrnn.artifacts.messages import printed
 from textrnn.core.errors import UserError
 from textrnn.core.escape import is_unicode, listed
-from textrnn.core.params import Column
 
 MOST_CHARACTERS = 1_000_000  # of a text: a longer one is no message, but a file read wrongly
 MOST_OF_LABEL = 200  # characters: a longer one is a text
@@ -27,11 +26,11 @@ WORDS = re.compile(r"[^\W\d_]+")
 class Wanted(NamedTuple):
     """The columns that params.yaml names. The last three may be None; if all are, rows have their fields alone."""
 
-    label: Column | None = None
-    text: Column | None = None
-    part: Column | None = None
-    group: Column | None = None
-    time: Column | None = None
+    label: int | str | None = None
+    text: int | str | None = None
+    part: int | str | None = None
+    group: int | str | None = None
+    time: int | str | None = None
 
 
 class Columns(NamedTuple):

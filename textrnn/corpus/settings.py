@@ -32,3 +32,15 @@ def reading_of(clean: Reading, split: Parts) -> readers.Settings:
     wanted = Wanted(clean.label_column, clean.text_column, split.column, split.group_column, split.time_column)
     header = None if clean.header == "auto" else clean.header
     return readers.Settings(wanted, clean.format, clean.encoding, header)
+
+
+class Source(Section):
+    """The key of section `download` that names the corpus."""
+
+    source: str = Field(min_length=1)
+
+
+class TestSource(Section):
+    """The key of section `split` that names a second corpus."""
+
+    test_source: str | None = Field(min_length=1)

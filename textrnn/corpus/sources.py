@@ -3,22 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from pydantic import Field
-
-from textrnn.core.params import Section
-
-
-class Source(Section):
-    """The key of section `download` that names the corpus."""
-
-    source: str = Field(min_length=1)
-
-
-class TestSource(Section):
-    """The key of section `split` that names a second corpus."""
-
-    test_source: str | None = Field(min_length=1)
-
 
 def short_names(sources: Sequence[str]) -> list[str]:
     """Return what to call files by: the end of each path or address, with as many folders as tell the files apart.

@@ -24,7 +24,7 @@ from textrnn.core.escape import guarded, printable
 from textrnn.core.files import write_text
 from textrnn.drift import choose
 from textrnn.drift.measures import Measure, measures
-from textrnn.inference import predictor, reference
+from textrnn.inference import decision, loading, predictor, reference
 from textrnn.text.normalise import normalise
 
 READ = 1 << 17  # bytes that are read at once
@@ -73,17 +73,17 @@ def sampled(source: reader.Source) -> tuple[list[tuple[int, str]], int]:
 
 def examined(directory: Path, source: reader.Source, wanted: int) -> Found:
     """Compare the messages of a file with the test rows of the model in `directory`."""
-    model = predictor.load(directory)
+    model = loading.load(directory)
     labels = model.settings.labels
-    rule = predictor.decision(directory, labels)
+    rule = decision.read(directory, labels)
     there = reference.read(directory, len(labels))
     kept, count = sampled(source)
     distinct = {normalise(text, model.settings.normalisation): (place, text) for place, text in reversed(kept)}
     texts, came = list(distinct), list(distinct.values())
     probabilities = predictor.probabilities(model, texts)
-    answers = predictor.answers(probabilities, rule.positive, rule.threshold)
+    answers = decision.answers(probabilities, rule.positive, rule.threshold)
     here, unknown = reference.rows(model, texts, probabilities, answers)
-    shown = predictor.shown(probabilities, answers, rule.positive)
+    shown = decision.shown(probabilities, answers, rule.positive)
     chosen = choose.chosen(texts, choose.unsure(probabilities, rule.positive, rule.threshold), here, wanted)
     shares = [np.bincount(rows.answers, minlength=len(labels)) / len(rows.answers) for rows in (here, there)]
     percentiles = [np.percentile(rows.tokens, PERCENTILES).astype(int).tolist() for rows in (here, there)]
@@ -94,7 +94,7 @@ def examined(directory: Path, source: reader.Source, wanted: int) -> Found:
         count,
         len(texts),
         len(there.tokens),
-        measures(here, there, labels),
+        measures(here, there, labels, bool(model.ids)),
         list(zip(labels, *(share.tolist() for share in shares), strict=True)),
         list(zip(PERCENTILES, *percentiles, strict=True)),
         [(token, times) for token, times in common if times > 1],

@@ -16,7 +16,7 @@ from textrnn.core import paths
 from textrnn.core.files import DIGITS, opened, read_json, read_table
 from textrnn.evaluation.baselines import affordable, tfidf
 from textrnn.evaluation.tables import Answers, Messages
-from textrnn.inference import predictor
+from textrnn.inference import decision
 from textrnn.metrics.paired import difference
 from textrnn.metrics.scores import Floats, Labels, majority_baseline, of_answers, scores
 from textrnn.model import stacking
@@ -106,7 +106,7 @@ def beside(
     def of_known(probabilities: Floats) -> Labels:
         def answers(others: NDArray[np.int64], left_out: NDArray[np.int64]) -> Labels:
             cut = choose(known.labels[others], probabilities[others])
-            return predictor.answers(probabilities[left_out], positive, cut or 0.0)
+            return decision.answers(probabilities[left_out], positive, cut or 0.0)
 
         return by_fold(answers, fold)
 
@@ -125,7 +125,7 @@ def beside(
     gains = {"tfidf": over(crossed, answers, own)}
     for name, sources in parts(out_of_fold.sources).items():
         held_out, probabilities = alone(out_of_fold, known.labels, sources, tested)
-        answers = predictor.answers(probabilities, positive, choose(known.labels, held_out) or 0.0)
+        answers = decision.answers(probabilities, positive, choose(known.labels, held_out) or 0.0)
         found[name] = scores(test.labels, answers, probabilities, positive)
         gains[name] = over(of_known(held_out), answers, own)
     return found, gains

@@ -16,7 +16,7 @@ from textrnn.core.errors import UserError
 from textrnn.core.files import DIGITS
 from textrnn.core.progress import progress
 from textrnn.evaluation.tables import Columns
-from textrnn.inference import predictor
+from textrnn.inference import decision, loading, predictor
 from textrnn.metrics.scores import Labels
 from textrnn.text.encoders import Encoder
 from textrnn.text.lookalikes import LOOKALIKES
@@ -94,7 +94,7 @@ def sample(labels: Labels, lengths: NDArray[np.int64], slower: int = 1) -> NDArr
     return np.sort(order[: max(len(np.unique(labels)), min(MOST_ROWS // slower, room))])
 
 
-def table(model: predictor.Model, texts: list[str], labels: Labels, positive: int | None, cut: float) -> Columns:
+def table(model: loading.Model, texts: list[str], labels: Labels, positive: int | None, cut: float) -> Columns:
     """Return a line for each disguise: its recall and false positive rate, or accuracy and macro recall of all labels.
 
     `texts` are the cleaned test rows. A disguised one is cleaned again, as predict.py would. `changed` is the share of
@@ -109,7 +109,7 @@ def table(model: predictor.Model, texts: list[str], labels: Labels, positive: in
         written = plain
         if name != "none":
             written = [cleaned(disguised(name, text), model.settings.normalisation) for text in plain]
-        predicted = predictor.answers(predictor.probabilities(model, written), positive, cut)
+        predicted = decision.answers(predictor.probabilities(model, written), positive, cut)
         changed = np.mean([one != other for one, other in zip(plain, written, strict=True)])
         line = {"disguise": name, "example": disguised(name, EXAMPLE), "rows": len(rows), "changed": changed}
         for key, value in (line | rates(own, predicted, weights, positive)).items():

@@ -15,7 +15,7 @@ from textrnn.core.errors import note
 from textrnn.core.escape import field
 from textrnn.core.files import DIGITS, write_text
 from textrnn.core.progress import progress
-from textrnn.inference import explain, predictor
+from textrnn.inference import decision, explain, loading
 from textrnn.metrics.scores import per_label
 from textrnn.metrics.wilson import wilson
 
@@ -81,7 +81,7 @@ def predictions(
     `probability` is that of the positive label, if there are two labels and one is positive, else that of the answer.
     Of more labels, the positive one has a column of its own.
     """
-    shown = predictor.shown(answers.probabilities, answers.predicted, positive)
+    shown = decision.shown(answers.probabilities, answers.predicted, positive)
     columns: Columns = {
         "row": answers.rows.tolist(),
         "label": [names[number] for number in answers.labels],
@@ -89,7 +89,7 @@ def predictions(
         "probability": [f"{value:.{DIGITS}f}" for value in shown],
     }
     if given is not None:
-        columns["given"] = [[*names, predictor.UNSURE_LABEL][number] for number in given]
+        columns["given"] = [[*names, decision.UNSURE_LABEL][number] for number in given]
     if positive is not None and len(names) > 2:
         columns["probability_of_positive"] = [f"{value:.{DIGITS}f}" for value in answers.probabilities[:, positive]]
     return columns | {"text": [messages[row][1] for row in answers.rows]}
@@ -131,8 +131,8 @@ def worst(labels: NDArray[np.int16], predicted: NDArray[np.int16]) -> dict[int, 
 
 
 def mistakes(
-    answers: Answers, messages: Messages, names: list[str], rule: predictor.Rule,
-    known: NDArray[np.int64], model: predictor.Model,
+    answers: Answers, messages: Messages, names: list[str], rule: decision.Rule,
+    known: NDArray[np.int64], model: loading.Model,
 ) -> Columns:  # fmt: skip
     """Return a line for each row answered wrongly, the surest first, also if the answer is not given.
 
@@ -141,10 +141,10 @@ def mistakes(
     """
     certainty = answers.probabilities.max(axis=1)
     if len(names) == 2:
-        certainty = np.abs(predictor.shown(answers.probabilities, answers.predicted, rule.positive) - rule.threshold)
+        certainty = np.abs(decision.shown(answers.probabilities, answers.predicted, rule.positive) - rule.threshold)
     wrong = np.flatnonzero(answers.predicted != answers.labels)
     chosen = answers.some(wrong[np.argsort(-certainty[wrong], kind="stable")])
-    given = None if rule.sure_from is None else predictor.final(chosen.probabilities, rule)
+    given = None if rule.sure_from is None else decision.final(chosen.probabilities, rule)
     columns = predictions(chosen, messages, names, None, given)
     texts = [str(text) for text in columns.pop("text")]
     numbers, similarity = nearest(texts, [messages[row][1] for row in known])
@@ -171,7 +171,7 @@ def nearest(texts: list[str], known: list[str]) -> tuple[NDArray[np.int64], NDAr
     return places, 1 - distances
 
 
-def reasons(model: predictor.Model, texts: list[str], predicted: list[int]) -> list[str]:
+def reasons(model: loading.Model, texts: list[str], predicted: list[int]) -> list[str]:
     """Return the misleading tokens of each text, of the first texts alone if all would be more than MOST_WORK."""
     spent = np.cumsum([explain.work(model, text) for text in texts])
     some = list(zip(texts, predicted, strict=True))[: int(np.searchsorted(spent, MOST_WORK, "right"))]
@@ -181,7 +181,7 @@ def reasons(model: predictor.Model, texts: list[str], predicted: list[int]) -> l
     return found + [""] * (len(texts) - len(some))
 
 
-def misleading(model: predictor.Model, text: str, label: int) -> str:
+def misleading(model: loading.Model, text: str, label: int) -> str:
     """Return the tokens that speak most for a label, with their nats of log-odds, as `free=2.31 call=1.20`."""
     found = [one for one in explain.strongest(explain.pieces(model, text, label)) if one[1] > 0]
     return " ".join(f"{token}={weight:.2f}" for token, weight in found[:MISLEADING])

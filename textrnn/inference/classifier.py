@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.core.escape import characters
-from textrnn.inference import explain, predictor
+from textrnn.inference import decision, explain, loading, predictor
 from textrnn.inference.explain import Piece
 from textrnn.text.normalise import normalise
 
@@ -30,7 +30,7 @@ class Classifier:
     threshold: float  # 0 without a positive label
     may_be_unsure: bool  # whether an answer may be "unsure"
 
-    def __init__(self, model: predictor.Model, rule: predictor.Rule) -> None:
+    def __init__(self, model: loading.Model, rule: decision.Rule) -> None:
         self.labels = tuple(model.settings.labels)
         self.positive_label = None if rule.positive is None else self.labels[rule.positive]
         self.threshold, self.may_be_unsure = rule.threshold, rule.sure_from is not None
@@ -48,16 +48,16 @@ class Classifier:
         cleaned = self._cleaned(texts)
         with self._turn:
             probabilities = predictor.probabilities(self._model, cleaned)
-        names = [*self.labels, predictor.UNSURE_LABEL]  # the last of which is number UNSURE
-        return Answers([names[number] for number in predictor.final(probabilities, self._rule)], probabilities)
+        names = [*self.labels, decision.UNSURE_LABEL]  # the last of which is number UNSURE
+        return Answers([names[number] for number in decision.final(probabilities, self._rule)], probabilities)
 
     def shown(self, answers: Answers) -> list[float]:
         """Return the probability that is told beside each answer: of two labels the positive one's, else its own.
 
         Beside "unsure" it is that of the answer that the model would have given.
         """
-        predicted = predictor.answers(answers.probabilities, self._rule.positive, self.threshold)
-        beside: list[float] = predictor.shown(answers.probabilities, predicted, self._rule.positive).tolist()
+        predicted = decision.answers(answers.probabilities, self._rule.positive, self.threshold)
+        beside: list[float] = decision.shown(answers.probabilities, predicted, self._rule.positive).tolist()
         return beside
 
     def explain(self, text: str) -> list[tuple[str, float]]:
@@ -97,5 +97,5 @@ def load(directory: str | os.PathLike[str] = "model") -> Classifier:
     Raises UserError, which says what was expected and what to do, when a file is missing, damaged, or from another
     model.
     """
-    model = predictor.load(Path(directory))
-    return Classifier(model, predictor.decision(Path(directory), model.settings.labels))
+    model = loading.load(Path(directory))
+    return Classifier(model, decision.read(Path(directory), model.settings.labels))

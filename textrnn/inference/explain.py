@@ -9,7 +9,7 @@ from itertools import chain, islice
 import numpy as np
 
 from textrnn.core.files import DIGITS
-from textrnn.inference import predictor
+from textrnn.inference import loading, predictor
 from textrnn.text.ngrams import MOST
 from textrnn.text.vocabulary import spans
 
@@ -19,7 +19,7 @@ WORK = 250_000  # tokens that the network reads for a text: of 500 tokens each i
 Piece = tuple[str, float | None]  # of a text: a token and its weight, or the characters between two tokens
 
 
-def pieces(model: predictor.Model, text: str, label: int) -> list[Piece]:
+def pieces(model: loading.Model, text: str, label: int) -> list[Piece]:
     """Return a cleaned text in pieces. Each token that the network reads has a weight, of a long text the first ones.
 
     The weight is how many nats of log-odds the label loses without the token; it is negative when the label gains.
@@ -44,13 +44,13 @@ def pieces(model: predictor.Model, text: str, label: int) -> list[Piece]:
     return [piece for piece in [*found, (text[before:], None)] if piece[0]]
 
 
-def explained(model: predictor.Model, tokens: int) -> int:
+def explained(model: loading.Model, tokens: int) -> int:
     """Return how many of the tokens of a text are explained: the network reads all others for each of them."""
     read = min(tokens, model.settings.max_sequence_length)
     return min(read, max(1, WORK // max(1, read)))
 
 
-def work(model: predictor.Model, text: str) -> int:
+def work(model: loading.Model, text: str) -> int:
     """Return how many tokens the network reads to explain a text, or could read in the time that an encoder takes."""
     read = min(len(spans(text, model.settings.tokenizer)), model.settings.max_sequence_length)
     return read * (1 + explained(model, read)) * (1 if model.settings.encoder in {"none", "glove"} else ENCODER)

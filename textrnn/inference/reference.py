@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from textrnn.artifacts import provenance
 from textrnn.core.files import DIGITS, read_table, write_text
 from textrnn.inference.inputs import tokens_of
-from textrnn.inference.predictor import Model
+from textrnn.inference.loading import Model
 
 NAME = "reference.tsv"
 MOST_ROWS, SEED = 10_000, 0  # of the file
@@ -34,9 +34,12 @@ class Rows(NamedTuple):
 def rows(
     model: Model, texts: list[str], probabilities: NDArray[np.float64], answers: NDArray[np.int16]
 ) -> tuple[Rows, list[list[str]]]:
-    """Return the numbers of cleaned texts that the model has answered, and the unknown tokens of each."""
+    """Return the numbers of cleaned texts that the model has answered, and the unknown tokens of each.
+
+    A model without networks knows no tokens, and so none is news to it.
+    """
     tokens = [tokens_of(text, model.settings.tokenizer) for text in texts]
-    unknown = [[token for token in row if token not in model.ids] for row in tokens]
+    unknown = [[token for token in row if model.ids and token not in model.ids] for row in tokens]
     total, of_unknown = (np.fromiter(map(len, column), np.int64, len(texts)) for column in (tokens, unknown))
     return Rows(total, of_unknown, answers.astype(np.int64), probabilities.max(axis=1)), unknown
 

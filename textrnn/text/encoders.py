@@ -58,7 +58,9 @@ def encode(
 
 def installed(name: Encoder) -> dict[str, str]:
     """Return the version of each package that holds the encoder. Raises UserError when one is missing."""
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+    if not PACKAGES[name]:
+        return {}
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # an import that predict.py feels
 
     try:
         return {package: version(package) for package in PACKAGES[name]}

@@ -1,16 +1,14 @@
 """How a message's text is changed before it is cut into tokens: by the stage clean, and again by predict.py."""
 
-import subprocess
 import sys
 import unicodedata
 from functools import lru_cache
-from typing import Literal
-
-from pydantic import Field, field_validator
+from typing import Literal, NamedTuple
 
 from textrnn.core.errors import UserError
-from textrnn.core.params import Section
 from textrnn.text.lookalikes import folded
+
+Form = Literal["none", "NFC", "NFKC"]
 
 LONGEST = 1000  # characters of a pattern
 DEADLINE = 1.0  # seconds for a message: a pattern such as (a+)+$ may else backtrack for ever
@@ -33,28 +31,23 @@ except (regex.error, OverflowError, RecursionError) as error:
 """
 
 
-class Normalisation(Section):
-    """The keys of section `clean` that change a text."""
+class Normalisation(NamedTuple):
+    """How a text is changed."""
 
-    unicode: Literal["none", "NFC", "NFKC"]
+    unicode: Form
     fold_lookalikes: bool
     lowercase: bool
     ascii_only: bool
-    remove_pattern: str = Field(max_length=LONGEST)
-
-    @field_validator("remove_pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        if not pattern:
-            return pattern
-        if why := _failure(pattern):
-            raise ValueError(f"expected a regular expression ({why})")
-        return pattern
+    remove_pattern: str  # compiles: see `failure`
 
 
 @lru_cache
-def _failure(pattern: str) -> str:
+def failure(pattern: str) -> str:
     """Return why a pattern cannot be compiled, or nothing."""
+    if not pattern:
+        return ""
+    import subprocess  # noqa: PLC0415  # most corpora have no pattern
+
     try:
         tried = subprocess.run(
             [sys.executable, "-P", "-c", TRIAL],
@@ -71,7 +64,7 @@ def _failure(pattern: str) -> str:
         return f"it takes more than {MOST_SECONDS} seconds"
     if tried.returncode:
         return tried.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
-    import regex  # noqa: PLC0415  # as below: most corpora have no pattern
+    import regex  # noqa: PLC0415  # as above
 
     try:
         regex.compile(pattern)  # which the library keeps, so that no later call is deeper in the stack

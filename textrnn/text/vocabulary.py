@@ -19,10 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from textrnn.core.files import read_table, replacing
-from textrnn.core.params import Section
 from textrnn.text.scripts import CLUSTER, MARKS, UNSPACED
 
 UNKNOWN = 0  # the id of a token too rare to keep, and of padding
@@ -42,14 +39,6 @@ _RICH = (
 )
 PATTERNS: dict[Tokenizer, str] = {"word": _WORD, "rich": _RICH}
 _DIGIT = re.compile(r"\d")
-
-
-class Vectorize(Section):
-    """Section `vectorize` of params.yaml."""
-
-    tokenizer: Tokenizer
-    min_word_frequency: int = Field(ge=0)
-    max_sequence_length: int = Field(ge=1, le=10_000)
 
 
 @cache

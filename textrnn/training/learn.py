@@ -19,7 +19,8 @@ from textrnn.model.linear import Linear
 from textrnn.model.stacking import Blend, Floats, softmax
 from textrnn.text import encoders, subwords, vocabulary
 from textrnn.text.ngrams import Grams, sizes
-from textrnn.text.vocabulary import UNKNOWN, Vectorize
+from textrnn.text.settings import Vectorize
+from textrnn.text.vocabulary import UNKNOWN
 from textrnn.training import costs, loop
 from textrnn.training.batches import Collator, folds, out_of_fold
 from textrnn.training.branches import encoder_branch, linear_branch

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from textrnn.artifacts import provenance, ragged
-from textrnn.artifacts.messages import Positive
+from textrnn.artifacts.settings import Positive
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.files import read_array, write_json
 from textrnn.evaluation.tables import Answers
-from textrnn.inference import predictor
-from textrnn.inference.predictor import UNSURE, UNSURE_LABEL
+from textrnn.inference import decision
+from textrnn.inference.decision import UNSURE, UNSURE_LABEL
 from textrnn.metrics import promise
 from textrnn.metrics.scores import Floats, Labels
 from textrnn.metrics.threshold import best_threshold
@@ -33,18 +33,18 @@ class Deciding(Positive):
     promise_per_label: bool
 
 
-def decide(settings: Deciding, label: str | None, names: list[str], held_out: Answers) -> predictor.Rule:
+def decide(settings: Deciding, label: str | None, names: list[str], held_out: Answers) -> decision.Rule:
     """Return how the model answers from now on, by the rows held out in training, and write it beside the model."""
     positive = None if label is None else names.index(label)
     cut = threshold(settings, positive, held_out.labels, held_out.probabilities)
-    answered = predictor.answers(held_out.probabilities, positive, cut or 0.0)
+    answered = decision.answers(held_out.probabilities, positive, cut or 0.0)
     least = sure_from(settings, names, held_out._replace(predicted=answered))
     found: dict[str, Any] = {"positive_label": label, "threshold": cut}
     if least is not None:
         found["sure_from"] = {name: one if one < np.inf else None for name, one in zip(names, least, strict=True)}
     of_model = provenance.checksum(paths.MODEL / provenance.RECORD)
     write_json(paths.MODEL / "threshold.json", found | {"model": of_model})
-    return predictor.Rule(positive, cut or 0.0, least)
+    return decision.Rule(positive, cut or 0.0, least)
 
 
 def groups_of(rows: NDArray[np.int64]) -> NDArray[np.int64]:
