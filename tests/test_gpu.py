@@ -151,7 +151,7 @@ def test_five_logical_devices_compute_four_rows_by_cudnn() -> None:
 
 
 def priced(seconds: float = 100, gpu_seconds: float = 10, networks: int = 5, gpu_memory: float = 2e9) -> Costs:
-    return Costs({"layers": 1000}, networks, 1, seconds, gpu_seconds, {}, gpu_memory, 0)
+    return Costs({"layers": 1000}, networks, 1, seconds, gpu_seconds, {}, gpu_memory, networks, 0)
 
 
 def test_the_device_is_a_setting_of_the_environment() -> None:

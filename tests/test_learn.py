@@ -19,8 +19,9 @@ from textrnn.model.config import TrainConfig
 from textrnn.model.stacking import Floats, cross_fitted, softmax
 from textrnn.text import subwords
 from textrnn.text.ngrams import bags, indices, ngrams, size, split
-from textrnn.text.vocabulary import UNKNOWN, Vectorize
-from textrnn.training import branches, loop, machine, trainer
+from textrnn.text.settings import Vectorize
+from textrnn.text.vocabulary import UNKNOWN
+from textrnn.training import branches, costs, loop, machine, trainer
 from textrnn.training import learn as learning
 from textrnn.training.batches import Collator, folds, out_of_fold
 from textrnn.training.branches import PENALTIES, Setting, Task, fitted, linear_branch
@@ -185,6 +186,36 @@ def test_in_a_cascade_one_network_more_learns_all_rows_and_answers_for_those_of_
     assert found.alone_from == 0.5
     nodes = [node.op_type for node in onnx.load_from_string(found.model).graph.node]
     assert nodes.count("RNN") == 1
+
+
+@pytest.mark.parametrize("sure", [0.5, 1.1])
+def test_a_training_is_reckoned_again_once_it_is_known_that_a_cascade_wants_one_network_more(
+    sure: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reckoned: list[costs.Costs] = []
+    monkeypatch.setattr(cascade, "SURE", (sure,))
+    monkeypatch.setattr(costs, "check", reckoned.append)
+    found, networks = learned_from(RECIPES["cascade"]), RECIPES["cascade"].ensemble
+    assert [one.networks for one in reckoned] == ([networks, networks + 1] if sure < 1 else [networks])
+    assert len({one.file["words"] for one in reckoned}) == 1, "no graph holds all of them"
+    assert len(found.fitted.weights) in (1, networks)
+
+
+@pytest.mark.parametrize(("sure", "times"), [(0.5, 2), (1.1, 1)])
+def test_the_linear_branch_is_blended_alone_only_where_it_may_be_sure_of_enough_rows(
+    sure: float, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blended: list[int] = []
+    real = stacking.blended
+
+    def noting(sources: list[Floats], *others: Any) -> Any:
+        blended.append(len(sources))
+        return real(sources, *others)
+
+    monkeypatch.setattr(cascade, "SURE", (sure,))
+    monkeypatch.setattr(stacking, "blended", noting)
+    learned_from(RECIPES["cascade"])
+    assert blended == ([3, 4] if times == 2 else [4])
 
 
 @ENSEMBLES

@@ -12,12 +12,24 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from textrnn.core.files import DIGITS
 from textrnn.model.config import ClassWeight
-from textrnn.model.stacking import Floats, losses, softmax
+from textrnn.model.stacking import Floats, apply, fit, losses, softmax
 
 SURE = (0.98, 0.99, 0.995, 0.998)  # probabilities of a label
 ERRORS = 2.0  # standard errors by which a difference is told from chance
 LITTLE = 0.01  # of accuracy: where the networks may add more, they all answer all texts
 FEWEST = 0.5  # of the rows that the linear branch answers
+SAMPLE = 5000  # rows that a first, rough blend is fitted to
+NEARLY = 0.8  # of FEWEST, by that blend
+
+
+def is_possible(sources: list[Floats], labels: NDArray[np.int16], class_weight: ClassWeight = None) -> bool:
+    """Return whether the linear branch, of these sources, may be sure of enough rows.
+
+    Its blend takes minutes to fit, out of fold, where labels are many, and most of these corpora need no cascade.
+    """
+    some = slice(None, None, max(1, len(labels) // SAMPLE))
+    rough = fit([one[some] for one in sources], labels[some], class_weight)
+    return bool(answered(apply(rough, sources), SURE[0]).mean() >= NEARLY * FEWEST)
 
 
 def thresholds(first: Floats) -> list[float]:

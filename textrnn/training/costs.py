@@ -60,12 +60,13 @@ class Costs(NamedTuple):
     gpu_seconds: float  # on a GPU, one network after another
     memory: dict[str, float]  # bytes of all processes at once, by part
     gpu_memory: float  # bytes of a GPU for a process
+    written: int  # networks in model.onnx: a cascade trains one more, and writes that one alone
     linear: float  # bytes of the linear branch's weights in model.onnx, at least
 
     @property
     def file(self) -> dict[str, float]:
         """Return the bytes of model.onnx, by part."""
-        found = {part: 4.0 * self.networks * count for part, count in self.parameters.items()}
+        found = {part: 4.0 * self.written * count for part, count in self.parameters.items()}
         return found | {"linear": self.linear}
 
 
@@ -118,6 +119,7 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = (), encoded: int = 0) -> C
         | {"batch": processes * (PROCESS + batch), "linear": LINEAR * weights * (1 + fits)}
         | {"encoder": float(ENCODED * encoded * WIDTHS[config.encoder])},
         GPU_PROCESS + batch + COPIES * arrays * sum(parts.values()),
+        min(networks, config.ensemble),
         4 * weights,
     )
 

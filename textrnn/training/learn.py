@@ -104,6 +104,7 @@ def learn(
     if alone:
         of_all_rows = Member(training.rows, ragged.take(training.rows, fold[:0]), collator)
         ensemble = ensemble._replace(members=[*members, of_all_rows])
+        costs.check(costs.reckon(ensemble, training.texts, len(training.texts)))
     run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
     fitted = loop.fit(run, ensemble, fingerprint, cluster) if members else loop.NOTHING
     for arrays, member in zip(fitted.weights, ensemble.members, strict=True):
@@ -146,6 +147,8 @@ def linear_alone(
     if not (config.cascade and branches.machines):
         return None
     sources = [branches.sources[name] for name in (*branches.machines, "size")]
+    if not cascade.is_possible(sources, labels, config.class_weight):
+        return None
     found = Alone(*stacking.blended(sources, labels, fold, config.class_weight))
     return found if cascade.thresholds(found.logits) else None
 
