@@ -9,6 +9,7 @@ from textrnn.text.ngrams import bags_of_many
 POOL = 20  # times as many candidates as are wanted
 READ = 500  # characters that are compared
 ALIKE = 0.5  # Jaccard similarity of n-grams from which two messages are near-duplicates
+DOUBT = 3  # times the weight of unknown tokens, by `python -m bench.label_next`
 FEW = 5  # tokens: one unknown word of a message of one is no great news
 
 
@@ -23,10 +24,10 @@ def unsure(probabilities: NDArray[np.float64], positive: int | None, cut: float)
 def chosen(texts: list[str], doubt: NDArray[np.float64], rows: Rows, count: int) -> list[int]:
     """Return the places of at most `count` of distinct texts, the first to label first.
 
-    Texts are ranked by doubt and by the share of unknown tokens. Each next one has the highest mean rank, less its
-    similarity to the nearest one already chosen.
+    Texts are ranked by doubt and by the share of unknown tokens. Each next one has the highest mean of both ranks, less
+    its similarity to the nearest one already chosen.
     """
-    worth = (rank(doubt) + rank(rows.unknown / (rows.tokens + FEW))) / 2
+    worth = (DOUBT * rank(doubt) + rank(rows.unknown / (rows.tokens + FEW))) / (DOUBT + 1)
     pool = np.argsort(-worth, kind="stable")[: POOL * count]
     grams = ngram_sets([texts[place][:READ] for place in pool])
     nearest, picked = np.zeros(len(pool)), list[int]()
