@@ -11,7 +11,7 @@ from textrnn.artifacts import provenance
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.files import read_json
-from textrnn.inference.settings import PROBABILITY, TEXT, Check, checked, either
+from textrnn.inference.settings import PROBABILITY, TEXT, Check, checked, or_null
 
 FILE = "threshold.json"
 UNSURE, UNSURE_LABEL = -1, "unsure"  # instead of a label's number and of its name
@@ -26,12 +26,12 @@ class Rule(NamedTuple):
 
 
 def _least_of_labels(value: Any) -> bool:
-    return value is None or (isinstance(value, dict) and all(map(either(PROBABILITY, "null")[1], value.values())))
+    return value is None or (isinstance(value, dict) and all(map(or_null(PROBABILITY)[1], value.values())))
 
 
 DECISION: dict[str, Check] = {
-    "positive_label": either(TEXT, "null"),  # of more than two labels none need be positive
-    "threshold": either(PROBABILITY, "null"),
+    "positive_label": or_null(TEXT),  # of more than two labels none need be positive
+    "threshold": or_null(PROBABILITY),
     "model": TEXT,  # the SHA-256 of the model.json of the model that the threshold was chosen for
     # The least probability that an answer of each label may have, or it is "unsure"; null: always. Without: never.
     "sure_from": ("a number from 0 to 1 or null for each label", _least_of_labels),

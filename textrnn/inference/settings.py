@@ -40,9 +40,10 @@ def text(value: Any) -> bool:
     return isinstance(value, str) and is_unicode(value)
 
 
-def either(value: Check, other: str) -> Check:
+def or_null(check: Check) -> Check:
     """Return the check of a value that may also be null."""
-    return f"{value[0]} or {other}", lambda found: found is None or value[1](found)
+    expected, fits = check
+    return f"{expected} or null", lambda value: value is None or fits(value)
 
 
 def _number(least: int, most: int) -> Check:
@@ -69,7 +70,7 @@ SETTINGS: dict[str, Check] = {
     "subword_buckets": _number(0, MOST_BUCKETS),
     "linear": FLAG,
     "encoder": _one_of(*get_args(Encoder)),
-    "alone_from": either(PROBABILITY, "null"),
+    "alone_from": or_null(PROBABILITY),
     "normalisation": OBJECT,
 }
 NORMALISATION: dict[str, Check] = {
