@@ -117,7 +117,10 @@ def optimum(sources: Sources, labels: NDArray[np.int16], balanced: bool) -> Floa
     """Return the blended logits (rows, labels) that SciPy finds under the same penalty and bounds."""
     classes, rows = sources[0].shape[1], len(labels)
     alone = [-0.5, 0.5] if classes == 2 else np.zeros(classes)  # what a single column says
-    centred = [source if source.shape[1] == classes else (source - source.mean()) * alone for source in sources]
+    moved = [source * alone if source.shape[1] == 1 else source for source in sources]
+    moved = [source - source.mean(axis=1, keepdims=True) for source in moved]
+    centred = [source - source.mean(axis=0) for source in moved]
+    signal = np.array([source.std() for source in centred[:2]])
     counts = rows / (classes * np.bincount(labels)[labels]) if balanced else np.ones(rows)
 
     def logits(found: Floats) -> Floats:
@@ -125,10 +128,12 @@ def optimum(sources: Sources, labels: NDArray[np.int16], balanced: bool) -> Floa
 
     def loss(found: Floats) -> float:
         own = log_softmax(logits(found), axis=1)[np.arange(rows), labels]
-        return float(0.005 * (found[:3] ** 2).sum() + (found[3:] ** 2).sum() / 2 - counts @ own)
+        prior = np.log(signal @ found[:2] + 1e-300)
+        return float(0.005 * (found[:3] ** 2).sum() + (found[3:] ** 2).sum() / 2 - counts @ own - prior)
 
     bounds = [(0, None), (0, None), *[(None, None)] * (1 + classes)]
-    return logits(minimize(loss, np.zeros(3 + classes), bounds=bounds, options={"maxfun": 10**6}).x)
+    start = np.repeat([1.0, 0.0], [2, 1 + classes])
+    return logits(minimize(loss, start, bounds=bounds, options={"maxfun": 10**6}).x)
 
 
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
@@ -152,17 +157,33 @@ def test_the_blend_has_the_least_penalised_loss_of_weights_that_are_not_negative
 def test_a_blend_of_sources_that_are_all_wrong_answers_with_the_shares_of_the_labels() -> None:
     (logits, decisions, _), labels = sources_of(3)
     blend = stacking.fit([-logits, -decisions], labels)
-    assert not blend.scales.any()
+    assert blend.scales.max() < 0.01
     found = stacking.softmax(stacking.apply(blend, [logits, decisions]))[0]
     assert found == pytest.approx(np.bincount(labels) / len(labels), abs=0.01)
 
 
-def test_without_networks_the_sizes_may_have_a_negative_weight_and_wrong_decisions_none() -> None:
+@CLASSES
+def test_few_rows_are_blended_alike_wherever_the_decisions_on_a_label_lie(classes: int) -> None:
+    (logits, decisions, sizes), labels = sources_of(classes, 30)
+    far = decisions - 3.0 * np.arange(1, decisions.shape[1] + 1)  # as those on rare labels do
+    blend, moved = (stacking.fit([logits, some, sizes], labels) for some in (decisions, far))
+    np.testing.assert_allclose(moved.scales, blend.scales, rtol=0, atol=2e-4)
+    found, expected = stacking.apply(moved, [logits, far, sizes]), stacking.apply(blend, [logits, decisions, sizes])
+    np.testing.assert_allclose(stacking.softmax(found), stacking.softmax(expected), rtol=0, atol=2e-3)
+
+
+@CLASSES
+def test_a_source_keeps_a_weight_though_few_rows_speak_against_it(classes: int) -> None:
+    (_, decisions, sizes), labels = sources_of(classes, 300)
+    weights = [stacking.fit([-decisions[:rows], sizes[:rows]], labels[:rows]).scales[0, -1] for rows in (30, 300)]
+    assert weights[0] > 3 * weights[1] > 0
+
+
+def test_without_networks_the_sizes_may_have_a_negative_weight_and_wrong_decisions_hardly_any() -> None:
     (_, decisions, sizes), labels = sources_of(2)
     for learnt in (1, -1):
         blend = stacking.fit([decisions * learnt, sizes], labels)
-        assert (blend.scales[0, 1] > 0) == (learnt == 1)
-        assert blend.scales[0].any() == (learnt == 1)
+        assert blend.scales[0, 1] > 1 if learnt == 1 else 0 < blend.scales[0, 1] < 0.01
         assert blend.scales[1, 1] < 0
     assert stacking.cross_fitted([decisions, sizes], labels, np.arange(len(labels)) % 3).shape == (len(labels), 2)
 

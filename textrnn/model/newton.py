@@ -1,7 +1,7 @@
 """Newton's method, and with it the regression that finds the blend's weights and biases."""
 
+import math
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import scipy.special
@@ -27,7 +27,7 @@ def minimum(
     loss, probabilities = measured(found)
     for _ in range(MOST_STEPS):
         step = step_of(found, probabilities)
-        most, length = loss * (1 + 1e-12), 1.0
+        most, length = loss + 1e-12 * abs(loss), 1.0
         while (trial := measured(found - length * step))[0] > most:
             length /= 2
         found, (loss, probabilities) = found - length * step, trial
@@ -38,24 +38,33 @@ def minimum(
 
 
 def fitted(
-    scores: Floats, labels: NDArray[np.int16], rows: Floats, penalties: tuple[float, float]
+    scores: Floats, labels: NDArray[np.int16], rows: Floats, penalties: tuple[float, float], signal: Floats
 ) -> tuple[Floats, Floats]:
     """Return the weights of the (sources, rows, classes) scores and the biases with the least penalised log loss.
 
-    `rows` are the rows' weights, `penalties` those of the weights and of the biases. Sums that decide the result are
-    not BLAS', which adds up in another order on another processor or with other threads; those of the Hessian decide
-    the way there alone.
+    `rows` are the rows' weights, `penalties` those of the weights and of the biases. The logarithm of the sum of the
+    weights, each times the `signal` of its source, is subtracted from the loss, unless there is no signal. Sums that
+    decide the result are not BLAS', which adds up in another order on another processor or with other threads; those
+    of the Hessian decide the way there alone.
     """
     sources, _, classes = scores.shape
-    ridge = np.repeat(penalties, (sources, classes))
+    ridge, signals = np.repeat(penalties, (sources, classes)), np.concatenate([signal, np.zeros(classes)])
+
+    def measured(found: Floats) -> tuple[float, Floats]:
+        loss, probabilities = log_loss(found, scores, labels, rows, ridge)
+        total = float((signals * found).sum())
+        if not signal.any():
+            return loss, probabilities
+        return loss - math.log(total) if total > 0 else math.inf, probabilities
 
     def step_of(found: Floats, probabilities: Floats) -> Floats:
         gradient, hessian = derivatives(probabilities, scores, labels, rows)
-        step: Floats = solve(hessian + np.diag(ridge), gradient + ridge * found, assume_a="pos")
+        pull = signals / (signals * found).sum() if signal.any() else signals
+        hessian += np.diag(ridge) + np.outer(pull, pull)
+        step: Floats = solve(hessian, gradient + ridge * found - pull, assume_a="pos")
         return step
 
-    measured = partial(log_loss, scores=scores, labels=labels, rows=rows, ridge=ridge)
-    found = minimum(measured, step_of, np.zeros(sources + classes))
+    found = minimum(measured, step_of, np.sign(signals))
     return found[:sources], found[sources:]
 
 

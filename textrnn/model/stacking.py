@@ -95,7 +95,8 @@ def fit(
 ) -> Blend:
     """Fit the blend of the sources that Blend names, and with a penalty its matrix.
 
-    A single column, whose larger values speak for the second of two labels, says nothing about one of many.
+    A single column, whose larger values speak for the second of two labels, says nothing about one of many. Few rows
+    may speak for no source by chance, so by its prior (`fitted`) a blend never ignores them all.
     """
     classes = classes_of(sources)
     # A larger logit or decision speaks for its label, so their weights are not negative. That of the sizes may be.
@@ -103,22 +104,27 @@ def fit(
     trusted = [number for number, one in enumerate(sources) if number < last or one.shape[1] > 1]
     single = np.array([-0.5, 0.5]) if classes == 2 else np.zeros(classes)
     spread = [single if one.shape[1] == 1 else np.ones(classes) for one in sources]
-    # The penalty of the biases would else shrink the weight of a source that lies far from 0.
-    centres = np.array([one.mean() if one.shape[1] == 1 else 0.0 for one in sources])
-    scores = [(one - centre) * scale for one, centre, scale in zip(sources, centres, spread, strict=True)]
+    # Only the differences of a row's logits count.
+    scores = [one if one.shape[1] == 1 else one - one.mean(axis=1, keepdims=True) for one in sources]
+    # The penalty of the biases would else shrink the weight of a source that lies far from 0, as the decisions on a
+    # rare label do.
+    centres = [one.mean(axis=0) for one in scores]
+    scores = [(one - centre) * scale for one, centre, scale in zip(scores, centres, spread, strict=True)]
     rows = compute_sample_weight(class_weight, labels)
     used = [number for number in range(len(sources)) if spread[number].any()]
     with threadpool_limits(1, "blas"):  # which shares out sums so short that its threads only wait for each other
         while True:
             weights = np.zeros(len(sources))
             given = np.array([scores[one] for one in used]).reshape(-1, len(labels), classes)
-            weights[used], bias = fitted(given, labels, rows, RIDGE)
+            signal = given.std(axis=(1, 2)) * np.isin(used, trusted)
+            weights[used], bias = fitted(given, labels, rows, RIDGE, signal)
             worst = min(trusted, key=lambda number: weights[number])
             if weights[worst] >= 0:
                 break
             used.remove(worst)
         scales = weights[:, None] * np.array(spread)
-        blend = Blend(np.round(scales, DIGITS), np.round(bias - centres @ scales, DIGITS))
+        moved = np.sum([centre * scale for centre, scale in zip(centres, scales, strict=True)], axis=0)
+        blend = Blend(np.round(scales, DIGITS), np.round(bias - moved, DIGITS))
         return blend if penalty is None else corrected(blend, apply(blend, sources), labels, rows, penalty)
 
 
