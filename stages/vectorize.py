@@ -11,10 +11,13 @@ Run     python -m stages.vectorize
 if __spec__ is None:
     raise SystemExit("error: stages/vectorize.py is part of a package: run `python -m stages.vectorize`")
 
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -24,11 +27,13 @@ from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import class_names, columns
 from textrnn.core import params, paths
 from textrnn.core.errors import run
-from textrnn.core.files import BLOCK, HEADER, blocks, opened, replacing, write_array, write_header, write_metrics
+from textrnn.core.files import BLOCK, blocks, opened, replacing, write_array, write_header, write_metrics
 from textrnn.core.progress import progress
+from textrnn.partitions.exchange import Left, Slice, leave, read, shared, slices_of
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import Factorized, encode, factorize, new_codes
-from textrnn.text.vocabulary import Tokenizer, Vectorize, ranked, tokenize, write_counts
+from textrnn.partitions.factorize import encode, factorize, new_codes
+from textrnn.partitions.vocabulary import BUCKETS, SLICES, by_bucket, codes_of, distinct_words, joined
+from textrnn.text.vocabulary import Tokenizer, Vectorize, tokenize, write_counts
 
 
 class Vectors(NamedTuple):
@@ -41,50 +46,66 @@ class Vectors(NamedTuple):
     counts: NDArray[np.int64]  # of each token
 
 
-def tokenized(block: bytes, tokenizer: Tokenizer) -> tuple[list[str], Factorized]:
-    """Return the labels and the tokens of some lines of messages.tsv."""
+class Part(NamedTuple):
+    """What is known of some messages, whose tokens are left for `ids`."""
+
+    labels: list[str]  # distinct
+    of_messages: NDArray[np.int64]  # the label of each, as an index into these
+    lengths: NDArray[np.int64]  # of each message, in tokens
+    left: Left
+
+
+def tokenized(block: bytes, tokenizer: Tokenizer, folder: Path) -> Part:
+    """Tokenize some lines of messages.tsv. Leaves the slices of `vocabulary`, and the tokens by their places there."""
     labels, texts = columns(block.decode("utf-8"))
-    return labels, factorize(texts, partial(tokenize, tokenizer=tokenizer))
+    part, label_codes = factorize(texts, partial(tokenize, tokenizer=tokenizer)), new_codes()
+    of_messages = encode(labels, label_codes)
+    slices, places = by_bucket(part.words, np.bincount(part.codes, minlength=len(part.words)))
+    left = leave(folder, [*slices, places.astype(np.int32)[part.codes]])
+    return Part(list(label_codes), of_messages, part.lengths, left)
+
+
+def ids(part: tuple[Slice, list[Slice]], of_codes: Path, folder: Path) -> Left:
+    """Leave the token ids of a part: of its tokens by places, and the codes of these. The file has the codes' ids."""
+    tokens, codes = part
+    return leave(folder, [np.load(of_codes, mmap_mode="r")[codes_of(codes)][read(tokens, np.int32)]])
 
 
 def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> Vectors:
     """Write the tokens of messages as an array of ids, int32. `lines` are those of messages.tsv, some at a time.
 
-    Ids go by falling count and then by token, which is known only at the end. Until then the file holds codes, numbered
-    in the order in which the tokens first occur.
+    Ids go by falling count and then by token. Until all tokens are known, workers leave theirs in data/vectors.
     """
-    token_codes, label_codes = new_codes(), new_codes()
-    counts = np.zeros(0, np.int64)
-    labels, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    file.write(bytes(HEADER))
-    with progress(desc="tokenize", unit="message") as bar:
-        for names, part in map_ordered(partial(tokenized, tokenizer=tokenizer), lines):
-            codes = encode(part.words, token_codes)
-            counts = np.pad(counts, (0, len(token_codes) - len(counts)))
-            counts[codes] += np.bincount(part.codes, minlength=len(codes))
-            file.write(codes.astype("<i4")[part.codes].tobytes())
-            labels.append(encode(names, label_codes))
-            lengths.append(part.lengths)
-            bar.update(len(names))
-    offsets = ragged.offsets_of(np.concatenate(lengths))
-    tokens = [token for token, _ in ranked(Counter(dict(zip(token_codes, counts.tolist(), strict=True))))]
-    order = encode(tokens, token_codes)
-    replace_codes(file, order)
-    file.seek(0)
-    write_header(file, np.int32, int(offsets[-1]))
-    return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts[order])
+    label_codes = new_codes()
+    labels, lengths, files = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], list[Left]()
+    with shared(paths.VECTORS) as folder:
+        with progress(desc="tokenize", unit="message") as bar:
+            for part in map_ordered(partial(tokenized, tokenizer=tokenizer, folder=folder), lines):
+                labels.append(encode(part.labels, label_codes)[part.of_messages])
+                lengths.append(part.lengths)
+                files.append(part.left)
+                bar.update(len(part.lengths))
+        of_codes = joined(files, folder)
+        offsets = ragged.offsets_of(np.concatenate(lengths))
+        tokens, counts = ranked(of_codes, folder / "ids.npy")
+        write_header(file, np.int32, int(offsets[-1]))
+        parts = ((*slices_of([one], SLICES), slices_of(of_codes, index)) for index, one in enumerate(files))
+        for left in map_ordered(partial(ids, of_codes=folder / "ids.npy", folder=folder), parts):
+            with left.path.open("rb") as some:
+                shutil.copyfileobj(some, file, BLOCK)
+    return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts)
 
 
-def replace_codes(file: IO[bytes], order: NDArray[np.int64]) -> None:
-    """Replace each code in the file by the token's id: the code's index in `order`."""
-    ids = np.empty(len(order), "<i4")
-    ids[order] = np.arange(len(order))
-    at = HEADER
-    file.seek(at)
-    while block := file.read(4 * BLOCK):  # four bytes each
-        file.seek(at)
-        at += file.write(ids[np.frombuffer(block, "<i4")].tobytes())
-        file.seek(at)
+def ranked(of_codes: list[Left], file: Path) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the tokens and their counts, by falling count and then by token. Write the id of each code to a file."""
+    words, codes, counts = zip(*distinct_words(of_codes), strict=True)
+    flat = list(chain.from_iterable(words))
+    by_name = np.array(sorted(range(len(flat)), key=flat.__getitem__), np.int64)
+    order = by_name[np.argsort(-np.concatenate(counts)[by_name], kind="stable")]
+    ids = np.empty(max(len(some) for some in words) * BUCKETS, np.int32)
+    ids[np.concatenate(codes)[order]] = np.arange(len(order))
+    np.save(file, ids)
+    return [flat[place] for place in order.tolist()], np.concatenate(counts)[order]
 
 
 def summary(vectors: Vectors, settings: Vectorize) -> dict[str, float]:

@@ -34,7 +34,7 @@ from textrnn.core.paths import ROOT
 from textrnn.corpus import readers
 from textrnn.corpus.formats import tsv_rows
 from textrnn.corpus.rows import Columns
-from textrnn.dedup import near_duplicates
+from textrnn.dedup import template_words
 from textrnn.dedup.sides import Split
 from textrnn.partitions import dask_cluster, execute
 from textrnn.text.vocabulary import Vectorize
@@ -63,10 +63,9 @@ def cut(monkeypatch: pytest.MonkeyPatch, processes: int, size: int) -> None:
     """Let so many processes work on blocks of so many bytes."""
     monkeypatch.setattr(process_pool, "processors", lambda: processes)
     monkeypatch.setattr(process_pool, "LONG", 0)
-    for module in (files, vectorize):
-        monkeypatch.setattr(module, "BLOCK", size)
+    monkeypatch.setattr(files, "BLOCK", size)
     monkeypatch.setattr(readers, "BATCH_ROWS", 1 + size // 100)
-    monkeypatch.setattr(near_duplicates, "ENTRIES", max(100, size // 10))
+    monkeypatch.setattr(template_words, "WORDS", max(300, size // 3))
 
 
 @pytest.mark.parametrize(

@@ -14,19 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.messages import columns
-from textrnn.artifacts.ragged import gathered, offsets_of
 from textrnn.core.files import blocks
 from textrnn.core.progress import progress
-from textrnn.dedup.near_duplicates import near_duplicates
 from textrnn.dedup.strings import Narrow, alphabetical
-from textrnn.dedup.templates import templates, unspaced, words
-from textrnn.dedup.word_sets import NEAR_UNSPACED, SHORT, Ints, Sets, distinct, roots, runs, unite
+from textrnn.dedup.template_words import connected, words_left
+from textrnn.dedup.templates import templates
+from textrnn.dedup.word_sets import Ints, roots, runs, unite
+from textrnn.partitions.exchange import Left, shared
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, factorize, new_codes, seeded
+from textrnn.partitions.factorize import Digests, digests, distinct_digests, seeded
 
 N = TypeVar("N", bound=np.generic)
-
-ROWS = 100_000  # templates whose words are in memory at a time
 
 
 class Groups(NamedTuple):
@@ -40,20 +38,17 @@ class Groups(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What some messages may have in common with others: their texts, and their templates and the words of these."""
+    """What some messages may have in common with others: their texts and their templates."""
 
     texts: Digests  # of each message; seeded, if its text decides its group
     rows: Narrow  # for each message, the index of its template
     letters: NDArray[np.uint8]  # of the distinct templates in alphabetical order, in UTF-8
     lengths: Ints  # of each template, in bytes
     order: Digests  # of each template, seeded
-    words: NDArray[np.int32]  # of each template, distinct, as codes
-    sizes: Ints  # of each template, in words
-    unspaced: NDArray[np.bool_]  # whether most words of each template are of scripts without blanks
 
 
-def described(lines: bytes, keep_together: str, seed: int) -> tuple[Part, list[str]]:
-    """Describe some lines of messages.tsv. Returns the words that the codes stand for, too."""
+def described(lines: bytes, keep_together: str, seed: int, folder: Path) -> tuple[Part, Left, int]:
+    """Describe some lines of messages.tsv. Leaves the words of the templates for `words_of`, and counts them."""
     texts = columns(lines.decode("utf-8"))[1]
     encoded = [text.encode("utf-8") for text in texts]
     of_texts = seeded(encoded, seed) if keep_together == "duplicates" else digests(encoded)
@@ -64,13 +59,8 @@ def described(lines: bytes, keep_together: str, seed: int) -> tuple[Part, list[s
     encoded = [name.encode("utf-8") for name in names]
     letters = np.frombuffer(b"".join(encoded), np.uint8)
     lengths = np.fromiter(map(len, encoded), np.int64)
-    cut = factorize(names, words)
-    codes, offsets = distinct(cut.codes, offsets_of(cut.lengths))
-    sizes = np.diff(offsets)
-    found = np.fromiter(map(unspaced, cut.words), np.bool_)[codes]
-    most = 2 * np.bincount(np.repeat(np.arange(len(names)), sizes), found, len(names)) > sizes
-    order = seeded(encoded, seed)
-    return Part(of_texts, rows, letters, lengths, order, codes.astype(np.int32), sizes, most), cut.words
+    left, count = words_left(names, folder)
+    return Part(of_texts, rows, letters, lengths, seeded(encoded, seed)), left, count
 
 
 def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> Groups:
@@ -80,13 +70,14 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
     text (duplicates), or a template, that of a near-duplicate included (templates). Groups of templates are numbered
     in alphabetical order, others in the order of their digests. Temporary files in `folder` hold what memory does not.
     """
-    work = partial(described, keep_together=keep_together, seed=seed)
     with ExitStack() as stack:
+        place = stack.enter_context(shared(folder))
+        work = partial(described, keep_together=keep_together, seed=seed, folder=place)
         opened = [stack.enter_context(TemporaryFile(dir=folder)) for _ in Part._fields]
-        counts, ends = collect(map_ordered(work, blocks(messages)), opened)
-        of_texts, of_rows, letters, lengths, order, codes, sizes, kinds = opened
+        files, counts, ends = collect(map_ordered(work, blocks(messages)), opened)
+        found = connected(files, ends, sum(counts), place)
+        of_texts, of_rows, letters, lengths, order = opened
         names = alphabetical(letters, column(lengths, np.int64), ends)
-        found = connected(sets_of(codes, column(sizes, np.int64), counts), column(kinds, np.bool_), folder)
         rows, texts = column(of_rows, np.int32), column(of_texts, np.uint64).reshape(-1, 2)
         by_name = column(order, np.uint64).reshape(-1, 2)[np.unique(names, return_index=True)[1]]
     lowest = np.full(len(names), len(names), np.int32)
@@ -100,15 +91,6 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
         first, numbers = distinct_digests(keys)
         hashes = keys[first]
     return Groups(numbers.astype(np.int32), hashes, distinct_digests(texts)[1].astype(np.int32), names[rows], near)
-
-
-def connected(sets: Sets, unspaced: NDArray[np.bool_], folder: Path) -> Ints:
-    """Return near_duplicates, after shorter sets of unspaced scripts have been united at a lower similarity."""
-    found = near_duplicates(sets, folder)
-    short = np.flatnonzero(unspaced & (np.diff(sets.offsets) <= SHORT))
-    some = Sets(*gathered(sets.words, sets.offsets, short), NEAR_UNSPACED)
-    unite(found, short, short[near_duplicates(some, folder)])
-    return roots(found, np.arange(len(found)))
 
 
 def united(together: Groups, labels: NDArray[np.int16], part: NDArray[np.int8], users: Ints) -> Groups:
@@ -129,41 +111,30 @@ def united(together: Groups, labels: NDArray[np.int16], part: NDArray[np.int8], 
     return together._replace(numbers=new[numbers].astype(np.int32), order=order)
 
 
-def collect(parts: Iterable[tuple[Part, list[str]]], opened: Sequence[IO[bytes]]) -> tuple[Ints, list[int]]:
-    """Write each array of the parts to a file of its own, their words as codes of the whole.
+def collect(
+    parts: Iterable[tuple[Part, Left, int]], opened: Sequence[IO[bytes]]
+) -> tuple[list[Left], list[int], list[int]]:
+    """Write each array of the parts to a file of its own.
 
-    Returns how often each word's code occurs, and after a 0 how many templates there are up to the end of each part.
+    Returns what else each part left, how many words it did, and after a 0 how many templates there are up to its end.
     """
-    codes = new_codes()
-    counts, ends = np.zeros(0, np.int64), [0]
+    files, counts, ends = list[Left](), list[int](), [0]
     with progress(desc="compare", unit="message") as bar:
-        for part, vocabulary in parts:
-            words = encode(vocabulary, codes)[part.words].astype(np.int32)
-            counts = np.pad(counts, (0, len(codes) - len(counts)))
-            counts += np.bincount(words, minlength=len(codes))
-            arrays: Iterable[NDArray[Any]] = part._replace(words=words, rows=part.rows + np.int32(ends[-1]))
+        for part, left, count in parts:
+            arrays: Iterable[NDArray[Any]] = part._replace(rows=part.rows + np.int32(ends[-1]))
             for file, array in zip(opened, arrays, strict=True):
                 file.write(array.tobytes())
-            ends.append(ends[-1] + len(part.sizes))
+            files.append(left)
+            counts.append(count)
+            ends.append(ends[-1] + len(part.lengths))
             bar.update(len(part.rows))
-    return counts, ends
+    return files, counts, ends
 
 
 def column(file: IO[bytes], kind: type[N]) -> NDArray[N]:
     """Read the array that a file holds."""
     file.seek(0)
     return np.fromfile(file, kind)
-
-
-def sets_of(file: IO[bytes], lengths: Ints, counts: Ints) -> Sets:
-    """Return the sets of words of the templates. The file holds the words' codes, which occur `counts` times."""
-    words, offsets = column(file, np.int32), offsets_of(lengths)
-    by_rarity = np.argsort(np.argsort(counts, kind="stable"))  # the new code of each word
-    for start in range(0, len(lengths), ROWS):
-        ends = offsets[start : start + ROWS + 1]
-        some = slice(int(ends[0]), int(ends[-1]))
-        words[some] = distinct(by_rarity[words[some]], ends - ends[0])[0]
-    return Sets(words, offsets)
 
 
 def line_digests(file: IO[bytes], seed: int) -> Digests:

@@ -1,0 +1,64 @@
+"""Arrays that workers leave for other workers, in a folder that all of them reach.
+
+Each worker cuts its arrays by key, a slice for each bucket, and another one reads the slices of one bucket from all
+files. Each try of a worker writes a file of its own, so work that is done twice, since a worker was killed, changes
+nothing.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.core.files import alive
+
+N = TypeVar("N", bound=np.generic)
+
+
+class Left(NamedTuple):
+    """A file with a slice for each bucket: slice i is its bytes from `ends[i]` to `ends[i + 1]`."""
+
+    path: Path
+    ends: NDArray[np.int64]
+
+
+Slice = tuple[Path, int, int]  # a file, and where in it a slice begins and ends
+
+
+@contextmanager
+def shared(folder: Path) -> Iterator[Path]:
+    """Make a folder for such files in `folder`, and remove it in the end, and now those that killed processes left."""
+    place = folder.resolve() / f".exchange.{os.getpid()}.tmp"
+    for left in place.parent.glob(".exchange.*.tmp"):
+        number = left.name.split(".")[2]
+        if left == place or (number.isdecimal() and not alive(int(number))):
+            shutil.rmtree(left, ignore_errors=True)
+    place.mkdir(parents=True)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def leave(folder: Path, slices: Iterable[NDArray[Any]]) -> Left:
+    """Write the slices of all buckets to a new file."""
+    with NamedTemporaryFile(dir=folder, delete=False) as file:
+        ends = np.cumsum([0, *(file.write(array.tobytes()) for array in slices)])
+    return Left(Path(file.name), ends)
+
+
+def slices_of(files: Sequence[Left], bucket: int) -> list[Slice]:
+    """Return where the slices of a bucket are, those that are empty included."""
+    return [(file.path, *file.ends[bucket : bucket + 2].tolist()) for file in files]
+
+
+def read(some: Slice, kind: type[N]) -> NDArray[N]:
+    """Read a slice."""
+    path, start, end = some
+    return np.fromfile(path, kind, (end - start) // np.dtype(kind).itemsize, offset=start)
