@@ -11,7 +11,6 @@ Run     python -m stages.vectorize
 if __spec__ is None:
     raise SystemExit("error: stages/vectorize.py is part of a package: run `python -m stages.vectorize`")
 
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -27,7 +26,7 @@ from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import class_names, columns
 from textrnn.core import params, paths
 from textrnn.core.errors import run
-from textrnn.core.files import BLOCK, blocks, opened, replacing, write_array, write_header, write_metrics
+from textrnn.core.files import blocks, opened, replacing, write_array, write_header, write_metrics
 from textrnn.core.progress import progress
 from textrnn.partitions.exchange import Left, Slice, leave, read, shared, slices_of
 from textrnn.partitions.execute import map_ordered
@@ -91,8 +90,7 @@ def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> 
         write_header(file, np.int32, int(offsets[-1]))
         parts = ((*slices_of([one], SLICES), slices_of(of_codes, index)) for index, one in enumerate(files))
         for left in map_ordered(partial(ids, of_codes=folder / "ids.npy", folder=folder), parts):
-            with left.path.open("rb") as some:
-                shutil.copyfileobj(some, file, BLOCK)
+            file.write(left.path.read_bytes())
     return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts)
 
 

@@ -1,14 +1,12 @@
 """Which messages belong together: messages of one text, of one template, or near-duplicates.
 
-The messages are read a part at a time. Temporary files hold what is known of each until all are read.
+Workers read the messages a part at a time, and join what these have in common.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +14,19 @@ from numpy.typing import NDArray
 from textrnn.artifacts.messages import columns
 from textrnn.core.files import blocks
 from textrnn.core.progress import progress
-from textrnn.dedup.strings import Narrow, alphabetical
-from textrnn.dedup.template_words import connected, words_left
+from textrnn.dedup.template_names import alphabetical, bounds, by_range
+from textrnn.dedup.template_words import SLICES, connected, words_of
 from textrnn.dedup.templates import templates
 from textrnn.dedup.word_sets import Ints, roots, runs, unite
-from textrnn.partitions.exchange import Left, shared
+from textrnn.partitions.exchange import Left, leave, read, shared, slices_of
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Digests, digests, distinct_digests, seeded
 
-N = TypeVar("N", bound=np.generic)
+Narrow = NDArray[np.int32]  # numbers of messages: memory does not hold two thousand million of them
+
+TEXTS, ROWS, NAMES = range(SLICES, SLICES + 3)  # digests; the template of each message; the first range of templates
+SAMPLE = 1 << 16  # bytes of messages by which the alphabet is divided
+RANGE = 1 << 24  # bytes of messages for each range of the alphabet
 
 
 class Groups(NamedTuple):
@@ -37,18 +39,11 @@ class Groups(NamedTuple):
     near_duplicates: Narrow  # the lowest number of the templates connected by near-duplicates
 
 
-class Part(NamedTuple):
-    """What some messages may have in common with others: their texts and their templates."""
+def described(lines: bytes, keep_together: str, seed: int, begins: list[bytes], folder: Path) -> tuple[Left, int, int]:
+    """Leave what some lines of messages.tsv may have in common with others, a slice for each of these and the NAMES.
 
-    texts: Digests  # of each message; seeded, if its text decides its group
-    rows: Narrow  # for each message, the index of its template
-    letters: NDArray[np.uint8]  # of the distinct templates in alphabetical order, in UTF-8
-    lengths: Ints  # of each template, in bytes
-    order: Digests  # of each template, seeded
-
-
-def described(lines: bytes, keep_together: str, seed: int, folder: Path) -> tuple[Part, Left, int]:
-    """Describe some lines of messages.tsv. Leaves the words of the templates for `words_of`, and counts them."""
+    Returns how many templates they have, and how many words these.
+    """
     texts = columns(lines.decode("utf-8"))[1]
     encoded = [text.encode("utf-8") for text in texts]
     of_texts = seeded(encoded, seed) if keep_together == "duplicates" else digests(encoded)
@@ -56,11 +51,9 @@ def described(lines: bytes, keep_together: str, seed: int, folder: Path) -> tupl
     names = sorted(set(of_rows))
     indices = {name: index for index, name in enumerate(names)}
     rows = np.fromiter(map(indices.__getitem__, of_rows), np.int32)
-    encoded = [name.encode("utf-8") for name in names]
-    letters = np.frombuffer(b"".join(encoded), np.uint8)
-    lengths = np.fromiter(map(len, encoded), np.int64)
-    left, count = words_left(names, folder)
-    return Part(of_texts, rows, letters, lengths, seeded(encoded, seed)), left, count
+    of_words, count = words_of(names)
+    of_names = by_range([name.encode("utf-8") for name in names], begins)
+    return leave(folder, [*of_words, of_texts, rows, *of_names]), len(names), count
 
 
 def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> Groups:
@@ -68,23 +61,34 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
 
     `keep_together` says what the messages of a group share: nothing, so that each is a group of its own (none), the
     text (duplicates), or a template, that of a near-duplicate included (templates). Groups of templates are numbered
-    in alphabetical order, others in the order of their digests. Temporary files in `folder` hold what memory does not.
+    in alphabetical order, others in the order of their digests. Workers leave what others need in `folder`.
     """
-    with ExitStack() as stack:
-        place = stack.enter_context(shared(folder))
-        work = partial(described, keep_together=keep_together, seed=seed, folder=place)
-        opened = [stack.enter_context(TemporaryFile(dir=folder)) for _ in Part._fields]
-        files, counts, ends = collect(map_ordered(work, blocks(messages)), opened)
-        found = connected(files, ends, sum(counts), place)
-        of_texts, of_rows, letters, lengths, order = opened
-        names = alphabetical(letters, column(lengths, np.int64), ends)
-        rows, texts = column(of_rows, np.int32), column(of_texts, np.uint64).reshape(-1, 2)
-        by_name = column(order, np.uint64).reshape(-1, 2)[np.unique(names, return_index=True)[1]]
+    ranges = 1 + messages.seek(0, 2) // RANGE
+    messages.seek(0)
+    sample = messages.read(SAMPLE).decode("utf-8", "ignore") if ranges > 1 else ""
+    begins = bounds(sorted(templates(columns(sample)[1])), ranges)
+    messages.seek(0)
+    with shared(folder) as place, progress(desc="compare", unit="template") as bar:
+        work = partial(described, keep_together=keep_together, seed=seed, begins=begins, folder=place)
+        files, sizes, words = list[Left](), [np.int64(0)], 0
+        for left, size, count in map_ordered(work, blocks(messages)):
+            files.append(left)
+            sizes.append(np.int64(size))
+            words += count
+            bar.update(size)
+        firsts = np.cumsum(sizes)
+        found = connected(files, firsts.tolist(), words, place)
+        names, by_name = alphabetical(files, NAMES, seed, place)
+        texts = np.concatenate([digests([]), *(read(one, np.uint64).reshape(-1, 2) for one in slices_of(files, TEXTS))])
+        of_parts = zip(slices_of(files, ROWS), firsts.astype(np.int32), strict=False)
+        rows = np.concatenate([np.zeros(0, np.int32), *(first + read(one, np.int32) for one, first in of_parts)])
     lowest = np.full(len(names), len(names), np.int32)
     np.minimum.at(lowest, found, names)
     near = lowest[found[rows]]
     if keep_together == "templates":
-        present, numbers = np.unique(near, return_inverse=True)
+        present = np.zeros(len(by_name), np.bool_)
+        present[near] = True
+        numbers = (np.cumsum(present) - 1)[near]
         hashes = by_name[present]
     else:
         keys = line_digests(messages, seed) if keep_together == "none" else texts
@@ -109,32 +113,6 @@ def united(together: Groups, labels: NDArray[np.int16], part: NDArray[np.int8], 
     order = np.zeros((len(present), 2), np.uint64)
     np.add.at(order, new, together.order)  # a sum modulo 2^64, as even as its terms, so no large group comes sooner
     return together._replace(numbers=new[numbers].astype(np.int32), order=order)
-
-
-def collect(
-    parts: Iterable[tuple[Part, Left, int]], opened: Sequence[IO[bytes]]
-) -> tuple[list[Left], list[int], list[int]]:
-    """Write each array of the parts to a file of its own.
-
-    Returns what else each part left, how many words it did, and after a 0 how many templates there are up to its end.
-    """
-    files, counts, ends = list[Left](), list[int](), [0]
-    with progress(desc="compare", unit="message") as bar:
-        for part, left, count in parts:
-            arrays: Iterable[NDArray[Any]] = part._replace(rows=part.rows + np.int32(ends[-1]))
-            for file, array in zip(opened, arrays, strict=True):
-                file.write(array.tobytes())
-            files.append(left)
-            counts.append(count)
-            ends.append(ends[-1] + len(part.lengths))
-            bar.update(len(part.rows))
-    return files, counts, ends
-
-
-def column(file: IO[bytes], kind: type[N]) -> NDArray[N]:
-    """Read the array that a file holds."""
-    file.seek(0)
-    return np.fromfile(file, kind)
 
 
 def line_digests(file: IO[bytes], seed: int) -> Digests:

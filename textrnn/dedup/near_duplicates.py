@@ -63,7 +63,8 @@ def near_duplicates(parts: Iterable[T], load: Callable[[T], Numbered], count: in
     """
     parents = np.arange(count)
     files = list(map_ordered(partial(dealt, load=load, pieces=pieces, folder=folder), parts))
-    items = ((piece, slices_of(files, piece)) for piece in range(len(NEARS) * pieces))
+    held = np.sum([np.diff(file.ends) for file in files], axis=0) if files else np.zeros(0)
+    items = ((piece, slices_of(files, piece)) for piece in np.flatnonzero(held).tolist())
     for one, other in map_ordered(partial(united, pieces=pieces), items):
         unite(parents, one, other)
     return roots(parents, np.arange(count))

@@ -6,17 +6,17 @@ nothing.
 """
 
 import os
-import shutil
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.core.files import alive
+from textrnn.core.process_pool import together
 
 N = TypeVar("N", bound=np.generic)
 
@@ -33,24 +33,37 @@ Slice = tuple[Path, int, int]  # a file, and where in it a slice begins and ends
 
 @contextmanager
 def shared(folder: Path) -> Iterator[Path]:
-    """Make a folder for such files in `folder`, and remove it in the end, and now those that killed processes left."""
+    """Make a folder for such files in `folder`, and remove it in the end, and now those that killed processes left.
+
+    The local processes of the loops in the block are the same.
+    """
     place = folder.resolve() / f".exchange.{os.getpid()}.tmp"
     for left in place.parent.glob(".exchange.*.tmp"):
         number = left.name.split(".")[2]
         if left == place or (number.isdecimal() and not alive(int(number))):
-            shutil.rmtree(left, ignore_errors=True)
+            remove(left)
     place.mkdir(parents=True)
     try:
-        yield place
+        with together():
+            yield place
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        remove(place)
+
+
+def remove(place: Path) -> None:
+    """Remove a folder of such files. A worker that lives on may add one meanwhile: the next process removes it."""
+    with suppress(OSError):
+        for file in place.iterdir():
+            file.unlink(missing_ok=True)
+        place.rmdir()
 
 
 def leave(folder: Path, slices: Iterable[NDArray[Any]]) -> Left:
     """Write the slices of all buckets to a new file."""
-    with NamedTemporaryFile(dir=folder, delete=False) as file:
+    path = folder / secrets.token_hex(8)
+    with path.open("xb") as file:
         ends = np.cumsum([0, *(file.write(array.tobytes()) for array in slices)])
-    return Left(Path(file.name), ends)
+    return Left(path, ends)
 
 
 def slices_of(files: Sequence[Left], bucket: int) -> list[Slice]:
