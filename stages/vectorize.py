@@ -28,11 +28,14 @@ from textrnn.core import params, paths
 from textrnn.core.errors import run
 from textrnn.core.files import blocks, opened, replacing, write_array, write_header, write_metrics
 from textrnn.core.progress import progress
+from textrnn.partitions.alphabet import RANGES, bounds, by_range, counted, joined, numbers_in, places_of, strings_in
 from textrnn.partitions.exchange import Left, Slice, leave, read, shared, slices_of
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import encode, factorize, new_codes
-from textrnn.partitions.vocabulary import BUCKETS, SLICES, by_bucket, codes_of, distinct_words, joined
 from textrnn.text.vocabulary import Tokenizer, Vectorize, tokenize, write_counts
+
+COUNTS, PLACES = RANGES, RANGES + 1  # of the slices that are left of the tokens of some messages
+SAMPLE = 1 << 13  # bytes of messages by whose tokens the alphabet is divided
 
 
 class Vectors(NamedTuple):
@@ -54,20 +57,25 @@ class Part(NamedTuple):
     left: Left
 
 
-def tokenized(block: bytes, tokenizer: Tokenizer, folder: Path) -> Part:
-    """Tokenize some lines of messages.tsv. Leaves the slices of `vocabulary`, and the tokens by their places there."""
+def tokenized(block: bytes, tokenizer: Tokenizer, begins: list[bytes], folder: Path) -> Part:
+    """Tokenize some lines of messages.tsv. Leaves the distinct tokens by ranges, their COUNTS, and all by their PLACES.
+
+    `begins` says with which tokens the ranges of the alphabet begin.
+    """
     labels, texts = columns(block.decode("utf-8"))
     part, label_codes = factorize(texts, partial(tokenize, tokenizer=tokenizer)), new_codes()
     of_messages = encode(labels, label_codes)
-    slices, places = by_bucket(part.words, np.bincount(part.codes, minlength=len(part.words)))
-    left = leave(folder, [*slices, places.astype(np.int32)[part.codes]])
+    order = np.array(sorted(range(len(part.words)), key=part.words.__getitem__), np.int64)
+    counts = np.bincount(part.codes, minlength=len(order))[order]
+    tokens = by_range([part.words[code] for code in order.tolist()], begins)
+    left = leave(folder, [*tokens, counts, places_of(order)[part.codes]])
     return Part(list(label_codes), of_messages, part.lengths, left)
 
 
-def ids(part: tuple[Slice, list[Slice]], of_codes: Path, folder: Path) -> Left:
-    """Leave the token ids of a part: of its tokens by places, and the codes of these. The file has the codes' ids."""
-    tokens, codes = part
-    return leave(folder, [np.load(of_codes, mmap_mode="r")[codes_of(codes)][read(tokens, np.int32)]])
+def ids(part: tuple[Slice, list[Slice]], starts: NDArray[np.int64], known: Path, folder: Path) -> Left:
+    """Leave the ids of a part's tokens: of their places, and of the numbers of these. The file has the numbers' ids."""
+    places, numbers = part
+    return leave(folder, [np.load(known, mmap_mode="r")[numbers_in(numbers, starts)][read(places, np.int32)]])
 
 
 def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> Vectors:
@@ -75,35 +83,31 @@ def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> 
 
     Ids go by falling count and then by token. Until all tokens are known, workers leave theirs in data/vectors.
     """
-    label_codes = new_codes()
+    lines, label_codes = iter(lines), new_codes()
+    block = next(lines, b"")
+    sample = tokenize(block[:SAMPLE].decode("utf-8", "ignore"), tokenizer)
+    begins = bounds(sorted(set(sample)), RANGES)
     labels, lengths, files = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], list[Left]()
     with shared(paths.VECTORS) as folder:
         with progress(desc="tokenize", unit="message") as bar:
-            for part in map_ordered(partial(tokenized, tokenizer=tokenizer, folder=folder), lines):
+            work = partial(tokenized, tokenizer=tokenizer, begins=begins, folder=folder)
+            for part in map_ordered(work, chain([block], lines)):
                 labels.append(encode(part.labels, label_codes)[part.of_messages])
                 lengths.append(part.lengths)
                 files.append(part.left)
                 bar.update(len(part.lengths))
-        of_codes = joined(files, folder)
+        found = joined(files, range(RANGES), folder)
+        counts = counted(files, COUNTS, found)
+        order, known = np.argsort(-counts, kind="stable"), folder / "ids.npy"
+        np.save(known, places_of(order))
+        names = [name for one in slices_of(found.files, len(files)) for name in strings_in(one)]
         offsets = ragged.offsets_of(np.concatenate(lengths))
-        tokens, counts = ranked(of_codes, folder / "ids.npy")
         write_header(file, np.int32, int(offsets[-1]))
-        parts = ((*slices_of([one], SLICES), slices_of(of_codes, index)) for index, one in enumerate(files))
-        for left in map_ordered(partial(ids, of_codes=folder / "ids.npy", folder=folder), parts):
+        parts = ((one, slices_of(found.files, index)) for index, one in enumerate(slices_of(files, PLACES)))
+        for left in map_ordered(partial(ids, starts=found.starts, known=known, folder=folder), parts):
             file.write(left.path.read_bytes())
-    return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts)
-
-
-def ranked(of_codes: list[Left], file: Path) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the tokens and their counts, by falling count and then by token. Write the id of each code to a file."""
-    words, codes, counts = zip(*distinct_words(of_codes), strict=True)
-    flat = list(chain.from_iterable(words))
-    by_name = np.array(sorted(range(len(flat)), key=flat.__getitem__), np.int64)
-    order = by_name[np.argsort(-np.concatenate(counts)[by_name], kind="stable")]
-    ids = np.empty(max(len(some) for some in words) * BUCKETS, np.int32)
-    ids[np.concatenate(codes)[order]] = np.arange(len(order))
-    np.save(file, ids)
-    return [flat[place] for place in order.tolist()], np.concatenate(counts)[order]
+    tokens = [names[number].decode("utf-8") for number in order.tolist()]
+    return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts[order])
 
 
 def summary(vectors: Vectors, settings: Vectorize) -> dict[str, float]:

@@ -3,8 +3,9 @@
 Workers read the messages a part at a time, and join what these have in common.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -14,18 +15,18 @@ from numpy.typing import NDArray
 from textrnn.artifacts.messages import columns
 from textrnn.core.files import blocks
 from textrnn.core.progress import progress
-from textrnn.dedup.template_names import alphabetical, bounds, by_range
 from textrnn.dedup.template_words import SLICES, connected, words_of
-from textrnn.dedup.templates import templates
+from textrnn.dedup.templates import templates, words
 from textrnn.dedup.word_sets import Ints, roots, runs, unite
-from textrnn.partitions.exchange import Left, leave, read, shared, slices_of
+from textrnn.partitions.alphabet import RANGES, bounds, by_range, joined, numbers_in
+from textrnn.partitions.exchange import Left, Slice, leave, read, shared, slices_of
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Digests, digests, distinct_digests, seeded
 
 Narrow = NDArray[np.int32]  # numbers of messages: memory does not hold two thousand million of them
 
 TEXTS, ROWS, NAMES = range(SLICES, SLICES + 3)  # digests; the template of each message; the first range of templates
-SAMPLE = 1 << 16  # bytes of messages by which the alphabet is divided
+SAMPLE = 1 << 13  # bytes of messages by which the alphabet is divided
 RANGE = 1 << 24  # bytes of messages for each range of the alphabet
 
 
@@ -39,10 +40,12 @@ class Groups(NamedTuple):
     near_duplicates: Narrow  # the lowest number of the templates connected by near-duplicates
 
 
-def described(lines: bytes, keep_together: str, seed: int, begins: list[bytes], folder: Path) -> tuple[Left, int, int]:
-    """Leave what some lines of messages.tsv may have in common with others, a slice for each of these and the NAMES.
+def described(
+    lines: bytes, keep_together: str, seed: int, begins: tuple[list[bytes], list[bytes]], folder: Path
+) -> tuple[Left, int]:
+    """Leave what some lines of messages.tsv may have in common with others. Returns how many templates they have.
 
-    Returns how many templates they have, and how many words these.
+    `begins` says with which words and which templates the ranges of the alphabet begin.
     """
     texts = columns(lines.decode("utf-8"))[1]
     encoded = [text.encode("utf-8") for text in texts]
@@ -51,9 +54,8 @@ def described(lines: bytes, keep_together: str, seed: int, begins: list[bytes], 
     names = sorted(set(of_rows))
     indices = {name: index for index, name in enumerate(names)}
     rows = np.fromiter(map(indices.__getitem__, of_rows), np.int32)
-    of_words, count = words_of(names)
-    of_names = by_range([name.encode("utf-8") for name in names], begins)
-    return leave(folder, [*of_words, of_texts, rows, *of_names]), len(names), count
+    slices = [*words_of(names, begins[0]), of_texts, rows, *by_range(names, begins[1])]
+    return leave(folder, slices), len(names)
 
 
 def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> Groups:
@@ -65,22 +67,23 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
     """
     ranges = 1 + messages.seek(0, 2) // RANGE
     messages.seek(0)
-    sample = messages.read(SAMPLE).decode("utf-8", "ignore") if ranges > 1 else ""
-    begins = bounds(sorted(templates(columns(sample)[1])), ranges)
+    sample = sorted(set(templates(columns(messages.read(SAMPLE).decode("utf-8", "ignore"))[1])))
+    begins = bounds(sorted(set(chain.from_iterable(map(words, sample)))), RANGES), bounds(sample, ranges)
     messages.seek(0)
     with shared(folder) as place, progress(desc="compare", unit="template") as bar:
         work = partial(described, keep_together=keep_together, seed=seed, begins=begins, folder=place)
-        files, sizes, words = list[Left](), [np.int64(0)], 0
-        for left, size, count in map_ordered(work, blocks(messages)):
+        files, firsts = list[Left](), [0]
+        for left, size in map_ordered(work, blocks(messages)):
             files.append(left)
-            sizes.append(np.int64(size))
-            words += count
+            firsts.append(firsts[-1] + size)
             bar.update(size)
-        firsts = np.cumsum(sizes)
-        found = connected(files, firsts.tolist(), words, place)
-        names, by_name = alphabetical(files, NAMES, seed, place)
-        texts = np.concatenate([digests([]), *(read(one, np.uint64).reshape(-1, 2) for one in slices_of(files, TEXTS))])
-        of_parts = zip(slices_of(files, ROWS), firsts.astype(np.int32), strict=False)
+        found = connected(files, firsts, place)
+        named = joined(files, range(NAMES, NAMES + ranges), place, partial(seeded, seed=seed))
+        by_part = (numbers_in(slices_of(named.files, index), named.starts) for index in range(len(files)))
+        names = np.concatenate([np.zeros(0, np.int32), *(numbers.astype(np.int32) for numbers in by_part)])
+        by_name = concatenated(slices_of(named.files, len(files)))
+        texts = concatenated(slices_of(files, TEXTS))
+        of_parts = zip(slices_of(files, ROWS), firsts, strict=False)
         rows = np.concatenate([np.zeros(0, np.int32), *(first + read(one, np.int32) for one, first in of_parts)])
     lowest = np.full(len(names), len(names), np.int32)
     np.minimum.at(lowest, found, names)
@@ -95,6 +98,11 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
         first, numbers = distinct_digests(keys)
         hashes = keys[first]
     return Groups(numbers.astype(np.int32), hashes, distinct_digests(texts)[1].astype(np.int32), names[rows], near)
+
+
+def concatenated(some: Sequence[Slice]) -> Digests:
+    """Read slices of digests."""
+    return np.concatenate([digests([]), *(read(one, np.uint64).reshape(-1, 2) for one in some)])
 
 
 def united(together: Groups, labels: NDArray[np.int16], part: NDArray[np.int8], users: Ints) -> Groups:
