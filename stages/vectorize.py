@@ -105,7 +105,7 @@ def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> 
         write_header(file, np.int32, int(offsets[-1]))
         parts = ((one, slices_of(found.files, index)) for index, one in enumerate(slices_of(files, PLACES)))
         for left in map_ordered(partial(ids, starts=found.starts, known=known, folder=folder), parts):
-            file.write(left.path.read_bytes())
+            file.write(Path(left.path).read_bytes())
     tokens = [names[number].decode("utf-8") for number in order.tolist()]
     return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts[order])
 

@@ -205,6 +205,11 @@ def test_a_worker_that_dies_while_it_leaves_something_changes_nothing_that_other
     assert not folder.exists()
 
 
+def test_a_worker_that_does_not_reach_the_folder_says_so(two: str, tmp_path: Path) -> None:
+    said = error_of(dask_cluster.ordered(dies_amid_a_file, [(1, tmp_path / "elsewhere")], two))
+    assert f"to reach {tmp_path / 'elsewhere'}, found no such folder: share the disk" in said
+
+
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_leaves_is_not(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()

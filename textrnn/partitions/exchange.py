@@ -6,6 +6,7 @@ nothing.
 """
 
 import os
+import platform
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn.core.errors import UserError
 from textrnn.core.files import alive
 from textrnn.core.process_pool import together
 
@@ -24,11 +26,11 @@ N = TypeVar("N", bound=np.generic)
 class Left(NamedTuple):
     """A file with a slice for each bucket: slice i is its bytes from `ends[i]` to `ends[i + 1]`."""
 
-    path: Path
+    path: str  # which is pickled faster than a Path
     ends: NDArray[np.int64]
 
 
-Slice = tuple[Path, int, int]  # a file, and where in it a slice begins and ends
+Slice = tuple[str, int, int]  # a file, and where in it a slice begins and ends
 
 
 @contextmanager
@@ -59,11 +61,17 @@ def remove(place: Path) -> None:
 
 
 def leave(folder: Path, slices: Iterable[NDArray[Any]]) -> Left:
-    """Write the slices of all buckets to a new file."""
+    """Write the slices of all buckets to a new file. Raises UserError if the folder cannot be reached."""
     path = folder / secrets.token_hex(8)
-    with path.open("xb") as file:
-        ends = np.cumsum([0, *(file.write(array.tobytes()) for array in slices)])
-    return Left(path, ends)
+    try:
+        with path.open("xb") as file:
+            ends = np.cumsum([0, *(file.write(array.tobytes()) for array in slices)])
+    except FileNotFoundError:
+        raise UserError(
+            f"expected {platform.node()} to reach {folder}, found no such folder: share the disk that holds data/ with "
+            "all Dask workers, under one path"
+        ) from None
+    return Left(str(path), ends)
 
 
 def slices_of(files: Sequence[Left], bucket: int) -> list[Slice]:
