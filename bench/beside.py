@@ -4,6 +4,8 @@ scikit-learn's SVM and fastText are those of compare/models.py, fitted on the mo
 answer by bench/rivals.py. Each contender's time is that of its whole program, and they take turns: messages a second
 depend on other load on the machine, messages per processor second and ratios much less.
 
+One stream is of invented messages, the other of test messages with a word changed (bench/stream.py).
+
 Writes  docs/speed/beside.json
 Run     PYTHONPATH=FOLDER_OF_FASTTEXT python -m bench.beside [--repeats 5] [--size 100000] [--before CHECKOUT]
 """
@@ -29,12 +31,12 @@ from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/beside.json"
 OWN = "predict.py"
+KINDS = {"test": "test messages", "invented": "invented messages"}
 
 
 def fit(folder: Path) -> list[str]:
     """Fit the others that are installed, write them to the folder, and return their names."""
-    messages = read_messages(paths.MESSAGES)
-    rows = [messages[row] for part in (paths.TRAIN, paths.VALIDATION) for row in ragged.load(part).rows.tolist()]
+    rows = messages_of(paths.TRAIN, paths.VALIDATION)
     labels, texts = [label for label, _ in rows], [text for _, text in rows]
     (folder / "scikit-learn").write_bytes(pickle.dumps(machine().fit(texts, labels)))
     try:
@@ -47,12 +49,19 @@ def fit(folder: Path) -> list[str]:
     return ["scikit-learn", "fastText"]
 
 
+def messages_of(*parts: Path) -> list[tuple[str, str]]:
+    """Return label and text of each row of these parts."""
+    messages = read_messages(paths.MESSAGES)
+    return [messages[row] for part in parts for row in ragged.load(part).rows.tolist()]
+
+
 def measured(folder: Path, names: list[str], before: Path | None, repeats: int, size: int) -> dict[str, Any]:
     """Return what one message and a stream of this size take, by contender."""
     own = {OWN: paths.ROOT} | ({f"{OWN} before": before} if before else {})
-    files = {"cold": folder / "message", "stream": folder / "stream"}
+    files = {kind: folder / kind for kind in ("cold", *KINDS)}
     files["cold"].write_text(f"{MESSAGE}\n", "utf-8")
-    stream.write(files["stream"], size, seed=size, repeated=0.07)
+    stream.write(files["test"], size, stream.varied([text for _, text in messages_of(paths.TEST)], size))
+    stream.write(files["invented"], size, stream.messages(size, 0.07))
     predict = (*PREDICT, "--format", "tsv")
     found: dict[str, Any] = {"messages": size, "processors": process_pool.processors()}
     for kind, file in files.items():
@@ -80,12 +89,15 @@ def measured(folder: Path, names: list[str], before: Path | None, repeats: int, 
 def report(found: dict[str, Any]) -> str:
     """Return a row for each contender."""
     rows = []
-    for name, one in found["stream"].items():
-        rates = [f"{found['messages'] / one[key]['median']:,.0f}" for key in ("seconds", "processor")]
-        cold = found["cold"][name]
-        rows.append([name, *rates, shown(one["slower"]), shown(cold["seconds"]), shown(cold["slower"])])
-    header = ["", "messages a second", "a processor's second", "slower by", "one message, cold, seconds", "slower by"]
-    return table(header, rows, numbers=True)
+    for name, cold in found["cold"].items():
+        row = [name]
+        for kind in KINDS:
+            one = found[kind][name]
+            rates = [f"{found['messages'] / one[key]['median']:,.0f}" for key in ("seconds", "processor")]
+            row += [*rates, shown(one["slower"])]
+        rows.append([*row, shown(cold["seconds"])])
+    titles = [title for name in KINDS.values() for title in (f"{name} a second", "a processor's second", "slower by")]
+    return table(["", *titles, "one message, cold, seconds"], rows, numbers=True)
 
 
 def main() -> None:

@@ -2,8 +2,7 @@
 
 The measurements take turns, and are given as a median with the least and the most. A stream is a file of invented
 messages (bench/stream.py); its time is that of `python predict.py --input FILE --format tsv`, start included; the
-longest runs once. Messages a second depend on other load on the machine; messages per processor second do not. The
-result also has how far the arithmetic is from the processor's limit.
+longest runs once. Messages a second depend on other load on the machine; messages per processor second do not.
 
 Writes  docs/speed/inference.json
 Run     python -m bench.inference [--repeats 5]   (then python -m tools.speed)
@@ -15,16 +14,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench import stream
-from bench.arithmetic import multiply_adds, sgemm
 from bench.measure import Run, interleaved, shown, summary, timed
-from textrnn.core import params, paths, process_pool
+from textrnn.core import paths, process_pool
 from textrnn.core.errors import run
 from textrnn.core.files import write_json
-from textrnn.model.config import TrainConfig
-from textrnn.text.vocabulary import tokenize
 from tools.markdown import table
 
 RESULT = paths.ROOT / "docs/speed/inference.json"
@@ -53,7 +47,7 @@ def streams(repeats: int) -> dict[str, Any]:
     runs: dict[tuple[str, int], list[Run]] = {one: [] for one in each}
     with tempfile.TemporaryDirectory() as folder:
         for kind, size in each:
-            stream.write(Path(folder) / f"{kind} {size}", size, seed=size, repeated=STREAMS[kind][0])
+            stream.write(Path(folder) / f"{kind} {size}", size, stream.messages(size, STREAMS[kind][0]))
         for repeat in range(repeats):
             for kind, size in each:
                 if repeat and size >= ONCE:
@@ -73,20 +67,6 @@ def of(runs: list[Run], size: int) -> dict[str, dict[str, float]]:
     }
 
 
-def arithmetic() -> dict[str, float]:
-    """Return how much the networks multiply for a message, and how much a processor could in a second."""
-    config = params.load("train", TrainConfig)
-    texts = [text for text, _ in zip(stream.messages(0, 0.0), range(2000), strict=False)]
-    steps = float(np.mean([len(tokenize(text, "rich")) for text in texts]))
-    step, peak = multiply_adds(config) * config.ensemble, sgemm()
-    return {
-        "tokens_per_message": round(steps, 1),
-        "million_multiply_adds_per_message": round(step * steps / 1e6, 2),
-        "billion_multiply_adds_per_second_of_sgemm": round(peak / 1e9, 1),
-        "messages_per_second_at_most": round(process_pool.processors() * peak / (step * steps)),
-    }
-
-
 def report(found: dict[str, Any]) -> str:
     """Return the tables that are printed."""
     starts = [[name, shown(values)] for name, values in found["cold"].items()]
@@ -95,12 +75,10 @@ def report(found: dict[str, Any]) -> str:
         for kind, sizes in found["streams"].items()
         for size, one in sizes.items()
     ]
-    limits = [[name.replace("_", " "), f"{value:,}"] for name, value in found["arithmetic"].items()]
     return "\n\n".join(
         [
             table(["one message, cold", "seconds"], starts),
             table(["stream", "messages", "a second", "a second of a processor", "peak memory, MB"], rows),
-            table(["arithmetic", ""], limits),
         ]
     )
 
@@ -110,11 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.inference", description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="of each measure (default: 5)")
     options = parser.parse_args()
-    found: dict[str, Any] = {
-        "arithmetic": arithmetic(),
-        "cold": cold(options.repeats),
-        "streams": streams(options.repeats),
-    }
+    found: dict[str, Any] = {"cold": cold(options.repeats), "streams": streams(options.repeats)}
     found["processors"] = process_pool.processors()
     write_json(RESULT, found)
     print(f"\n{report(found)}")

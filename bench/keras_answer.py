@@ -31,7 +31,7 @@ def main() -> None:
     }
     logits = []
     with np.load(paths.WEIGHTS) as weights:
-        for member in range(config.ensemble):
+        for member in sorted({name.partition("/")[0] for name in weights}):  # of a cascade one
             arrays = {name.partition("/")[2]: weights[name] for name in weights if name.startswith(f"{member}/")}
             network = build(config, len(ids) + 1, len(settings["labels"]))
             for name, variable in trained_variables(network).items():

@@ -1,7 +1,12 @@
-"""An endless stream of invented messages, the same for a seed, as long and as rich in words as the corpus."""
+"""Endless streams of messages, the same for a seed: invented ones, and real ones with a word changed.
+
+The invented ones are as long and as rich in words as the corpus, but their words say nothing together: a model doubts
+most of them. Those of `varied` are as hard as the messages that a model meets.
+"""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +53,17 @@ def invented(random: np.random.Generator) -> str:
     return "".join(random.choice(LETTERS, random.integers(3, 11)))
 
 
-def write(path: Path, count: int, seed: int, repeated: float) -> None:
+def varied(texts: Sequence[str], seed: int) -> Iterator[str]:
+    """Yield messages without end, each one of the texts with an invented word in the place of one of its words."""
+    random = np.random.default_rng(seed)
+    while True:
+        words = texts[int(random.integers(len(texts)))].split()
+        if words:
+            words[random.integers(len(words))] = invented(random)
+            yield " ".join(words)
+
+
+def write(path: Path, count: int, stream: Iterator[str]) -> None:
     """Write `count` messages, one a line."""
-    stream = messages(seed, repeated)
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{next(stream)}\n" for _ in range(count))
+        file.writelines(f"{text}\n" for text in islice(stream, count))

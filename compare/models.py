@@ -210,10 +210,13 @@ def learnt(task: Task, *overrides: str) -> Learnt:
     settings = predictor.Settings(
         labels=task.names, tokenizer=words.tokenizer, max_sequence_length=words.max_sequence_length,
         masking=config.masking, subword_buckets=config.subword_buckets, linear=config.linear,
-        encoder=config.encoder, normalisation=normalisation,
+        encoder=config.encoder, alone_from=trained.alone_from, normalisation=normalisation,
     )  # fmt: skip
     ids = {token: number for number, (token, _) in enumerate(trained.words, UNKNOWN + 1)}
-    answering = predictor.of(graph.session(trained.model), ids, trained.ngrams, settings)
+    whole = answering = predictor.of(graph.session(trained.model), ids, trained.ngrams, settings)
+    if trained.first:
+        first = predictor.of(graph.session(trained.first), {}, trained.ngrams, settings)
+        answering = first._replace(second=lambda: whole)
     test = predictor.probabilities(answering, cleaned[len(task.texts) :])
     return Learnt(held_out, trained.held_out, test, cut)
 

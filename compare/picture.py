@@ -32,7 +32,7 @@ LABELS = {  # of the models, by kind: for readers who know none of their names
     },
     "This project's default": {
         "linear_branch": "without its networks",
-        "default": "five networks and a linear model",
+        "default": "networks and a linear model",
     },
 }
 CURVES_BESIDE = 4  # panels in a row

@@ -35,23 +35,7 @@ BODY, TEXTS, SECONDS = 1 << 16, 50, 20  # the server's limits
 OPTIONS = ("--max-body", str(BODY), "--max-texts", str(TEXTS), "--timeout", str(SECONDS))
 CLIENTS = 8  # at a time
 GROWTH = 32 << 20  # bytes of memory: the allocator keeps what it once had, and the model the tokens that it has read
-WORDS = (
-    "claim",
-    "your",
-    "prize",
-    "now",
-    "see",
-    "you",
-    "at",
-    "8",
-    "soup",
-    "£500",
-    "café",
-    "垃圾",
-    "\N{PILE OF POO}",
-    "\0",
-    "\x1b",
-)
+WORDS = ("claim", "your", "prize", "now", "see", "8", "soup", "£500", "café", "垃圾", "\N{PILE OF POO}", "\0", "\x1b")
 
 Answers = list[dict[str, str | float]]
 
@@ -166,16 +150,7 @@ def no_http(chance: random.Random) -> Attack:
 
 def wrong_token(chance: random.Random) -> Attack:
     """Ask without the token, or with another one."""
-    tokens = (
-        "",
-        "Bearer",
-        "Bearer ",
-        f"Bearer {TOKEN}x",
-        f"Bearer {TOKEN[:-1]}",
-        f"Basic {TOKEN}",
-        "Bearer " + "é" * 9,
-        TOKEN,
-    )
+    tokens = ("", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", "Bearer éé", TOKEN)
     sent = request("POST", "/predict", b'{"texts":["a"]}', Authorization=chance.choice(tokens))
     return Attack(chance.choice([sent, request("GET", "/metrics")]), (401,))
 

@@ -601,7 +601,7 @@ TARGETS: dict[str, Target] = {
         50,
         (
             b'\0{"labels": ["ham", "spam"], "tokenizer": "rich", "max_sequence_length": 100, "masking": true, '
-            b'"subword_buckets": 16384, "linear": true, "encoder": "none", "normalisation": '
+            b'"subword_buckets": 16384, "linear": true, "encoder": "none", "alone_from": 0.98, "normalisation": '
             b'{"unicode": "NFKC", "fold_lookalikes": true, "lowercase": false, "ascii_only": false, '
             b'"remove_pattern": ""}}',
             b'\1{"positive_label": "spam", "threshold": 0.5}',

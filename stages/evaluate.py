@@ -5,7 +5,8 @@ correlation of the rows held out in training is highest; with more, the likelies
 positive. With evaluate.promise, answers too likely to be wrong become "unsure"; the scores remain those of all answers.
 The stage fails, after writing everything, if a score is worse than evaluate.require allows.
 
-Reads   model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json}, data/clean/{messages.tsv,origins},
+Reads   model/{model.onnx,linear.onnx,vocabulary.tsv,ngrams.npy,settings.json,model.json},
+        data/clean/{messages.tsv,origins},
         data/split/{train,validation,test}/, data/scored/held_out.tsv, data/trained/out_of_fold.npz;
         section `evaluate` of params.yaml
 Writes  model/{threshold.json,reference.tsv}, data/scored/{predictions,labels,errors,disguises,warnings}.tsv,
@@ -118,7 +119,7 @@ def main() -> None:
     write_metrics(paths.SCORES, found)
     warnings = checks.warnings(counts(learnt, names), counts(tested.labels, names), found["ci_low"]["mcc"])
     lengths = np.concatenate([np.diff(part.offsets) for part in (train, validation, test)])
-    warnings += checks.truncated(lengths, model.settings.max_sequence_length) if model.width else []
+    warnings += checks.truncated(lengths, model.settings.max_sequence_length) if model.networks else []
     warnings += checks.beaten(gains["tfidf"]) + decision.never(names, rule.sure_from)
     shown = None if rule.sure_from is None else given
     tables.write(paths.PREDICTIONS, tables.predictions(tested, messages, names, positive, shown), places)

@@ -120,6 +120,7 @@ def main() -> None:
 
     record = read_json(paths.MODEL / "model.json")
     shown = {
+        "alone_from": read_json(paths.MODEL / "settings.json")["alone_from"],
         "decision": decision,
         "no_box": box.missing(paths.MODEL),
         "record": record,

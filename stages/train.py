@@ -11,7 +11,7 @@ TEXTRNN_DEVICE (cpu, gpu or auto) says whether GPUs are used.
 Reads   data/split/{train,validation,test}/, data/vectors/{vocabulary,classes}.tsv, data/clean/messages.tsv,
         data/raw/corpus (its checksum alone);
         sections `train` and `vectorize` and the text settings of section `clean` of params.yaml
-Writes  model/{model.onnx,vocabulary.tsv,ngrams.npy,settings.json,history.tsv,model.json},
+Writes  model/{model.onnx,linear.onnx,vocabulary.tsv,ngrams.npy,settings.json,history.tsv,model.json},
         data/trained/{weights,out_of_fold}.npz, data/scored/held_out.tsv, metrics/train.json
 Run     python -m stages.train
 """
@@ -45,7 +45,7 @@ from textrnn.training.history import COLUMNS, epochs_of
 from textrnn.training.learn import TrainingSet, learn
 from textrnn.training.loop import CHECKPOINT, Fitted
 
-FILES = ("history.tsv", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
+FILES = ("history.tsv", "linear.onnx", "model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
 
 
 def training_set(config: TrainConfig) -> tuple[TrainingSet, ragged.Rows, str]:
@@ -125,8 +125,9 @@ def main() -> None:
     if not cluster.chief:
         return
 
-    with replacing(paths.MODEL / "model.onnx") as file:
-        file.write(trained.model)
+    for name, content in (("model.onnx", trained.model), ("linear.onnx", trained.first)):
+        with replacing(paths.MODEL / name) as file:
+            file.write(content)
     members = enumerate(trained.fitted.weights)
     write_arrays(paths.WEIGHTS, {f"{number}/{name}": array for number, one in members for name, array in one.items()})
     write_arrays(paths.OUT_OF_FOLD, {"fold": trained.fold, **trained.sources})
@@ -140,6 +141,7 @@ def main() -> None:
         "max_sequence_length": vectorize.max_sequence_length,
         "normalisation": normalisation.model_dump(),
         "subword_buckets": config.subword_buckets,
+        "alone_from": trained.alone_from,
         "tokenizer": vectorize.tokenizer,
     }
     write_json(paths.MODEL / "settings.json", settings)

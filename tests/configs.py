@@ -35,6 +35,7 @@ SMALL: dict[str, Any] = {
     "ensemble": 1,
     "linear": False,
     "encoder": "none",
+    "cascade": False,
 }
 SMALL |= dict.fromkeys(("word_dropout", "token_dropout", "subword_dropout", "embedding_dropout", "dropout"), 0.0)
 

@@ -65,7 +65,8 @@ ELSEWHERE = {
     "tests/test_reproduce.py": ("python -m bench.reproduce",),
     "tests/test_serving.py": ("python -m fuzz.serving",),
     "tests/test_speed.py": (
-        "python -m bench.inference", "python -m bench.scale", "python -m bench.serving", "python -m bench.stages",
+        "PYTHONPATH=FOLDER_OF_FASTTEXT python -m bench.beside", "python -m bench.inference", "python -m bench.scale",
+        "python -m bench.serving", "python -m bench.stages",
     ),
     "tests/test_training.py": ("python -m bench.training",),
 }  # fmt: skip
@@ -235,12 +236,11 @@ def test_a_conflict_in_the_lock_is_resolved_as_contributing_says(shell: Shell) -
 
 def test_the_model_is_got_from_another_folder(shell: Shell, tmp_path: Path) -> None:
     shell('git tag -a classifier@v1.0.0 -m "the first"')
-    other = Shell(Repository(tmp_path, shell.made.state))
-    other("dvc artifacts get PATH-OR-URL classifier", **{"PATH-OR-URL": str(shell.made.folder)})
-    other("dvc get PATH-OR-URL model", **{"PATH-OR-URL": str(shell.made.folder)})
-    model = shell.made.folder / "model"
-    assert (tmp_path / "model.onnx").read_bytes() == (model / "model.onnx").read_bytes()
-    assert {path.name for path in (tmp_path / "model").iterdir()} == {path.name for path in model.iterdir()}
+    files = {path.name: path.read_bytes() for path in (shell.made.folder / "model").iterdir()}
+    for number, command in enumerate(("dvc artifacts get PATH-OR-URL classifier", "dvc get PATH-OR-URL model")):
+        (folder := tmp_path / str(number)).mkdir()
+        Shell(Repository(folder, shell.made.state))(command, **{"PATH-OR-URL": str(shell.made.folder)})
+        assert {path.name: path.read_bytes() for path in (folder / "model").iterdir()} == files
 
 
 def test_a_stage_is_added_as_the_page_on_design_says(shell: Shell) -> None:

@@ -30,6 +30,7 @@ from stages import split
 from textrnn.artifacts import provenance
 from textrnn.core import errors, paths
 from textrnn.core.errors import UserError
+from textrnn.inference import predictor
 from tools import deps
 
 ROOT = paths.ROOT
@@ -135,7 +136,8 @@ def test_only_plot_keeps_outputs_out_of_the_cache_and_dvc_plots_draws_their_data
     assert drawn == kept - {"plots/scores.tsv", "plots/images"}
     own = {path.stem for path in (ROOT / ".dvc/plots").iterdir()}
     assert own == {chart["template"] for chart in charts} - {"linear"}
-    assert {artifact["path"] for artifact in PIPELINE["artifacts"].values()} <= set(listed("train", "outs"))
+    assert {artifact["path"] for artifact in PIPELINE["artifacts"].values()} == {"model"}
+    assert {f"model/{part}" for part in predictor.PARTS} <= set(listed("train", "outs"))
 
 
 # The comparison

@@ -90,6 +90,7 @@ def model_of(
         subword_buckets=buckets,
         linear=learnt is not None,
         encoder=encoder,
+        alone_from=None,
         normalisation=Normalisation(
             unicode="none", fold_lookalikes=False, lowercase=False, ascii_only=False, remove_pattern=""
         ),

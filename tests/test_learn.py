@@ -14,7 +14,7 @@ from tests.trainers import trainer_of
 from textrnn.core.errors import UserError
 from textrnn.inference import graph
 from textrnn.inference.inputs import linear_inputs
-from textrnn.model import linear, stacking
+from textrnn.model import cascade, linear, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.stacking import Floats, cross_fitted, softmax
 from textrnn.text import subwords
@@ -46,6 +46,7 @@ RECIPES = {
     "ensemble": MEMBERS,
     "linear": MEMBERS.model_copy(update={"linear": True}),
     "linear alone": MEMBERS.model_copy(update={"ensemble": 0, "linear": True}),
+    "cascade": MEMBERS.model_copy(update={"cascade": True, "linear": True}),
 }
 
 
@@ -165,6 +166,27 @@ def test_a_word_rare_among_a_members_rows_is_unknown_to_it_though_all_rows_hold_
     assert [member.held_out.rows.tolist() for member in members] == [[0, 1], [2], [3]]
 
 
+@pytest.mark.parametrize("is_chosen", [True, False])
+def test_in_a_cascade_one_network_more_learns_all_rows_and_answers_for_those_of_the_folds_which_weigh_it(
+    is_chosen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cascade, "SURE", (0.5,))
+    monkeypatch.setattr(cascade, "chosen", lambda *_: 0.5 if is_chosen else None)
+    found, folds_alone = learned_from(RECIPES["cascade"]), learned("linear")
+    if not is_chosen:
+        assert found.model == folds_alone.model
+        assert not found.first
+        return
+    (arrays,) = found.fitted.weights
+    assert not (arrays["words"][1:] == arrays["words"][0]).all(axis=1).any(), "it knows every word"
+    assert {name: array.tolist() for name, array in found.sources.items()} == {
+        name: array.tolist() for name, array in folds_alone.sources.items()
+    }, "the blend is fitted to the same answers, of networks which have not learnt the rows"
+    assert found.alone_from == 0.5
+    nodes = [node.op_type for node in onnx.load_from_string(found.model).graph.node]
+    assert nodes.count("RNN") == 1
+
+
 @ENSEMBLES
 def test_the_held_out_rows_of_the_members_are_blended_in_the_order_of_all_rows(name: str) -> None:
     config, found = RECIPES[name], learned(name)
@@ -257,7 +279,7 @@ def test_an_ensemble_of_none_is_the_linear_branch_alone_calibrated_on_the_rows_l
     np.testing.assert_allclose(found.held_out, expected, rtol=0, atol=1e-12)
     (said,) = graph.session(found.model).run(["probabilities"], linear_inputs(indices(found.ngrams), TEXTS))
     assert np.asarray(said).argmax(axis=1).tolist() == LABELS
-    assert {node.op_type for node in onnx.load_from_string(found.model).graph.node}.isdisjoint({"RNN", "Split"})
+    assert {node.op_type for node in onnx.load_from_string(found.model).graph.node}.isdisjoint({"RNN", "Transpose"})
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from textrnn.inference import classifier
 from textrnn.serving import connections, server
 from textrnn.serving.app import Limits, application
 from textrnn.serving.page import OPENAPI
+from textrnn.text.normalise import PatternError
 
 TEXTS = [
     "URGENT! Collect your two tickets",
@@ -53,7 +54,9 @@ class Slow:
         if bug := [text for text in texts if text.startswith("a bug")]:
             raise ValueError(f"cannot read {bug}")
         if any(text.startswith("a pattern") for text in texts):
-            raise UserError("expected a pattern that ends")
+            raise PatternError("expected a pattern that ends")
+        if "a damaged model" in texts:
+            raise UserError("expected the files of one model")
         return classifier.Answers(texts, np.zeros((len(texts), 0)))
 
     def shown(self, answers: classifier.Answers) -> list[float]:
@@ -258,8 +261,10 @@ def test_a_text_that_is_the_models_undoing_is_an_error_of_its_own_request_alone_
         refused(others[0].result(), 500, "an error in textrnn")
         assert others[1].result().json["answers"][0]["label"] == "fine"
         refused(ask(address, asking(["a pattern: my own"])), 422, "expected a pattern")
+        refused(ask(address, asking(["a damaged model"])), 500, "an error in textrnn")
     said = capfd.readouterr().err
-    assert re.fullmatch(r"error: ValueError at .*test_serving\.py, line \d+, while answering /predict\n", said)
+    line = r"error: {} at .*test_serving\.py, line \d+, while answering /predict\n"
+    assert re.fullmatch(line.format("ValueError") + line.format("UserError"), said)
 
 
 # Who may ask

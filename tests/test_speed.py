@@ -25,6 +25,15 @@ def test_a_stream_depends_on_its_seed_and_repeats_the_share_of_messages_that_is_
     assert 10 < np.mean([len(text.split()) for text in first]) < 25
 
 
+def test_varied_messages_are_distinct_and_differ_from_a_real_one_by_a_word() -> None:
+    texts = ["Claim your prize now please", "See you at the lake tomorrow", "   "]
+    first, again, other = (list(islice(stream.varied(texts, seed), 200)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert len(set(first)) > 190
+    for text in first:
+        assert any(sum(map(str.__ne__, text.split(), real.split())) == 1 for real in texts)
+
+
 def test_memory_and_processor_time_include_every_process_that_was_started_and_a_failure_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def start() -> int:
     """Run the command, and return its exit code."""
     end_in_one_line()  # before the imports that take long
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it looks through all installed packages
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else NumPy starts threads, which nothing here needs
     return run(main)
 
 

@@ -41,7 +41,7 @@ DEFAULTS: Changes = {  # of a corpus of one's own, and set back for each new one
 }  # fmt: skip
 SMS: Changes = DEFAULTS | {
     "download.source": "sms-spam", "clean.label_column": 0, "clean.text_column": 1, "evaluate.positive_label": "spam",
-    "train.ensemble": 5, "train.linear": True, "train.encoder": "none",
+    "train.ensemble": 5, "train.linear": True, "train.encoder": "none", "train.cascade": True,
 }  # fmt: skip
 TELLING = ("1", "true", "yes", "spam")  # labels that say themselves that they are the positive one
 MOST_REJECTED = 0.2  # share of rows: with more, something is wrong

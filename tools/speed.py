@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import pictures
+from bench import beside, pictures
 from bench.measure import shown
 from bench.scale import ALL, BASE, PEERS
 from bench.serving import STREAM
@@ -55,7 +55,7 @@ def cold() -> str:
 
 
 def streams() -> str:
-    """Return a row for each stream, and the limit that the processors set."""
+    """Return a row for each stream."""
     values = found("inference")
     keys = ("messages_per_second", "peak_megabytes")
     rows = [
@@ -64,14 +64,7 @@ def streams() -> str:
         for size, measured in sorted(sizes.items(), key=lambda item: int(item[0]))
     ]
     header = ["messages", "messages a second", "peak memory, MB"]
-    arithmetic = values["arithmetic"]
-    limit = (
-        f"A message of {arithmetic['tokens_per_message']} tokens takes "
-        f"{arithmetic['million_multiply_adds_per_message']} million multiplications. At the speed of large matrices, "
-        f"the {values['processors']} processors could classify {arithmetic['messages_per_second_at_most']:,} messages "
-        "a second."
-    )
-    return f"{table(header, rows, numbers=True)}\n\n{limit}"
+    return table(header, rows, numbers=True)
 
 
 def serving() -> str:
@@ -109,14 +102,15 @@ def cost() -> str:
     config, tokens = params.load("train", TrainConfig), metrics("vectorize")["tokens"] / metrics("clean")["kept"]
     learnt = 1 - split["test"] / metrics("clean")["kept"]
     epochs = metrics("train")["epochs"]
-    read = messages * learnt * tokens * epochs * (config.ensemble - 1)  # each member leaves out its fold
+    rounds = config.ensemble - 1 + config.cascade  # each member leaves out its fold, and a cascade's network none
+    read = messages * learnt * tokens * epochs * rounds
     pace = found("training")["textrnn"]["tokens_per_second"]["median"]
     answers = found("inference")["streams"]["7 % repeated"]["1000000"]["messages_per_second"]["median"]
     rows = [
         [name, f"{measured[name]['seconds']:,.0f}", f"{measured[name]['peak_megabytes']:,.0f}"]
         for name in ("clean", "vectorize", "split")
     ]
-    rows.append([f"train: {config.ensemble} networks, {epochs} epochs", f"{read / pace:,.0f}", ""])
+    rows.append([f"train: {config.ensemble + config.cascade} networks, {epochs} epochs", f"{read / pace:,.0f}", ""])
     rows.append(["train: one network, one epoch", f"{messages * learnt * tokens / pace:,.0f}", ""])
     rows.append(["evaluate: predictions for the test rows", f"{messages * (1 - learnt) / answers:,.0f}", ""])
     rows.append(["predict.py", f"{messages / answers:,.0f}", ""])
@@ -128,6 +122,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "pipeline": pipeline,
     "cold": cold,
     "streams": streams,
+    "beside": lambda: beside.report(found("beside")),
     "serving": serving,
     "scale": scale,
     "cost": cost,

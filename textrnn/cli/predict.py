@@ -19,7 +19,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import get_args
 
-from textrnn.cli import files, reader, usage, writer
+from textrnn.cli import reader, usage, writer
 from textrnn.cli.writer import Answer, Look
 from textrnn.core.errors import UserError, note
 from textrnn.core.escape import listed
@@ -47,7 +47,9 @@ def answered(directory: Path, look: Look, texts: list[str]) -> str:
 
 def streamed(directory: Path, look: Look, source: reader.Source) -> Generator[str, None, None]:
     """Yield the answers to the messages of a file or of standard input, as they are written."""
-    from textrnn.core import process_pool  # noqa: PLC0415  # a single message has no use for it, and would wait
+    # A single message has no use for these, and would wait.
+    from textrnn.cli import files  # noqa: PLC0415
+    from textrnn.core import process_pool  # noqa: PLC0415
 
     count, times = 0, TOKENS if look.explained else 1
     failures: list[Exception] = []

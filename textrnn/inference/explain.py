@@ -32,7 +32,8 @@ def pieces(model: predictor.Model, text: str, label: int) -> list[Piece]:
     without = (text[:start] + " " + text[end:read] for start, end in places)
     texts = chain([text], without)  # some at a time: each may have a million characters
     some = iter(lambda: list(islice(texts, predictor.BATCH)), [])
-    probability = np.concatenate([predictor.probabilities(model, batch)[:, label] for batch in some])
+    graph = predictor.answering(model, text)  # another one would differ by more than the token
+    probability = np.concatenate([predictor.probabilities(graph, batch)[:, label] for batch in some])
     least = 0.5 * 10**-DIGITS
     odds = np.log(np.maximum(probability, least) / np.maximum(1 - probability, least))
     found: list[Piece] = []

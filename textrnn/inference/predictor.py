@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -31,7 +32,8 @@ from textrnn.text.vocabulary import UNKNOWN, Tokenizer, read_tokens
 BATCH = 128
 PADDING = ""
 ROOM = 64 << 20  # bytes of vectors that are kept
-PARTS = ("model.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
+PARTS = ("model.onnx", "linear.onnx", "ngrams.npy", "settings.json", "vocabulary.tsv")
+ALWAYS, NEVER = 0.0, 1.1  # probabilities from which the first graph of a cascade answers
 UNSURE, UNSURE_LABEL = -1, "unsure"  # instead of a label's number and of its name
 
 
@@ -45,6 +47,9 @@ class Settings(Section):
     subword_buckets: int = Field(ge=0, le=10_000_000)
     linear: bool
     encoder: encoders.Encoder
+    alone_from: float | None = Field(
+        ge=0, le=1
+    )  # the probability from which the linear branch answers alone; null: never
     normalisation: Normalisation
 
 
@@ -74,7 +79,7 @@ class Rule(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What model/ holds, loaded."""
+    """What model/ holds, loaded: a graph, or the first of a cascade, which leaves to the second where it is unsure."""
 
     session: onnxruntime.InferenceSession
     ids: dict[str, int]
@@ -83,11 +88,17 @@ class Model(NamedTuple):
     settings: Settings
     seen: dict[str, int]  # tokens that have been read before, and where their vectors are
     vectors: NDArray[np.float32]  # (room, width) of a token in all members; both are 0 without networks
+    second: "Callable[[], Model] | None" = None  # loads the second, once; None where a single graph answers
 
     @property
     def width(self) -> int:
         """Return how many numbers a token's vectors have in all members; 0 without networks."""
         return int(self.vectors.shape[1])
+
+    @property
+    def networks(self) -> bool:
+        """Return whether networks read the tokens of some text."""
+        return self.second is not None or self.width > 0
 
 
 def load(directory: Path) -> Model:
@@ -106,14 +117,34 @@ def load(directory: Path) -> Model:
         known = np.asarray(read_array(path))
         if known.dtype != np.uint64 or known.ndim != 1 or known.max(initial=0) >= 2 * WORDS:
             raise ValueError(f"expected hashes of n-grams, found {known.dtype} of shape {known.shape}")
+    name = "model.onnx" if settings.alone_from is None else "linear.onnx"
+    session, content = _session(directory / name, (directory / name).read_bytes()), b""
+    if settings.alone_from is not None:
+        content = (directory / "model.onnx").read_bytes()  # now: another model may have its place when it is needed
+    provenance.check_parts(directory, PARTS)
+    provenance.check_packages(directory, encoders.installed(settings.encoder))
+    if settings.alone_from is None:
+        return _checked(session, ids, known, settings)
+
+    def second() -> Model:
+        return _checked(_session(directory / "model.onnx", content), ids, known[:0], settings)
+
+    model = _checked(session, {}, known, settings.model_copy(update={"encoder": "none"}))
+    return model._replace(settings=settings, second=cache(second))
+
+
+def _session(path: Path, content: bytes) -> onnxruntime.InferenceSession:
+    """Return a session of the graph that this file holds. Raises UserError if it is none that export writes."""
     try:
-        session = graph.session((directory / "model.onnx").read_bytes())
+        return graph.session(content)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  # the runtime raises classes of its own, which it does not export
-        raise UserError(f"expected a model in {directory}/model.onnx, found another file: {one_line(error)}") from None
-    provenance.check_parts(directory, PARTS)
-    provenance.check_packages(directory, encoders.installed(settings.encoder))
+        raise UserError(f"expected a model in {path}, found another file: {one_line(error)}") from None
+
+
+def _checked(session: onnxruntime.InferenceSession, ids: dict[str, int], known: Grams, settings: Settings) -> Model:
+    """Return the model of this graph alone. Raises UserError when its parts do not fit together."""
     with fitting():
         width = encoders.WIDTHS[settings.encoder]
         graph.check_shapes(session, len(settings.labels), settings.subword_buckets, settings.linear, width)
@@ -144,7 +175,11 @@ def first_inputs(model: Model) -> Inputs:
             inputs["subwords"] = np.array([[model.settings.subword_buckets]], np.int32)
     if model.settings.linear:
         inputs["size"] = np.ones((2, 1), np.float32)
+        widths = {one.name: one.shape[1] for one in model.session.get_inputs() if one.name in graph.SOURCES}
+        inputs |= {source: np.zeros((2, width), np.float32) for source, width in widths.items()}
         for source, known in zip(graph.SOURCES, model.ngrams, strict=True):
+            if source in widths:
+                continue
             inputs[f"{source}.ngrams"] = np.array([[len(known.grams) - 1]] * 2, np.int32)
             if source in model.counted:
                 inputs[f"{source}.frequencies"] = np.ones((2, 1), np.float32)
@@ -203,7 +238,42 @@ def outputs(
     model: Model, texts: list[str], others: Sequence[str],
     progress: Callable[[list[NDArray[np.int64]]], Iterable[NDArray[np.int64]]] = iter,
 ) -> dict[str, NDArray[np.float64]]:  # fmt: skip
-    """Return the graph's probabilities, not rounded, and its `others`: other outputs with a row a text, or inputs."""
+    """Return the graph's probabilities, not rounded, and its `others`: other outputs with a row a text, or inputs.
+
+    With others, the second graph of a cascade reads all texts.
+    """
+    if model.second is None:
+        return _outputs(model, texts, others, progress)
+    found = _outputs(model, texts, [*graph.SOURCES, "size"])
+    unsure = np.round(found["probabilities"], DIGITS).max(axis=1, initial=0) < (model.settings.alone_from or 0)
+    rows = np.flatnonzero(unsure | bool(others))
+    if not (len(rows) or others):
+        return found
+    given = {name: found[name][rows].astype(np.float32) for name in (*graph.SOURCES, "size")}
+    result = _outputs(model.second(), [texts[row] for row in rows], others, progress, given)
+    found["probabilities"][rows[unsure[rows]]] = result["probabilities"][unsure[rows]]
+    return result | {"probabilities": found["probabilities"]}
+
+
+def answering(model: Model, text: str) -> Model:
+    """Return the model which answers all texts as this one is answered: of a cascade, by the same graph."""
+    alone_from = model.settings.alone_from
+    if alone_from is None:
+        return model
+    is_sure = probabilities(_from(model, ALWAYS), [text]).max() >= alone_from
+    return _from(model, ALWAYS if is_sure else NEVER)
+
+
+def _from(model: Model, alone_from: float) -> Model:
+    return model._replace(settings=model.settings.model_copy(update={"alone_from": alone_from}))
+
+
+def _outputs(
+    model: Model, texts: list[str], others: Sequence[str],
+    progress: Callable[[list[NDArray[np.int64]]], Iterable[NDArray[np.int64]]] = iter,
+    given: Inputs | None = None,
+) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+    """Return what `outputs` does, by a single graph. Of a second one, `given` are inputs with a row a text."""
     longest, labels = model.settings.max_sequence_length, len(model.settings.labels)
     tokens, lengths = [list[str]()] * len(texts), np.array(list(map(len, texts)), np.int64)
     if model.width:
@@ -214,9 +284,11 @@ def outputs(
         # A row alone is multiplied by another kernel, which adds up in another order.
         rows = np.resize(chosen, max(2, len(chosen)))
         inputs, new = encode(model, [tokens[row] for row in rows], lengths[rows]) if model.width else ({}, [])
-        if model.settings.linear:
+        if given is not None:
+            inputs |= {name: values[rows] for name, values in given.items()}
+        elif model.settings.linear:
             inputs |= linear_inputs(model.ngrams, [texts[row] for row in rows], model.counted)
-        if model.settings.encoder != "none":
+        if model.settings.encoder != "none" and model.second is None:
             inputs |= encoder_inputs(model.settings.encoder, [texts[row] for row in rows])
         with fitting():
             found = graph.answer(model.session, inputs, labels, [name for name in others if name not in inputs])

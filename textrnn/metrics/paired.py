@@ -8,8 +8,6 @@ from textrnn.metrics.scores import Bools
 
 MANY = 2  # standard errors by which a difference is told from chance
 WORTH = 0.01  # of accuracy: whoever may gain more is not told that there is nothing to gain
-# predict.py took 9.4 seconds of a processor for 20,000 distinct messages of bench/stream.py, and 3.2 without networks.
-FASTER = "three times as fast"
 
 
 def difference(right: Bools, other: Bools) -> dict[str, float]:
@@ -31,18 +29,17 @@ def points(found: Mapping[str, float]) -> str:
 def on_networks(gains: Mapping[str, Mapping[str, float]]) -> str:
     """Return a sentence on what the networks add to the rest of the model, by its gains over its parts, or ""."""
     rest = [gains[name] for name in ("without_networks", "linear", "encoder") if name in gains]
-    return verdict(rest[0], linear="encoder" not in gains) if rest and "networks" in gains else ""
+    return verdict(rest[0]) if rest and "networks" in gains else ""
 
 
-def verdict(found: Mapping[str, float], linear: bool = True) -> str:
-    """Return a sentence on what the networks add to the rest of the model. A linear branch alone answers FASTER."""
+def verdict(found: Mapping[str, float]) -> str:
+    """Return a sentence on what the networks add to the rest of the model."""
     gain, sure = found["accuracy"], MANY * found["standard_error"]
     told = f"{points(found)} points of accuracy"
     if gain > sure:
         return f"the networks add {told} here"
-    without = "train.ensemble: 0 would do" + f", and answers {FASTER}" * linear
     if gain < -sure:
-        return f"the networks do harm here ({told}): {without}"
+        return f"the networks do harm here ({told}): train.ensemble: 0 would do"
     if gain + sure < WORTH:
-        return f"the networks add nothing measurable here ({told}): {without}"
+        return f"the networks add nothing measurable here ({told}): train.ensemble: 0 would do"
     return f"whether the networks help cannot be told from so few messages ({told})"

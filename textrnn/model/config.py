@@ -42,6 +42,7 @@ class TrainConfig(Section):
     ensemble: int = Field(ge=0, le=64)
     linear: bool
     encoder: Encoder
+    cascade: bool
 
     @property
     def class_weight(self) -> ClassWeight:

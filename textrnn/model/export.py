@@ -1,4 +1,4 @@
-"""The trained networks as one ONNX graph with native recurrent nodes.
+"""The trained networks and branches as ONNX graphs with native recurrent nodes.
 
 We write the graph node by node: a converter unrolls the recurrence into loops, which run slower, and writes other
 bytes in each process. Layouts of weights: https://onnx.ai/onnx/operators/onnx__LSTM.html and its siblings RNN and GRU.
@@ -21,7 +21,7 @@ OPSET, IR_VERSION = 17, 8  # the oldest that have every operator used here, so t
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 GATES = {"rnn": [0], "lstm": [0, 3, 1, 2], "gru": [0, 1, 2]}  # where Keras keeps each gate, in ONNX' order
 READ = ("ngrams", "frequencies")  # of each source of the linear branch; the second where its machine counts
-FLOATS = {"seen", "characters.frequencies", "words.frequencies", "encoded", "size"}  # the float32 inputs; others: int32
+INTEGERS = {"word_ids", "subwords", "places", "lengths", "characters.ngrams", "words.ngrams"}  # others: float32
 
 Weights = dict[str, NDArray[np.float32]]
 NO_LINEAR: Mapping[str, Linear] = {}
@@ -62,19 +62,22 @@ def export(
     linear: Mapping[str, Linear] = NO_LINEAR,
     blend: Blend | None = None,
     encoded: Encoded | None = None,
+    second: bool = False,
 ) -> bytes:
     """Return a serialised ONNX model: the members' mean logits, blended with the branches; some of them may lack.
+
+    The `second` graph of a cascade is given the decisions of the linear branch, which the first one computes.
 
     Inputs, int32 unless named otherwise. With members: word_ids (tokens), that of each distinct token, and with
     subword buckets subwords (tokens, features), padded with 0; float32 seen (seen, width), the vectors of further
     tokens from an earlier run; places (batch, time), which token stands where (the seen ones count after the others);
     and lengths (batch). With a linear branch: characters.ngrams and words.ngrams (batch, most), the numbers of a row's
     known n-grams, from 1 and padded with 0; and float32 characters.frequencies and words.frequencies, of the same
-    shape, where the machine counts. With an encoder: float32 encoded (batch, width), its vectors. With either: float32
-    size (batch, 1), that of the text.
+    shape, where the machine counts; or float32 characters and words (batch, decisions). With an encoder: float32
+    encoded (batch, width), its vectors. With either: float32 size (batch, 1), that of the text.
     Outputs, float32: probabilities (batch, classes). With members: networks (batch, classes), their mean logits, and
-    vectors (tokens, width), all members' vectors of the tokens. With a linear branch: characters and words (batch,
-    decisions). With an encoder: encoder (batch, decisions).
+    vectors (tokens, width), all members' vectors of the tokens. With a linear branch, unless its decisions are given:
+    characters and words (batch, decisions). With an encoder: encoder (batch, decisions).
     """
     width = len(members) * config.embedding_size
     inputs: dict[str, list[str | int]] = {}
@@ -85,19 +88,22 @@ def export(
         inputs |= {"seen": ["seen", width], "places": ["batch", "time"], "lengths": ["batch"]}
         outputs |= {"vectors": ["tokens", width], "networks": ["batch", classes]}
     for source, machine in linear.items():
+        if second:
+            inputs |= {source: ["batch", len(machine.intercept)]}
+            continue
         inputs |= {f"{source}.{kind}": ["batch", f"most {source}"] for kind in READ[: 1 + machine.counted]}
         outputs |= {source: ["batch", len(machine.intercept)]}
     if encoded:
         inputs |= {"encoded": ["batch", len(encoded.weights)]}
         outputs |= {"encoder": ["batch", len(encoded.intercept)]}
     inputs |= {"size": ["batch", 1]} if linear or encoded else {}
-    kinds = {name: TensorProto.FLOAT if name in FLOATS else TensorProto.INT32 for name in inputs}
+    kinds = {name: TensorProto.INT32 if name in INTEGERS else TensorProto.FLOAT for name in inputs}
     reads = [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in inputs.items()]
     writes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
 
     graph = Graph()
     sources = [mean_logits(graph, members, config)] if members else []
-    sources += [decisions(graph, source, machine) for source, machine in linear.items()]
+    sources += [source if second else decisions(graph, source, machine) for source, machine in linear.items()]
     sources += [of_vectors(graph, encoded)] if encoded else []
     sources += ["size"] if linear or encoded else []
     blended = sources[0]
@@ -123,17 +129,17 @@ def export(
 
 def decisions(graph: Graph, source: str, machine: Linear) -> str:
     """Add a machine of the linear branch and return the name of its decisions, (batch, decisions): its source's."""
-    # Row 0 is the padding's, and adds nothing.
-    idf = np.concatenate([[0], machine.idf]).astype(np.float32)
-    weighted = np.vstack([np.zeros_like(machine.intercept), machine.weights * machine.idf[:, None]]).astype(np.float32)
-    values = graph.add("Gather", graph.constant(f"{source}.idf", idf), f"{source}.ngrams")
-    terms = graph.add("Gather", graph.constant(f"{source}.weights", weighted), f"{source}.ngrams")
+    decisions = len(machine.intercept)
+    # Row 0 is the padding's, and adds nothing. Beside the weights stands what an n-gram adds to the square of the norm.
+    rows = np.hstack([machine.weights * machine.idf[:, None], machine.idf[:, None] ** 2])
+    table = graph.constant(f"{source}.weights", np.vstack([np.zeros_like(rows[:1]), rows]).astype(np.float32))
+    terms = graph.add("Gather", table, f"{source}.ngrams")
     if machine.counted:
-        values = graph.add("Mul", values, f"{source}.frequencies")
-        terms = graph.add("Mul", terms, graph.add("Unsqueeze", f"{source}.frequencies", graph.ints(2)))
-    norm = graph.add("ReduceL2", values, axes=[1], keepdims=1)
-    norm = graph.add("Max", norm, graph.constant("least", np.float32(1e-6)))  # where a row has no known n-gram
-    total = graph.add("ReduceSum", terms, graph.ints(1), keepdims=0)
+        once = graph.add("Unsqueeze", f"{source}.frequencies", graph.ints(2))
+        terms = graph.add("Mul", terms, graph.add("Concat", *[once] * decisions, graph.add("Mul", once, once), axis=2))
+    sums = graph.add("ReduceSum", terms, graph.ints(1), keepdims=0)
+    total, square = graph.add_all("Split", sums, graph.ints(decisions, 1), outputs=2, axis=1)
+    norm = graph.add("Max", graph.add("Sqrt", square), graph.constant("least", np.float32(1e-6)))  # of no known n-gram
     scaled = graph.add("Div", total, norm)
     intercept = graph.constant(f"{source}.intercept", machine.intercept.astype(np.float32))
     return graph.add_all("Add", scaled, intercept, outputs=[source])[0]

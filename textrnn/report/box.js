@@ -2,6 +2,7 @@
 // The box of the report in which a message is typed: its answer, and why. report/try/model.js calls `begin`.
 
 const WORK = 250_000;  // tokens that the networks read to explain a text, as in textrnn/inference/explain.py
+const [ALWAYS, NEVER] = [0, 1.1];  // probabilities from which the first graph of a cascade answers
 const STRENGTHS = [0.25, 1, 2.5];  // weights at which a colour begins, as in textrnn/cli/writer.py
 const LEAST = 0.005;  // a weight below this is written as 0.00
 const MOST_STRONGEST = 8;  // tokens that are listed with their weights
@@ -26,14 +27,18 @@ function ngramsOf(base64) {
 
 /** Return functions of a text: `probabilities` of the labels, `answer`, and `explanation`, a token at a time. */
 function classifier(model) {
-  const graph = graphOf(decoded(model.graph));
+  const [first, second] = model.graphs.map((graph) => graphOf(decoded(graph)));
   const read = reader({ ...model, ngrams: ngramsOf(model.ngrams) });
   const { settings, positive, threshold, digits, sure_from: sureFrom } = model;
 
-  /** Return the probabilities of the labels for a text that was normalised, rounded as predict.py does. */
-  function probabilities(text) {
-    const found = run(graph, read.inputs(text, graph)).probabilities.data;
-    return Array.from(found, (value) => rounded(value, digits));
+  const shares = ({ probabilities: { data } }) => Array.from(data, (value) => rounded(value, digits));
+
+  /** Return the probabilities for a normalised text, rounded as predict.py does, and whether the first graph gave them. */
+  function answered(text, aloneFrom = settings.alone_from ?? ALWAYS) {
+    const found = run(first, read.inputs(text, first)), probabilities = shares(found);
+    if (Math.max(...probabilities) >= aloneFrom) return { probabilities, isFirst: true };
+    const { characters, words, size } = found;
+    return { probabilities: shares(run(second, { ...read.inputs(text, second), characters, words, size })), isFirst: false };
   }
 
   /** Return the number of the label answered: the likeliest; of two, the positive one from its threshold on. */
@@ -48,8 +53,8 @@ function classifier(model) {
   }
 
   function answer(message) {
-    const text = read.normalised(message), likely = probabilities(text), label = decided(likely);
-    return { text, probabilities: likely, label, isSure: promised(likely, label) };
+    const text = read.normalised(message), found = answered(text), label = decided(found.probabilities);
+    return { text, ...found, label, isSure: promised(found.probabilities, label) };
   }
 
   const odds = (value) => {
@@ -58,12 +63,12 @@ function classifier(model) {
   };
 
   /** Yield [start, end, weight] of each token that is explained: how many nats of log-odds the label loses without it. */
-  function* explanation({ text, probabilities: before, label }) {
+  function* explanation({ text, probabilities: before, isFirst, label }) {
     const about = positive ?? label, places = read.spans(text, settings.max_sequence_length + 1);
     const count = Math.min(places.length, settings.max_sequence_length);
     for (const [start, end] of places.slice(0, Math.min(count, Math.max(1, Math.floor(WORK / Math.max(1, count)))))) {
-      const without = probabilities(`${text.slice(0, start)} ${text.slice(end)}`)[about];
-      yield [start, end, rounded(odds(before[about]) - odds(without), digits)];
+      const without = answered(`${text.slice(0, start)} ${text.slice(end)}`, isFirst ? ALWAYS : NEVER).probabilities;
+      yield [start, end, rounded(odds(before[about]) - odds(without[about]), digits)];
     }
   }
 

@@ -15,7 +15,8 @@ from textrnn.text import lookalikes, ngrams, scripts, subwords, vocabulary
 
 SOURCES = Path(__file__).parent
 CODE = ("graph.js", "text.js", "box.js")
-MOST_BYTES = 100_000_000  # of a graph that a browser is asked to load
+GRAPHS = ("linear.onnx", "model.onnx")  # the first is empty where there is no cascade
+MOST_BYTES = 100_000_000  # of the graphs that a browser is asked to load
 LIMITS = {
     "characters": ngrams.MOST, "longest_ngram": ngrams.LONGEST, "size": ngrams.LONG, "subwords": subwords.MOST,
     "shortest_subword": subwords.SHORTEST, "longest_subword": subwords.LONGEST,
@@ -27,7 +28,7 @@ def missing(directory: Path) -> str:
     settings = read_json(directory / "settings.json")
     if settings["encoder"] != "none":
         return f"its encoder, {settings['encoder']}, needs Python"
-    if (size := (directory / "model.onnx").stat().st_size) > MOST_BYTES:
+    if (size := sum((directory / name).stat().st_size for name in GRAPHS)) > MOST_BYTES:
         return f"it has {size // 1_000_000:,} MB, and a browser should load no more than {MOST_BYTES // 1_000_000}"
     try:
         removed(settings)
@@ -50,7 +51,7 @@ def model(directory: Path, decision: dict[str, Any]) -> str:
     found = {
         "cases": {name: patterns.cases()[name] for name in ("lower", "folded")},
         "digits": DIGITS,
-        "graph": b64encode((directory / "model.onnx").read_bytes()).decode(),
+        "graphs": [b64encode(graph).decode() for name in GRAPHS if (graph := (directory / name).read_bytes())],
         "limits": LIMITS,
         "lookalikes": {chr(code): latin for code, latin in lookalikes.LATIN.items()},
         "ngrams": b64encode(known).decode(),

@@ -152,9 +152,9 @@ function reader(model) {
     };
   }
 
-  /** Return the inputs of the graph for a text that `normalised` returned. */
+  /** Return the inputs of a graph that a text has which `normalised` returned. */
   function inputs(text, graph) {
-    return { ...(graph.inputs.includes("places") && networkInputs(text)), ...(settings.linear && linearInputs(text)) };
+    return { ...(graph.inputs.includes("places") && networkInputs(text)), ...(graph.inputs.includes("words.ngrams") && linearInputs(text)) };
   }
 
   return { normalised, spans, inputs };

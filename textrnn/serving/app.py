@@ -28,10 +28,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from textrnn.core.errors import UserError, say
+from textrnn.core.errors import say
 from textrnn.inference.classifier import Classifier
 from textrnn.serving.batches import Batches, FullError
 from textrnn.serving.page import OPENAPI, page
+from textrnn.text.normalise import PatternError
 
 OF_STARLETTE = {  # in place of its own words
     404: "expected POST /predict, GET /health, GET /metrics or GET /openapi.json, found another path",
@@ -193,7 +194,7 @@ async def in_time(asked: Awaitable[list[dict[str, Any]]], limits: Limits, deadli
         raise HTTPException(
             503, f"no answer within {limits.seconds:g} seconds: send fewer or shorter texts", RETRY
         ) from None
-    except UserError as error:
+    except PatternError as error:  # other errors of users are those of the model, not of a text
         raise HTTPException(422, str(error)) from None
 
 

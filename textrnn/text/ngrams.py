@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -125,15 +125,17 @@ def _next(registers: Hashes, taken: NDArray[np.uint8]) -> Hashes:
 
 def distinct(grams: NDArray[Any], owners: Numbers) -> Bags:
     """Return each n-gram of a text, or the numbers that stand for them, once and with its count."""
-    bits = int(grams.max(initial=0)).bit_length()
-    kind = np.min_scalar_type(int(owners.max(initial=0) + 1) << bits)  # the smallest: it is sorted twice as fast
-    ordered = owners.astype(kind) << kind.type(bits) | grams.astype(kind)
-    ordered.sort()  # here, since np.unique hashes, and takes five times as long
-    first = np.flatnonzero(np.append(ordered[:1] == ordered[:1], ordered[1:] != ordered[:-1]))
-    distinct = ordered[first]
+    # Types as small as may be are sorted in half the time, and text by text in half of that.
+    by_text = np.argsort(owners.astype(np.min_scalar_type(owners.max(initial=0))), kind="stable")
+    ordered = grams.astype(np.min_scalar_type(grams.max(initial=0)))[by_text]
+    lengths = np.bincount(owners)
+    for start, end in pairwise([0, *np.cumsum(lengths).tolist()]):
+        ordered[start:end].sort()  # here, since np.unique hashes, and takes five times as long
+    of_texts = np.repeat(np.arange(len(lengths)), lengths)
+    is_new = (ordered[1:] != ordered[:-1]) | (of_texts[1:] != of_texts[:-1])
+    first = np.flatnonzero(np.append(ordered[:1] == ordered[:1], is_new))
     counts = np.diff(first, append=len(ordered))
-    of_texts = (distinct >> kind.type(bits)).astype(np.int64)
-    return Bags((distinct & kind.type((1 << bits) - 1)).astype(np.uint64), of_texts, counts)
+    return Bags(ordered[first].astype(np.uint64), of_texts[first], counts)
 
 
 def ngrams(text: str) -> Grams:

@@ -80,12 +80,16 @@ def _failure(pattern: str) -> str:
     return ""
 
 
+class PatternError(UserError):
+    """clean.remove_pattern takes too long for a text, or too much memory."""
+
+
 def normalise(text: str, settings: Normalisation) -> str:
     """Return `text` on one line, changed as the settings say and no further.
 
     The order: Unicode's normal form, look-alikes, ascii_only, remove_pattern, lowercase.
 
-    Raises UserError when the pattern takes longer than DEADLINE, or all the memory that the library allows it.
+    Raises PatternError when the pattern takes longer than DEADLINE, or all the memory that the library allows it.
     """
     if "\n" in text or "\r" in text:
         text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
@@ -101,12 +105,12 @@ def normalise(text: str, settings: Normalisation) -> str:
         try:
             text = regex.sub(settings.remove_pattern, "", text, timeout=DEADLINE)
         except TimeoutError:
-            raise UserError(
+            raise PatternError(
                 f"expected clean.remove_pattern to be done with a message in {DEADLINE:g} s, found it still at work on "
                 f"{text[:40]!r} ({len(text):,} characters): repeat no repetition, as (a+)+ does"
             ) from None
         except MemoryError:
-            raise UserError(
+            raise PatternError(
                 f"expected clean.remove_pattern to find its end in {text[:40]!r} ({len(text):,} characters), found it "
                 "take all memory that it may: let no pattern call itself, as (?R) does"
             ) from None

@@ -22,10 +22,17 @@ def features(token: str, buckets: int) -> list[int]:
     characters follow each other), and the character n-grams of `<token>` in lower case.
     """
     word = f"<{token.casefold()}>"
-    names = [f"word {token}", f"case {case(token)}", f"shape {shape(token)}", word]
-    sizes = range(SHORTEST, LONGEST + 1)
-    grams = (word[start : start + size] for size in sizes for start in range(len(word) - size + 1))
-    return [1 + crc32(name.encode("utf-8")) % buckets for name in islice(chain(names, grams), MOST)]
+    names = (f"word {token}", f"case {case(token)}", f"shape {shape(token)}", word)
+    hashes = [crc32(name.encode()) for name in names]
+    sizes, room = range(SHORTEST, LONGEST + 1), MOST - len(names)
+    if word.isascii():  # bytes are characters, and need not be encoded one by one
+        letters = word.encode()
+        some = (letters[start : start + size] for size in sizes for start in range(len(word) - size + 1))
+        hashes += map(crc32, islice(some, room))
+    else:
+        others = (word[start : start + size] for size in sizes for start in range(len(word) - size + 1))
+        hashes += (crc32(gram.encode()) for gram in islice(others, room))
+    return [1 + number % buckets for number in hashes]
 
 
 def case(token: str) -> str:

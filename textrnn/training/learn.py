@@ -11,7 +11,7 @@ from textrnn.artifacts import ragged
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.progress import progress
-from textrnn.model import stacking
+from textrnn.model import cascade, stacking
 from textrnn.model.config import TrainConfig
 from textrnn.model.encoded import Encoded
 from textrnn.model.export import export
@@ -46,18 +46,25 @@ class TrainedModel(NamedTuple):
     words: list[tuple[str, int]]  # the known ones, with their counts
     ngrams: Grams  # the known ones, in order; none without the linear branch
     model: bytes  # the ONNX graph
+    first: bytes  # that of the linear branch alone, which answers where it is sure; none without a cascade
+    alone_from: float | None  # the probability from which it is
     fold: NDArray[np.int64]  # of each training row; without folds, as a single network learns, none
     sources: dict[str, Floats]  # of the blend, out of fold, as the graph names its outputs and the input `size`
     held_out: Floats  # (rows, classes) probabilities, with an ensemble of every training row
 
 
-class Stacked(NamedTuple):
-    """What is fitted beside and upon the networks."""
+class Branches(NamedTuple):
+    """What learns beside the networks."""
 
     machines: dict[str, Linear]  # of the linear branch, by source
     encoded: Encoded | None
-    blend: Blend | None  # none of a single network
-    sources: dict[str, Floats]  # as in TrainedModel
+    sources: dict[str, Floats]  # of the blend, out of fold, as in TrainedModel
+
+
+class Alone(NamedTuple):
+    """The linear branch without the networks, as the first graph of a cascade."""
+
+    blend: Blend
     logits: Floats  # (rows, classes), blended, of each row by a model that has not learnt it
 
 
@@ -73,9 +80,10 @@ def learn(
 ) -> TrainedModel:
     """Train a single network, measured on the rows `held_out`, or an ensemble, each member measured on its fold.
 
-    An ensemble of 0 has branches only, and knows no word. `tokens` are those of the corpus ids, `labels` the names of
-    the labels, and `fingerprint` is the checkpoint's. All workers of a cluster learn the same. Raises UserError when
-    all rows of a label are in one fold, or the encoder's package is missing.
+    An ensemble of 0 has branches only, and knows no word. In a cascade, one network that has learnt all rows answers
+    for the ensemble, which weighs it by what its members say of rows that they have not learnt. `tokens` are those of
+    the corpus ids, `labels` the names of the labels, and `fingerprint` is the checkpoint's. All workers of a cluster
+    learn the same. Raises UserError when all rows of a label are in one fold, or the encoder's package is missing.
     """
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
     features = subwords.table(tokens, config.subword_buckets) if config.ensemble and config.subword_buckets else None
@@ -85,44 +93,79 @@ def learn(
     if config.ensemble != 1:
         check_labels(labels, training, fold)
         members = [leaving_out(one, fold, training.rows, collator, vectorize) for one in range(config.ensemble)]
-
-    run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
     ensemble = Ensemble(config, len(kept) + 1, len(labels), members)
     costs.check(costs.reckon(ensemble, training.texts if config.linear else (), len(training.texts)))
-    steps = partial(progress, desc=config.encoder, unit="batch")
-    vectors = encoders.encode(config.encoder, training.texts, steps) if config.encoder != "none" else None
+
+    branches, alone = Branches({}, None, {}), None
+    if config.ensemble != 1:
+        branches = fit_branches(config, training, fold)
+        alone = linear_alone(config, branches, training.rows.labels, fold) if members else None
+    if alone:
+        of_all_rows = Member(training.rows, ragged.take(training.rows, fold[:0]), collator)
+        ensemble = ensemble._replace(members=[*members, of_all_rows])
+    run = partial(one_by_one, cluster=cluster) if config.ensemble == 1 or cluster.several else side_by_side
     fitted = loop.fit(run, ensemble, fingerprint, cluster) if members else loop.NOTHING
-    for arrays, member in zip(fitted.weights, members, strict=True):
+    for arrays, member in zip(fitted.weights, ensemble.members, strict=True):
         # A word that a member does not know gets the unknown word's vector, so that one vocabulary serves all.
         arrays["words"][words[member.collator.words != words]] = arrays["words"][UNKNOWN]
+
+    kept = kept if members else []
     if config.ensemble == 1:
-        fold, stacked = fold[:0], Stacked({}, None, None, {}, fitted.logits[0])
-    else:
-        stacked = stack(config, training, fitted, vectors, fold)
-    known = np.concatenate([np.zeros(0, np.uint64), *(machine.known for machine in stacked.machines.values())])
-    graph = export(fitted.weights, config, len(labels), stacked.machines, stacked.blend, stacked.encoded)
-    return TrainedModel(fitted, kept if members else [], known, graph, fold, stacked.sources, softmax(stacked.logits))
+        model = export(fitted.weights, config, len(labels))
+        return TrainedModel(
+            fitted, kept, np.zeros(0, np.uint64), model, b"", None, fold[:0], {}, softmax(*fitted.logits)
+        )
+    networks = {"networks": out_of_fold(fitted.logits[: config.ensemble], fold)} if members else {}
+    return answering(
+        config, fitted, kept, branches._replace(sources=networks | branches.sources), alone, training, fold
+    )
 
 
-def stack(
-    config: TrainConfig, training: TrainingSet, fitted: Fitted, vectors: encoders.Vectors | None,
-    fold: NDArray[np.int64],
-) -> Stacked:  # fmt: skip
-    """Fit the branches to all rows, and the blend to the decisions on each row without its fold."""
+def fit_branches(config: TrainConfig, training: TrainingSet, fold: NDArray[np.int64]) -> Branches:
+    """Fit the branches to all rows, and note their decisions on each row without its fold."""
     labels, class_weight = training.rows.labels, config.class_weight
     machines, encoded, sources = dict[str, Linear](), None, dict[str, Floats]()
-    if fitted.logits:
-        sources["networks"] = out_of_fold(fitted.logits, fold)
     if config.linear:
         branch = linear_branch(training.texts, labels, fold, class_weight)
         machines = {name: source.machine for name, source in branch.items()}
-        sources |= {name: source.decisions for name, source in branch.items()}
-    if vectors is not None:
+        sources = {name: source.decisions for name, source in branch.items()}
+    if config.encoder != "none":
+        steps = partial(progress, desc=config.encoder, unit="batch")
+        vectors = encoders.encode(config.encoder, training.texts, steps)
         encoded, sources["encoder"] = encoder_branch(vectors, labels, fold, class_weight)
-    if machines or encoded:
+    if sources:
         sources["size"] = sizes(training.texts)
-    blend, logits = stacking.blended(list(sources.values()), labels, fold, class_weight)
-    return Stacked(machines, encoded, blend, sources, logits)
+    return Branches(machines, encoded, sources)
+
+
+def linear_alone(
+    config: TrainConfig, branches: Branches, labels: NDArray[np.int16], fold: NDArray[np.int64]
+) -> Alone | None:
+    """Return the first graph of a cascade, or None where the linear branch is not sure of enough rows."""
+    if not (config.cascade and branches.machines):
+        return None
+    sources = [branches.sources[name] for name in (*branches.machines, "size")]
+    found = Alone(*stacking.blended(sources, labels, fold, config.class_weight))
+    return found if cascade.thresholds(found.logits) else None
+
+
+def answering(
+    config: TrainConfig, fitted: Fitted, words: list[tuple[str, int]], branches: Branches, alone: Alone | None,
+    training: TrainingSet, fold: NDArray[np.int64],
+) -> TrainedModel:  # fmt: skip
+    """Blend networks and branches, and return the model that answers: a cascade, or all networks together."""
+    labels, (machines, encoded, sources) = training.rows.labels, branches
+    blend, logits = stacking.blended(list(sources.values()), labels, fold, config.class_weight)
+    alone_from = cascade.chosen(alone.logits, logits, labels, config.class_weight) if alone else None
+    weights, first = fitted.weights[: config.ensemble], b""
+    if alone and alone_from is not None:
+        weights = fitted.weights[config.ensemble :]
+        first = export([], config, len(blend.bias), machines, alone.blend)
+        logits = np.where(cascade.answered(alone.logits, alone_from)[:, None], alone.logits, logits)
+    model = export(weights, config, len(blend.bias), machines, blend, encoded, second=bool(first))
+    known = np.concatenate([np.zeros(0, np.uint64), *(machine.known for machine in machines.values())])
+    fitted = fitted._replace(weights=weights, logits=fitted.logits[: config.ensemble])
+    return TrainedModel(fitted, words, known, model, first, alone_from, fold, sources, softmax(logits))
 
 
 def check_labels(labels: list[str], training: TrainingSet, fold: NDArray[np.int64]) -> None:
