@@ -13,7 +13,9 @@ from compare.prepare import near_duplicate_keys
 from tests import plain
 from tests.plain import template
 from textrnn.dedup import near_duplicates, template_words, word_sets
-from textrnn.dedup.near_duplicates import Entries, Numbered
+from textrnn.dedup.near_duplicates import Entries
+from textrnn.dedup.pieces import Numbered
+from textrnn.dedup.pieces import near_duplicates as connected
 from textrnn.dedup.templates import templates
 from textrnn.dedup.word_sets import SHORT, Ints, Sets, Sketches
 from textrnn.partitions.exchange import shared
@@ -150,7 +152,7 @@ def near(sets: Sets, folder: Path, unspaced: Sequence[bool] = ()) -> list[int]:
     count = len(sets.offsets) - 1
     with shared(folder) as place:
         part = (sets, 0, np.array(unspaced or [False] * count))
-        found: list[int] = near_duplicates.near_duplicates([part], as_given, count, 2, place).tolist()
+        found: list[int] = connected([part], as_given, count, 2, place).tolist()
     assert list(folder.iterdir()) == []
     return found
 

@@ -8,36 +8,15 @@ shared words, then by three and so on (an adaptive prefix: Wang, Li and Feng 201
 and little else.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from itertools import chain, pairwise
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.artifacts.ragged import gathered, offsets_of
-from textrnn.dedup.word_sets import (
-    NEAR,
-    NEAR_UNSPACED,
-    SHORT,
-    Ints,
-    Sets,
-    Sketches,
-    roots,
-    runs,
-    sketches,
-    unite,
-    unite_near,
-)
-from textrnn.partitions.exchange import Left, Slice, leave, read, slices_of
-from textrnn.partitions.execute import map_ordered
-
-T = TypeVar("T")
+from textrnn.artifacts.ragged import offsets_of
+from textrnn.dedup.word_sets import Ints, Sets, Sketches, roots, runs, sketches, unite_near
 
 PAIRS = 8  # are compared in the time that an entry takes
-NEARS = (NEAR, NEAR_UNSPACED)  # the least similarity in the pieces of all sets, and in those of short unspaced sets
 
 
 class Entries(NamedTuple):
@@ -49,75 +28,17 @@ class Entries(NamedTuple):
     firsts: Ints  # the number of the bucket by one shared word that the bucket was divided from
 
 
-# Sets that a worker reads: their words, the number of the first, and whether most words of each are of scripts without
-# blanks.
-Numbered = tuple[Sets, int, NDArray[np.bool_]]
+def united(sets: Sets, entries: Entries) -> Ints:
+    """Return a number for each set: the lowest of those it is connected to by near-duplicates that share a bucket.
 
-
-def near_duplicates(parts: Iterable[T], load: Callable[[T], Numbered], count: int, pieces: int, folder: Path) -> Ints:
-    """Return a number for each of `count` sets: the lowest of all sets that it is connected to by near-duplicates.
-
-    Two sets are near-duplicates when their Jaccard similarity is at least NEAR per cent, or NEAR_UNSPACED per cent if
-    both are short and of scripts without blanks. An empty set has none. Workers load the sets a part at a time, and
-    deal them through `folder` to about so many pieces, each of which has whole buckets.
+    The entries are whole buckets by one shared word, each with its sets in rising order.
     """
-    parents = np.arange(count)
-    files = list(map_ordered(partial(dealt, load=load, pieces=pieces, folder=folder), parts))
-    held = np.sum([np.diff(file.ends) for file in files], axis=0) if files else np.zeros(0)
-    items = ((piece, slices_of(files, piece)) for piece in np.flatnonzero(held).tolist())
-    for one, other in map_ordered(partial(united, pieces=pieces), items):
-        unite(parents, one, other)
-    return roots(parents, np.arange(count))
-
-
-def dealt(part: T, load: Callable[[T], Numbered], pieces: int, folder: Path) -> Left:
-    """Leave the sets of a part for the pieces that hold their buckets by one shared word."""
-    sets, first, unspaced = load(part)
-    short = np.flatnonzero(unspaced & (np.diff(sets.offsets) <= SHORT))
-    chosen = np.arange(len(unspaced)), short
-    return leave(folder, chain.from_iterable(map(partial(slices, sets, first, pieces), chosen, NEARS)))
-
-
-def slices(sets: Sets, first: int, pieces: int, chosen: Ints, near: int) -> Iterator[NDArray[np.int32]]:
-    """Yield the chosen sets of each piece: how many there are, their numbers, their sizes and their words."""
-    entries = first_entries(sets._replace(near=near), chosen)
-    keys = np.sort(entries.buckets % pieces << 32 | entries.sets)
-    keys = keys[runs(keys)[0]]
-    rows = keys & 0xFFFFFFFF
-    words, offsets = gathered(sets.words, sets.offsets, rows)
-    for start, end in pairwise(np.searchsorted(keys >> 32, np.arange(pieces + 1)).tolist()):
-        sizes, some = np.diff(offsets[start : end + 1]), words[offsets[start] : offsets[end]]
-        yield np.concatenate([[end - start] * (end > start), first + rows[start:end], sizes, some]).astype(np.int32)
-
-
-def loaded(of_piece: list[Slice], near: int) -> tuple[Ints, Sets]:
-    """Return the numbers of the sets of a piece, in rising order, and the sets."""
-    numbers, sizes, words = ([np.zeros(0, np.int32)] for _ in range(3))
-    for array in (read(one, np.int32) for one in of_piece if one[1] < one[2]):
-        count = array[0]
-        for found, some in zip((numbers, sizes, words), np.split(array[1:], [count, 2 * count]), strict=True):
-            found.append(some)
-    return np.concatenate(numbers).astype(np.int64), Sets(
-        np.concatenate(words), offsets_of(np.concatenate(sizes)), near
-    )
-
-
-def united(item: tuple[int, list[Slice]], pieces: int) -> tuple[Ints, Ints]:
-    """Return pairs of sets that connect all near-duplicates which share one of the buckets of a piece.
-
-    The pairs of all pieces together connect the same sets however the buckets were dealt out, since two near-duplicates
-    share a bucket, and a bucket lies in one piece.
-    """
-    piece, of_piece = item
-    numbers, sets = loaded(of_piece, NEARS[piece // pieces])
-    entries = first_entries(sets, np.arange(len(numbers)))
-    entries = taken(entries, entries.buckets % pieces == piece % pieces)
     order = np.argsort(entries.buckets, kind="stable")
     starts, lengths = runs(entries.buckets[order])
     entries = taken(entries, order[np.repeat(lengths > 1, lengths)])
     starts, lengths = runs(entries.buckets)
     entries = entries._replace(firsts=np.repeat(np.arange(len(starts)), lengths))
-    parents = np.arange(len(numbers))
+    parents = np.arange(len(sets.offsets) - 1)
     marks, shared, first, lengths = sketches(sets), 1, entries, np.bincount(entries.firsts)
     work = np.zeros(len(lengths))
     while len(entries.sets):
@@ -131,9 +52,7 @@ def united(item: tuple[int, list[Slice]], pieces: int) -> tuple[Ints, Ints]:
         unite_within(sets, marks, first.firsts[whole], first.sets[whole], parents)
         entries = extended(sets, taken(entries, rest), shared)
         shared += 1
-    found = roots(parents, np.arange(len(parents)))
-    nodes = np.flatnonzero(found != np.arange(len(found)))
-    return numbers[nodes], numbers[found[nodes]]
+    return roots(parents, np.arange(len(parents)))
 
 
 def first_entries(sets: Sets, chosen: Ints) -> Entries:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.ragged import offsets_of
-from textrnn.dedup.near_duplicates import Numbered, near_duplicates
+from textrnn.dedup.pieces import Numbered, near_duplicates
 from textrnn.dedup.templates import unspaced, words
 from textrnn.dedup.word_sets import Ints, Sets, distinct
 from textrnn.partitions.alphabet import RANGES, by_range, counted, joined, numbers_in, places_of
