@@ -15,6 +15,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -24,11 +26,16 @@ from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import class_names, columns
 from textrnn.core import params, paths
 from textrnn.core.errors import run
-from textrnn.core.files import BLOCK, HEADER, blocks, opened, replacing, write_array, write_header, write_metrics
+from textrnn.core.files import blocks, opened, replacing, write_array, write_header, write_metrics
 from textrnn.core.progress import progress
+from textrnn.partitions.alphabet import RANGES, bounds, by_range, counted, joined, numbers_in, places_of, strings_in
+from textrnn.partitions.exchange import Left, Slice, leave, read, shared, slices_of
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import Factorized, encode, factorize, new_codes
-from textrnn.text.vocabulary import Tokenizer, Vectorize, ranked, tokenize, write_counts
+from textrnn.partitions.factorize import encode, factorize, new_codes
+from textrnn.text.vocabulary import Tokenizer, Vectorize, tokenize, write_counts
+
+COUNTS, PLACES = RANGES, RANGES + 1  # of the slices that are left of the tokens of some messages
+SAMPLE = 1 << 13  # bytes of messages by whose tokens the alphabet is divided
 
 
 class Vectors(NamedTuple):
@@ -41,50 +48,66 @@ class Vectors(NamedTuple):
     counts: NDArray[np.int64]  # of each token
 
 
-def tokenized(block: bytes, tokenizer: Tokenizer) -> tuple[list[str], Factorized]:
-    """Return the labels and the tokens of some lines of messages.tsv."""
+class Part(NamedTuple):
+    """What is known of some messages, whose tokens are left for `ids`."""
+
+    labels: list[str]  # distinct
+    of_messages: NDArray[np.int64]  # the label of each, as an index into these
+    lengths: NDArray[np.int64]  # of each message, in tokens
+    left: Left
+
+
+def tokenized(block: bytes, tokenizer: Tokenizer, begins: list[bytes], folder: Path) -> Part:
+    """Tokenize some lines of messages.tsv. Leaves the distinct tokens by ranges, their COUNTS, and all by their PLACES.
+
+    `begins` says with which tokens the ranges of the alphabet begin.
+    """
     labels, texts = columns(block.decode("utf-8"))
-    return labels, factorize(texts, partial(tokenize, tokenizer=tokenizer))
+    part, label_codes = factorize(texts, partial(tokenize, tokenizer=tokenizer)), new_codes()
+    of_messages = encode(labels, label_codes)
+    order = np.array(sorted(range(len(part.words)), key=part.words.__getitem__), np.int64)
+    counts = np.bincount(part.codes, minlength=len(order))[order]
+    tokens = by_range([part.words[code] for code in order.tolist()], begins)
+    left = leave(folder, [*tokens, counts, places_of(order)[part.codes]])
+    return Part(list(label_codes), of_messages, part.lengths, left)
+
+
+def ids(part: tuple[Slice, list[Slice]], starts: NDArray[np.int64], known: Path, folder: Path) -> Left:
+    """Leave the ids of a part's tokens: of their places, and of the numbers of these. The file has the numbers' ids."""
+    places, numbers = part
+    return leave(folder, [np.load(known, mmap_mode="r")[numbers_in(numbers, starts)][read(places, np.int32)]])
 
 
 def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> Vectors:
     """Write the tokens of messages as an array of ids, int32. `lines` are those of messages.tsv, some at a time.
 
-    Ids go by falling count and then by token, which is known only at the end. Until then the file holds codes, numbered
-    in the order in which the tokens first occur.
+    Ids go by falling count and then by token. Until all tokens are known, workers leave theirs in data/vectors.
     """
-    token_codes, label_codes = new_codes(), new_codes()
-    counts = np.zeros(0, np.int64)
-    labels, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    file.write(bytes(HEADER))
-    with progress(desc="tokenize", unit="message") as bar:
-        for names, part in map_ordered(partial(tokenized, tokenizer=tokenizer), lines):
-            codes = encode(part.words, token_codes)
-            counts = np.pad(counts, (0, len(token_codes) - len(counts)))
-            counts[codes] += np.bincount(part.codes, minlength=len(codes))
-            file.write(codes.astype("<i4")[part.codes].tobytes())
-            labels.append(encode(names, label_codes))
-            lengths.append(part.lengths)
-            bar.update(len(names))
-    offsets = ragged.offsets_of(np.concatenate(lengths))
-    tokens = [token for token, _ in ranked(Counter(dict(zip(token_codes, counts.tolist(), strict=True))))]
-    order = encode(tokens, token_codes)
-    replace_codes(file, order)
-    file.seek(0)
-    write_header(file, np.int32, int(offsets[-1]))
+    lines, label_codes = iter(lines), new_codes()
+    block = next(lines, b"")
+    sample = tokenize(block[:SAMPLE].decode("utf-8", "ignore"), tokenizer)
+    begins = bounds(sorted(set(sample)), RANGES)
+    labels, lengths, files = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], list[Left]()
+    with shared(paths.VECTORS) as folder:
+        with progress(desc="tokenize", unit="message") as bar:
+            work = partial(tokenized, tokenizer=tokenizer, begins=begins, folder=folder)
+            for part in map_ordered(work, chain([block], lines)):
+                labels.append(encode(part.labels, label_codes)[part.of_messages])
+                lengths.append(part.lengths)
+                files.append(part.left)
+                bar.update(len(part.lengths))
+        found = joined(files, range(RANGES), folder)
+        counts = counted(files, COUNTS, found)
+        order, known = np.argsort(-counts, kind="stable"), folder / "ids.npy"
+        np.save(known, places_of(order))
+        names = [name for one in slices_of(found.files, len(files)) for name in strings_in(one)]
+        offsets = ragged.offsets_of(np.concatenate(lengths))
+        write_header(file, np.int32, int(offsets[-1]))
+        parts = ((one, slices_of(found.files, index)) for index, one in enumerate(slices_of(files, PLACES)))
+        for left in map_ordered(partial(ids, starts=found.starts, known=known, folder=folder), parts):
+            file.write(Path(left.path).read_bytes())
+    tokens = [names[number].decode("utf-8") for number in order.tolist()]
     return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts[order])
-
-
-def replace_codes(file: IO[bytes], order: NDArray[np.int64]) -> None:
-    """Replace each code in the file by the token's id: the code's index in `order`."""
-    ids = np.empty(len(order), "<i4")
-    ids[order] = np.arange(len(order))
-    at = HEADER
-    file.seek(at)
-    while block := file.read(4 * BLOCK):  # four bytes each
-        file.seek(at)
-        at += file.write(ids[np.frombuffer(block, "<i4")].tobytes())
-        file.seek(at)
 
 
 def summary(vectors: Vectors, settings: Vectorize) -> dict[str, float]:

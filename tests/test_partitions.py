@@ -13,6 +13,7 @@ from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from distributed.scheduler import KilledWorker
 
@@ -21,7 +22,7 @@ from bench.dask_cluster import cluster as running
 from bench.scale import Place
 from stages import clean, split, vectorize
 from tests import plain
-from tests.work import fails_at_seven, slower_at_first
+from tests.work import dies_amid_a_file, fails_at_seven, slower_at_first
 from tests.workspace import Workspace, wait_for
 from textrnn import partitions
 from textrnn.artifacts import ragged
@@ -34,9 +35,9 @@ from textrnn.core.paths import ROOT
 from textrnn.corpus import readers
 from textrnn.corpus.formats import tsv_rows
 from textrnn.corpus.rows import Columns
-from textrnn.dedup import near_duplicates
+from textrnn.dedup import template_words
 from textrnn.dedup.sides import Split
-from textrnn.partitions import dask_cluster, execute
+from textrnn.partitions import dask_cluster, exchange, execute
 from textrnn.text.vocabulary import Vectorize
 
 LINES = [f"{label}\t{text}\n" for label, text in messages(600, seed=1)]
@@ -63,10 +64,9 @@ def cut(monkeypatch: pytest.MonkeyPatch, processes: int, size: int) -> None:
     """Let so many processes work on blocks of so many bytes."""
     monkeypatch.setattr(process_pool, "processors", lambda: processes)
     monkeypatch.setattr(process_pool, "LONG", 0)
-    for module in (files, vectorize):
-        monkeypatch.setattr(module, "BLOCK", size)
+    monkeypatch.setattr(files, "BLOCK", size)
     monkeypatch.setattr(readers, "BATCH_ROWS", 1 + size // 100)
-    monkeypatch.setattr(near_duplicates, "ENTRIES", max(100, size // 10))
+    monkeypatch.setattr(template_words, "WORDS", max(300, size // 3))
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,41 @@ def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_ne
         next(failing)
     with pytest.raises(FileNotFoundError, match="nowhere"):  # not what Dask itself raises when its connection breaks
         list(dask_cluster.ordered(Path.stat, [Path("nowhere")], two))
+
+
+# What workers leave for others
+
+
+def test_a_worker_that_dies_while_it_leaves_something_changes_nothing_that_others_read(tmp_path: Path) -> None:
+    with exchange.shared(tmp_path) as folder, running(tmp_path, ROOT, ROOT) as (address, (_, *workers)):
+        items = [(number, folder) for number in ITEMS]
+        files = list(dask_cluster.ordered(dies_amid_a_file, items, address))
+        assert sorted(worker.poll() is None for worker in workers) == [False, True]
+        for bucket, power in enumerate((1, 2)):
+            found = [exchange.read(one, np.int64).tolist() for one in exchange.slices_of(files, bucket)]
+            assert found == [[number**power] for number in ITEMS]
+        assert len(list(folder.iterdir())) > len(ITEMS) + 1, "what the dead worker left is in nobody's way"
+    assert not folder.exists()
+
+
+def test_a_worker_that_does_not_reach_the_folder_says_so(two: str, tmp_path: Path) -> None:
+    said = error_of(dask_cluster.ordered(dies_amid_a_file, [(1, tmp_path / "elsewhere")], two))
+    assert f"to reach {tmp_path / 'elsewhere'}, found no such folder: share the disk" in said
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_leaves_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    living = psutil.Process().parent()
+    assert living is not None
+    places = [tmp_path / f".exchange.{number}.tmp" for number in (dead.pid, living.pid, os.getpid(), "x")]
+    for place in places:
+        place.mkdir()
+        (place / "left").touch()
+    with exchange.shared(tmp_path) as folder:
+        assert list(folder.iterdir()) == []
+        assert [place.exists() for place in places] == [False, True, True, True]
+    assert [place.exists() for place in places] == [False, True, False, True]
 
 
 # What goes wrong on a cluster

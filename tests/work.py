@@ -4,11 +4,15 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from textrnn.core.errors import UserError
+from textrnn.partitions.exchange import Left, leave
 
 
 def slower_at_first(number: int) -> tuple[int, int]:
@@ -42,3 +46,17 @@ def half_a_result(written: Path) -> None:
     os.write(pipe.fileno(), struct.pack("!i", 1000) + b"half")
     written.touch()
     time.sleep(3600)
+
+
+def dies_amid_a_file(item: tuple[int, Path]) -> Left:
+    """Leave the number and its square for others. The first process to leave a nine dies in the middle of it."""
+    number, folder = item
+
+    def arrays() -> Iterator[NDArray[np.int64]]:
+        yield np.array([number])
+        if number == 9 and not (folder / "died").exists():
+            (folder / "died").touch()
+            psutil.Process().kill()
+        yield np.array([number * number])
+
+    return leave(folder, arrays())

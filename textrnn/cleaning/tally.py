@@ -20,7 +20,7 @@ from textrnn.partitions import lines
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import distinct_digests, encode, new_codes, ranks
 
-KINDS = (np.int64, np.int32, np.int8, np.int64, np.float64)  # of the columns, labels and groups by their codes
+KINDS = (np.int32, np.int32, np.int8, np.int32, np.float64)  # of the columns, labels and groups by their codes
 
 
 class Contradiction(NamedTuple):
@@ -83,22 +83,27 @@ def clean(corpus: Iterable[tuple[str, Batch]], chosen: Clean, messages: IO[bytes
                 files, sizes = [*files, part.file], [*sizes, 0]
             sizes[-1] += len(part.columns.label)
             names, line, parts, groups, times = part.columns
-            columns.append((encode(names, label_codes), line, parts, encode(groups, group_codes), times))
+            codes = encode(names, label_codes), line, parts, encode(groups, group_codes), times
+            columns.append(tuple(np.asarray(array, kind) for array, kind in zip(codes, KINDS, strict=True)))
             lengths.append(part.lengths)
             of_texts.append(part.digests)
             bar.update(len(names) + len(part.rejected))
-    codes, line, *others = (np.concatenate(column) for column in zip(*columns, strict=True))
-    earliest = np.arange(len(codes))  # of each row, the row with the same text that is kept
+    earliest = np.arange(sum(sizes))  # of each row, the row with the same text that is kept
     if chosen.duplicates == "drop" and lengths:
-        firsts, numbers = distinct_digests(np.concatenate(of_texts))
+        digests = np.concatenate(of_texts)
+        of_texts.clear()
+        firsts, numbers = distinct_digests(digests)
         earliest = firsts[numbers]
-    kept = earliest == np.arange(len(codes))
+        del digests, firsts, numbers
+    kept = earliest == np.arange(len(earliest))
     lines.drop(messages, lengths, kept)
+    labels, line, *others = (np.concatenate([one[place] for one in columns]) for place in range(len(KINDS)))
+    del columns, lengths
     others[1] = ranks(group_codes)[others[1]]
-    counts = np.bincount(codes[kept], minlength=len(label_codes)).tolist()
+    counts = np.bincount(labels[kept], minlength=len(label_codes)).tolist()
     of_kept = Counter({name: count for name, count in zip(label_codes, counts, strict=True) if count})
     origins = Origins(files, np.array(sizes, np.int64), line)
-    contradictions = contradicting(codes, earliest, np.cumsum(kept) - 1, list(label_codes), origins)
+    contradictions = contradicting(labels, earliest, np.cumsum(kept) - 1, list(label_codes), origins)
     known = [(column >= 0) if column.dtype.kind == "i" else ~np.isnan(column) for column in others]
     others = [column[kept if has.any() else []] for column, has in zip(others, known, strict=True)]
     of_columns = dict(zip(("part", "group", "time"), others, strict=True))
@@ -106,7 +111,7 @@ def clean(corpus: Iterable[tuple[str, Batch]], chosen: Clean, messages: IO[bytes
 
 
 def contradicting(
-    codes: NDArray[np.int64], earliest: NDArray[np.int64], places: NDArray[np.int64], names: list[str], origins: Origins
+    codes: NDArray[np.int32], earliest: NDArray[np.int64], places: NDArray[np.int64], names: list[str], origins: Origins
 ) -> list[Contradiction]:
     """Return the duplicates with another label than the message kept; `places` says where that stands."""
     others = np.flatnonzero(codes != codes[earliest])

@@ -51,12 +51,12 @@ def _remove_leftovers(path: Path) -> None:
     """Remove the temporary files for `path` that killed processes have left. Files of other names are not ours."""
     ours = re.compile(rf"\.{re.escape(path.name)}\.([1-9][0-9]{{0,9}})(\.[0-9a-f]{{16}})?\.tmp")
     for left in path.parent.glob(".*.tmp"):
-        if (found := ours.fullmatch(left.name)) and not _alive(int(found[1])):
+        if (found := ours.fullmatch(left.name)) and not alive(int(found[1])):
             with suppress(OSError):  # a directory, another user's file, or already gone
                 left.unlink()
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
     """Return whether another process may still be writing. One that was killed may be listed as a zombie."""
     import psutil  # noqa: PLC0415  # seldom needed, and every stage would wait for it
 

@@ -1,32 +1,33 @@
 """Which messages belong together: messages of one text, of one template, or near-duplicates.
 
-The messages are read a part at a time. Temporary files hold what is known of each until all are read.
+Workers read the messages a part at a time, and join what these have in common.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.messages import columns
-from textrnn.artifacts.ragged import gathered, offsets_of
 from textrnn.core.files import blocks
 from textrnn.core.progress import progress
-from textrnn.dedup.near_duplicates import near_duplicates
-from textrnn.dedup.strings import Narrow, alphabetical
-from textrnn.dedup.templates import templates, unspaced, words
-from textrnn.dedup.word_sets import NEAR_UNSPACED, SHORT, Ints, Sets, distinct, roots, runs, unite
+from textrnn.dedup.template_words import SLICES, connected, words_of
+from textrnn.dedup.templates import templates, words
+from textrnn.dedup.word_sets import Ints, roots, runs, unite
+from textrnn.partitions.alphabet import RANGES, bounds, by_range, joined, numbers_in
+from textrnn.partitions.exchange import Left, Slice, leave, read, shared, slices_of
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import Digests, digests, distinct_digests, encode, factorize, new_codes, seeded
+from textrnn.partitions.factorize import Digests, digests, distinct_digests, seeded
 
-N = TypeVar("N", bound=np.generic)
+Narrow = NDArray[np.int32]  # numbers of messages: memory does not hold two thousand million of them
 
-ROWS = 100_000  # templates whose words are in memory at a time
+TEXTS, ROWS, NAMES = range(SLICES, SLICES + 3)  # digests; the template of each message; the first range of templates
+SAMPLE = 1 << 13  # bytes of messages by which the alphabet is divided
+RANGE = 1 << 24  # bytes of messages for each range of the alphabet
 
 
 class Groups(NamedTuple):
@@ -39,21 +40,13 @@ class Groups(NamedTuple):
     near_duplicates: Narrow  # the lowest number of the templates connected by near-duplicates
 
 
-class Part(NamedTuple):
-    """What some messages may have in common with others: their texts, and their templates and the words of these."""
+def described(
+    lines: bytes, keep_together: str, seed: int, begins: tuple[list[bytes], list[bytes]], folder: Path
+) -> tuple[Left, int]:
+    """Leave what some lines of messages.tsv may have in common with others. Returns how many templates they have.
 
-    texts: Digests  # of each message; seeded, if its text decides its group
-    rows: Narrow  # for each message, the index of its template
-    letters: NDArray[np.uint8]  # of the distinct templates in alphabetical order, in UTF-8
-    lengths: Ints  # of each template, in bytes
-    order: Digests  # of each template, seeded
-    words: NDArray[np.int32]  # of each template, distinct, as codes
-    sizes: Ints  # of each template, in words
-    unspaced: NDArray[np.bool_]  # whether most words of each template are of scripts without blanks
-
-
-def described(lines: bytes, keep_together: str, seed: int) -> tuple[Part, list[str]]:
-    """Describe some lines of messages.tsv. Returns the words that the codes stand for, too."""
+    `begins` says with which words and which templates the ranges of the alphabet begin.
+    """
     texts = columns(lines.decode("utf-8"))[1]
     encoded = [text.encode("utf-8") for text in texts]
     of_texts = seeded(encoded, seed) if keep_together == "duplicates" else digests(encoded)
@@ -61,16 +54,8 @@ def described(lines: bytes, keep_together: str, seed: int) -> tuple[Part, list[s
     names = sorted(set(of_rows))
     indices = {name: index for index, name in enumerate(names)}
     rows = np.fromiter(map(indices.__getitem__, of_rows), np.int32)
-    encoded = [name.encode("utf-8") for name in names]
-    letters = np.frombuffer(b"".join(encoded), np.uint8)
-    lengths = np.fromiter(map(len, encoded), np.int64)
-    cut = factorize(names, words)
-    codes, offsets = distinct(cut.codes, offsets_of(cut.lengths))
-    sizes = np.diff(offsets)
-    found = np.fromiter(map(unspaced, cut.words), np.bool_)[codes]
-    most = 2 * np.bincount(np.repeat(np.arange(len(names)), sizes), found, len(names)) > sizes
-    order = seeded(encoded, seed)
-    return Part(of_texts, rows, letters, lengths, order, codes.astype(np.int32), sizes, most), cut.words
+    slices = [*words_of(names, begins[0]), of_texts, rows, *by_range(names, begins[1])]
+    return leave(folder, slices), len(names)
 
 
 def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> Groups:
@@ -78,22 +63,35 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
 
     `keep_together` says what the messages of a group share: nothing, so that each is a group of its own (none), the
     text (duplicates), or a template, that of a near-duplicate included (templates). Groups of templates are numbered
-    in alphabetical order, others in the order of their digests. Temporary files in `folder` hold what memory does not.
+    in alphabetical order, others in the order of their digests. Workers leave what others need in `folder`.
     """
-    work = partial(described, keep_together=keep_together, seed=seed)
-    with ExitStack() as stack:
-        opened = [stack.enter_context(TemporaryFile(dir=folder)) for _ in Part._fields]
-        counts, ends = collect(map_ordered(work, blocks(messages)), opened)
-        of_texts, of_rows, letters, lengths, order, codes, sizes, kinds = opened
-        names = alphabetical(letters, column(lengths, np.int64), ends)
-        found = connected(sets_of(codes, column(sizes, np.int64), counts), column(kinds, np.bool_), folder)
-        rows, texts = column(of_rows, np.int32), column(of_texts, np.uint64).reshape(-1, 2)
-        by_name = column(order, np.uint64).reshape(-1, 2)[np.unique(names, return_index=True)[1]]
+    ranges = 1 + messages.seek(0, 2) // RANGE
+    messages.seek(0)
+    sample = sorted(set(templates(columns(messages.read(SAMPLE).decode("utf-8", "ignore"))[1])))
+    begins = bounds(sorted(set(chain.from_iterable(map(words, sample)))), RANGES), bounds(sample, ranges)
+    messages.seek(0)
+    with shared(folder) as place, progress(desc="compare", unit="template") as bar:
+        work = partial(described, keep_together=keep_together, seed=seed, begins=begins, folder=place)
+        files, firsts = list[Left](), [0]
+        for left, size in map_ordered(work, blocks(messages)):
+            files.append(left)
+            firsts.append(firsts[-1] + size)
+            bar.update(size)
+        found = connected(files, firsts, place)
+        named = joined(files, range(NAMES, NAMES + ranges), place, partial(seeded, seed=seed))
+        by_part = (numbers_in(slices_of(named.files, index), named.starts) for index in range(len(files)))
+        names = np.concatenate([np.zeros(0, np.int32), *(numbers.astype(np.int32) for numbers in by_part)])
+        by_name = concatenated(slices_of(named.files, len(files)))
+        texts = concatenated(slices_of(files, TEXTS))
+        of_parts = zip(slices_of(files, ROWS), firsts, strict=False)
+        rows = np.concatenate([np.zeros(0, np.int32), *(first + read(one, np.int32) for one, first in of_parts)])
     lowest = np.full(len(names), len(names), np.int32)
     np.minimum.at(lowest, found, names)
     near = lowest[found[rows]]
     if keep_together == "templates":
-        present, numbers = np.unique(near, return_inverse=True)
+        present = np.zeros(len(by_name), np.bool_)
+        present[near] = True
+        numbers = (np.cumsum(present) - 1)[near]
         hashes = by_name[present]
     else:
         keys = line_digests(messages, seed) if keep_together == "none" else texts
@@ -102,13 +100,9 @@ def groups(messages: IO[bytes], keep_together: str, seed: int, folder: Path) -> 
     return Groups(numbers.astype(np.int32), hashes, distinct_digests(texts)[1].astype(np.int32), names[rows], near)
 
 
-def connected(sets: Sets, unspaced: NDArray[np.bool_], folder: Path) -> Ints:
-    """Return near_duplicates, after shorter sets of unspaced scripts have been united at a lower similarity."""
-    found = near_duplicates(sets, folder)
-    short = np.flatnonzero(unspaced & (np.diff(sets.offsets) <= SHORT))
-    some = Sets(*gathered(sets.words, sets.offsets, short), NEAR_UNSPACED)
-    unite(found, short, short[near_duplicates(some, folder)])
-    return roots(found, np.arange(len(found)))
+def concatenated(some: Sequence[Slice]) -> Digests:
+    """Read slices of digests."""
+    return np.concatenate([digests([]), *(read(one, np.uint64).reshape(-1, 2) for one in some)])
 
 
 def united(together: Groups, labels: NDArray[np.int16], part: NDArray[np.int8], users: Ints) -> Groups:
@@ -127,43 +121,6 @@ def united(together: Groups, labels: NDArray[np.int16], part: NDArray[np.int8], 
     order = np.zeros((len(present), 2), np.uint64)
     np.add.at(order, new, together.order)  # a sum modulo 2^64, as even as its terms, so no large group comes sooner
     return together._replace(numbers=new[numbers].astype(np.int32), order=order)
-
-
-def collect(parts: Iterable[tuple[Part, list[str]]], opened: Sequence[IO[bytes]]) -> tuple[Ints, list[int]]:
-    """Write each array of the parts to a file of its own, their words as codes of the whole.
-
-    Returns how often each word's code occurs, and after a 0 how many templates there are up to the end of each part.
-    """
-    codes = new_codes()
-    counts, ends = np.zeros(0, np.int64), [0]
-    with progress(desc="compare", unit="message") as bar:
-        for part, vocabulary in parts:
-            words = encode(vocabulary, codes)[part.words].astype(np.int32)
-            counts = np.pad(counts, (0, len(codes) - len(counts)))
-            counts += np.bincount(words, minlength=len(codes))
-            arrays: Iterable[NDArray[Any]] = part._replace(words=words, rows=part.rows + np.int32(ends[-1]))
-            for file, array in zip(opened, arrays, strict=True):
-                file.write(array.tobytes())
-            ends.append(ends[-1] + len(part.sizes))
-            bar.update(len(part.rows))
-    return counts, ends
-
-
-def column(file: IO[bytes], kind: type[N]) -> NDArray[N]:
-    """Read the array that a file holds."""
-    file.seek(0)
-    return np.fromfile(file, kind)
-
-
-def sets_of(file: IO[bytes], lengths: Ints, counts: Ints) -> Sets:
-    """Return the sets of words of the templates. The file holds the words' codes, which occur `counts` times."""
-    words, offsets = column(file, np.int32), offsets_of(lengths)
-    by_rarity = np.argsort(np.argsort(counts, kind="stable"))  # the new code of each word
-    for start in range(0, len(lengths), ROWS):
-        ends = offsets[start : start + ROWS + 1]
-        some = slice(int(ends[0]), int(ends[-1]))
-        words[some] = distinct(by_rarity[words[some]], ends - ends[0])[0]
-    return Sets(words, offsets)
 
 
 def line_digests(file: IO[bytes], seed: int) -> Digests:
