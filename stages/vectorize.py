@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -29,7 +28,7 @@ from textrnn.core.errors import run
 from textrnn.core.files import blocks, opened, replacing, write_array, write_header, write_metrics
 from textrnn.core.progress import progress
 from textrnn.partitions.alphabet import RANGES, bounds, by_range, counted, joined, numbers_in, places_of, strings_in
-from textrnn.partitions.exchange import Left, Slice, leave, read, shared, slices_of
+from textrnn.partitions.exchange import Left, Slice, kept, leave, read, shared, slices_of
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import encode, factorize, new_codes
 from textrnn.text.vocabulary import Tokenizer, Vectorize, tokenize, write_counts
@@ -57,7 +56,7 @@ class Part(NamedTuple):
     left: Left
 
 
-def tokenized(block: bytes, tokenizer: Tokenizer, begins: list[bytes], folder: Path) -> Part:
+def tokenized(block: bytes, tokenizer: Tokenizer, begins: list[bytes], folder: str) -> Part:
     """Tokenize some lines of messages.tsv. Leaves the distinct tokens by ranges, their COUNTS, and all by their PLACES.
 
     `begins` says with which tokens the ranges of the alphabet begin.
@@ -72,10 +71,10 @@ def tokenized(block: bytes, tokenizer: Tokenizer, begins: list[bytes], folder: P
     return Part(list(label_codes), of_messages, part.lengths, left)
 
 
-def ids(part: tuple[Slice, list[Slice]], starts: NDArray[np.int64], known: Path, folder: Path) -> Left:
+def ids(part: tuple[Slice, list[Slice]], starts: NDArray[np.int64], known: Slice, folder: str) -> Left:
     """Leave the ids of a part's tokens: of their places, and of the numbers of these. The file has the numbers' ids."""
     places, numbers = part
-    return leave(folder, [np.load(known, mmap_mode="r")[numbers_in(numbers, starts)][read(places, np.int32)]])
+    return leave(folder, [kept(known, np.int32)[numbers_in(numbers, starts)][read(places, np.int32)]])
 
 
 def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> Vectors:
@@ -98,14 +97,14 @@ def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> 
                 bar.update(len(part.lengths))
         found = joined(files, range(RANGES), folder)
         counts = counted(files, COUNTS, found)
-        order, known = np.argsort(-counts, kind="stable"), folder / "ids.npy"
-        np.save(known, places_of(order))
+        order = np.argsort(-counts, kind="stable")
+        (known,) = slices_of([leave(folder, [places_of(order)])], 0)
         names = [name for one in slices_of(found.files, len(files)) for name in strings_in(one)]
         offsets = ragged.offsets_of(np.concatenate(lengths))
         write_header(file, np.int32, int(offsets[-1]))
         parts = ((one, slices_of(found.files, index)) for index, one in enumerate(slices_of(files, PLACES)))
         for left in map_ordered(partial(ids, starts=found.starts, known=known, folder=folder), parts):
-            file.write(Path(left.path).read_bytes())
+            file.write(read(slices_of([left], 0)[0], np.int32).tobytes())
     tokens = [names[number].decode("utf-8") for number in order.tolist()]
     return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts[order])
 

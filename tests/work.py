@@ -48,14 +48,15 @@ def half_a_result(written: Path) -> None:
     time.sleep(3600)
 
 
-def dies_amid_a_file(item: tuple[int, Path]) -> Left:
+def dies_amid_a_file(item: tuple[int, str]) -> Left:
     """Leave the number and its square for others. The first process to leave a nine dies in the middle of it."""
     number, folder = item
 
     def arrays() -> Iterator[NDArray[np.int64]]:
         yield np.array([number])
-        if number == 9 and not (folder / "died").exists():
-            (folder / "died").touch()
+        died = Path(folder) / "died"
+        if number == 9 and not died.exists():
+            died.touch()
             psutil.Process().kill()
         yield np.array([number * number])
 

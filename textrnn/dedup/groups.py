@@ -41,7 +41,7 @@ class Groups(NamedTuple):
 
 
 def described(
-    lines: bytes, keep_together: str, seed: int, begins: tuple[list[bytes], list[bytes]], folder: Path
+    lines: bytes, keep_together: str, seed: int, begins: tuple[list[bytes], list[bytes]], folder: str
 ) -> tuple[Left, int]:
     """Leave what some lines of messages.tsv may have in common with others. Returns how many templates they have.
 

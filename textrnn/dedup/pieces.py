@@ -7,7 +7,6 @@ pieces together are the same however the buckets are dealt.
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -28,7 +27,7 @@ NEARS = (NEAR, NEAR_UNSPACED)  # the least similarity in the pieces of all sets,
 Numbered = tuple[Sets, int, NDArray[np.bool_]]
 
 
-def near_duplicates(parts: Iterable[T], load: Callable[[T], Numbered], count: int, pieces: int, folder: Path) -> Ints:
+def near_duplicates(parts: Iterable[T], load: Callable[[T], Numbered], count: int, pieces: int, folder: str) -> Ints:
     """Return a number for each of `count` sets: the lowest of all sets that it is connected to by near-duplicates.
 
     Two sets are near-duplicates when their Jaccard similarity is at least NEAR per cent, or NEAR_UNSPACED per cent if
@@ -44,7 +43,7 @@ def near_duplicates(parts: Iterable[T], load: Callable[[T], Numbered], count: in
     return roots(parents, np.arange(count))
 
 
-def dealt(part: T, load: Callable[[T], Numbered], pieces: int, folder: Path) -> Left:
+def dealt(part: T, load: Callable[[T], Numbered], pieces: int, folder: str) -> Left:
     """Leave the sets of a part for the pieces that hold their buckets by one shared word."""
     sets, first, unspaced = load(part)
     short = np.flatnonzero(unspaced & (np.diff(sets.offsets) <= SHORT))

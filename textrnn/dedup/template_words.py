@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from textrnn.dedup.pieces import Numbered, near_duplicates
 from textrnn.dedup.templates import unspaced, words
 from textrnn.dedup.word_sets import Ints, Sets, distinct
 from textrnn.partitions.alphabet import RANGES, by_range, counted, joined, numbers_in, places_of
-from textrnn.partitions.exchange import Left, Slice, read, slices_of
+from textrnn.partitions.exchange import Left, Slice, kept, leave, read, slices_of
 from textrnn.partitions.factorize import factorize
 
 COUNTS, PLACES, SIZES, KINDS, SLICES = range(RANGES, RANGES + 5)  # of the slices that the words of templates take
@@ -37,11 +36,11 @@ def words_of(names: Sequence[str], begins: list[bytes]) -> list[NDArray[Any]]:
     return [*of_words, counts, places_of(order)[codes], sizes.astype(np.int32), most]
 
 
-def sets_of(part: tuple[int, list[Slice], list[Slice]], starts: Ints, ranks: Path) -> Numbered:
+def sets_of(part: tuple[int, list[Slice], list[Slice]], starts: Ints, ranks: Slice) -> Numbered:
     """Read the sets of a part: the number of the first, the slices of the sets, and those of the words' numbers."""
     first, (places, sizes, most), of_words = part
     offsets = offsets_of(read(sizes, np.int32).astype(np.int64))
-    codes = np.load(ranks, mmap_mode="r")[numbers_in(of_words, starts)].astype(np.int64)
+    codes = kept(ranks, np.int32)[numbers_in(of_words, starts)].astype(np.int64)
     return (
         Sets(distinct(codes[read(places, np.int32)], offsets)[0].astype(np.int32), offsets),
         first,
@@ -49,12 +48,11 @@ def sets_of(part: tuple[int, list[Slice], list[Slice]], starts: Ints, ranks: Pat
     )
 
 
-def connected(files: Sequence[Left], firsts: Sequence[int], folder: Path) -> Ints:
+def connected(files: Sequence[Left], firsts: Sequence[int], folder: str) -> Ints:
     """Return near_duplicates of the sets in the files. Set `firsts[i]` is the first of file i."""
     found = joined(files, range(RANGES), folder)
     counts = counted(files, COUNTS, found)
-    ranks = folder / "ranks.npy"
-    np.save(ranks, places_of(np.argsort(counts, kind="stable")))
+    (ranks,) = slices_of([leave(folder, [places_of(np.argsort(counts, kind="stable"))])], 0)
     parts = (
         (
             first,

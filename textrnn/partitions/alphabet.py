@@ -7,7 +7,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, count, pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +49,7 @@ def strings_in(some: Slice) -> list[bytes]:
 
 
 def joined(
-    parts: Sequence[Left], ranges: range, folder: Path, tell: Callable[[Sequence[bytes]], NDArray[Any]] = lines
+    parts: Sequence[Left], ranges: range, folder: str, tell: Callable[[Sequence[bytes]], NDArray[Any]] = lines
 ) -> Joined:
     """Join the strings of the parts, which left them in these slices. `tell` is applied to the distinct ones."""
     items = (slices_of(parts, number) for number in ranges)
@@ -58,7 +57,7 @@ def joined(
     return Joined([file for file, _ in found], offsets_of(np.array([size for _, size in found])))
 
 
-def numbered(of_parts: list[Slice], tell: Callable[[Sequence[bytes]], NDArray[Any]], folder: Path) -> tuple[Left, int]:
+def numbered(of_parts: list[Slice], tell: Callable[[Sequence[bytes]], NDArray[Any]], folder: str) -> tuple[Left, int]:
     """Join the strings of a range. Returns how many are distinct, too."""
     parts = list(map(strings_in, of_parts))
     distinct = sorted(set(chain.from_iterable(parts)))

@@ -1,15 +1,18 @@
-"""Arrays that workers leave for other workers, in a folder that all of them reach.
+"""Arrays that workers leave for other workers, in a folder or a bucket that all of them reach.
 
 Each worker cuts its arrays by key, a slice for each bucket, and another one reads the slices of one bucket from all
 files. Each try of a worker writes a file of its own, so work that is done twice, since a worker was killed, changes
 nothing.
+
+The folder is one below data/, or in the folder or bucket that the environment variable TEXTRNN_SHARED names.
 """
 
 import os
 import platform
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,8 +22,11 @@ from numpy.typing import NDArray
 from textrnn.core.errors import UserError
 from textrnn.core.files import alive
 from textrnn.core.process_pool import together
+from textrnn.core.stores import explained, is_address, store
 
 N = TypeVar("N", bound=np.generic)
+
+SHARED = "TEXTRNN_SHARED"
 
 
 class Left(NamedTuple):
@@ -34,17 +40,20 @@ Slice = tuple[str, int, int]  # a file, and where in it a slice begins and ends
 
 
 @contextmanager
-def shared(folder: Path) -> Iterator[Path]:
+def shared(folder: Path) -> Iterator[str]:
     """Make a folder for such files in `folder`, and remove it in the end, and now those that killed processes left.
 
-    The local processes of the loops in the block are the same.
+    The local processes of the loops in the block are the same. Raises UserError if a bucket cannot be reached.
     """
-    place = folder.resolve() / f".exchange.{os.getpid()}.tmp"
-    for left in place.parent.glob(".exchange.*.tmp"):
-        number = left.name.split(".")[2]
-        if left == place or (number.isdecimal() and not alive(int(number))):
+    base, node = os.environ.get(SHARED, "").rstrip("/") or str(folder.resolve()), platform.node()
+    place = f"{base}/.exchange.{os.getpid()}.{node}.tmp"
+    for left in inside(base):
+        _, name, number, *rest = f"{left.rpartition('/')[2]}...".split(".", 3)
+        ours = name == "exchange" and rest == [f"{node}.tmp..."] and number.isdecimal()
+        if ours and (int(number) == os.getpid() or not alive(int(number))):
             remove(left)
-    place.mkdir(parents=True)
+    if not is_address(base):
+        Path(place).mkdir(parents=True)
     try:
         with together():
             yield place
@@ -52,26 +61,41 @@ def shared(folder: Path) -> Iterator[Path]:
         remove(place)
 
 
-def remove(place: Path) -> None:
+def inside(folder: str) -> list[str]:
+    """Return the paths of what is in a folder, nothing if there is none."""
+    if not is_address(folder):
+        return [path.as_posix() for path in Path(folder).glob("*")]
+    with explained(f"list {folder}, as {SHARED} says"), suppress(FileNotFoundError):
+        of = store(folder)
+        return [of.unstrip_protocol(path.rstrip("/")) for path in of.ls(folder, detail=False, refresh=True)]
+    return []
+
+
+def remove(place: str) -> None:
     """Remove a folder of such files. A worker that lives on may add one meanwhile: the next process removes it."""
-    with suppress(OSError):
-        for file in place.iterdir():
-            file.unlink(missing_ok=True)
-        place.rmdir()
+    with suppress(Exception if is_address(place) else OSError):  # the work is done, or has failed for a reason
+        for file in inside(place):
+            Path(file).unlink() if not is_address(file) else store(file).rm_file(file)
+        Path(place).rmdir()
 
 
-def leave(folder: Path, slices: Iterable[NDArray[Any]]) -> Left:
+def leave(folder: str, slices: Iterable[NDArray[Any]]) -> Left:
     """Write the slices of all buckets to a new file. Raises UserError if the folder cannot be reached."""
-    path = folder / secrets.token_hex(8)
+    path = f"{folder}/{secrets.token_hex(8)}"
     try:
-        with path.open("xb") as file:
+        with explained(f"write to {folder}") if is_address(path) else nullcontext(), created(path) as file:
             ends = np.cumsum([0, *(file.write(array.tobytes()) for array in slices)])
     except FileNotFoundError:
         raise UserError(
             f"expected {platform.node()} to reach {folder}, found no such folder: share the disk that holds data/ with "
-            "all Dask workers, under one path"
+            f"all Dask workers, under one path, or set {SHARED} to a bucket"
         ) from None
-    return Left(str(path), ends)
+    return Left(path, ends)
+
+
+def created(path: str) -> Any:
+    """Open a new file for writing."""
+    return store(path).open(path, "wb") if is_address(path) else Path(path).open("xb")
 
 
 def slices_of(files: Sequence[Left], bucket: int) -> list[Slice]:
@@ -80,6 +104,21 @@ def slices_of(files: Sequence[Left], bucket: int) -> list[Slice]:
 
 
 def read(some: Slice, kind: type[N]) -> NDArray[N]:
-    """Read a slice."""
+    """Read a slice. Raises UserError if a bucket fails."""
     path, start, end = some
-    return np.fromfile(path, kind, (end - start) // np.dtype(kind).itemsize, offset=start)
+    if not is_address(path):
+        return np.fromfile(path, kind, (end - start) // np.dtype(kind).itemsize, offset=start)
+    with explained(f"read {path}"):  # a store refuses to send nothing
+        return np.frombuffer(store(path).cat_file(path, start=start, end=end) if start < end else b"", kind)
+
+
+def kept(some: Slice, kind: type[N]) -> NDArray[N]:
+    """Read a slice that is read often: of a folder only what is needed of it, from a bucket once."""
+    path, start, end = some
+    if not is_address(path) and start < end:
+        return np.memmap(path, kind, "r", start, (end - start) // np.dtype(kind).itemsize)
+    found: NDArray[N] = _kept(some, kind)
+    return found
+
+
+_kept: Any = lru_cache(1)(read)
