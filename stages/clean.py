@@ -51,7 +51,7 @@ def main() -> None:
     test = params.load("split", TestSource, part=True).test_source
     name, other = short_names([source, test or source])
     seen: list[Seen] = []
-    corpus = readers.batches(paths.CORPUS, reading, name, seen.append)
+    corpus = readers.for_workers(paths.CORPUS, reading, name, seen.append)
     if paths.TEST_CORPUS.exists():
         corpus = chain(corpus, readers.test_batches(paths.TEST_CORPUS, reading, other, seen.append))
     with replacing(paths.MESSAGES) as messages:

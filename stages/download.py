@@ -24,11 +24,14 @@ from pydantic import Field
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run, say
 from textrnn.core.files import replacing
-from textrnn.corpus import credentials, local_files, sms_spam, watch
+from textrnn.core.progress import progress
+from textrnn.core.stores import is_address
+from textrnn.corpus import credentials, file_list, local_files, sms_spam, watch
 from textrnn.corpus.archives import MOST_BYTES, unpacked
 from textrnn.corpus.http import fetch
 from textrnn.corpus.sms_spam import verified
 from textrnn.corpus.sources import Source, TestSource
+from textrnn.partitions.execute import map_ordered
 
 
 class Download(Source):
@@ -61,19 +64,51 @@ def sms_spam_collection(connect_timeout: float) -> bytes:
 
 
 def own_corpus(key: str, source: str, checksum: str | None, connect_timeout: float) -> bytes:
-    """Return a user's own corpus, from a URL or from the files at a path relative to the repository."""
+    """Return a user's own corpus, from a URL or from the files at a path relative to the repository.
+
+    Of files with more than MOST_BYTES only a list is returned. A server of HTTP is a stranger, which may send no more.
+    """
     credentials.check(key, source)
     try:
         address = credentials.filled(source)
         if address.lower().startswith(("http://", "https://")):
             content = unpacked(fetch(address, MOST_BYTES, connect_timeout), MOST_BYTES)
         else:
-            content = local_files.read(address if "://" in address else local_files.in_repository(source), MOST_BYTES)
-        if not content:
-            raise UserError("expected a corpus, found an empty file")
+            try:
+                content = local_files.read(place := located(address), MOST_BYTES)
+            except local_files.TooLargeError:
+                return listing(source, place, checksum)
+        if not content or content.startswith(file_list.MARK):
+            raise UserError(f"expected a corpus, found {'a list that textrnn wrote' if content else 'an empty file'}")
         return verified(content, checksum) if checksum else content
     except (UserError, RuntimeError) as error:  # RuntimeError: no home directory
         raise UserError(f"{key} {source}: {credentials.hidden(str(error), source)}") from None
+
+
+def located(address: str) -> str:
+    """Return the address of a source, or its path on this machine."""
+    return address if is_address(address) else local_files.in_repository(address)
+
+
+def listing(source: str, place: str, checksum: str | None) -> bytes:
+    """Return a list of the files at a source, each of which a worker has read. Raises UserError."""
+    if "::" in source:
+        raise UserError(f"expected at most {MOST_BYTES:,} bytes of an archive, found more: unpack it")
+    found = local_files.listed(place)
+    addresses = [credentials.hidden(address, source) for address, _ in found]
+    with progress(desc="read", total=len(found), unit="file") as bar:
+        digests = []
+        for digest in map_ordered(file_list.digest, addresses, long=True):
+            digests.append(digest)
+            bar.update()
+    files = [
+        file_list.File(address if is_address(address) else paths.shown(Path(address)), name, *digest)
+        for address, (_, name), digest in zip(addresses, found, digests, strict=True)
+    ]
+    if checksum and (total := file_list.checksum(files)) != checksum.lower():
+        raise UserError(f"expected sha256 {checksum}, found {total} ({len(files):,} files)")
+    note(f"{source} has more than {MOST_BYTES:,} bytes, which stay where they are: clean reads them there")
+    return file_list.written(files)
 
 
 def cached(checksum: str) -> Path:
@@ -124,7 +159,7 @@ def main() -> None:
     content = from_cache(checksum) if checksum else None
     if content is None:
         content = own_corpus("download.source", source, checksum, timeout) if own else sms_spam_collection(timeout)
-        if checksum:
+        if checksum and not content.startswith(file_list.MARK):
             keep(content, checksum)
     for path, written in (
         (paths.CORPUS, content),

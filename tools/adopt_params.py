@@ -106,7 +106,7 @@ def attempt(text: str, folder: Path, source: str, test: str | None) -> Trial:
     chosen = params.load("clean", Clean, path=folder / "params.yaml")
     reading = reading_of(chosen, params.load("split", Parts, True, folder / "params.yaml"))
     name, other = short_names([source, test or source])
-    corpus = readers.batches(folder / "corpus", reading, name, lambda _: None)
+    corpus = readers.for_workers(folder / "corpus", reading, name, lambda _: None)
     if test:
         corpus = chain(corpus, readers.test_batches(folder / "test", reading, other, lambda _: None))
     with (folder / "messages").open("w+b") as messages, (folder / "rejected").open("w+b") as rejected:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.origins import Origins
+from textrnn.cleaning import whole
 from textrnn.cleaning.batch import Clean, Cleaned, cleaned
 from textrnn.core.escape import field
 from textrnn.core.process_pool import uncollected
 from textrnn.core.progress import progress
 from textrnn.corpus import readers
-from textrnn.corpus.readers import Batch
+from textrnn.corpus.readers import Batch, Whole
 from textrnn.partitions import lines
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import distinct_digests, encode, new_codes, ranks
@@ -52,15 +53,20 @@ class Tally(NamedTuple):
         return self.labels.total() + self.duplicates + self.rejected
 
 
-def in_order(corpus: Iterable[tuple[str, Batch]], chosen: Clean) -> Iterator[Cleaned]:
-    """Clean the batches in their order: raw ones by workers, those whose rows are parsed already here."""
+def in_order(corpus: Iterable[tuple[str, Batch | Whole]], chosen: Clean) -> Iterator[Cleaned]:
+    """Clean the batches in their order: files and raw ones by workers, those whose rows are parsed already here."""
     work = partial(cleaned, chosen=chosen)
-    for is_raw, batches in groupby(corpus, lambda batch: readers.is_raw(batch[1])):
-        apply: Callable[..., Iterator[Cleaned]] = map_ordered if is_raw else map
-        yield from apply(work, batches)
+    for is_raw, batches in groupby(corpus, lambda one: None if isinstance(one[1], Whole) else readers.is_raw(one[1])):
+        if is_raw is None:
+            yield from whole.in_order((file for _, file in batches if isinstance(file, Whole)), chosen)
+        else:
+            apply: Callable[..., Iterator[Cleaned]] = map_ordered if is_raw else map
+            yield from apply(work, batches)
 
 
-def clean(corpus: Iterable[tuple[str, Batch]], chosen: Clean, messages: IO[bytes], rejected: IO[bytes]) -> Tally:
+def clean(
+    corpus: Iterable[tuple[str, Batch | Whole]], chosen: Clean, messages: IO[bytes], rejected: IO[bytes]
+) -> Tally:
     """Write the messages kept and the rows rejected.
 
     A message is a duplicate if an earlier one of its part has the same text after normalisation. The earlier one is

@@ -27,7 +27,12 @@ def store(address: str) -> Any:
     """Return fsspec's object for the store of an address. It takes addresses of files, too."""
     import fsspec  # noqa: PLC0415  # few need it, and it is slow to load
 
-    return fsspec.url_to_fs(address, **OPTIONS.get(address.partition("://")[0], {}))[0]
+    return fsspec.url_to_fs(address, **options(address))[0]
+
+
+def options(address: str) -> dict[str, dict[str, Any]]:
+    """Return what fsspec is to be told when it opens an address."""
+    return {name: settings for name, settings in OPTIONS.items() if f"{name}://" in address}
 
 
 @contextmanager

@@ -6,7 +6,9 @@ import io
 import lzma
 import zipfile
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 from textrnn.core.errors import UserError, one_line
 from textrnn.corpus.sources import short_names
@@ -29,17 +31,30 @@ def unpacked(content: bytes, most_bytes: int) -> bytes:
 
     Raises UserError if it is damaged, or packed in another way.
     """
+    file: io.BufferedReader = io.BufferedReader(io.BytesIO(content))
+    packed = unpacking(file)
+    if packed is file:
+        return content
+    with damage_told():
+        return packed.read(most_bytes + 1)
+
+
+def unpacking(file: io.BufferedReader) -> IO[bytes]:
+    """Return a file that reads what is packed in `file`, or `file`. Raises UserError if it is packed in another way."""
+    begin = file.peek(10)
     for mark, name in OTHERS.items():
-        if content.startswith(mark):
+        if begin.startswith(mark):
             raise UserError(f"expected a file packed by gzip, bzip2 or xz, or by nothing, found {name}: unpack it")
-    for mark, opener in COMPRESSED.items():
-        if content.startswith(mark):
-            try:
-                unpacked: bytes = opener(io.BytesIO(content)).read(most_bytes + 1)
-                return unpacked
-            except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-                raise UserError(f"expected a whole compressed file, found a damaged one: {one_line(error)}") from None
-    return content
+    return next((opener(file) for mark, opener in COMPRESSED.items() if begin.startswith(mark)), file)
+
+
+@contextmanager
+def damage_told() -> Iterator[None]:
+    """Raise UserError if what is unpacked in the block is damaged."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise UserError(f"expected a whole compressed file, found a damaged one: {one_line(error)}") from None
 
 
 def zipped(contents: list[tuple[str, bytes]]) -> bytes:

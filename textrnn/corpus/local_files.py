@@ -9,7 +9,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from textrnn.core import paths
 from textrnn.core.errors import UserError, one_line
+from textrnn.core.stores import is_address, options, store
 from textrnn.corpus.archives import unpacked, zipped
+from textrnn.corpus.sources import short_names
 
 
 def in_repository(source: str) -> str:
@@ -25,31 +27,52 @@ def files(source: str) -> list[Any]:
     `source` is a path, a folder or an address such as s3://…, in which *, ? and [ ] stand for names. Raises UserError
     for an empty folder, and the classes of fsspec's stores.
     """
-    if "://" not in source and Path(source).is_dir():
-        found = sorted(str(path) for path in Path(source).rglob("*") if path.is_file() and path.name[0] not in "._")
+    if is_folder(source):
+        inside = store(source).find(source) if is_address(source) else filter(Path.is_file, Path(source).rglob("*"))
+        found = sorted(str(path) for path in inside if Path(path).name[0] not in "._")
         if not found:
             raise UserError(f"expected files in the folder {source}, found none")
-        return list(fsspec.open_files(found, "rb", expand=False))
-    return list(fsspec.open_files([source], "rb", expand=not is_file(source)))
+        if is_address(source):
+            found = [store(source).unstrip_protocol(path) for path in found]
+        return list(fsspec.open_files(found, "rb", expand=False, **options(source)))
+    return list(fsspec.open_files([source], "rb", expand=is_pattern(source), **options(source)))
+
+
+def is_folder(source: str) -> bool:
+    """Return whether a source names a folder."""
+    if not is_address(source):
+        return Path(source).is_dir()
+    return "::" not in source and not glob.has_magic(source) and bool(store(source).isdir(source))
+
+
+def is_pattern(source: str) -> bool:
+    """Return whether *, ? and [ ] in a source stand for names."""
+    return glob.has_magic(source) and not Path(source).is_file() and not Path(source).is_dir()
 
 
 def is_file(source: str) -> bool:
     """Return whether a source names one file, not a folder or a pattern."""
-    if "://" not in source and Path(source).is_dir():
-        return False
-    return not glob.has_magic(source) or Path(source).is_file()
+    return not is_pattern(source) and not is_folder(source)
+
+
+class TooLargeError(UserError):
+    """The files at a source have more bytes than memory should hold."""
 
 
 def read(source: str, most_bytes: int) -> bytes:
     """Return the content of the file at `source`, decompressed, of at most so many bytes; of several, a zip of them.
 
-    Of a folder or a pattern with one file it is a zip as well, which names that file. Raises UserError.
+    Of a folder or a pattern with one file it is a zip as well, which names that file. Raises UserError, and
+    TooLargeError if they have more bytes.
     """
     contents: list[tuple[str, bytes]] = []
     left, name = most_bytes, source
     try:
-        for file in files(source):
-            name = file.full_name if "://" in source else file.path
+        found = files(source)
+        if "::" not in source and sum(file.fs.size(file.path) or 0 for file in found) > most_bytes:
+            raise TooLargeError(f"expected at most {most_bytes:,} bytes, found more")
+        for file in found:
+            name = named(file, source)
             if isinstance(file.fs, LocalFileSystem) and file.fs.info(file.path)["type"] == "other":
                 raise UserError(f"expected a file, found a pipe or a device at {name}")
             with file as opened:
@@ -57,7 +80,7 @@ def read(source: str, most_bytes: int) -> bytes:
             contents.append((name, content))
             left -= len(content)
             if left < 0:
-                raise UserError(f"expected at most {most_bytes:,} bytes, found more")
+                raise TooLargeError(f"expected at most {most_bytes:,} bytes, found more")
     except UserError:
         raise
     except FileNotFoundError:
@@ -68,3 +91,17 @@ def read(source: str, most_bytes: int) -> bytes:
         raise UserError(f"expected sms-spam, a URL or a file, found no file that matches {source}")
     alone = len(contents) == 1 and (is_file(source) or contents[0][1].startswith(b"PK"))  # a zip needs no other around
     return contents[0][1] if alone else zipped(contents)
+
+
+def named(file: Any, source: str) -> str:
+    """Return the path of a file at a source, or its address."""
+    return str(file.full_name if is_address(source) else file.path)
+
+
+def listed(source: str) -> list[tuple[str, str]]:
+    """Return the path or address of each file at a source, and what to call it: nothing if it is the source."""
+    if is_file(source):
+        return [(source, "")]
+    found = [named(file, source) for file in files(source) if file.fs.size(file.path)]
+    names = short_names(found)
+    return sorted(zip(found, names, strict=True), key=lambda one: one[1])

@@ -75,8 +75,13 @@ def remove(place: str) -> None:
     """Remove a folder of such files. A worker that lives on may add one meanwhile: the next process removes it."""
     with suppress(Exception if is_address(place) else OSError):  # the work is done, or has failed for a reason
         for file in inside(place):
-            Path(file).unlink() if not is_address(file) else store(file).rm_file(file)
+            remove_file(file)
         Path(place).rmdir()
+
+
+def remove_file(path: str) -> None:
+    """Remove a file that nobody will read again."""
+    store(path).rm_file(path) if is_address(path) else Path(path).unlink(missing_ok=True)
 
 
 def leave(folder: str, slices: Iterable[NDArray[Any]]) -> Left:
