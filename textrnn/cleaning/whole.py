@@ -12,7 +12,7 @@ from textrnn.cleaning.batch import Clean, Cleaned, cleaned
 from textrnn.core import paths
 from textrnn.core.errors import UserError
 from textrnn.corpus.readers import Seen, Whole, of_whole
-from textrnn.partitions.exchange import Left, leave, read, remove_file, shared, slices_of
+from textrnn.partitions.exchange import Left, leave, read, remove_files, shared, slices_of
 from textrnn.partitions.execute import map_ordered
 
 
@@ -30,7 +30,7 @@ def in_order(files: Iterable[Whole], chosen: Clean) -> Iterator[Cleaned]:
                 if blake2b(raw).digest() != digest:  # whoever could write to the bucket could run code here
                     raise UserError(f"expected what a worker left in {left.path}, found other bytes")
                 yield pickle.loads(raw)  # noqa: S301
-            remove_file(left.path)
+            remove_files([left.path])
 
 
 def cleaned_file(file: Whole, chosen: Clean, folder: str) -> tuple[Left, list[bytes], list[Seen]]:

@@ -103,5 +103,5 @@ def listed(source: str) -> list[tuple[str, str]]:
     if is_file(source):
         return [(source, "")]
     found = [named(file, source) for file in files(source) if file.fs.size(file.path)]
-    names = short_names(found)
-    return sorted(zip(found, names, strict=True), key=lambda one: one[1])
+    found = [path for path in found if Path(path).name[0] != "."]  # as in a zip
+    return sorted(zip(found, short_names(found), strict=True), key=lambda one: one[1])

@@ -74,14 +74,17 @@ def inside(folder: str) -> list[str]:
 def remove(place: str) -> None:
     """Remove a folder of such files. A worker that lives on may add one meanwhile: the next process removes it."""
     with suppress(Exception if is_address(place) else OSError):  # the work is done, or has failed for a reason
-        for file in inside(place):
-            remove_file(file)
+        remove_files(inside(place))
         Path(place).rmdir()
 
 
-def remove_file(path: str) -> None:
-    """Remove a file that nobody will read again."""
-    store(path).rm_file(path) if is_address(path) else Path(path).unlink(missing_ok=True)
+def remove_files(some: list[str]) -> None:
+    """Remove files that nobody will read again."""
+    if some and is_address(some[0]):
+        store(some[0]).rm(some)
+        return
+    for file in some:
+        Path(file).unlink(missing_ok=True)
 
 
 def leave(folder: str, slices: Iterable[NDArray[Any]]) -> Left:
