@@ -142,14 +142,14 @@ def fetched(files: Files) -> list[bytes]:
     """Return the files, from the cache or their addresses. Raises UserError if one can be had from neither."""
     contents = []
     for address, checksum in files:
-        content = from_cache(checksum)
-        if content is None:
+        file = io.BytesIO(from_cache(checksum) or b"")
+        if not file.getvalue():
             try:
-                content = own_corpus("compare/corpora.py", address, checksum, CONNECT_TIMEOUT)
+                own_corpus("compare/corpora.py", address, checksum, CONNECT_TIMEOUT, file)
             except UserError as error:
                 raise UserError(f"{error}. Check the network, or put the file at {cached(checksum)}") from None
-            keep(content, checksum)
-        contents.append(content)
+            keep(file, checksum)
+        contents.append(file.getvalue())
     return contents
 
 

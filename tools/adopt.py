@@ -216,7 +216,8 @@ def adopted(given: argparse.Namespace, folder: Path) -> tuple[Changes, bool]:
     before, vectorize = params.load("download", download.Download), params.load("vectorize", Vectorize)
     for source, name in ((given.file, "corpus"), (given.test, "test")):
         if source:
-            (folder / name).write_bytes(download.own_corpus("cannot read", source, None, before.connect_timeout))
+            with (folder / name).open("w+b") as file:
+                download.own_corpus("cannot read", source, None, before.connect_timeout, file)
     seen, columns = look(folder / "corpus", given.file)
     choice = choose(columns, given.label, given.text, given.part)
     changes = DEFAULTS | {"download.source": given.file, "split.test_source": given.test}

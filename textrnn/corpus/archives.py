@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from textrnn.core.errors import UserError, one_line
-from textrnn.corpus.sources import short_names
 
 MOST_BYTES = 1 << 30  # of a user's own corpus, unpacked
 COMPRESSED: dict[bytes, Any] = {  # by their first bytes
@@ -31,17 +30,17 @@ def unpacked(content: bytes, most_bytes: int) -> bytes:
 
     Raises UserError if it is damaged, or packed in another way.
     """
-    file: io.BufferedReader = io.BufferedReader(io.BytesIO(content))
-    packed = unpacking(file)
+    packed = unpacking(file := io.BytesIO(content))
     if packed is file:
         return content
     with damage_told():
         return packed.read(most_bytes + 1)
 
 
-def unpacking(file: io.BufferedReader) -> IO[bytes]:
+def unpacking(file: IO[bytes]) -> IO[bytes]:
     """Return a file that reads what is packed in `file`, or `file`. Raises UserError if it is packed in another way."""
-    begin = file.peek(10)
+    begin = file.read(10)
+    file.seek(0)
     for mark, name in OTHERS.items():
         if begin.startswith(mark):
             raise UserError(f"expected a file packed by gzip, bzip2 or xz, or by nothing, found {name}: unpack it")
@@ -55,16 +54,6 @@ def damage_told() -> Iterator[None]:
         yield
     except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise UserError(f"expected a whole compressed file, found a damaged one: {one_line(error)}") from None
-
-
-def zipped(contents: list[tuple[str, bytes]]) -> bytes:
-    """Return a zip of the files in order, the same bytes whenever it is written."""
-    result = io.BytesIO()
-    names = short_names([name for name, _ in contents])
-    with zipfile.ZipFile(result, "w") as archive:
-        for name, (_, content) in zip(names, contents, strict=True):
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return result.getvalue()
 
 
 def inflated(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most_bytes: int) -> bytes:

@@ -1,16 +1,20 @@
 """A user's own corpus as files: one or several, plain or compressed, here or in any store that fsspec reads."""
 
 import glob
+import io
+import zipfile
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from textrnn.core import paths
 from textrnn.core.errors import UserError, one_line
+from textrnn.core.files import BLOCK
 from textrnn.core.stores import is_address, options, store
-from textrnn.corpus.archives import unpacked, zipped
+from textrnn.corpus.archives import damage_told, unpacking
 from textrnn.corpus.sources import short_names
 
 
@@ -59,38 +63,60 @@ class TooLargeError(UserError):
     """The files at a source have more bytes than memory should hold."""
 
 
-def read(source: str, most_bytes: int) -> bytes:
-    """Return the content of the file at `source`, decompressed, of at most so many bytes; of several, a zip of them.
+def write(source: str, most_bytes: int, out: IO[bytes]) -> None:
+    """Write the file at `source`, unpacked, of at most so many bytes, to `out`; of several, a zip of them.
 
-    Of a folder or a pattern with one file it is a zip as well, which names that file. Raises UserError, and
-    TooLargeError if they have more bytes.
+    Of a folder or a pattern with one file it is a zip as well, which names that file. The same files make the same
+    bytes whenever they are written. Raises UserError, and TooLargeError if they have more bytes.
     """
-    contents: list[tuple[str, bytes]] = []
     left, name = most_bytes, source
     try:
-        found = files(source)
-        if "::" not in source and sum(file.fs.size(file.path) or 0 for file in found) > most_bytes:
-            raise TooLargeError(f"expected at most {most_bytes:,} bytes, found more")
-        for file in found:
-            name = named(file, source)
+        if not (found := files(source)):
+            raise UserError(f"expected sms-spam, a URL or a file, found no file that matches {source}")
+        paths_of = [named(file, source) for file in found]
+        for file, name in zip(found, paths_of, strict=True):
             if isinstance(file.fs, LocalFileSystem) and file.fs.info(file.path)["type"] == "other":
                 raise UserError(f"expected a file, found a pipe or a device at {name}")
-            with file as opened:
-                content = unpacked(opened.read(left + 1), left)
-            contents.append((name, content))
-            left -= len(content)
-            if left < 0:
-                raise TooLargeError(f"expected at most {most_bytes:,} bytes, found more")
+        name = paths_of[0]
+        if "::" not in source and sum(file.fs.size(file.path) or 0 for file in found) > most_bytes:
+            raise TooLargeError(f"expected at most {most_bytes:,} bytes, found more")
+        if len(found) == 1 and (is_file(source) or _is_zip(found[0])):  # which needs no other around
+            _copied(found[0], out, left)
+            return
+        with zipfile.ZipFile(out, "w") as archive:
+            for file, name, short in zip(found, paths_of, short_names(paths_of), strict=True):  # noqa: B007  # for messages
+                with archive.open(zipfile.ZipInfo(short), "w") as member:
+                    left -= _copied(file, member, left)
     except UserError:
         raise
     except FileNotFoundError:
         raise UserError(f"expected sms-spam, a URL or a file, found no file at {name}") from None
     except Exception as error:  # noqa: BLE001  # each store has its own classes of errors
         raise UserError(f"cannot read {name}: {one_line(error)}") from None
-    if not contents:
-        raise UserError(f"expected sms-spam, a URL or a file, found no file that matches {source}")
-    alone = len(contents) == 1 and (is_file(source) or contents[0][1].startswith(b"PK"))  # a zip needs no other around
-    return contents[0][1] if alone else zipped(contents)
+
+
+def _is_zip(file: Any) -> bool:
+    with file as opened:
+        return bool(unpacking(opened).read(2) == b"PK")
+
+
+def _copied(file: Any, out: IO[bytes], most_bytes: int) -> int:
+    """Write a file, unpacked, and return how many bytes it has."""
+    size = 0
+    with file as opened:
+        content = unpacking(opened)
+        with damage_told() if content is not opened else nullcontext():
+            while block := content.read(BLOCK):
+                size += out.write(block)
+                if size > most_bytes:
+                    raise TooLargeError(f"expected at most {most_bytes:,} bytes, found more")
+    return size
+
+
+def read(source: str, most_bytes: int) -> bytes:
+    """Return what `write` writes."""
+    write(source, most_bytes, out := io.BytesIO())
+    return out.getvalue()
 
 
 def named(file: Any, source: str) -> str:
