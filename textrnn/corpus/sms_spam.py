@@ -76,9 +76,10 @@ def verified(content: bytes, checksum: str) -> bytes:
 
 def check(file: IO[bytes], checksum: str) -> None:
     """Raise UserError unless a file hashes to `checksum`."""
+    size = file.seek(0, 2)
     file.seek(0)
     if (found := file_digest(file, "sha256").hexdigest()) != checksum.lower():  # type: ignore[arg-type]
-        raise UserError(f"expected sha256 {checksum}, found {found} ({file.tell():,} bytes)")
+        raise UserError(f"expected sha256 {checksum}, found {found} ({size:,} bytes)")
 
 
 def member(archive: bytes, name: str) -> bytes:
