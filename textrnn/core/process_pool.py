@@ -44,7 +44,7 @@ def processors() -> int:
 def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield `function(item)` for each item, in order, whatever the number of processes.
 
-    This process does the first LONG seconds of work itself, and leaves what remains to `mapped`.
+    This process does the first LONG seconds of work itself, and leaves what remains to `mapped`, but for one item.
     """
     items, start = iter(items), _together[-1][0] if _together else time.monotonic()
     here = processors() == 1 or not _together or time.monotonic() - start < LONG
@@ -53,7 +53,7 @@ def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         if processors() > 1 and time.monotonic() - start >= LONG:
             break
     some = list(islice(items, 2))
-    yield from mapped(function, chain(some, items)) if len(some) > 1 else map(function, some)
+    yield from map(function, some) if here and len(some) < 2 else mapped(function, chain(some, items))
 
 
 @contextmanager

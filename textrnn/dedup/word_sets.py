@@ -1,6 +1,6 @@
 """Sets of words as sorted codes, and the trees that unite near-duplicates: sets that share most of their words."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def in_common(sets: Sets, one: Ints, other: Ints) -> Ints:
     return np.bincount(both[1:][both[1:] == both[:-1]] >> 32, minlength=len(one))
 
 
-def roots(parents: Ints, nodes: Ints) -> Ints:
+def roots(parents: NDArray[Any], nodes: Ints) -> NDArray[Any]:
     """Return the root of each node in the trees that `parents` describe, and let the nodes point at it."""
     found = parents[nodes]
     while not np.array_equal(found, up := parents[found]):
@@ -93,7 +93,7 @@ def roots(parents: Ints, nodes: Ints) -> Ints:
     return found
 
 
-def unite(parents: Ints, one: Ints, other: Ints) -> None:
+def unite(parents: NDArray[Any], one: Ints, other: Ints) -> None:
     """Put the two nodes of each pair into one tree. Its root is its lowest node."""
     while len(one):
         a, b = roots(parents, one), roots(parents, other)

@@ -1,36 +1,24 @@
 """Arrays that workers leave for other workers, in a folder that all of them reach.
 
-Each worker cuts its arrays by key, a slice for each bucket, and another one reads the slices of one bucket from all
-files. Each try of a worker writes a file of its own, so work that is done twice, since a worker was killed, changes
-nothing.
+Each part of some work leaves a file with a slice for each bucket, and the work on a bucket reads its slice of all
+files. A file takes its name when it is whole, so work that is done twice, since a worker was killed, changes nothing.
 """
 
 import os
 import platform
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn.artifacts.ragged import offsets_of
 from textrnn.core.errors import UserError
 from textrnn.core.files import alive
 from textrnn.core.process_pool import together
-
-N = TypeVar("N", bound=np.generic)
-
-
-class Left(NamedTuple):
-    """A file with a slice for each bucket: slice i is its bytes from `ends[i]` to `ends[i + 1]`."""
-
-    path: str  # which is pickled faster than a Path
-    ends: NDArray[np.int64]
-
-
-Slice = tuple[str, int, int]  # a file, and where in it a slice begins and ends
 
 
 @contextmanager
@@ -60,26 +48,39 @@ def remove(place: Path) -> None:
         place.rmdir()
 
 
-def leave(folder: Path, slices: Iterable[NDArray[Any]]) -> Left:
-    """Write the slices of all buckets to a new file. Raises UserError if the folder cannot be reached."""
-    path = folder / secrets.token_hex(8)
+def leave(name: Path, part: int, slices: Sequence[NDArray[Any]]) -> None:
+    """Write the slices of all buckets. Raises UserError if the folder cannot be reached."""
+    bounds = 8 * (len(slices) + 1) + offsets_of(np.array([array.nbytes for array in slices], np.int64))
+    whole, written = Path(f"{name}.{part}"), Path(f"{name}.{part}.{secrets.token_hex(8)}")
     try:
-        with path.open("xb") as file:
-            ends = np.cumsum([0, *(file.write(array.tobytes()) for array in slices)])
+        written.write_bytes(b"".join([array.tobytes() for array in (bounds, *slices)]))
     except FileNotFoundError:
         raise UserError(
-            f"expected {platform.node()} to reach {folder}, found no such folder: share the disk that holds data/ with "
-            "all Dask workers, under one path"
+            f"expected {platform.node()} to reach {name.parent}, found no such folder: share the disk that holds data/ "
+            "with all Dask workers, under one path"
         ) from None
-    return Left(str(path), ends)
+    written.replace(whole)
 
 
-def slices_of(files: Sequence[Left], bucket: int) -> list[Slice]:
-    """Return where the slices of a bucket are, those that are empty included."""
-    return [(file.path, *file.ends[bucket : bucket + 2].tolist()) for file in files]
+def read(name: Path, part: int, bucket: int, kind: Any) -> NDArray[Any]:
+    """Read the slice of a bucket that a part has left."""
+    with open(f"{name}.{part}", "rb", buffering=0) as file:  # noqa: PTH123  # a Path takes as long as the reading
+        file.seek(8 * bucket)
+        start, end = np.frombuffer(file.read(16), np.int64).tolist()
+        file.seek(start)
+        return np.frombuffer(file.read(end - start), kind)
 
 
-def read(some: Slice, kind: type[N]) -> NDArray[N]:
-    """Read a slice."""
-    path, start, end = some
-    return np.fromfile(path, kind, (end - start) // np.dtype(kind).itemsize, offset=start)
+def read_all(name: Path, parts: int, bucket: int, kind: Any) -> list[NDArray[Any]]:
+    """Read the slices of a bucket that all parts have left, and of which there is one at least for np.concatenate."""
+    return [read(name, part, bucket, kind) for part in range(parts)] or [np.zeros(0, kind)]
+
+
+def shares(of: NDArray[np.uint64], buckets: int) -> NDArray[np.int64]:
+    """Return the bucket of each digest: each has an equal share of all that may be, in their order."""
+    return ((of[:, 0] >> np.uint64(32)) * np.uint64(buckets) >> np.uint64(32)).astype(np.int64)
+
+
+def cut_at(array: NDArray[Any], of: NDArray[np.int64], buckets: int) -> list[NDArray[Any]]:
+    """Return an array in slices. `of` says, in rising order, to which each entry belongs."""
+    return np.split(array, np.searchsorted(of, np.arange(1, buckets))) if buckets else []
