@@ -3,7 +3,6 @@
 The networks are trained, exported and run by the functions that the stages use.
 """
 
-import io
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -31,7 +30,7 @@ from textrnn.inference import graph, predictor
 from textrnn.metrics.threshold import best_threshold
 from textrnn.model.config import TrainConfig
 from textrnn.text.normalise import Normalisation, normalise
-from textrnn.text.vocabulary import UNKNOWN, Tokenizer, Vectorize
+from textrnn.text.vocabulary import UNKNOWN, Vectorize, read_tokens
 from textrnn.training import checkpoint, learn, loop
 from textrnn.training.batches import folds
 
@@ -173,8 +172,10 @@ def vectors(texts: list[str], labels: Labels, settings: Vectorize) -> tuple[ragg
     """Return the texts as rows of token ids, and the token of each id. `labels` belong to the first texts."""
     with tempfile.TemporaryDirectory() as folder:
         messages, directory = Path(folder, "messages.tsv"), Path(folder, "vectors")
-        # `vectorize` wants a label for each row, and two labels: nothing reads them.
-        messages.write_text("".join(f"{row % 2}\t{text}\n" for row, text in enumerate([*texts, ""])), "utf-8")
+        # `vectorize` wants labels, and two of them: nothing reads these.
+        messages.write_text(
+            "".join(f"{row % 2}\t{text}\n" for row, text in enumerate([*texts, ""])), "utf-8", newline="\n"
+        )
         vectorize(Blocks.of(messages), settings, directory)
         found = ragged.Rows(*map(np.array, ragged.take(ragged.load(directory), np.arange(len(texts)))))
         tokens = read_tokens(directory / "vocabulary.tsv")

@@ -33,24 +33,25 @@ from textrnn.core import params, paths
 from textrnn.core.errors import note, run
 from textrnn.core.files import Blocks, array_file, fill, read_array, read_table, write_metrics
 from textrnn.dedup.deal import Given, dealt, of_block
-from textrnn.dedup.groups import Ints, Joined, joined
+from textrnn.dedup.groups import Joined, joined
 from textrnn.dedup.lacking import Counts, check
 from textrnn.dedup.sides import Split, newest
+from textrnn.dedup.word_sets import Ints
 from textrnn.partitions.exchange import shared
 from textrnn.partitions.execute import map_ordered
 
 
-def given(columns: Path, settings: Split, folder: Path) -> Given:
+def of_user(columns: Path, settings: Split, folder: Path) -> Given:
     """Return what the user gives of the rows, in the files of clean: an array of length 0 is a column he has not."""
     arrays = [read_array(columns / f"{name}.npy") for name in ("part", "group", "time")]
-    files = [Path(array.filename).resolve() if len(array) else None for array in arrays]
-    parts = frozenset(name for side, name in enumerate(SIDES) if (arrays[0] == side).any())
-    if not len(arrays[2]):
-        return Given(*files, parts=parts)
+    part, group, time = (Path(array.filename).resolve() if len(array) else None for array in arrays)
+    given = Given(part, group, time, parts=frozenset(SIDES[side] for side in range(3) if (arrays[0] == side).any()))
+    if not time:
+        return given
     ordered = np.memmap(folder / "time", np.float64, "w+", shape=arrays[2].shape)
     ordered[:] = arrays[2]
     ordered.sort()
-    return Given(*files, newest=newest(ordered, settings), parts=parts)
+    return given._replace(newest=newest(ordered, settings))
 
 
 def write(part: tuple[int, Ints], found: Joined, vectors: Path, files: list[list[str]]) -> None:
@@ -66,29 +67,34 @@ def write(part: tuple[int, Ints], found: Joined, vectors: Path, files: list[list
             fill(file, row, result[name][rows - start])
 
 
+def split(clean: Path, vectors: Path, directory: Path, settings: Split) -> tuple[dict[str, int], list[str]]:
+    """Deal the rows of two stages' directories to a directory of each side. Returns counts and notes."""
+    names = [name for name, _ in read_table(vectors / "classes.tsv")]
+    vectors = vectors.resolve()
+    with shared(directory) as folder, ExitStack() as stack:
+        users = of_user(clean / "columns", settings, folder)
+        found = joined(Blocks.of(clean / "messages.tsv"), settings.keep_together, settings.seed, folder)
+        counts = dealt(found, [vectors / "labels.npy", vectors / "offsets.npy"], users, settings, len(names))
+        notes = check(Counts(names, counts.rows, counts.of_labels, users.parts), settings)
+        sizes, files = counts.blocks.sum(axis=0).tolist(), []
+        for side, (rows, tokens) in zip(SIDES, sizes, strict=True):
+            more = {"groups": np.int64} | ({"twins": np.int8} if side == "test" else {})
+            arrays = [array_file(directory / side / f"{name}.npy", kind, rows) for name, kind in more.items()]
+            of_rows = stack.enter_context(ragged.writing(directory / side, rows, tokens))
+            files.append(of_rows + [stack.enter_context(array) for array in arrays])
+        before = np.cumsum(counts.blocks, axis=0) - counts.blocks
+        list(map_ordered(partial(write, found=found, vectors=vectors, files=files), enumerate(before)))
+    of_sides = {name: rows for name, (rows, _) in zip(SIDES, sizes, strict=True)}
+    return of_sides | {"groups": counts.groups, "test_twins": counts.twins}, notes
+
+
 def main() -> None:
     """Run the stage."""
     settings = params.load("split", Split)
-    names = [name for name, _ in read_table(paths.VECTORS / "classes.tsv")]
-    vectors, folder = paths.VECTORS.resolve(), paths.TRAIN.parent
-    with shared(folder) as place, ExitStack() as stack:
-        users = given(paths.COLUMNS, settings, place)
-        found = joined(Blocks.of(paths.MESSAGES), settings.keep_together, settings.seed, place)
-        counts = dealt(found, [vectors / "labels.npy", vectors / "offsets.npy"], users, settings, len(names))
-        for one in check(Counts(names, counts.rows, counts.of_labels, users.parts), settings):
-            note(one)
-        sizes, files = counts.blocks.sum(axis=0), []
-        for side, (rows, tokens) in zip((paths.TEST, paths.VALIDATION, paths.TRAIN), sizes.tolist(), strict=True):
-            more = {"groups": np.int64} | ({"twins": np.int8} if side == paths.TEST else {})
-            of_side = stack.enter_context(ragged.writing(side, rows, tokens))
-            files.append(
-                of_side
-                + [stack.enter_context(array_file(side / f"{name}.npy", kind, rows)) for name, kind in more.items()]
-            )
-        before = np.cumsum(counts.blocks, axis=0) - counts.blocks
-        list(map_ordered(partial(write, found=found, vectors=vectors, files=files), enumerate(before)))
-    of_sides = {name: rows for name, (rows, _) in zip(SIDES, sizes.tolist(), strict=True)}
-    write_metrics(paths.METRICS / "split.json", of_sides | {"groups": counts.groups, "test_twins": counts.twins})
+    counts, notes = split(paths.MESSAGES.parent, paths.VECTORS, paths.TRAIN.parent, settings)
+    for one in notes:
+        note(one)
+    write_metrics(paths.METRICS / "split.json", counts)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def write(part: tuple[int, int, int], files: list[str], classes: list[str], rang
 
 
 def vectorize(messages: Blocks, settings: Vectorize, directory: Path) -> tuple[Frequencies, list[Counts]]:
-    """Write the tokens of messages as ids, and the vocabulary. `messages` is messages.tsv.
+    """Write all files of the directory data/vectors. `messages` is messages.tsv.
 
     Ids go by falling count and then by token. Until all tokens are known, workers leave theirs in the directory.
     """
@@ -79,16 +79,18 @@ def vectorize(messages: Blocks, settings: Vectorize, directory: Path) -> tuple[F
     begins = alphabet.bounds(tokenize(sample, settings.tokenizer), ranges)
     with shared(directory) as folder:
         work = partial(tokenized, messages=messages, settings=settings, begins=begins, folder=folder)
-        parts = list(progress(map_ordered(work, range(messages.count)), total=messages.count, desc="tokenize"))
-        frequencies = by_frequency(folder / "tokens", messages.count, ranges)
-        classes = class_names(sum((part.labels for part in parts), Counter()))
+        parts = list(progress(map_ordered(work, range(messages.total)), total=messages.total, desc="tokenize"))
+        frequencies = by_frequency(folder / "tokens", messages.total, ranges)
+        labels = sum((part.labels for part in parts), Counter[str]())
+        classes = class_names(labels)
         rows = offsets_of(np.array([part.labels.total() for part in parts], np.int64)).tolist()
         tokens = offsets_of(np.array([part.tokens for part in parts], np.int64)).tolist()
         with replacing(directory / "vocabulary.tsv") as file, ragged.writing(directory, rows[-1], tokens[-1]) as files:
-            one = partial(write_vocabulary, path=file.name, name=folder / "tokens", parts=len(parts), ranges=ranges)
-            other = partial(write, files=files, classes=classes, ranges=ranges, folder=folder)
-            for work, items in ((one, range(ranges)), (other, zip(range(len(parts)), rows, tokens, strict=False))):
-                list(map_ordered(work, items))
+            spell = partial(write_vocabulary, path=file.name, name=folder / "tokens", parts=len(parts), ranges=ranges)
+            list(map_ordered(spell, range(ranges)))
+            finish = partial(write, files=files, classes=classes, ranges=ranges, folder=folder)
+            list(map_ordered(finish, zip(range(len(parts)), rows, tokens, strict=False)))
+    write_counts(directory / "classes.tsv", sorted(labels.items()))
     return frequencies, parts
 
 
@@ -106,10 +108,7 @@ def summary(frequencies: Frequencies, parts: list[Counts], settings: Vectorize) 
 def main() -> None:
     """Run the stage."""
     settings = params.load("vectorize", Vectorize)
-    paths.VECTORS.mkdir(parents=True, exist_ok=True)
     frequencies, parts = vectorize(Blocks.of(paths.MESSAGES), settings, paths.VECTORS)
-    labels = sum((part.labels for part in parts), Counter[str]())
-    write_counts(paths.VECTORS / "classes.tsv", sorted(labels.items()))
     write_metrics(paths.METRICS / "vectorize.json", summary(frequencies, parts, settings))
 
 

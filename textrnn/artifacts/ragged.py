@@ -12,7 +12,7 @@ from textrnn.core.files import array_file, fill, read_array
 
 N = TypeVar("N", bound=np.generic)
 
-KINDS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int16, "rows": np.int64}
+KINDS: dict[str, type[np.generic]] = {"tokens": np.int32, "offsets": np.int64, "labels": np.int16, "rows": np.int64}
 
 
 class Rows(NamedTuple):

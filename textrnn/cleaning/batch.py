@@ -99,9 +99,9 @@ def cleaned(item: tuple[int, tuple[str, Batch]], chosen: Clean, buckets: int, fo
         keys["row"], keys["bytes"] = np.arange(len(good)), lengths
     order = np.argsort(of_bucket := shares(keys["text"], max(1, buckets)), kind="stable")
     slices = cut_at(keys[order], of_bucket[order], buckets)
-    more = [np.frombuffer(b"".join(written), np.uint8), lengths, lines(of_labels)]
-    more += [lines(name.encode("utf-8") for name in group_codes), lines([file.encode("utf-8")])]
-    leave(folder / "cleaned", number, [*slices, *columns, *more])
+    names_left = of_labels, [name.encode("utf-8") for name in group_codes], [file.encode("utf-8")]
+    content = np.frombuffer(b"".join(written), np.uint8)
+    leave(folder / "cleaned", number, [*slices, *columns, content, lengths, *map(lines, names_left)])
     known = max(part, default=-1) >= 0, bool(group_codes), not np.isnan(columns[4]).all()
     return Cleaned(
         file, len(good), int(lengths.sum()), rejected, known, list(group_codes)[:: len(group_codes) // 4 + 1]

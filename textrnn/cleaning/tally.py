@@ -25,7 +25,11 @@ from textrnn.partitions.exchange import leave, read, read_all, shared
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import distinct_digests
 
-COLUMNS = {"part": np.int8, "group": np.int64, "time": np.float64}  # the user's, in data/clean/columns
+COLUMNS: dict[str, type[np.generic]] = {
+    "part": np.int8,
+    "group": np.int64,
+    "time": np.float64,
+}  # the user's, in data/clean/columns
 # A message that is dropped: its place in its batch, the batch and the place of the one that is kept, and whether their
 # labels differ.
 DROPPED = np.dtype([("row", "i4"), ("part", "i4"), ("first", "i4"), ("differs", "?")])
@@ -63,7 +67,7 @@ class Batches(NamedTuple):
     """The batches of a corpus, which workers have cleaned and left in a folder."""
 
     folder: Path
-    count: int
+    total: int
     buckets: int  # 0 if duplicates are kept
 
     def left(self, number: int) -> Left:
@@ -117,7 +121,9 @@ def clean(corpus: Iterable[tuple[str, Batch]], chosen: Clean, directory: Path, s
         known = [any(column) for column in zip(*(part.known for part in parts), strict=True)] or [False] * 3
         starts = grouped(batches, alphabet.bounds(chain.from_iterable(part.groups for part in parts), ranges), known[1])
         messages = stack.enter_context(replacing(directory / "messages.tsv")).name
-        made = {"origins/line": np.int32} | {f"columns/{name}": kind for name, kind in COLUMNS.items()}
+        made: dict[str, type[np.generic]] = {"origins/line": np.int32} | {
+            f"columns/{name}": kind for name, kind in COLUMNS.items()
+        }
         files = [
             stack.enter_context(array_file(directory / f"{name}.npy", kind, int(kept[-1, 0]) * has))
             for (name, kind), has in zip(made.items(), [True, *known], strict=True)
@@ -139,7 +145,7 @@ def clean(corpus: Iterable[tuple[str, Batch]], chosen: Clean, directory: Path, s
 
 def duplicates(bucket: int, batches: Batches) -> NDArray[np.int64]:
     """Find the duplicates in a bucket. Leaves those of each batch. Returns how many these are, and their bytes."""
-    of_batches = read_all(batches.folder / "cleaned", batches.count, bucket, KEY)
+    of_batches = read_all(batches.folder / "cleaned", batches.total, bucket, KEY)
     keys = np.concatenate(of_batches)
     owners = np.repeat(np.arange(len(of_batches)), list(map(len, of_batches)))
     firsts, numbers = distinct_digests(keys["text"])
@@ -148,7 +154,7 @@ def duplicates(bucket: int, batches: Batches) -> NDArray[np.int64]:
     found["row"], found["part"], found["first"] = keys["row"], owners[earliest], keys["row"][earliest]
     found["differs"] = keys["label"] != keys["label"][earliest]
     dropped = earliest != np.arange(len(keys))
-    counts, sizes = (np.bincount(owners[dropped], weights, batches.count) for weights in (None, keys["bytes"][dropped]))
+    counts, sizes = (np.bincount(owners[dropped], weights, batches.total) for weights in (None, keys["bytes"][dropped]))
     leave(batches.folder / "dropped", bucket, np.split(found[dropped], np.cumsum(counts.astype(np.int64))[:-1]))
     return np.stack([counts, sizes], axis=1).astype(np.int64)
 
@@ -157,7 +163,7 @@ def grouped(batches: Batches, begins: list[bytes], known: bool) -> NDArray[np.in
     """Give the groups of all batches numbers in alphabetical order. Returns the first number of each range."""
     if not known:
         return np.zeros(0, np.int64)
-    list(map_ordered(partial(leave_groups, batches=batches, begins=begins), range(batches.count)))
+    list(map_ordered(partial(leave_groups, batches=batches, begins=begins), range(batches.total)))
     return offsets_of(np.array(list(map_ordered(partial(join_groups, batches=batches), range(len(begins) + 1)))))
 
 
@@ -169,7 +175,7 @@ def leave_groups(number: int, batches: Batches, begins: list[bytes]) -> None:
 
 def join_groups(bucket: int, batches: Batches) -> int:
     """Join the groups of a range of the alphabet. Returns how many there are."""
-    distinct, of_batches = alphabet.merged(batches.folder / "groups", batches.count, bucket)
+    distinct, of_batches = alphabet.merged(batches.folder / "groups", batches.total, bucket)
     leave(batches.folder / "numbers", bucket, of_batches)
     return len(distinct)
 
@@ -182,17 +188,18 @@ def write(
     kept = np.ones(len(some.lengths), np.bool_)
     kept[dropped["row"]] = False
     fill(messages, byte, some.lines[np.repeat(kept, some.lengths)].tobytes())
-    columns = some.columns
+    _, line, part, group, time = some.columns
     if known[1]:
         names = [
             first + read(batches.folder / "numbers", bucket, number, np.int32)
             for bucket, first in enumerate(starts[:-1])
         ]
-        columns = columns._replace(group=np.append(np.concatenate(names), -1)[columns.group])
-    for file, array, has in zip(files, columns[1:], [True, *known], strict=True):
+        group = np.append(np.concatenate(names), -1)[group]
+    arrays: list[NDArray[Any]] = [line, part, group, time]
+    for file, array, has in zip(files, arrays, [True, *known], strict=True):
         if has:
             fill(file, row, array[kept])
-    counts = np.bincount(columns.label[kept], minlength=len(some.labels)).tolist()
+    counts = np.bincount(some.columns.label[kept], minlength=len(some.labels)).tolist()
     labels = Counter({name.decode("utf-8"): count for name, count in zip(some.labels, counts, strict=True) if count})
     return labels, contradicting(some, dropped[dropped["differs"]], batches)
 

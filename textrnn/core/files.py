@@ -169,7 +169,7 @@ class Blocks(NamedTuple):
 
     path: Path
     size: int
-    count: int
+    total: int
 
     @classmethod
     def of(cls, path: Path) -> Self:

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.messages import SIDES, commonest
-from textrnn.dedup.groups import ROW, Groups, Ints, Joined, groups, totals, unite_users, united
+from textrnn.dedup.groups import ROW, Groups, Joined, groups, totals, unite_users, united
 from textrnn.dedup.sides import TEST, TRAIN, VALIDATION, Sides, Split, by_time, filled, quotas, twins
+from textrnn.dedup.word_sets import Ints
 from textrnn.partitions import alphabet
 from textrnn.partitions.exchange import cut_at, leave, read, read_all, shares
 from textrnn.partitions.execute import map_ordered
@@ -78,7 +79,7 @@ def scattered(block: int, found: Joined, vectors: Sequence[Path], given: Given, 
 
 def together(bucket: int, found: Joined, given: Given, settings: Split) -> tuple[NDArray[Any], Groups]:
     """Return the messages of a bucket, and their groups, in the order of the buckets to which `order` puts them."""
-    blocks, name = found.messages.count, found.folder / "rows"
+    blocks, name = found.messages.total, found.folder / "rows"
     rows = np.concatenate(read_all(name, blocks, bucket, ROW))
     some = read_all(name, blocks, found.ranges + 1 + bucket, np.uint8)
     lines = [line for part in some for line in alphabet.split(part)]
@@ -92,7 +93,9 @@ def together(bucket: int, found: Joined, given: Given, settings: Split) -> tuple
 
 def free(rows: NDArray[Any], given: Given) -> NDArray[np.bool_]:
     """Return which rows are dealt. Those of part train are, too, if no row is in part validation."""
-    return (rows["part"] < 0) | ((rows["part"] == TRAIN) & ("validation" not in given.sides))
+    part: Sides = rows["part"]
+    dealt = (-1,) if "validation" in given.sides else (-1, TRAIN)
+    return np.isin(part, dealt)
 
 
 def described(bucket: int, found: Joined, given: Given, settings: Split, labels: int) -> Ints:
@@ -155,7 +158,7 @@ def decided(bucket: int, found: Joined, given: Given, settings: Split, firsts: I
     result["side"] = sides = np.where(free(rows, given), of_groups[numbers], rows["part"])
     result["twin"] = twins((rows["near"], rows["template"], distinct_digests(rows["text"])[1]), sides)
     result["group"] = of_keys[numbers]
-    sizes = [len(some) for some in read_all(found.folder / "rows", found.messages.count, bucket, ROW)]
+    sizes = [len(some) for some in read_all(found.folder / "rows", found.messages.total, bucket, ROW)]
     leave(found.folder / "decided", bucket, np.split(result, np.cumsum(sizes)[:-1]))
     places = np.repeat(np.arange(len(sizes)), sizes) * len(SIDES) + sides
     of_blocks = [np.bincount(places, weights, len(sizes) * len(SIDES)) for weights in (None, rows["tokens"])]
@@ -175,7 +178,7 @@ def dealt(found: Joined, vectors: Sequence[Path], given: Given, settings: Split,
     if given.group:
         unite_users(found, given.group)
     work = partial(scattered, found=found, vectors=vectors, given=given, keep_together=settings.keep_together)
-    list(map_ordered(work, range(found.messages.count)))
+    list(map_ordered(work, range(found.messages.total)))
     describe = partial(described, found=found, given=given, settings=settings, labels=labels)
     assign(found, sum(map_ordered(describe, buckets), np.zeros((labels, len(SIDES)), np.int64)), given, settings)
     firsts = totals(map_ordered(partial(ranked, found=found), buckets))

@@ -52,7 +52,8 @@ class Joined(NamedTuple):
         """Return the template of each message of a block."""
         names = [read(self.folder / "names", bucket, block, np.int32) for bucket in range(self.ranges)]
         numbers = [start + some for start, some in zip(self.starts.tolist(), names, strict=False)]
-        return np.concatenate(numbers)[read(self.folder / "messages", block, self.ranges, np.int32)]
+        found: Ints = np.concatenate(numbers)[read(self.folder / "messages", block, self.ranges, np.int32)]
+        return found
 
     def trees(self, name: str) -> NDArray[np.int32]:
         """Return trees of templates, whose roots are the lowest, mapped from their file: a new one has no branches."""
@@ -101,12 +102,12 @@ def joined(messages: Blocks, keep_together: str, seed: int, folder: Path) -> Joi
     work = partial(
         described, messages=messages, keep_together=keep_together, seed=seed, begins=begins[0], folder=folder
     )
-    rows = totals(progress(map_ordered(work, range(messages.count)), total=messages.count, desc="compare"))
-    name = partial(named, parts=messages.count, seed=seed, begins=begins[1], folder=folder)
+    rows = totals(progress(map_ordered(work, range(messages.total)), total=messages.total, desc="compare"))
+    name = partial(named, parts=messages.total, seed=seed, begins=begins[1], folder=folder)
     found = Joined(messages, folder, rows, totals(map_ordered(name, range(ranges))))
     with (folder / "hashes").open("wb") as file:
         for bucket in range(ranges):
-            file.write(read(folder / "names", bucket, messages.count, np.uint8).tobytes())
+            file.write(read(folder / "names", bucket, messages.total, np.uint8).tobytes())
     parents = found.near()
     connected(folder / "words", found.starts, ranges, parents)
     flatten(parents)
@@ -138,7 +139,7 @@ def unite_users(found: Joined, users: Path) -> None:
     for start in range(0, len(parents), CHUNK):
         parents[start : start + CHUNK] = found.near()[start : start + CHUNK]
     firsts = np.full(1 + np.load(users, mmap_mode="r").max(initial=-1), -1, np.int32)
-    for groups, some in map_ordered(partial(of_users, found=found, users=users), range(found.messages.count)):
+    for groups, some in map_ordered(partial(of_users, found=found, users=users), range(found.messages.total)):
         new = firsts[groups] < 0
         firsts[groups[new]] = some[new]
         unite(parents, firsts[groups].astype(np.int64), some)

@@ -92,5 +92,5 @@ def twins(kinds: Sequence[NDArray[Any]], sides: Sides) -> NDArray[np.int8]:
     template, and rows of one template are near-duplicates.
     """
     tested = sides == TEST
-    found: NDArray[np.int8] = np.sum([np.isin(of, of[~tested]) for of in kinds], axis=0, dtype=np.int8)
-    return found * tested
+    found: NDArray[np.int8] = np.sum([np.isin(of, of[~tested]) & tested for of in kinds], axis=0, dtype=np.int8)
+    return found

@@ -26,8 +26,8 @@ SAMPLE = 1 << 13  # bytes of messages by whose strings each range is bounded
 
 def sample(messages: Blocks) -> tuple[str, int]:
     """Return some lines of messages.tsv, from all over it, and how many ranges the alphabet is to be divided into."""
-    ranges = 1 + messages.count * messages.size // RANGE
-    places = range(0, messages.count, -(-messages.count // ranges) or 1)
+    ranges = 1 + messages.total * messages.size // RANGE
+    places = range(0, messages.total, -(-messages.total // ranges) or 1)
     return b"".join(messages.read(place)[:SAMPLE] + b"\n" for place in places).decode("utf-8", "ignore"), ranges
 
 
