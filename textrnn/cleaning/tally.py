@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts import origins
-from textrnn.artifacts.ragged import offsets_of
+from textrnn.artifacts.ragged import offsets_of, unique
 from textrnn.cleaning.batch import KEY, Clean, Cleaned, Left, cleaned, left
 from textrnn.core.escape import field
 from textrnn.core.files import array_file, fill, replacing
@@ -23,7 +23,7 @@ from textrnn.corpus.readers import Batch
 from textrnn.partitions import alphabet
 from textrnn.partitions.exchange import leave, read, read_all, shared
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import distinct_digests
+from textrnn.partitions.factorize import distinct
 
 COLUMNS: dict[str, type[np.generic]] = {
     "part": np.int8,
@@ -148,7 +148,7 @@ def duplicates(bucket: int, batches: Batches) -> NDArray[np.int64]:
     of_batches = read_all(batches.folder / "cleaned", batches.total, bucket, KEY)
     keys = np.concatenate(of_batches)
     owners = np.repeat(np.arange(len(of_batches)), list(map(len, of_batches)))
-    firsts, numbers = distinct_digests(keys["text"])
+    firsts, numbers = distinct(*keys["text"].T)
     earliest = firsts[numbers]
     found = np.zeros(len(keys), DROPPED)
     found["row"], found["part"], found["first"] = keys["row"], owners[earliest], keys["row"][earliest]
@@ -207,7 +207,7 @@ def write(
 def contradicting(some: Left, dropped: NDArray[Any], batches: Batches) -> list[Contradiction]:
     """Return what these duplicates in a batch contradict. Each other batch is read once."""
     found = dict[int, Contradiction]()
-    for number in np.unique(dropped["part"]).tolist():
+    for number in unique(dropped["part"]).tolist():
         other, before = batches.left(number), batches.dropped(number)["row"]
         for index in np.flatnonzero(dropped["part"] == number).tolist():
             row, first = dropped[["row", "first"]][index].tolist()

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.messages import SIDES, commonest
+from textrnn.artifacts.ragged import unique
 from textrnn.dedup.groups import ROW, Groups, Joined, groups, totals, unite_users, united
 from textrnn.dedup.sides import TEST, TRAIN, VALIDATION, Sides, Split, by_time, filled, quotas, twins
 from textrnn.dedup.word_sets import Ints
 from textrnn.partitions import alphabet
 from textrnn.partitions.exchange import cut_at, leave, read, read_all, shares
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import distinct_digests
+from textrnn.partitions.factorize import distinct
 
 GROUP = np.dtype([("order", "u8", 2), ("stratum", "i2"), ("first", "i1"), ("size", "i8")])
 DECIDED = np.dtype([("side", "i1"), ("twin", "i1"), ("group", "i8")])
@@ -121,7 +122,7 @@ def described(bucket: int, found: Joined, given: Given, settings: Split, labels:
 def ranked(bucket: int, found: Joined) -> int:
     """Sort the groups whose keys are in a bucket. Leaves their ranks. Returns how many there are."""
     keys = [some.reshape(-1, 2) for some in read_all(found.folder / "keys", found.ranges, bucket, np.uint64)]
-    ranks = distinct_digests(np.concatenate(keys))[1]
+    ranks = distinct(*np.concatenate(keys).T)[1]
     leave(found.folder / "ranks", bucket, np.split(ranks, np.cumsum(list(map(len, keys)))[:-1]))
     return len(ranks)
 
@@ -156,13 +157,13 @@ def decided(bucket: int, found: Joined, given: Given, settings: Split, firsts: I
     of_keys[read(found.folder / "keys", bucket, found.ranges, np.int64)] = np.concatenate(ranks)
     result = np.zeros(len(rows), DECIDED)
     result["side"] = sides = np.where(free(rows, given), of_groups[numbers], rows["part"])
-    result["twin"] = twins((rows["near"], rows["template"], distinct_digests(rows["text"])[1]), sides)
+    result["twin"] = twins((rows["near"], rows["template"], distinct(*rows["text"].T)[1]), sides)
     result["group"] = of_keys[numbers]
     sizes = [len(some) for some in read_all(found.folder / "rows", found.messages.total, bucket, ROW)]
     leave(found.folder / "decided", bucket, np.split(result, np.cumsum(sizes)[:-1]))
     places = np.repeat(np.arange(len(sizes)), sizes) * len(SIDES) + sides
     of_blocks = [np.bincount(places, weights, len(sizes) * len(SIDES)) for weights in (None, rows["tokens"])]
-    pairs = np.unique(numbers << 16 | rows["label"])
+    pairs = unique(numbers << 16 | rows["label"])
     return Counts(
         np.bincount(sides.astype(np.int64) * labels + rows["label"], minlength=len(SIDES) * labels).reshape(-1, labels),
         np.bincount(pairs & 0xFFFF, minlength=labels),

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.messages import columns
-from textrnn.artifacts.ragged import offsets_of
+from textrnn.artifacts.ragged import offsets_of, runs, unique
 from textrnn.core.files import Blocks
 from textrnn.core.progress import progress
 from textrnn.dedup.template_words import connected, leave_words
 from textrnn.dedup.templates import templates, words
-from textrnn.dedup.word_sets import Ints, roots, runs, unite
+from textrnn.dedup.word_sets import Ints, roots, unite
 from textrnn.partitions import alphabet
 from textrnn.partitions.exchange import leave, read
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import Digests, digests, distinct_digests, seeded
+from textrnn.partitions.factorize import Digests, digests, distinct, seeded
 
 CHUNK = 1 << 20  # numbers in memory at a time
 
@@ -129,7 +129,7 @@ def of_users(block: int, found: Joined, users: Path) -> tuple[Ints, Ints]:
     """Return pairs of a user's group and a template of its messages."""
     groups = np.load(users, mmap_mode="r")[found.rows[block] : found.rows[block + 1]]
     some = groups >= 0
-    pairs = np.unique(groups[some].astype(np.int64) << 32 | found.near()[found.templates(block)[some]])
+    pairs = unique(groups[some].astype(np.int64) << 32 | found.near()[found.templates(block)[some]])
     return pairs >> 32, pairs & 0xFFFFFFFF
 
 
@@ -162,12 +162,13 @@ def groups(rows: NDArray[Any], lines: list[bytes], keep_together: str, seed: int
     in alphabetical order, others in the order of their digests. `lines` are those of the messages, if it is none.
     """
     if keep_together == "templates":
-        near, numbers = np.unique(rows["near"], return_inverse=True)
+        first, numbers = distinct(rows["near"])
+        near = rows["near"][first]
         keys = np.zeros((len(near), 2), np.uint64)
         keys[:, 0] = near.astype(np.uint64) * np.uint64(((1 << 64) - 1) // max(1, int(found.starts[-1])))
         return Groups(numbers, found.hashes(near), keys)
     of_rows = line_digests(lines, seed) if keep_together == "none" else rows["text"]
-    first, numbers = distinct_digests(of_rows)
+    first, numbers = distinct(*of_rows.T)
     return Groups(numbers, of_rows[first], of_rows[first])
 
 
@@ -192,7 +193,7 @@ def united(together: Groups, rows: NDArray[Any]) -> Groups:
 
 def line_digests(lines: list[bytes], seed: int) -> Digests:
     """Return a seeded digest of each line and its number among the lines that equal it."""
-    numbers = distinct_digests(digests(lines))[1]
+    numbers = distinct(*digests(lines).T)[1]
     order = np.argsort(numbers, kind="stable")
     starts, lengths = runs(numbers[order])
     numbers[order] = np.arange(1, len(order) + 1) - np.repeat(starts, lengths)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.artifacts.ragged import gathered, offsets_of
+from textrnn.artifacts.ragged import gathered, offsets_of, unique
 from textrnn.dedup.near_duplicates import first_entries, taken, united
-from textrnn.dedup.word_sets import NEAR, NEAR_UNSPACED, SHORT, Ints, Sets, runs, unite
+from textrnn.dedup.word_sets import NEAR, NEAR_UNSPACED, SHORT, Ints, Sets, unite
 from textrnn.partitions.exchange import leave, read_all
 from textrnn.partitions.execute import map_ordered
 
@@ -54,8 +54,7 @@ def dealt(part: int, load: Callable[[int], Numbered], pieces: int, name: Path) -
 def slices(sets: Sets, first: int, pieces: int, chosen: Ints, near: int) -> Iterator[NDArray[np.int32]]:
     """Yield the chosen sets of each piece: how many there are, their numbers, their sizes and their words."""
     entries = first_entries(sets._replace(near=near), chosen)
-    keys = np.sort(entries.buckets % pieces << 32 | entries.sets)
-    keys = keys[runs(keys)[0]]
+    keys = unique(entries.buckets % pieces << 32 | entries.sets)
     rows = keys & 0xFFFFFFFF
     words, offsets = gathered(sets.words, sets.offsets, rows)
     for start, end in pairwise(np.searchsorted(keys >> 32, np.arange(pieces + 1)).tolist()):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.artifacts.ragged import offsets_of
+from textrnn.artifacts.ragged import offsets_of, runs
 from textrnn.core.files import Blocks, fill
 from textrnn.partitions.exchange import leave, read, read_all
 from textrnn.partitions.execute import map_ordered
@@ -87,15 +87,15 @@ def counted(bucket: int, name: Path, parts: int, ranges: int) -> Frequencies:
     for numbers, some in zip(of_parts, read_all(name, parts, ranges + bucket, np.int64), strict=False):
         counts[numbers] += some
     order = np.argsort(-counts, kind="stable")
-    known, times = np.unique(-counts[order], return_counts=True)
+    starts, times = runs(counts[order])
     places = np.empty(len(order), np.int64)
-    places[order] = np.arange(len(order)) - np.repeat(offsets_of(times)[:-1], times)
+    places[order] = np.arange(len(order)) - np.repeat(starts, times)
     vocabulary = [b"%s\t%d\n" % (distinct[number], counts[number]) for number in order.tolist()]
     letters = np.fromiter(map(len, vocabulary), np.int64, len(vocabulary))
-    of_letters = np.add.reduceat(letters, offsets_of(times)[:-1]) if len(letters) else letters
+    of_letters = np.add.reduceat(letters, starts) if len(letters) else letters
     slices = [np.concatenate([counts[numbers], places[numbers]]) for numbers in of_parts[:parts]]
     leave(counted_in(name), bucket, [*slices, np.frombuffer(b"".join(vocabulary), np.uint8)])
-    return Frequencies(-known, times, of_letters)
+    return Frequencies(counts[order][starts], times, of_letters)
 
 
 def counted_in(name: Path) -> Path:
