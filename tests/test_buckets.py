@@ -25,12 +25,11 @@ from stages import clean, download, split, vectorize
 from tests.server import body, direct, running
 from tests.storage import ACCESS_KEY, SECRET_KEY, s3
 from tests.workspace import Workspace
-from textrnn.cleaning import whole
 from textrnn.core import paths, process_pool
 from textrnn.core.paths import ROOT
 from textrnn.core.stores import store
 from textrnn.corpus import file_list
-from textrnn.partitions import exchange, execute
+from textrnn.partitions import execute
 
 NAMED = {"clean__label_column": "label", "clean__text_column": "text"}
 ROWS = [(label, f"{text} {number}") for number, (label, text) in enumerate(messages(900, seed=3))]
@@ -197,16 +196,10 @@ def test_a_listed_file_that_changes_lacks_a_column_or_vanishes_is_named(
     assert not list(paths.MESSAGES.parent.glob("*")), "nothing half-written, and nothing that workers left"
 
 
-# Workers that share a bucket
+# Workers
 
 
-@pytest.fixture
-def shared(bucket: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv(exchange.SHARED, f"{bucket}/shared/")
-    return f"{bucket}/shared"
-
-
-def test_workers_that_share_a_bucket_and_one_that_is_killed_write_what_one_process_writes(
+def test_workers_that_read_a_bucket_and_one_that_is_killed_write_what_one_process_writes(
     workspace: Workspace, bucket: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lay(workspace.root / "mail")
@@ -214,7 +207,6 @@ def test_workers_that_share_a_bucket_and_one_that_is_killed_write_what_one_proce
     stages = (vectorize, split)
     expected = outputs(workspace, *stages, download__source="mail")
     shutil.rmtree(workspace.root / "mail")
-    monkeypatch.setenv(exchange.SHARED, f"{bucket}/shared/")
     monkeypatch.setattr(download, "MOST_BYTES", 100)
     with cluster(tmp_path_factory.mktemp("cluster"), ROOT, ROOT, ROOT) as (address, (_, first, *workers)):
         monkeypatch.setenv(execute.SCHEDULER, address)
@@ -223,19 +215,6 @@ def test_workers_that_share_a_bucket_and_one_that_is_killed_write_what_one_proce
         assert outputs(workspace, *stages, download__source=f"{bucket}/mail") == expected
         killer.join()
         assert [worker.poll() for worker in workers] == [None, None]
-    assert exchange.inside(f"{bucket}/shared") == [], "what workers left is gone"
-
-
-@pytest.mark.usefixtures("alone")
-def test_what_a_worker_left_is_not_believed_if_somebody_has_changed_it(
-    workspace: Workspace, shared: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lay(workspace.root / "mail")
-    monkeypatch.setattr(download, "MOST_BYTES", 100)
-    monkeypatch.setattr(whole, "read", lambda *of: exchange.read(*of)[::-1].copy())
-    workspace.settings(**NAMED, download__source="mail")
-    workspace.run(download.main)
-    assert f"expected what a worker left in {shared}/.exchange." in workspace.failure(clean.main)
 
 
 # What goes wrong
@@ -243,7 +222,7 @@ def test_what_a_worker_left_is_not_believed_if_somebody_has_changed_it(
 
 @pytest.mark.usefixtures("alone")
 def test_wrong_keys_and_a_bucket_that_is_none_are_one_line_without_the_key(
-    workspace: Workspace, bucket: str, shared: str, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lay(f"{bucket}/mail")
     monkeypatch.setattr(download, "MOST_BYTES", 100)
@@ -251,13 +230,10 @@ def test_wrong_keys_and_a_bucket_that_is_none_are_one_line_without_the_key(
     workspace.run(download.main)
     workspace.settings(**NAMED, download__source="s3://nowhere/mail")
     assert "s3://nowhere/mail" in workspace.failure(download.main)
-    with monkeypatch.context() as patch:
-        patch.setenv(exchange.SHARED, "s3://nowhere/shared")
-        assert "could not write to s3://nowhere/shared/.exchange." in workspace.failure(clean.main)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "guessed" * 5)
     s3fs.S3FileSystem.clear_instance_cache()
     said = workspace.failure(clean.main)
-    assert f"could not list {shared}, as TEXTRNN_SHARED says: PermissionError: " in said
+    assert f"could not read {bucket}/mail/a.jsonl.gz: PermissionError: " in said
     workspace.settings(**NAMED, download__source=f"{bucket}/mail")
     said += workspace.failure(download.main)
     assert f"cannot read {bucket}/mail: PermissionError: " in said

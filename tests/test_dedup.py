@@ -14,7 +14,6 @@ from tests import plain
 from tests.plain import template
 from textrnn.dedup import near_duplicates, template_words, word_sets
 from textrnn.dedup.near_duplicates import Entries
-from textrnn.dedup.pieces import Numbered
 from textrnn.dedup.pieces import near_duplicates as connected
 from textrnn.dedup.templates import templates
 from textrnn.dedup.word_sets import SHORT, Ints, Sets, Sketches
@@ -143,18 +142,14 @@ def test_without_blanks_pairs_of_neighbouring_characters_are_compared() -> None:
         assert (first == second) == near, one
 
 
-def as_given(part: Numbered) -> Numbered:
-    return part
-
-
 def near(sets: Sets, folder: Path, unspaced: Sequence[bool] = ()) -> list[int]:
     """Return the lowest number of the sets connected to each, found in two pieces. No file may be left."""
-    count = len(sets.offsets) - 1
+    parents = np.arange(len(sets.offsets) - 1)
+    kinds = np.array(unspaced or [False] * len(parents))
     with shared(folder) as place:
-        part = (sets, 0, np.array(unspaced or [False] * count))
-        found: list[int] = connected([part], as_given, count, 2, place).tolist()
+        connected([0], lambda _: (sets, 0, kinds), parents, 2, place / "pieces")
     assert list(folder.iterdir()) == []
-    return found
+    return [int(root) for root in word_sets.roots(parents, np.arange(len(parents)))]
 
 
 def reworded(originals: list[list[str]]) -> st.SearchStrategy[list[str]]:

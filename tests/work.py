@@ -4,15 +4,13 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 
 from textrnn.core.errors import UserError
-from textrnn.partitions.exchange import Left, leave
+from textrnn.partitions.exchange import leave
 
 
 def slower_at_first(number: int) -> tuple[int, int]:
@@ -48,16 +46,11 @@ def half_a_result(written: Path) -> None:
     time.sleep(3600)
 
 
-def dies_amid_a_file(item: tuple[int, str]) -> Left:
+def dies_amid_a_file(item: tuple[int, Path]) -> None:
     """Leave the number and its square for others. The first process to leave a nine dies in the middle of it."""
     number, folder = item
-
-    def arrays() -> Iterator[NDArray[np.int64]]:
-        yield np.array([number])
-        died = Path(folder) / "died"
-        if number == 9 and not died.exists():
-            died.touch()
-            psutil.Process().kill()
-        yield np.array([number * number])
-
-    return leave(folder, arrays())
+    if number == 9 and not (folder / "died").exists():
+        (folder / "died").touch()
+        (folder / "numbers.9.half").write_bytes(b"half")
+        psutil.Process().kill()
+    leave(folder / "numbers", number, [np.array([number]), np.array([number * number])])

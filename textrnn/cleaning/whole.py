@@ -1,46 +1,31 @@
-"""Clean a corpus of listed files: workers read them, a file each, and leave what they have cleaned for the stage."""
+"""Clean a corpus of listed files: a worker reads each, and leaves its batches as `cleaned` does."""
 
-import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from hashlib import blake2b
+from itertools import count
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from textrnn.cleaning.batch import Clean, Cleaned, cleaned
-from textrnn.core import paths
-from textrnn.core.errors import UserError
+from textrnn.cleaning.batch import Cleaned
 from textrnn.corpus.readers import Seen, Whole, of_whole
-from textrnn.partitions.exchange import Left, leave, read, remove_files, shared, slices_of
 from textrnn.partitions.execute import map_ordered
 
 
-def in_order(files: Iterable[Whole], chosen: Clean) -> Iterator[Cleaned]:
-    """Yield the batches of the files in their order, one of which is in memory at a time."""
-    files = list(files)
-    with shared(paths.MESSAGES.parent) as folder:
-        work = partial(cleaned_file, chosen=chosen, folder=folder)
-        results = map_ordered(work, [file._replace(found=None) for file in files], long=True)
-        for file, (left, digests, seen) in zip(files, results, strict=True):
-            for one in seen:
-                file.found(one) if file.found else None
-            for bucket, digest in enumerate(digests):
-                raw = read(slices_of([left], bucket)[0], np.uint8).tobytes()
-                if blake2b(raw).digest() != digest:  # whoever could write to the bucket could run code here
-                    raise UserError(f"expected what a worker left in {left.path}, found other bytes")
-                yield pickle.loads(raw)  # noqa: S301
-            remove_files([left.path])
+def in_order(files: Iterable[Whole], work: Callable[[Any], Cleaned], first: int, folder: Path) -> Iterator[Cleaned]:
+    """Clean the batches of the files in their order, by `work`. Number `first` is the first of them in the folder."""
+    files, numbers = list(files), count(first)
+    items = ((f"of-{index}", file._replace(found=None)) for index, file in enumerate(files))
+    results = map_ordered(partial(cleaned_file, work=work), items, long=True)
+    for index, (file, (parts, seen)) in enumerate(zip(files, results, strict=True)):
+        for one in seen:
+            file.found(one) if file.found else None
+        for place, part in enumerate(parts):  # how many the files before have is known only now
+            (folder / f"cleaned.of-{index}-{place}").rename(folder / f"cleaned.{next(numbers)}")
+            yield part
 
 
-def cleaned_file(file: Whole, chosen: Clean, folder: str) -> tuple[Left, list[bytes], list[Seen]]:
-    """Leave the cleaned batches of a file, a slice each. Returns their hashes and what was found out, too."""
-    seen, digests = list[Seen](), list[bytes]()
-
-    def slices() -> Iterator[NDArray[np.uint8]]:
-        for batch in of_whole(file, seen.append):
-            raw = pickle.dumps(cleaned(batch, chosen))
-            digests.append(blake2b(raw).digest())
-            yield np.frombuffer(raw, np.uint8)
-
-    return leave(folder, slices()), digests, seen
+def cleaned_file(item: tuple[str, Whole], work: Callable[[Any], Cleaned]) -> tuple[list[Cleaned], list[Seen]]:
+    """Clean the batches of a file one after the other. Returns what was found out about the file, too."""
+    (name, file), seen = item, list[Seen]()
+    batches = enumerate(of_whole(file, seen.append))
+    return [work((f"{name}-{place}", batch)) for place, batch in batches], seen

@@ -28,7 +28,7 @@ from textrnn.core.errors import STOPS, UserError, held
 T = TypeVar("T")
 R = TypeVar("R")
 
-LONG = 0.5  # seconds of work, after which starting processes pays
+LONG = 0.5  # processor seconds of work, after which starting processes pays
 MOST = 61 if sys.platform == "win32" else sys.maxsize  # processes that Windows can wait for at a time
 AHEAD = 4  # items per process that may be under way: results wait in memory for their turn
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
@@ -44,23 +44,23 @@ def processors() -> int:
 def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield `function(item)` for each item, in order, whatever the number of processes.
 
-    This process does the first LONG seconds of work itself, and leaves what remains to `mapped`.
+    This process does the first LONG seconds of work itself, and leaves what remains to `mapped`, but for one item.
     """
-    items, start = iter(items), _together[-1][0] if _together else time.monotonic()
-    here = processors() == 1 or not _together or time.monotonic() - start < LONG
+    items, start = iter(items), _together[-1][0] if _together else time.process_time()
+    here = processors() == 1 or not _together or time.process_time() - start < LONG
     for item in items if here else ():
         yield function(item)
-        if processors() > 1 and time.monotonic() - start >= LONG:
+        if processors() > 1 and time.process_time() - start >= LONG:
             break
     some = list(islice(items, 2))
-    yield from mapped(function, chain(some, items)) if len(some) > 1 else map(function, some)
+    yield from map(function, some) if here and len(some) < 2 else mapped(function, chain(some, items))
 
 
 @contextmanager
 def together() -> Iterator[None]:
     """Let the loops in the block that are `ordered` share the first LONG seconds, and then the processes."""
     with ExitStack() as stack:
-        _together.append((time.monotonic(), cache(lambda: stack.enter_context(started(processors())))))
+        _together.append((time.process_time(), cache(lambda: stack.enter_context(started(processors())))))
         try:
             yield
         finally:

@@ -44,6 +44,11 @@ def read(corpus: Path) -> list[File] | None:
         return [_absolute(File(*json.loads(line))) for line in file]
 
 
+def size(corpus: Path) -> int:
+    """Return how many bytes a corpus has, those of the files that it lists included."""
+    return corpus.stat().st_size + sum(file.size for file in read(corpus) or ())
+
+
 def _absolute(file: File) -> File:
     return file if is_address(file.address) else file._replace(address=str(paths.ROOT / file.address))
 

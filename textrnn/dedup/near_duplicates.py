@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.artifacts.ragged import offsets_of
-from textrnn.dedup.word_sets import Ints, Sets, Sketches, roots, runs, sketches, unite_near
+from textrnn.artifacts.ragged import offsets_of, runs
+from textrnn.dedup.word_sets import Ints, Sets, Sketches, roots, sketches, unite_near
 
 PAIRS = 8  # are compared in the time that an entry takes
 

@@ -4,21 +4,20 @@ A piece holds whole buckets by one shared word. So two near-duplicates are in on
 pieces together are the same however the buckets are dealt.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, pairwise
-from typing import TypeVar
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.artifacts.ragged import gathered, offsets_of
+from textrnn.artifacts.ragged import gathered, offsets_of, unique
 from textrnn.dedup.near_duplicates import first_entries, taken, united
-from textrnn.dedup.word_sets import NEAR, NEAR_UNSPACED, SHORT, Ints, Sets, roots, runs, unite
-from textrnn.partitions.exchange import Left, Slice, leave, read, slices_of
+from textrnn.dedup.word_sets import NEAR, NEAR_UNSPACED, SHORT, Ints, Sets, unite
+from textrnn.partitions.exchange import leave, read_all
 from textrnn.partitions.execute import map_ordered
-
-T = TypeVar("T")
 
 NEARS = (NEAR, NEAR_UNSPACED)  # the least similarity in the pieces of all sets, and in those of short unspaced sets
 
@@ -27,35 +26,35 @@ NEARS = (NEAR, NEAR_UNSPACED)  # the least similarity in the pieces of all sets,
 Numbered = tuple[Sets, int, NDArray[np.bool_]]
 
 
-def near_duplicates(parts: Iterable[T], load: Callable[[T], Numbered], count: int, pieces: int, folder: str) -> Ints:
-    """Return a number for each of `count` sets: the lowest of all sets that it is connected to by near-duplicates.
+def near_duplicates(
+    parts: Sequence[int], load: Callable[[int], Numbered], parents: NDArray[Any], pieces: int, name: Path
+) -> None:
+    """Connect near-duplicates in the trees of `parents`, of all sets: the root is the lowest that is connected.
 
     Two sets are near-duplicates when their Jaccard similarity is at least NEAR per cent, or NEAR_UNSPACED per cent if
     both are short and of scripts without blanks. An empty set has none. Workers load the sets a part at a time, and
-    deal them through `folder` to about so many pieces, each of which has whole buckets.
+    deal them to about so many pieces, each of which has whole buckets.
     """
-    parents = np.arange(count)
-    files = list(map_ordered(partial(dealt, load=load, pieces=pieces, folder=folder), parts))
-    held = np.sum([np.diff(file.ends) for file in files], axis=0) if files else np.zeros(0)
-    items = ((piece, slices_of(files, piece)) for piece in np.flatnonzero(held).tolist())
-    for one, other in map_ordered(partial(connections, pieces=pieces), items):
+    held = sum(map_ordered(partial(dealt, load=load, pieces=pieces, name=name), parts), np.zeros(2 * pieces, np.int64))
+    work = partial(connections, parts=len(parts), pieces=pieces, name=name)
+    for one, other in map_ordered(work, np.flatnonzero(held).tolist()):
         unite(parents, one, other)
-    return roots(parents, np.arange(count))
 
 
-def dealt(part: T, load: Callable[[T], Numbered], pieces: int, folder: str) -> Left:
-    """Leave the sets of a part for the pieces that hold their buckets by one shared word."""
+def dealt(part: int, load: Callable[[int], Numbered], pieces: int, name: Path) -> Ints:
+    """Leave the sets of a part for the pieces that hold their buckets by one shared word. Returns the pieces' sizes."""
     sets, first, unspaced = load(part)
     short = np.flatnonzero(unspaced & (np.diff(sets.offsets) <= SHORT))
     chosen = np.arange(len(unspaced)), short
-    return leave(folder, chain.from_iterable(map(partial(slices, sets, first, pieces), chosen, NEARS)))
+    of_pieces = list(chain.from_iterable(map(partial(slices, sets, first, pieces), chosen, NEARS)))
+    leave(name, part, of_pieces)
+    return np.array(list(map(len, of_pieces)), np.int64)
 
 
 def slices(sets: Sets, first: int, pieces: int, chosen: Ints, near: int) -> Iterator[NDArray[np.int32]]:
     """Yield the chosen sets of each piece: how many there are, their numbers, their sizes and their words."""
     entries = first_entries(sets._replace(near=near), chosen)
-    keys = np.sort(entries.buckets % pieces << 32 | entries.sets)
-    keys = keys[runs(keys)[0]]
+    keys = unique(entries.buckets % pieces << 32 | entries.sets)
     rows = keys & 0xFFFFFFFF
     words, offsets = gathered(sets.words, sets.offsets, rows)
     for start, end in pairwise(np.searchsorted(keys >> 32, np.arange(pieces + 1)).tolist()):
@@ -63,21 +62,16 @@ def slices(sets: Sets, first: int, pieces: int, chosen: Ints, near: int) -> Iter
         yield np.concatenate([[end - start] * (end > start), first + rows[start:end], sizes, some]).astype(np.int32)
 
 
-def loaded(of_piece: list[Slice], near: int) -> tuple[Ints, Sets]:
+def loaded(of_parts: list[NDArray[np.int32]], near: int) -> tuple[Ints, Sets]:
     """Return the numbers of the sets of a piece, in rising order, and the sets."""
-    numbers, sizes, words = ([np.zeros(0, np.int32)] for _ in range(3))
-    for array in (read(one, np.int32) for one in of_piece if one[1] < one[2]):
-        count = array[0]
-        for found, some in zip((numbers, sizes, words), np.split(array[1:], [count, 2 * count]), strict=True):
-            found.append(some)
-    offsets = offsets_of(np.concatenate(sizes))
-    return np.concatenate(numbers).astype(np.int64), Sets(np.concatenate(words), offsets, near)
+    cut = [np.split(array[1:], [array[0], 2 * array[0]]) for array in of_parts if len(array)]
+    numbers, sizes, words = (np.concatenate(column) for column in zip(*cut, strict=True))
+    return numbers.astype(np.int64), Sets(words, offsets_of(sizes), near)
 
 
-def connections(item: tuple[int, list[Slice]], pieces: int) -> tuple[Ints, Ints]:
+def connections(piece: int, parts: int, pieces: int, name: Path) -> tuple[Ints, Ints]:
     """Return pairs of sets that connect the near-duplicates of a piece."""
-    piece, of_piece = item
-    numbers, sets = loaded(of_piece, NEARS[piece // pieces])
+    numbers, sets = loaded(read_all(name, parts, piece, np.int32), NEARS[piece // pieces])
     entries = first_entries(sets, np.arange(len(numbers)))
     found = united(sets, taken(entries, entries.buckets % pieces == piece % pieces))
     nodes = np.flatnonzero(found != np.arange(len(found)))

@@ -1,59 +1,38 @@
-"""Arrays that workers leave for other workers, in a folder or a bucket that all of them reach.
+"""Arrays that workers leave for other workers, in a folder that all of them reach.
 
-Each worker cuts its arrays by key, a slice for each bucket, and another one reads the slices of one bucket from all
-files. Each try of a worker writes a file of its own, so work that is done twice, since a worker was killed, changes
-nothing.
-
-The folder is one below data/, or in the folder or bucket that the environment variable TEXTRNN_SHARED names.
+Each part of some work leaves a file with a slice for each bucket, and the work on a bucket reads its slice of all
+files. A file takes its name when it is whole, so work that is done twice, since a worker was killed, changes nothing.
 """
 
 import os
 import platform
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn.artifacts.ragged import offsets_of
 from textrnn.core.errors import UserError
 from textrnn.core.files import alive
 from textrnn.core.process_pool import together
-from textrnn.core.stores import explained, is_address, store
-
-N = TypeVar("N", bound=np.generic)
-
-SHARED = "TEXTRNN_SHARED"
-
-
-class Left(NamedTuple):
-    """A file with a slice for each bucket: slice i is its bytes from `ends[i]` to `ends[i + 1]`."""
-
-    path: str  # which is pickled faster than a Path
-    ends: NDArray[np.int64]
-
-
-Slice = tuple[str, int, int]  # a file, and where in it a slice begins and ends
 
 
 @contextmanager
-def shared(folder: Path) -> Iterator[str]:
+def shared(folder: Path) -> Iterator[Path]:
     """Make a folder for such files in `folder`, and remove it in the end, and now those that killed processes left.
 
-    The local processes of the loops in the block are the same. Raises UserError if a bucket cannot be reached.
+    The local processes of the loops in the block are the same.
     """
-    base, node = os.environ.get(SHARED, "").rstrip("/") or str(folder.resolve()), platform.node()
-    place = f"{base}/.exchange.{os.getpid()}.{node}.tmp"
-    for left in inside(base):
-        _, name, number, *rest = f"{left.rpartition('/')[2]}...".split(".", 3)
-        ours = name == "exchange" and rest == [f"{node}.tmp..."] and number.isdecimal()
-        if ours and (int(number) == os.getpid() or not alive(int(number))):
+    place = folder.resolve() / f".exchange.{os.getpid()}.tmp"
+    for left in place.parent.glob(".exchange.*.tmp"):
+        number = left.name.split(".")[2]
+        if left == place or (number.isdecimal() and not alive(int(number))):
             remove(left)
-    if not is_address(base):
-        Path(place).mkdir(parents=True)
+    place.mkdir(parents=True)
     try:
         with together():
             yield place
@@ -61,72 +40,47 @@ def shared(folder: Path) -> Iterator[str]:
         remove(place)
 
 
-def inside(folder: str) -> list[str]:
-    """Return the paths of what is in a folder, nothing if there is none."""
-    if not is_address(folder):
-        return [path.as_posix() for path in Path(folder).glob("*")]
-    with explained(f"list {folder}, as {SHARED} says"), suppress(FileNotFoundError):
-        of = store(folder)
-        return [of.unstrip_protocol(path.rstrip("/")) for path in of.ls(folder, detail=False, refresh=True)]
-    return []
-
-
-def remove(place: str) -> None:
+def remove(place: Path) -> None:
     """Remove a folder of such files. A worker that lives on may add one meanwhile: the next process removes it."""
-    with suppress(Exception if is_address(place) else OSError):  # the work is done, or has failed for a reason
-        remove_files(inside(place))
-        Path(place).rmdir()
+    with suppress(OSError):
+        for file in place.iterdir():
+            file.unlink(missing_ok=True)
+        place.rmdir()
 
 
-def remove_files(some: list[str]) -> None:
-    """Remove files that nobody will read again."""
-    if some and is_address(some[0]):
-        store(some[0]).rm(some)
-        return
-    for file in some:
-        Path(file).unlink(missing_ok=True)
-
-
-def leave(folder: str, slices: Iterable[NDArray[Any]]) -> Left:
-    """Write the slices of all buckets to a new file. Raises UserError if the folder cannot be reached."""
-    path = f"{folder}/{secrets.token_hex(8)}"
+def leave(name: Path, part: int | str, slices: Sequence[NDArray[Any]]) -> None:
+    """Write the slices of all buckets. Raises UserError if the folder cannot be reached."""
+    bounds = 8 * (len(slices) + 1) + offsets_of(np.array([array.nbytes for array in slices], np.int64))
+    whole, written = Path(f"{name}.{part}"), Path(f"{name}.{part}.{secrets.token_hex(8)}")
     try:
-        with explained(f"write to {folder}") if is_address(path) else nullcontext(), created(path) as file:
-            ends = np.cumsum([0, *(file.write(array.tobytes()) for array in slices)])
+        written.write_bytes(b"".join([array.tobytes() for array in (bounds, *slices)]))
     except FileNotFoundError:
         raise UserError(
-            f"expected {platform.node()} to reach {folder}, found no such folder: share the disk that holds data/ with "
-            f"all Dask workers, under one path, or set {SHARED} to a bucket"
+            f"expected {platform.node()} to reach {name.parent}, found no such folder: share the disk that holds data/ "
+            "with all Dask workers, under one path"
         ) from None
-    return Left(path, ends)
+    written.replace(whole)
 
 
-def created(path: str) -> Any:
-    """Open a new file for writing."""
-    return store(path).open(path, "wb") if is_address(path) else Path(path).open("xb")
+def read(name: Path, part: int, bucket: int, kind: Any) -> NDArray[Any]:
+    """Read the slice of a bucket that a part has left."""
+    with open(f"{name}.{part}", "rb", buffering=0) as file:  # noqa: PTH123  # a Path takes as long as the reading
+        file.seek(8 * bucket)
+        start, end = np.frombuffer(file.read(16), np.int64).tolist()
+        file.seek(start)
+        return np.frombuffer(file.read(end - start), kind)
 
 
-def slices_of(files: Sequence[Left], bucket: int) -> list[Slice]:
-    """Return where the slices of a bucket are, those that are empty included."""
-    return [(file.path, *file.ends[bucket : bucket + 2].tolist()) for file in files]
+def read_all(name: Path, parts: int, bucket: int, kind: Any) -> list[NDArray[Any]]:
+    """Read the slices of a bucket that all parts have left, and of which there is one at least for np.concatenate."""
+    return [read(name, part, bucket, kind) for part in range(parts)] or [np.zeros(0, kind)]
 
 
-def read(some: Slice, kind: type[N]) -> NDArray[N]:
-    """Read a slice. Raises UserError if a bucket fails."""
-    path, start, end = some
-    if not is_address(path):
-        return np.fromfile(path, kind, (end - start) // np.dtype(kind).itemsize, offset=start)
-    with explained(f"read {path}"):  # a store refuses to send nothing
-        return np.frombuffer(store(path).cat_file(path, start=start, end=end) if start < end else b"", kind)
+def shares(of: NDArray[np.uint64], buckets: int) -> NDArray[np.int64]:
+    """Return the bucket of each digest: each has an equal share of all that may be, in their order."""
+    return ((of[:, 0] >> np.uint64(32)) * np.uint64(buckets) >> np.uint64(32)).astype(np.int64)
 
 
-def kept(some: Slice, kind: type[N]) -> NDArray[N]:
-    """Read a slice that is read often: of a folder only what is needed of it, from a bucket once."""
-    path, start, end = some
-    if not is_address(path) and start < end:
-        return np.memmap(path, kind, "r", start, (end - start) // np.dtype(kind).itemsize)
-    found: NDArray[N] = _kept(some, kind)
-    return found
-
-
-_kept: Any = lru_cache(1)(read)
+def cut_at(array: NDArray[Any], of: NDArray[np.int64], buckets: int) -> list[NDArray[Any]]:
+    """Return an array in slices. `of` says, in rising order, to which each entry belongs."""
+    return np.split(array, np.searchsorted(of, np.arange(1, buckets))) if buckets else []
