@@ -27,8 +27,8 @@ from textrnn.core.errors import run
 from textrnn.core.files import Blocks, replacing, write_metrics
 from textrnn.core.progress import progress
 from textrnn.partitions import alphabet
-from textrnn.partitions.alphabet import by_frequency, ids, lines, ordered, split, write_vocabulary
-from textrnn.partitions.exchange import leave, read, shared
+from textrnn.partitions.alphabet import by_frequency, ids, ordered, write_vocabulary
+from textrnn.partitions.exchange import leave, packed, shared, unpacked
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import encode, factorize, new_codes
 from textrnn.text.vocabulary import Vectorize, tokenize, write_counts
@@ -51,8 +51,8 @@ def tokenized(number: int, messages: Blocks, settings: Vectorize, begins: list[b
     part, label_codes = factorize(texts, partial(tokenize, tokenizer=settings.tokenizer)), new_codes()
     of_messages = encode(labels, label_codes)
     slices, places = ordered(part.words, part.codes, begins)
-    names = lines(name.encode("utf-8") for name in label_codes)
-    leave(folder / "tokens", number, [*slices, places, part.lengths, of_messages, names])
+    more = packed(places, part.lengths, of_messages, list(label_codes))
+    leave(folder / "tokens", number, [*slices, more])
     truncated = int(np.sum(part.lengths > settings.max_sequence_length))
     return Counts(Counter(labels), len(part.codes), truncated)
 
@@ -61,11 +61,8 @@ def write(part: tuple[int, list[int]], files: list[str], classes: list[str], ran
     """Write the ids of a block's tokens, and its labels. `part` is its number, and the rows and tokens before it."""
     number, (row, token) = part
     tokens = folder / "tokens"
-    places, lengths, of_messages, names = (
-        read(tokens, number, 2 * ranges + place, kind)
-        for place, kind in enumerate((np.int32, np.int64, np.int64, np.uint8))
-    )
-    labels = np.searchsorted(classes, [name.decode("utf-8") for name in split(names)])[of_messages]
+    places, lengths, of_messages, names = unpacked(tokens, number, 2 * ranges)
+    labels = np.searchsorted(classes, names)[of_messages]
     rows = np.arange(row, row + len(lengths))
     ragged.write(files, row, token, ragged.Rows(ids(tokens, number, ranges)[places], offsets_of(lengths), labels, rows))
 

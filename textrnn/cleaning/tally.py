@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from textrnn.artifacts import origins
 from textrnn.artifacts.ragged import offsets_of, unique
-from textrnn.cleaning.batch import KEY, Clean, Cleaned, Left, cleaned, left
+from textrnn.cleaning.batch import KEY, Clean, Cleaned, Left, cleaned
 from textrnn.core.escape import field
 from textrnn.core.files import array_file, fill, replacing
 from textrnn.core.process_pool import uncollected
@@ -21,7 +21,7 @@ from textrnn.core.progress import progress
 from textrnn.corpus import readers
 from textrnn.corpus.readers import Batch
 from textrnn.partitions import alphabet
-from textrnn.partitions.exchange import leave, read, read_all, shared
+from textrnn.partitions.exchange import leave, read, read_all, shared, unpacked
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import distinct
 
@@ -72,7 +72,7 @@ class Batches(NamedTuple):
 
     def left(self, number: int) -> Left:
         """Read a batch."""
-        return left(self.folder, number, self.buckets)
+        return Left(*unpacked(self.folder / "cleaned", number, self.buckets))
 
     def dropped(self, number: int) -> NDArray[Any]:
         """Return the duplicates in a batch, in its order."""
@@ -169,8 +169,7 @@ def grouped(batches: Batches, begins: list[bytes], known: bool) -> NDArray[np.in
 
 def leave_groups(number: int, batches: Batches, begins: list[bytes]) -> None:
     """Leave the groups of a batch for the ranges of the alphabet."""
-    names = [name.decode("utf-8") for name in batches.left(number).groups]
-    leave(batches.folder / "groups", number, alphabet.cut(names, begins))
+    leave(batches.folder / "groups", number, alphabet.cut(batches.left(number).groups, begins))
 
 
 def join_groups(bucket: int, batches: Batches) -> int:
@@ -200,7 +199,7 @@ def write(
         if has:
             fill(file, row, array[kept])
     counts = np.bincount(some.columns.label[kept], minlength=len(some.labels)).tolist()
-    labels = Counter({name.decode("utf-8"): count for name, count in zip(some.labels, counts, strict=True) if count})
+    labels = Counter({name: count for name, count in zip(some.labels, counts, strict=True) if count})
     return labels, contradicting(some, dropped[dropped["differs"]], batches)
 
 
