@@ -25,11 +25,9 @@ from textrnn.partitions.exchange import leave, read, read_all, shared, unpacked
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import distinct
 
-COLUMNS: dict[str, type[np.generic]] = {
-    "part": np.int8,
-    "group": np.int64,
-    "time": np.float64,
-}  # the user's, in data/clean/columns
+FILES: dict[str, type[np.generic]] = {  # of data/clean, for what is known of each message
+    "origins/line": np.int32, "columns/part": np.int8, "columns/group": np.int64, "columns/time": np.float64,
+}  # fmt: skip
 # A message that is dropped: its place in its batch, the batch and the place of the one that is kept, and whether their
 # labels differ.
 DROPPED = np.dtype([("row", "i4"), ("part", "i4"), ("first", "i4"), ("differs", "?")])
@@ -121,12 +119,9 @@ def clean(corpus: Iterable[tuple[str, Batch]], chosen: Clean, directory: Path, s
         known = [any(column) for column in zip(*(part.known for part in parts), strict=True)] or [False] * 3
         starts = grouped(batches, alphabet.bounds(chain.from_iterable(part.groups for part in parts), ranges), known[1])
         messages = stack.enter_context(replacing(directory / "messages.tsv")).name
-        made: dict[str, type[np.generic]] = {"origins/line": np.int32} | {
-            f"columns/{name}": kind for name, kind in COLUMNS.items()
-        }
         files = [
             stack.enter_context(array_file(directory / f"{name}.npy", kind, int(kept[-1, 0]) * has))
-            for (name, kind), has in zip(made.items(), [True, *known], strict=True)
+            for (name, kind), has in zip(FILES.items(), [True, *known], strict=True)
         ]
         work = partial(write, batches=batches, messages=messages, files=files, known=known, starts=starts)
         labels, contradictions, one = Counter[str](), 0, None
@@ -205,11 +200,11 @@ def write(
 
 def contradicting(some: Left, dropped: NDArray[Any], batches: Batches) -> list[Contradiction]:
     """Return what these duplicates in a batch contradict. Each other batch is read once."""
-    found = dict[int, Contradiction]()
+    found, kept = dict[int, Contradiction](), batches.kept()[:, 0].tolist()
     for number in unique(dropped["part"]).tolist():
         other, before = batches.left(number), batches.dropped(number)["row"]
         for index in np.flatnonzero(dropped["part"] == number).tolist():
             row, first = dropped[["row", "first"]][index].tolist()
-            place = int(batches.kept()[number, 0]) + first - int(np.searchsorted(before, first))
+            place = kept[number] + first - int(np.searchsorted(before, first))
             found[index] = Contradiction(*other.place(first), *some.place(row), place)
     return [found[index] for index in range(len(dropped))]
