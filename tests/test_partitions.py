@@ -132,6 +132,7 @@ def test_the_stages_own_process_keeps_nothing_of_each_message(
     cut(monkeypatch, 2, 10_000)
     monkeypatch.setattr(groups, "CHUNK", 100)
     monkeypatch.setattr(alphabet, "SAMPLE", 100)
+    monkeypatch.setattr(alphabet, "RANGE", 200_000)
     workspace.settings(clean__duplicates="drop")
     peaks = []
     for count in (4_000, 12_000):
@@ -142,7 +143,8 @@ def test_the_stages_own_process_keeps_nothing_of_each_message(
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     small, large = peaks[:3], peaks[3:]
-    assert [more - fewer < 10 * 8_000 for fewer, more in zip(small, large, strict=True)] == [True] * 3, peaks
+    # A label, an offset, a digest and a group's number are 34 bytes; what is known of the ranges of words grows, too.
+    assert [more - fewer < 25 * 8_000 for fewer, more in zip(small, large, strict=True)] == [True] * 3, peaks
 
 
 # A Dask cluster
