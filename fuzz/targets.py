@@ -188,10 +188,9 @@ def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
     batches = readers.of_file(as_file(raw), "a corpus", reading, lambda _: None)
     with tempfile.TemporaryDirectory() as directory:
         with clean((("a corpus", batch) for batch in batches), settings, Path(directory)) as tally:
-            pass
+            assert tally.rows == len(all_rows(raw, reading))
         assert 1 + tally.rejected == Path(directory, "rejected.tsv").read_bytes().count(b"\n")  # a header, and lines
         kept = Path(directory, "messages.tsv").read_bytes()
-    assert tally.rows == len(all_rows(raw, reading))
     return kept, tally, settings
 
 

@@ -27,8 +27,8 @@ from textrnn.core.errors import run
 from textrnn.core.files import Blocks, replacing, write_metrics
 from textrnn.core.progress import progress
 from textrnn.partitions import alphabet
-from textrnn.partitions.alphabet import Frequencies, by_frequency, ids, lines, ordered, split, write_vocabulary
-from textrnn.partitions.exchange import leave, read, shared
+from textrnn.partitions.alphabet import by_frequency, ids, ordered, write_vocabulary
+from textrnn.partitions.exchange import leave, packed, shared, unpacked
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import encode, factorize, new_codes
 from textrnn.text.vocabulary import Vectorize, tokenize, write_counts
@@ -51,65 +51,60 @@ def tokenized(number: int, messages: Blocks, settings: Vectorize, begins: list[b
     part, label_codes = factorize(texts, partial(tokenize, tokenizer=settings.tokenizer)), new_codes()
     of_messages = encode(labels, label_codes)
     slices, places = ordered(part.words, part.codes, begins)
-    names = lines(name.encode("utf-8") for name in label_codes)
-    leave(folder / "tokens", number, [*slices, places, part.lengths, of_messages, names])
+    more = packed(places, part.lengths, of_messages, list(label_codes))
+    leave(folder / "tokens", number, [*slices, more])
     truncated = int(np.sum(part.lengths > settings.max_sequence_length))
     return Counts(Counter(labels), len(part.codes), truncated)
 
 
-def write(part: tuple[int, int, int], files: list[str], classes: list[str], ranges: int, folder: Path) -> None:
+def write(part: tuple[int, list[int]], files: list[str], classes: list[str], ranges: int, folder: Path) -> None:
     """Write the ids of a block's tokens, and its labels. `part` is its number, and the rows and tokens before it."""
-    number, row, token = part
+    number, (row, token) = part
     tokens = folder / "tokens"
-    places, lengths, of_messages, names = (
-        read(tokens, number, 2 * ranges + place, kind)
-        for place, kind in enumerate((np.int32, np.int64, np.int64, np.uint8))
-    )
-    labels = np.searchsorted(classes, [name.decode("utf-8") for name in split(names)])[of_messages]
+    places, lengths, of_messages, names = unpacked(tokens, number, 2 * ranges)
+    labels = np.searchsorted(classes, names)[of_messages]
     rows = np.arange(row, row + len(lengths))
     ragged.write(files, row, token, ragged.Rows(ids(tokens, number, ranges)[places], offsets_of(lengths), labels, rows))
 
 
-def vectorize(messages: Blocks, settings: Vectorize, directory: Path) -> tuple[Frequencies, list[Counts]]:
-    """Write all files of the directory data/vectors. `messages` is messages.tsv.
+def vectorize(messages: Blocks, settings: Vectorize, directory: Path) -> dict[str, float]:
+    """Write all files of the directory data/vectors, and return the metrics. `messages` is messages.tsv.
 
-    Ids go by falling count and then by token. Until all tokens are known, workers leave theirs in the directory.
+    Ids go by falling count and then by token. Until all tokens are known, workers leave theirs in the directory. Words
+    are counted in whole messages, before any is truncated.
     """
     sample, ranges = alphabet.sample(messages)
     begins = alphabet.bounds(tokenize(sample, settings.tokenizer), ranges)
+    labels, sizes, truncated = Counter[str](), [(0, 0)], 0
     with shared(directory) as folder:
         work = partial(tokenized, messages=messages, settings=settings, begins=begins, folder=folder)
-        parts = list(progress(map_ordered(work, range(messages.total)), total=messages.total, desc="tokenize"))
-        frequencies = by_frequency(folder / "tokens", messages.total, ranges)
-        labels = sum((part.labels for part in parts), Counter[str]())
+        for part in progress(map_ordered(work, range(messages.total)), total=messages.total, desc="tokenize"):
+            labels.update(part.labels)
+            sizes.append((part.labels.total(), part.tokens))
+            truncated += part.truncated
+        counts, strings, _ = by_frequency(folder / "tokens", messages.total, ranges)
         classes = class_names(labels)
-        rows = offsets_of(np.array([part.labels.total() for part in parts], np.int64)).tolist()
-        tokens = offsets_of(np.array([part.tokens for part in parts], np.int64)).tolist()
-        with replacing(directory / "vocabulary.tsv") as file, ragged.writing(directory, rows[-1], tokens[-1]) as files:
-            spell = partial(write_vocabulary, path=file.name, name=folder / "tokens", parts=len(parts), ranges=ranges)
+        before = np.cumsum(sizes, axis=0).tolist()
+        with replacing(directory / "vocabulary.tsv") as file, ragged.writing(directory, *before[-1]) as files:
+            spell = partial(
+                write_vocabulary, path=file.name, name=folder / "tokens", parts=messages.total, ranges=ranges
+            )
             list(map_ordered(spell, range(ranges)))
             finish = partial(write, files=files, classes=classes, ranges=ranges, folder=folder)
-            list(map_ordered(finish, zip(range(len(parts)), rows, tokens, strict=False)))
+            list(map_ordered(finish, enumerate(before[:-1])))
     write_counts(directory / "classes.tsv", sorted(labels.items()))
-    return frequencies, parts
-
-
-def summary(frequencies: Frequencies, parts: list[Counts], settings: Vectorize) -> dict[str, float]:
-    """Return the metrics. Words are counted in whole messages, before any is truncated."""
-    frequent = frequencies.counts > settings.min_word_frequency
     return {
-        "vocabulary_size": int(frequencies.strings[frequent].sum()) + 1,  # and the unknown word
-        "distinct_tokens": int(frequencies.strings.sum()),
-        "tokens": sum(part.tokens for part in parts),
-        "truncated_share": sum(part.truncated for part in parts) / sum(part.labels.total() for part in parts),
+        "vocabulary_size": int(strings[counts > settings.min_word_frequency].sum()) + 1,  # and the unknown word
+        "distinct_tokens": int(strings.sum()),
+        "tokens": before[-1][1],
+        "truncated_share": truncated / before[-1][0],
     }
 
 
 def main() -> None:
     """Run the stage."""
-    settings = params.load("vectorize", Vectorize)
-    frequencies, parts = vectorize(Blocks.of(paths.MESSAGES), settings, paths.VECTORS)
-    write_metrics(paths.METRICS / "vectorize.json", summary(frequencies, parts, settings))
+    metrics = vectorize(Blocks.of(paths.MESSAGES), params.load("vectorize", Vectorize), paths.VECTORS)
+    write_metrics(paths.METRICS / "vectorize.json", metrics)
 
 
 if __name__ == "__main__":

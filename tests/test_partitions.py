@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise, product
@@ -35,7 +36,7 @@ from textrnn.core.paths import ROOT
 from textrnn.corpus import readers
 from textrnn.corpus.formats import tsv_rows
 from textrnn.corpus.rows import Columns
-from textrnn.dedup import template_words
+from textrnn.dedup import groups, template_words
 from textrnn.dedup.sides import Split
 from textrnn.partitions import alphabet, dask_cluster, exchange, execute
 from textrnn.text.vocabulary import Vectorize
@@ -123,6 +124,27 @@ def test_the_stages_write_what_a_plain_program_finds(
     counted = {name: int((kinds >= kind).sum()) for kind, name in enumerate(TWINS, 1)}
     assert counted == plain.twins(texts, sides)
     assert workspace.metrics("split")["test_twins"] == counted["near_template"]
+
+
+def test_the_stages_own_process_keeps_nothing_of_each_message(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut(monkeypatch, 2, 10_000)
+    monkeypatch.setattr(groups, "CHUNK", 100)
+    monkeypatch.setattr(alphabet, "SAMPLE", 100)
+    monkeypatch.setattr(alphabet, "RANGE", 200_000)
+    workspace.settings(clean__duplicates="drop")
+    peaks = []
+    for count in (4_000, 12_000):
+        workspace.corpus("".join(f"{label}\t{text}\n" for label, text in messages(count, seed=1)))
+        for stage in STAGES:
+            tracemalloc.start()
+            workspace.run(stage.main)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    small, large = peaks[:3], peaks[3:]
+    # A label, an offset, a digest and a group's number are 34 bytes; what is known of the ranges of words grows, too.
+    assert [more - fewer < 25 * 8_000 for fewer, more in zip(small, large, strict=True)] == [True] * 3, peaks
 
 
 # A Dask cluster

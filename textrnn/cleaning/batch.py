@@ -11,8 +11,7 @@ from textrnn.corpus import labels
 from textrnn.corpus.readers import Batch
 from textrnn.corpus.rows import Row
 from textrnn.corpus.settings import Reading
-from textrnn.partitions.alphabet import lines, split
-from textrnn.partitions.exchange import cut_at, leave, read, shares
+from textrnn.partitions.exchange import cut_at, leave, packed, shares
 from textrnn.partitions.factorize import digests, encode, new_codes
 from textrnn.text.normalise import Normalisation, normalise
 
@@ -45,13 +44,13 @@ class Left(NamedTuple):
     columns: Columns
     lines: NDArray[np.uint8]  # of messages.tsv, one after the other
     lengths: NDArray[np.int64]  # of each line, in bytes
-    labels: list[bytes]
-    groups: list[bytes]  # in alphabetical order
+    labels: list[str]
+    groups: list[str]  # in alphabetical order
     file: str
 
     def place(self, row: int) -> tuple[str, int, str]:
         """Return the file, the line and the label of a message."""
-        return self.file, int(self.columns.line[row]), self.labels[self.columns.label[row]].decode("utf-8")
+        return self.file, int(self.columns.line[row]), self.labels[self.columns.label[row]]
 
 
 class Cleaned(NamedTuple):
@@ -86,7 +85,7 @@ def cleaned(item: tuple[int | str, tuple[str, Batch]], chosen: Clean, buckets: i
     if max(part, default=-1) >= 0:  # a text that two parts have is no duplicate: a given test part stays as it is
         texts = [b"%d\n%s" % (number, text) for number, text in zip(part, texts, strict=True)]
     of_groups = np.fromiter((group_codes.get(name, -1) for name in groups), np.int32, len(good))
-    columns = (
+    columns = Columns(
         codes.astype(np.int32),
         np.array(line, np.int32),
         np.array(part, np.int8),
@@ -99,21 +98,10 @@ def cleaned(item: tuple[int | str, tuple[str, Batch]], chosen: Clean, buckets: i
         keys["row"], keys["bytes"] = np.arange(len(good)), lengths
     order = np.argsort(of_bucket := shares(keys["text"], max(1, buckets)), kind="stable")
     slices = cut_at(keys[order], of_bucket[order], buckets)
-    names_left = of_labels, [name.encode("utf-8") for name in group_codes], [file.encode("utf-8")]
     content = np.frombuffer(b"".join(written), np.uint8)
-    leave(folder / "cleaned", number, [*slices, *columns, content, lengths, *map(lines, names_left)])
+    left = Left(columns, content, lengths, list(label_codes), list(group_codes), file)
+    leave(folder / "cleaned", number, [*slices, packed(*left)])
     known = max(part, default=-1) >= 0, bool(group_codes), not np.isnan(columns[4]).all()
     return Cleaned(
         file, len(good), int(lengths.sum()), rejected, known, list(group_codes)[:: len(group_codes) // 4 + 1]
     )
-
-
-def left(folder: Path, number: int, buckets: int) -> Left:
-    """Read what was left of a batch."""
-    kinds = np.int32, np.int32, np.int8, np.int32, np.float64, np.uint8, np.int64, np.uint8, np.uint8, np.uint8
-    label, line, part, group, time, content, lengths, *names = (
-        read(folder / "cleaned", number, buckets + place, kind) for place, kind in enumerate(kinds)
-    )
-    of_labels, of_groups, (file,) = map(split, names)
-    columns = Columns(label, line, part, group, time)
-    return Left(columns, content, lengths, of_labels, of_groups, file.decode("utf-8"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from textrnn.artifacts import origins
 from textrnn.artifacts.ragged import offsets_of, unique
 from textrnn.cleaning import whole
-from textrnn.cleaning.batch import KEY, Clean, Cleaned, Left, cleaned, left
+from textrnn.cleaning.batch import KEY, Clean, Cleaned, Left, cleaned
 from textrnn.core.escape import field
 from textrnn.core.files import array_file, fill, replacing
 from textrnn.core.process_pool import uncollected
@@ -22,15 +22,13 @@ from textrnn.core.progress import progress
 from textrnn.corpus import readers
 from textrnn.corpus.readers import Batch, Whole
 from textrnn.partitions import alphabet
-from textrnn.partitions.exchange import leave, read, read_all, shared
+from textrnn.partitions.exchange import leave, read, read_all, shared, unpacked
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import distinct
 
-COLUMNS: dict[str, type[np.generic]] = {
-    "part": np.int8,
-    "group": np.int64,
-    "time": np.float64,
-}  # the user's, in data/clean/columns
+FILES: dict[str, type[np.generic]] = {  # of data/clean, for what is known of each message
+    "origins/line": np.int32, "columns/part": np.int8, "columns/group": np.int64, "columns/time": np.float64,
+}  # fmt: skip
 # A message that is dropped: its place in its batch, the batch and the place of the one that is kept, and whether their
 # labels differ.
 DROPPED = np.dtype([("row", "i4"), ("part", "i4"), ("first", "i4"), ("differs", "?")])
@@ -73,7 +71,7 @@ class Batches(NamedTuple):
 
     def left(self, number: int) -> Left:
         """Read a batch."""
-        return left(self.folder, number, self.buckets)
+        return Left(*unpacked(self.folder / "cleaned", number, self.buckets))
 
     def dropped(self, number: int) -> NDArray[Any]:
         """Return the duplicates in a batch, in its order."""
@@ -134,12 +132,9 @@ def clean(
         known = [any(column) for column in zip(*(part.known for part in parts), strict=True)] or [False] * 3
         starts = grouped(batches, alphabet.bounds(chain.from_iterable(part.groups for part in parts), ranges), known[1])
         messages = stack.enter_context(replacing(directory / "messages.tsv")).name
-        made: dict[str, type[np.generic]] = {"origins/line": np.int32} | {
-            f"columns/{name}": kind for name, kind in COLUMNS.items()
-        }
         files = [
             stack.enter_context(array_file(directory / f"{name}.npy", kind, int(kept[-1, 0]) * has))
-            for (name, kind), has in zip(made.items(), [True, *known], strict=True)
+            for (name, kind), has in zip(FILES.items(), [True, *known], strict=True)
         ]
         work = partial(write, batches=batches, messages=messages, files=files, known=known, starts=starts)
         labels, contradictions, one = Counter[str](), 0, None
@@ -182,8 +177,7 @@ def grouped(batches: Batches, begins: list[bytes], known: bool) -> NDArray[np.in
 
 def leave_groups(number: int, batches: Batches, begins: list[bytes]) -> None:
     """Leave the groups of a batch for the ranges of the alphabet."""
-    names = [name.decode("utf-8") for name in batches.left(number).groups]
-    leave(batches.folder / "groups", number, alphabet.cut(names, begins))
+    leave(batches.folder / "groups", number, alphabet.cut(batches.left(number).groups, begins))
 
 
 def join_groups(bucket: int, batches: Batches) -> int:
@@ -213,17 +207,17 @@ def write(
         if has:
             fill(file, row, array[kept])
     counts = np.bincount(some.columns.label[kept], minlength=len(some.labels)).tolist()
-    labels = Counter({name.decode("utf-8"): count for name, count in zip(some.labels, counts, strict=True) if count})
+    labels = Counter({name: count for name, count in zip(some.labels, counts, strict=True) if count})
     return labels, contradicting(some, dropped[dropped["differs"]], batches)
 
 
 def contradicting(some: Left, dropped: NDArray[Any], batches: Batches) -> list[Contradiction]:
     """Return what these duplicates in a batch contradict. Each other batch is read once."""
-    found = dict[int, Contradiction]()
+    found, kept = dict[int, Contradiction](), batches.kept()[:, 0].tolist()
     for number in unique(dropped["part"]).tolist():
         other, before = batches.left(number), batches.dropped(number)["row"]
         for index in np.flatnonzero(dropped["part"] == number).tolist():
             row, first = dropped[["row", "first"]][index].tolist()
-            place = int(batches.kept()[number, 0]) + first - int(np.searchsorted(before, first))
+            place = kept[number] + first - int(np.searchsorted(before, first))
             found[index] = Contradiction(*other.place(first), *some.place(row), place)
     return [found[index] for index in range(len(dropped))]

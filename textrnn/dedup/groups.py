@@ -24,7 +24,7 @@ from textrnn.partitions.exchange import leave, read
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import Digests, digests, distinct, seeded
 
-CHUNK = 1 << 20  # numbers in memory at a time
+CHUNK = 1 << 16  # numbers in memory at a time
 
 # What is known of a message: the lowest number of the templates that are connected with its own by near-duplicates, and
 # of those that users' groups connect, too; a digest of its text, seeded if that decides its group; its label; its part

@@ -12,7 +12,7 @@ from textrnn.dedup.pieces import Numbered, near_duplicates
 from textrnn.dedup.templates import unspaced, words
 from textrnn.dedup.word_sets import Ints, Sets, distinct
 from textrnn.partitions.alphabet import by_frequency, ids, ordered
-from textrnn.partitions.exchange import leave, read
+from textrnn.partitions.exchange import leave, packed, unpacked
 from textrnn.partitions.factorize import factorize
 
 WORDS = 150_000  # of the sets of a piece, about
@@ -29,14 +29,12 @@ def leave_words(name: Path, part: int, templates: list[str], begins: list[bytes]
     kinds = np.fromiter(map(unspaced, cut.words), np.bool_)[codes]
     most = 2 * np.bincount(np.repeat(np.arange(len(sizes)), sizes), kinds, len(sizes)) > sizes
     slices, places = ordered(cut.words, codes, begins)
-    leave(name, part, [*slices, places, sizes, most])
+    leave(name, part, [*slices, packed(places, sizes, most)])
 
 
 def sets_of(part: int, name: Path, ranges: int, starts: Ints, count: int) -> Numbered:
     """Read the sets of a part. `starts` says which is its first one, `count` how many words there are."""
-    places, sizes, most = (
-        read(name, part, 2 * ranges + place, kind) for place, kind in enumerate((np.int32, np.int64, np.bool_))
-    )
+    places, sizes, most = unpacked(name, part, 2 * ranges)
     codes, offsets = (count - 1 - ids(name, part, ranges))[places], offsets_of(sizes)
     return Sets(distinct(codes, offsets)[0].astype(np.int32), offsets), int(starts[part]), most
 

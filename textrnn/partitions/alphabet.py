@@ -21,13 +21,13 @@ from textrnn.partitions.execute import map_ordered
 Ints = NDArray[np.int64]
 
 RANGE = 1 << 22  # bytes of messages whose strings a worker joins
-SAMPLE = 1 << 13  # bytes of messages by whose strings each range is bounded
+PLACES, SAMPLE = 32, 1 << 13  # bytes from so many places, whose strings bound the ranges
 
 
 def sample(messages: Blocks) -> tuple[str, int]:
     """Return some lines of messages.tsv, from all over it, and how many ranges the alphabet is to be divided into."""
     ranges = 1 + messages.total * messages.size // RANGE
-    places = range(0, messages.total, -(-messages.total // ranges) or 1)
+    places = range(0, messages.total, -(-messages.total // min(ranges, PLACES)) or 1)
     return b"".join(messages.read(place)[:SAMPLE] + b"\n" for place in places).decode("utf-8", "ignore"), ranges
 
 

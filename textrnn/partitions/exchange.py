@@ -5,6 +5,7 @@ files. A file takes its name when it is whole, so work that is done twice, since
 """
 
 import os
+import pickle
 import platform
 import secrets
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,16 @@ def read(name: Path, part: int, bucket: int, kind: Any) -> NDArray[Any]:
 def read_all(name: Path, parts: int, bucket: int, kind: Any) -> list[NDArray[Any]]:
     """Read the slices of a bucket that all parts have left, and of which there is one at least for np.concatenate."""
     return [read(name, part, bucket, kind) for part in range(parts)] or [np.zeros(0, kind)]
+
+
+def packed(*values: Any) -> NDArray[np.uint8]:
+    """Return a slice of some values that are read together."""
+    return np.frombuffer(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), np.uint8)
+
+
+def unpacked(name: Path, part: int, bucket: int) -> Any:
+    """Read the values of `packed`."""
+    return pickle.loads(read(name, part, bucket, np.uint8).tobytes())  # noqa: S301  # this run has written it
 
 
 def shares(of: NDArray[np.uint64], buckets: int) -> NDArray[np.int64]:
