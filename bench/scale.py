@@ -2,7 +2,8 @@
 
 The corpora are invented (bench.corpora). Each stage runs as a process in its own workspace, as `dvc repro` runs it, and
 all contenders take turns. Time is from a process's start to its end. Memory is the peak of the process and its workers
-together, with shared memory counted once (proportional set size, sampled ten times a second).
+together, with shared memory counted once (proportional set size, sampled ten times a second). The stage's own
+process alone has its processor time, its peak memory, and of this what no file on disk holds (anonymous memory).
 
 Writes  docs/speed/scale.json
 Run     python -m bench.scale [--sizes 5000 30000 100000 1000000 10000000] [--repeats 5] [--same-most N]
@@ -24,6 +25,7 @@ from typing import NamedTuple
 import psutil
 
 from bench.corpora import write_corpus
+from bench.measure import used
 from textrnn.artifacts import provenance
 from textrnn.core import paths
 from textrnn.core.errors import UserError, run
@@ -44,6 +46,10 @@ class Measured(NamedTuple):
 
     seconds: float
     megabytes: float
+    processor_seconds: float = 0  # of all processes
+    own_processor_seconds: float = 0  # of the process without its workers
+    own_megabytes: float = 0
+    own_anonymous_megabytes: float = 0
 
 
 class Place:
@@ -60,15 +66,16 @@ class Place:
 
     def run(self, *module: str) -> Measured:
         """Run a module to its end. Raises UserError if it fails."""
-        start = time.perf_counter()
-        peak = 0
+        start, before = time.perf_counter(), used()
+        peak, own = 0, [0.0, 0.0, 0.0]
         process = psutil.Popen([sys.executable, "-m", *module], cwd=self.folder)
         while process.poll() is None:
             peak = max(peak, memory(process))
+            own = list(map(max, own, of_process(process)))
             time.sleep(0.01 if time.perf_counter() - start < 2 else 0.1)
         if process.returncode:
             raise UserError(f"expected exit code 0 of python -m {' '.join(module)}, found {process.returncode}")
-        return Measured(time.perf_counter() - start, peak / 1e6)
+        return Measured(time.perf_counter() - start, peak / 1e6, used() - before, *own)
 
     def outputs(self) -> str:
         """Return a hash of all files that the stages have written."""
@@ -91,6 +98,18 @@ def memory(process: psutil.Process) -> int:
     return total
 
 
+def of_process(process: psutil.Process) -> tuple[float, float, float]:
+    """Return the processor seconds of a process alone, its peak memory in MB, and its anonymous memory."""
+    try:
+        times, lines = process.cpu_times(), Path(f"/proc/{process.pid}/status").read_text("utf-8").splitlines()
+    except (psutil.Error, OSError):  # it has ended
+        return 0, 0, 0
+    kilobytes = {
+        name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if "kB" in value
+    }
+    return times.user + times.system, kilobytes.get("VmHWM", 0) / 1e3, kilobytes.get("RssAnon", 0) / 1e3
+
+
 def children(process: psutil.Process) -> list[psutil.Process]:
     """Return the children of a process, and their children."""
     try:
@@ -104,7 +123,8 @@ def measured(place: Place, repeats: int, peers: Sequence[str]) -> dict[str, list
     found: dict[str, list[Measured]] = {}
     for _ in range(repeats):
         of_stages = [place.run(f"stages.{stage}") for stage in STAGES]
-        whole = Measured(sum(one.seconds for one in of_stages), max(one.megabytes for one in of_stages))
+        columns = zip(Measured._fields, zip(*of_stages, strict=True), strict=True)
+        whole = Measured(*(max(column) if "megabytes" in name else sum(column) for name, column in columns))
         for name, one in zip((*STAGES, ALL), (*of_stages, whole), strict=True):
             found.setdefault(name, []).append(one)
         for peer in peers:
@@ -130,7 +150,10 @@ def equal_with_one_process(place: Place) -> bool:
 
 def summary(size: int, runs: Sequence[Measured]) -> dict[str, float]:
     """Return the results of one contender at one size."""
-    seconds = sorted(one.seconds for one in runs)
+    seconds, every = (
+        sorted(one.seconds for one in runs),
+        dict(zip(Measured._fields, zip(*runs, strict=True), strict=True)),
+    )
     middle = statistics.median(seconds)
     return {
         "seconds": round(middle, 2),
@@ -139,6 +162,8 @@ def summary(size: int, runs: Sequence[Measured]) -> dict[str, float]:
         "messages_per_second": round(size / middle),
         "microseconds_per_message": round(1e6 * middle / size, 2),
         "peak_megabytes": round(max(one.megabytes for one in runs)),
+        **{name: round(statistics.median(every[name]), 2) for name in Measured._fields if "processor" in name},
+        **{name: round(max(every[name])) for name in Measured._fields if name.startswith("own") and "mega" in name},
         "runs": len(runs),
     }
 

@@ -13,8 +13,10 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from stages.download import cached, from_cache, keep, own_corpus
-from textrnn.artifacts.messages import SIDES, columns
+from textrnn.artifacts.messages import SIDES, read_messages
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import clean
 from textrnn.core import paths
@@ -142,14 +144,14 @@ def fetched(files: Files) -> list[bytes]:
     """Return the files, from the cache or their addresses. Raises UserError if one can be had from neither."""
     contents = []
     for address, checksum in files:
-        content = from_cache(checksum)
-        if content is None:
+        file = io.BytesIO(from_cache(checksum) or b"")
+        if not file.getvalue():
             try:
-                content = own_corpus("compare/corpora.py", address, checksum, CONNECT_TIMEOUT)
+                own_corpus("compare/corpora.py", address, checksum, CONNECT_TIMEOUT, file)
             except UserError as error:
                 raise UserError(f"{error}. Check the network, or put the file at {cached(checksum)}") from None
-            keep(content, checksum)
-        contents.append(content)
+            keep(file, checksum)
+        contents.append(file.getvalue())
     return contents
 
 
@@ -163,7 +165,6 @@ def messages(corpus: Corpus, settings: Clean) -> tuple[list[tuple[str, str]], li
         update={"label_column": corpus.label, "text_column": corpus.text, "duplicates": "keep"}
     )
     wanted = reading.reading_of(chosen, reading.Parts(column=corpus.part, group_column=None, time_column=None))
-    kept, rejected = io.BytesIO(), io.BytesIO()
     with tempfile.TemporaryDirectory() as directory:
         train, test = Path(directory, "train"), Path(directory, "test")
         test.write_bytes(b"".join(fetched(corpus.test)) or b"\n")
@@ -171,11 +172,13 @@ def messages(corpus: Corpus, settings: Clean) -> tuple[list[tuple[str, str]], li
             train.write_bytes(corpus.converted(fetched(corpus.files)))
         batches = readers.batches(train if corpus.files else paths.CORPUS, wanted, corpus.title, lambda _: None)
         tests = readers.test_batches(test, wanted, f"{corpus.title}, test", lambda _: None)
-        tally = clean(chain(batches, tests), chosen, kept, rejected)
-    if tally.rejected > chosen.max_rejected_share * tally.rows:
-        raise UserError(f"{corpus.title}: {tally.rejected:,} of {tally.rows:,} rows cannot be read: {tally.first}")
-    pairs = list(zip(*columns(kept.getvalue().decode("utf-8")), strict=True))
-    parts = tally.columns["part"].tolist() or [-1] * len(pairs)
+        kept = Path(directory, "kept")
+        with clean(chain(batches, tests), chosen, kept) as tally:
+            if tally.rejected > chosen.max_rejected_share * tally.rows:
+                few = f"{tally.rejected:,} of {tally.rows:,} rows cannot be read: {tally.first}"
+                raise UserError(f"{corpus.title}: {few}")
+        pairs = read_messages(kept / "messages.tsv")
+        parts = np.load(kept / "columns/part.npy").tolist() or [-1] * len(pairs)
     first, tested = dict[str, str](), list[tuple[str, str]]()
     for (label, text), part in zip(pairs, parts, strict=True):
         if label != OUT_OF_SCOPE and part == SIDES.index("test"):

@@ -3,7 +3,6 @@
 The networks are trained, exported and run by the functions that the stages use.
 """
 
-import io
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from stages.vectorize import vectorize
 from textrnn.artifacts import ragged
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError
-from textrnn.core.files import HEADER
+from textrnn.core.files import Blocks
 from textrnn.core.params import Section
 from textrnn.inference import decision, graph, loading, predictor
 from textrnn.inference.settings import Settings
@@ -33,7 +32,7 @@ from textrnn.metrics.threshold import best_threshold
 from textrnn.model.config import TrainConfig
 from textrnn.text.normalise import normalise
 from textrnn.text.settings import Normalise, Vectorize
-from textrnn.text.vocabulary import UNKNOWN, Tokenizer
+from textrnn.text.vocabulary import UNKNOWN, read_tokens
 from textrnn.training import checkpoint, learn, loop
 from textrnn.training.batches import folds
 
@@ -171,14 +170,19 @@ def section(name: str, kind: type[S], changes: dict[str, Any]) -> S:
     return kind.model_validate(values | {key: changes[f"{name}.{key}"] for key in values if f"{name}.{key}" in changes})
 
 
-def vectors(texts: list[str], labels: Labels, tokenizer: Tokenizer) -> tuple[ragged.Rows, list[str]]:
+def vectors(texts: list[str], labels: Labels, settings: Vectorize) -> tuple[ragged.Rows, list[str]]:
     """Return the texts as rows of token ids, and the token of each id. `labels` belong to the first texts."""
-    file = io.BytesIO()
-    # `vectorize` wants a label for each row. The test rows get an empty one, which nothing reads.
-    found = vectorize(["".join(f"\t{text}\n" for text in texts).encode("utf-8")], tokenizer, file)
-    ids = np.frombuffer(file.getvalue(), np.int32, offset=HEADER)
+    with tempfile.TemporaryDirectory() as folder:
+        messages, directory = Path(folder, "messages.tsv"), Path(folder, "vectors")
+        # `vectorize` wants labels, and two of them: nothing reads these.
+        messages.write_text(
+            "".join(f"{row % 2}\t{text}\n" for row, text in enumerate([*texts, ""])), "utf-8", newline="\n"
+        )
+        vectorize(Blocks.of(messages), settings, directory)
+        found = ragged.Rows(*map(np.array, ragged.take(ragged.load(directory), np.arange(len(texts)))))
+        tokens = read_tokens(directory / "vocabulary.tsv")
     of_all = np.concatenate([labels, np.zeros(len(texts) - len(labels), np.int16)])
-    return ragged.Rows(ids, found.offsets, of_all, np.arange(len(texts))), found.tokens
+    return found._replace(labels=of_all), tokens
 
 
 class Learnt(NamedTuple):
@@ -197,7 +201,7 @@ def learnt(task: Task, *overrides: str) -> Learnt:
     words = section("vectorize", Vectorize, changes)
     normalisation = section("clean", Normalise, changes).normalisation
     cleaned = [normalise(text, normalisation) for text in [*task.texts, *task.test_texts]]
-    rows, tokens = vectors(cleaned, task.labels, words.tokenizer)
+    rows, tokens = vectors(cleaned, task.labels, words)
     train, held_out = np.arange(len(task.texts)), np.arange(len(task.texts))
     given = changes.get("evaluate.threshold")
     if config.ensemble == 1:

@@ -8,7 +8,6 @@ Run     python -m compare.prepare [NAME ...]   (default: all)
 """
 
 import argparse
-import io
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -22,17 +21,18 @@ from pydantic import Field
 from compare import corpora
 from compare.corpora import CORPORA
 from compare.protocols import FOLDS, HERE, OFFICIAL, PREPARED, PROTOCOLS, REPEATS
-from textrnn.artifacts.messages import columns
+from textrnn.artifacts.messages import read_messages
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import clean
 from textrnn.core import params, paths
 from textrnn.core.errors import run
-from textrnn.core.files import write_text
+from textrnn.core.files import Blocks, write_text
 from textrnn.core.params import Section
 from textrnn.corpus import readers
 from textrnn.corpus import settings as reading
-from textrnn.dedup.groups import groups
+from textrnn.dedup.groups import joined
 from textrnn.dedup.templates import templates
+from textrnn.partitions.exchange import shared
 from textrnn.training.batches import folds
 
 
@@ -54,18 +54,26 @@ def near_duplicate_keys(texts: list[str]) -> list[str]:
 
     The texts are single lines. Their order and number do not change a key.
     """
-    lines = "".join(f"\t{text}\n" for text in texts).encode("utf-8")
-    found = groups(io.BytesIO(lines), "templates", 0, Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "messages.tsv")
+        path.write_bytes("".join(f"\t{text}\n" for text in texts).encode("utf-8"))
+        with shared(path.parent) as folder:
+            found = joined(Blocks.of(path), "templates", 0, folder)
+            near = [
+                one for block in range(found.messages.total) for one in found.near()[found.templates(block)].tolist()
+            ]
     names = sorted(set(templates(texts)))
-    return [names[number] for number in found.near_duplicates]
+    return [names[number] for number in near]
 
 
 def messages(settings: Clean) -> list[tuple[str, str]]:
     """Return the (label, text) pairs of the SMS Spam Collection that these settings keep."""
-    kept = io.BytesIO()
     chosen = reading.reading_of(settings, params.load("split", reading.Parts, part=True))
-    clean(readers.batches(paths.CORPUS, chosen, "data/raw/corpus", lambda _: None), settings, kept, io.BytesIO())
-    return list(zip(*columns(kept.getvalue().decode("utf-8")), strict=True))
+    batches = readers.batches(paths.CORPUS, chosen, "data/raw/corpus", lambda _: None)
+    with tempfile.TemporaryDirectory() as directory:
+        with clean(batches, settings, Path(directory)):
+            pass
+        return read_messages(Path(directory, "messages.tsv"))
 
 
 def table(messages: list[tuple[str, str]], protocol: str, seed: int) -> str:

@@ -36,8 +36,7 @@ from textrnn.cli.columns import Kind
 from textrnn.core import params
 from textrnn.core.errors import UserError
 from textrnn.core.escape import is_unicode, printable
-from textrnn.core.files import HEADER as NPY_HEADER
-from textrnn.core.files import read_array, read_json
+from textrnn.core.files import Blocks, read_array, read_json
 from textrnn.corpus import readers, sms_spam
 from textrnn.corpus.encoding import UTF_16, as_file
 from textrnn.corpus.rows import Row, Wanted
@@ -187,13 +186,14 @@ def cleaned(raw: bytes) -> tuple[bytes, Tally, Clean]:
         "remove_pattern": r"[0-9]+|ab" if number & 8 else "",
     }
     settings = Clean.model_validate(CLEAN | changes)
-    kept, rejected = io.BytesIO(), io.BytesIO()
     reading = readers.Settings(Wanted(0, 1), "tsv", "utf-8", header=False)
     batches = readers.of_file(as_file(raw), "a corpus", reading, lambda _: None)
-    tally = clean((("a corpus", batch) for batch in batches), settings, kept, rejected)
-    assert tally.rows == len(all_rows(raw, reading))
-    assert 1 + tally.rejected == rejected.getvalue().count(b"\n")  # a header, and a line for each
-    return kept.getvalue(), tally, settings
+    with tempfile.TemporaryDirectory() as directory:
+        with clean((("a corpus", batch) for batch in batches), settings, Path(directory)) as tally:
+            assert tally.rows == len(all_rows(raw, reading))
+        assert 1 + tally.rejected == Path(directory, "rejected.tsv").read_bytes().count(b"\n")  # a header, and lines
+        kept = Path(directory, "messages.tsv").read_bytes()
+    return kept, tally, settings
 
 
 def clean_rows(raw: bytes) -> None:
@@ -242,16 +242,20 @@ def vectors(raw: bytes) -> None:
     number, raw = knob(raw)
     tokenizer: Tokenizer = "word" if number & 1 else "rich"
     texts = text_of(raw).split("\n")
-    labels = [("ham", "spam")[len(text) % 2] for text in texts]
-    lines = [f"{label}\t{text}\n".encode() for label, text in zip(labels, texts, strict=True)]
-    half = len(lines) // 2
-    file = io.BytesIO()
-    found = vectorize([b"".join(lines[:half]), b"".join(lines[half:])], tokenizer, file)
-    tokens = [found.tokens[number] for number in np.frombuffer(file.getvalue(), "<i4", offset=NPY_HEADER)]
-    assert [tokens[start:end] for start, end in pairwise(found.offsets.tolist())] == [
-        tokenize(text, tokenizer) for text in texts
-    ]
-    assert [found.classes[number] for number in found.labels] == labels
+    labels = [("ham", "spam")[row % 2] for row, _ in enumerate([*texts, ""])]
+    with tempfile.TemporaryDirectory() as directory:
+        messages = Path(directory, "messages.tsv")
+        messages.write_bytes(
+            "".join(f"{label}\t{text}\n" for label, text in zip(labels, [*texts, ""], strict=True)).encode()
+        )
+        size = 1 + messages.stat().st_size // 2
+        settings = Vectorize(tokenizer=tokenizer, min_word_frequency=0, max_sequence_length=1)
+        vectorize(Blocks(messages, size, 2), settings, messages.parent)
+        found, names = ragged.load(messages.parent), read_tokens(messages.parent / "vocabulary.tsv")
+        tokens = [names[number] for number in found.tokens.tolist()]
+        ends = pairwise(found.offsets.tolist())
+        assert [tokens[start:end] for start, end in ends] == [tokenize(text, tokenizer) for text in [*texts, ""]]
+        assert [("ham", "spam")[number] for number in found.labels.tolist()] == labels
 
 
 def ragged_rows(raw: bytes) -> None:

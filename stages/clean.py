@@ -14,16 +14,14 @@ if __spec__ is None:
 import sys
 from itertools import chain
 
-from textrnn.artifacts import origins
 from textrnn.artifacts.messages import positive_label
 from textrnn.artifacts.settings import Positive
 from textrnn.cleaning.batch import Clean
-from textrnn.cleaning.tally import Contradiction, Tally, clean
+from textrnn.cleaning.tally import Tally, clean
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run
-from textrnn.core.escape import field
-from textrnn.core.files import replacing, write_array, write_metrics, write_text
-from textrnn.corpus import labels, readers
+from textrnn.core.files import write_metrics
+from textrnn.corpus import file_list, labels, readers
 from textrnn.corpus.readers import Seen
 from textrnn.corpus.settings import Parts, Source, TestSource, reading_of
 from textrnn.corpus.sources import short_names
@@ -52,26 +50,20 @@ def main() -> None:
     test = params.load("split", TestSource, part=True).test_source
     name, other = short_names([source, test or source])
     seen: list[Seen] = []
-    corpus = readers.batches(paths.CORPUS, reading, name, seen.append)
+    corpus = readers.for_workers(paths.CORPUS, reading, name, seen.append)
     if paths.TEST_CORPUS.exists():
         corpus = chain(corpus, readers.test_batches(paths.TEST_CORPUS, reading, other, seen.append))
-    with replacing(paths.MESSAGES) as messages:
-        with replacing(paths.REJECTED) as rejected:
-            tally = clean(corpus, chosen, messages, rejected)
+    size = sum(file_list.size(path) for path in (paths.CORPUS, paths.TEST_CORPUS) if path.exists())
+    with clean(corpus, chosen, paths.MESSAGES.parent, size) as tally:
         check(tally, chosen.max_rejected_share)
         for one in [*chain.from_iterable(one.notes for one in seen), *labels.notes(tally.labels)]:
             note(one)
         label = positive_label(tally.labels, positive.positive_label)
         if label and positive.positive_label is None:
             note(f"the positive label is {label!r}, the rarer one of two: evaluate.positive_label may name the other")
-    for column, values in tally.columns.items():
-        write_array(paths.COLUMNS / f"{column}.npy", values)
-    origins.write(paths.ORIGINS, tally.origins)
-    table = [Contradiction._fields, *tally.contradictions]
-    write_text(paths.CONTRADICTIONS, "".join("\t".join(map(field, line)) + "\n" for line in table))
     kept = tally.labels.total()
     counts = {"rows": tally.rows, "kept": kept, "duplicates": tally.duplicates, "rejected": tally.rejected}
-    more = {"contradictions": len(tally.contradictions), "encoding": seen[0].encoding.name}
+    more = {"contradictions": tally.contradictions, "encoding": seen[0].encoding.name}
     share = {"positive_share": tally.labels[label] / kept} if label else {}
     write_metrics(paths.METRICS / "clean.json", counts | share | more)
 

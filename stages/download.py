@@ -14,9 +14,11 @@ if __spec__ is None:
     raise SystemExit("error: stages/download.py is part of a package: run `python -m stages.download`")
 
 import os
+import shutil
 import sys
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 import platformdirs
 from pydantic import Field
@@ -24,11 +26,14 @@ from pydantic import Field
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError, note, run, say
 from textrnn.core.files import replacing
-from textrnn.corpus import credentials, local_files, sms_spam, watch
+from textrnn.core.progress import progress
+from textrnn.core.stores import is_address
+from textrnn.corpus import credentials, file_list, local_files, sms_spam, watch
 from textrnn.corpus.archives import MOST_BYTES, unpacked
 from textrnn.corpus.http import fetch
 from textrnn.corpus.settings import Source, TestSource
-from textrnn.corpus.sms_spam import verified
+from textrnn.corpus.sms_spam import check, verified
+from textrnn.partitions.execute import map_ordered
 
 
 class Download(Source):
@@ -60,20 +65,58 @@ def sms_spam_collection(connect_timeout: float) -> bytes:
     )
 
 
-def own_corpus(key: str, source: str, checksum: str | None, connect_timeout: float) -> bytes:
-    """Return a user's own corpus, from a URL or from the files at a path relative to the repository."""
+def own_corpus(key: str, source: str, checksum: str | None, connect_timeout: float, file: IO[bytes]) -> None:
+    """Write a user's own corpus, from a URL or from the files at a path relative to the repository, to an empty file.
+
+    Of files with more than MOST_BYTES only a list is written. A server of HTTP is a stranger, which may send no more.
+    """
     credentials.check(key, source)
     try:
         address = credentials.filled(source)
         if address.lower().startswith(("http://", "https://")):
-            content = unpacked(fetch(address, MOST_BYTES, connect_timeout), MOST_BYTES)
+            file.write(unpacked(fetch(address, MOST_BYTES, connect_timeout), MOST_BYTES))
         else:
-            content = local_files.read(address if "://" in address else local_files.in_repository(source), MOST_BYTES)
-        if not content:
-            raise UserError("expected a corpus, found an empty file")
-        return verified(content, checksum) if checksum else content
+            try:
+                local_files.write(place := located(address), MOST_BYTES, file)
+            except local_files.TooLargeError:
+                file.seek(0)
+                file.truncate()
+                file.write(listing(source, place, checksum))
+                return
+        file.seek(0)
+        begin = file.read(len(file_list.MARK))
+        if begin in (b"", file_list.MARK):
+            raise UserError(f"expected a corpus, found {'a list that textrnn wrote' if begin else 'an empty file'}")
+        if checksum:
+            check(file, checksum)
     except (UserError, RuntimeError) as error:  # RuntimeError: no home directory
         raise UserError(f"{key} {source}: {credentials.hidden(str(error), source)}") from None
+
+
+def located(address: str) -> str:
+    """Return the address of a source, or its path on this machine."""
+    return address if is_address(address) else local_files.in_repository(address)
+
+
+def listing(source: str, place: str, checksum: str | None) -> bytes:
+    """Return a list of the files at a source, each of which a worker has read. Raises UserError."""
+    if "::" in source:
+        raise UserError(f"expected at most {MOST_BYTES:,} bytes of an archive, found more: unpack it")
+    found = local_files.listed(place)
+    addresses = [credentials.hidden(address, source) for address, _ in found]
+    with progress(desc="read", total=len(found), unit="file") as bar:
+        digests = []
+        for digest in map_ordered(file_list.digest, addresses, long=True):
+            digests.append(digest)
+            bar.update()
+    files = [
+        file_list.File(address if is_address(address) else paths.shown(Path(address)), name, *digest)
+        for address, (_, name), digest in zip(addresses, found, digests, strict=True)
+    ]
+    if checksum and (total := file_list.checksum(files)) != checksum.lower():
+        raise UserError(f"expected sha256 {checksum}, found {total} ({len(files):,} files)")
+    note(f"{source} has more than {MOST_BYTES:,} bytes, which stay where they are: clean reads them there")
+    return file_list.written(files)
 
 
 def cached(checksum: str) -> Path:
@@ -101,11 +144,15 @@ def from_cache(checksum: str) -> bytes | None:
         return None
 
 
-def keep(content: bytes, checksum: str) -> None:
-    """Put verified content into the cache. If that fails, print why and go on."""
+def keep(file: IO[bytes], checksum: str) -> None:
+    """Put a verified file into the cache. If that fails, print why and go on."""
+    file.seek(0)
+    if file.read(len(file_list.MARK)) == file_list.MARK:  # the files stay where they are
+        return
+    file.seek(0)
     try:
-        with replacing(cached(checksum)) as file:
-            file.write(content)
+        with replacing(cached(checksum)) as copy:
+            shutil.copyfileobj(file, copy)
     except OSError as error:
         say(f"not cached: {error}")
 
@@ -121,17 +168,18 @@ def main() -> None:
     checksum = settings.sha256 if own else sms_spam.SHA256
     if not own and settings.sha256 and settings.sha256.lower() != checksum:
         raise UserError(f"params.yaml: expected download.sha256 null for sms-spam, found {settings.sha256}")
-    content = from_cache(checksum) if checksum else None
-    if content is None:
-        content = own_corpus("download.source", source, checksum, timeout) if own else sms_spam_collection(timeout)
-        if checksum:
-            keep(content, checksum)
-    for path, written in (
-        (paths.CORPUS, content),
-        (paths.TEST_CORPUS, own_corpus("split.test_source", test, None, timeout) if test else b"\n"),
-    ):
-        with replacing(path) as file:
-            file.write(written)
+    with replacing(paths.CORPUS) as file, replacing(paths.TEST_CORPUS) as other:
+        content = from_cache(checksum) if checksum else None
+        if content is None and own:
+            own_corpus("download.source", source, checksum, timeout, file)
+        else:
+            file.write(sms_spam_collection(timeout) if content is None else content)
+        if content is None and checksum:
+            keep(file, checksum)
+        if test:
+            own_corpus("split.test_source", test, None, timeout, other)
+        else:
+            other.write(b"\n")
     watched([one for one in (None if checksum else source, test) if one], timeout)
 
 

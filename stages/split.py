@@ -20,69 +20,81 @@ if __spec__ is None:
     raise SystemExit("error: stages/split.py is part of a package: run `python -m stages.split`")
 
 import sys
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn.artifacts import ragged
+from textrnn.artifacts.messages import SIDES
+from textrnn.artifacts.ragged import gathered
 from textrnn.core import params, paths
 from textrnn.core.errors import note, run
-from textrnn.core.files import opened, read_array, read_table, write_array, write_metrics
-from textrnn.dedup.groups import Groups, groups, united
-from textrnn.dedup.lacking import check, count
-from textrnn.dedup.sides import Sides, Split, assign, by_time, twins
+from textrnn.core.files import Blocks, array_file, fill, read_array, read_table, write_metrics
+from textrnn.dedup.deal import Given, dealt, of_block
+from textrnn.dedup.groups import Joined, joined
+from textrnn.dedup.lacking import Counts, check
+from textrnn.dedup.sides import Split, newest
+from textrnn.dedup.word_sets import Ints
+from textrnn.partitions.exchange import shared
+from textrnn.partitions.execute import map_ordered
 
 
-class Dealt(NamedTuple):
-    """Which side each row goes to, which rows belong together, and what a person should know."""
+def of_user(columns: Path, settings: Split, folder: Path) -> Given:
+    """Return what the user gives of the rows, in the files of clean: an array of length 0 is a column he has not."""
+    arrays = [read_array(columns / f"{name}.npy") for name in ("part", "group", "time")]
+    part, group, time = (Path(array.filename).resolve() if len(array) else None for array in arrays)
+    given = Given(part, group, time, parts=frozenset(SIDES[side] for side in range(3) if (arrays[0] == side).any()))
+    if not time:
+        return given
+    ordered = np.memmap(folder / "time", np.float64, "w+", shape=arrays[2].shape)
+    ordered[:] = arrays[2]
+    ordered.sort()
+    return given._replace(newest=newest(ordered, settings))
 
-    sides: Sides
-    together: Groups
-    notes: list[str]
+
+def write(part: tuple[int, Ints], found: Joined, vectors: Path, files: list[list[str]]) -> None:
+    """Write the rows of a block to the files of their sides. `part` is its number, and how many there are before it."""
+    block, before = part
+    result, start = of_block(block, found), int(found.rows[block])
+    every = ragged.load(vectors)
+    for side, (row, token) in enumerate(before.tolist()):
+        rows = start + np.flatnonzero(result["side"] == side)
+        tokens, offsets = gathered(every.tokens, every.offsets, rows)
+        ragged.write(files[side][:4], row, token, ragged.Rows(tokens, offsets, every.labels[rows], every.rows[rows]))
+        for file, name in zip(files[side][4:], ("group", "twin"), strict=False):
+            fill(file, row, result[name][rows - start])
 
 
-def dealt(
-    messages: IO[bytes],
-    labels: NDArray[np.int16],
-    names: list[str],
-    columns: list[NDArray[Any]],
-    settings: Split,
-    folder: Path,
-) -> Dealt:
-    """Deal the rows. `columns` are part, group and time, of length 0 where the user has none. Raises UserError."""
-    part, users, time = columns
-    together = groups(messages, settings.keep_together, settings.seed, folder)
-    chosen = len(part) or len(users)
-    part, users = (of if len(of) else np.full(len(labels), -1, of.dtype) for of in (part, users))
-    if chosen:
-        together = united(together, labels, part, users)
-    sides = by_time(time, settings) if len(time) else assign(together, labels, part, settings)
-    return Dealt(sides, together, check(count(sides, part, labels, together.numbers, names), settings))
+def split(clean: Path, vectors: Path, directory: Path, settings: Split) -> tuple[dict[str, int], list[str]]:
+    """Deal the rows of two stages' directories to a directory of each side. Returns counts and notes."""
+    names = [name for name, _ in read_table(vectors / "classes.tsv")]
+    vectors = vectors.resolve()
+    with shared(directory) as folder, ExitStack() as stack:
+        users = of_user(clean / "columns", settings, folder)
+        found = joined(Blocks.of(clean / "messages.tsv"), settings.keep_together, settings.seed, folder)
+        counts = dealt(found, [vectors / "labels.npy", vectors / "offsets.npy"], users, settings, len(names))
+        notes = check(Counts(names, counts.rows, counts.of_labels, users.parts), settings)
+        sizes, files = counts.blocks.sum(axis=0).tolist(), []
+        for side, (rows, tokens) in zip(SIDES, sizes, strict=True):
+            more = {"groups": np.int64} | ({"twins": np.int8} if side == "test" else {})
+            arrays = [array_file(directory / side / f"{name}.npy", kind, rows) for name, kind in more.items()]
+            of_rows = stack.enter_context(ragged.writing(directory / side, rows, tokens))
+            files.append(of_rows + [stack.enter_context(array) for array in arrays])
+        before = np.cumsum(counts.blocks, axis=0) - counts.blocks
+        list(map_ordered(partial(write, found=found, vectors=vectors, files=files), enumerate(before)))
+    of_sides = {name: rows for name, (rows, _) in zip(SIDES, sizes, strict=True)}
+    return of_sides | {"groups": counts.groups, "test_twins": counts.twins}, notes
 
 
 def main() -> None:
     """Run the stage."""
     settings = params.load("split", Split)
-    of_labels = {name: int(count) for name, count in read_table(paths.VECTORS / "classes.tsv")}
-    columns = [read_array(paths.COLUMNS / f"{name}.npy") for name in ("part", "group", "time")]
-    labels = ragged.load(paths.VECTORS).labels
-    folder = paths.TRAIN.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with opened(paths.MESSAGES) as messages:
-        sides, together, notes = dealt(messages, labels, list(of_labels), columns, settings, folder)
+    counts, notes = split(paths.MESSAGES.parent, paths.VECTORS, paths.TRAIN.parent, settings)
     for one in notes:
         note(one)
-    counts = {"groups": len(together.order)}
-    for number, directory in enumerate((paths.TEST, paths.VALIDATION, paths.TRAIN)):
-        rows = np.flatnonzero(sides == number)
-        ragged.save_chosen(directory, paths.VECTORS, rows)
-        write_array(directory / "groups.npy", together.numbers[rows].astype(np.int64))
-        counts[directory.name] = len(rows)
-    found = twins(together, sides)
-    write_array(paths.TEST / "twins.npy", found)
-    write_metrics(paths.METRICS / "split.json", counts | {"test_twins": int(np.count_nonzero(found))})
+    write_metrics(paths.METRICS / "split.json", counts)
 
 
 if __name__ == "__main__":

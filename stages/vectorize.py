@@ -13,105 +13,99 @@ if __spec__ is None:
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from functools import partial
-from typing import IO, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import class_names, columns
+from textrnn.artifacts.ragged import offsets_of
 from textrnn.core import params, paths
 from textrnn.core.errors import run
-from textrnn.core.files import BLOCK, HEADER, blocks, opened, replacing, write_array, write_header, write_metrics
+from textrnn.core.files import Blocks, replacing, write_metrics
 from textrnn.core.progress import progress
+from textrnn.partitions import alphabet
+from textrnn.partitions.alphabet import by_frequency, ids, ordered, write_vocabulary
+from textrnn.partitions.exchange import leave, packed, shared, unpacked
 from textrnn.partitions.execute import map_ordered
-from textrnn.partitions.factorize import Factorized, encode, factorize, new_codes
+from textrnn.partitions.factorize import encode, factorize, new_codes
 from textrnn.text.settings import Vectorize
-from textrnn.text.vocabulary import Tokenizer, ranked, tokenize, write_counts
+from textrnn.text.vocabulary import tokenize, write_counts
 
 
-class Vectors(NamedTuple):
-    """What is known of messages whose token ids have been written."""
+class Counts(NamedTuple):
+    """What is known of some messages."""
 
-    offsets: NDArray[np.int64]
-    labels: NDArray[np.int64]  # of each message, as an index into `classes`
-    classes: list[str]  # in the order in which they first occur
-    tokens: list[str]  # distinct: a token's index is its id
-    counts: NDArray[np.int64]  # of each token
+    labels: Counter[str]
+    tokens: int
+    truncated: int  # messages that have more tokens than are read
 
 
-def tokenized(block: bytes, tokenizer: Tokenizer) -> tuple[list[str], Factorized]:
-    """Return the labels and the tokens of some lines of messages.tsv."""
-    labels, texts = columns(block.decode("utf-8"))
-    return labels, factorize(texts, partial(tokenize, tokenizer=tokenizer))
+def tokenized(number: int, messages: Blocks, settings: Vectorize, begins: list[bytes], folder: Path) -> Counts:
+    """Tokenize a block of messages.tsv. Leaves the distinct tokens, and the places of all in their alphabetical order.
 
-
-def vectorize(lines: Iterable[bytes], tokenizer: Tokenizer, file: IO[bytes]) -> Vectors:
-    """Write the tokens of messages as an array of ids, int32. `lines` are those of messages.tsv, some at a time.
-
-    Ids go by falling count and then by token, which is known only at the end. Until then the file holds codes, numbered
-    in the order in which the tokens first occur.
+    `begins` says with which tokens the ranges of the alphabet begin. Then come the messages' lengths and labels.
     """
-    token_codes, label_codes = new_codes(), new_codes()
-    counts = np.zeros(0, np.int64)
-    labels, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    file.write(bytes(HEADER))
-    with progress(desc="tokenize", unit="message") as bar:
-        for names, part in map_ordered(partial(tokenized, tokenizer=tokenizer), lines):
-            codes = encode(part.words, token_codes)
-            counts = np.pad(counts, (0, len(token_codes) - len(counts)))
-            counts[codes] += np.bincount(part.codes, minlength=len(codes))
-            file.write(codes.astype("<i4")[part.codes].tobytes())
-            labels.append(encode(names, label_codes))
-            lengths.append(part.lengths)
-            bar.update(len(names))
-    offsets = ragged.offsets_of(np.concatenate(lengths))
-    tokens = [token for token, _ in ranked(Counter(dict(zip(token_codes, counts.tolist(), strict=True))))]
-    order = encode(tokens, token_codes)
-    replace_codes(file, order)
-    file.seek(0)
-    write_header(file, np.int32, int(offsets[-1]))
-    return Vectors(offsets, np.concatenate(labels), list(label_codes), tokens, counts[order])
+    labels, texts = columns(messages.read(number).decode("utf-8"))
+    part, label_codes = factorize(texts, partial(tokenize, tokenizer=settings.tokenizer)), new_codes()
+    of_messages = encode(labels, label_codes)
+    slices, places = ordered(part.words, part.codes, begins)
+    more = packed(places, part.lengths, of_messages, list(label_codes))
+    leave(folder / "tokens", number, [*slices, more])
+    truncated = int(np.sum(part.lengths > settings.max_sequence_length))
+    return Counts(Counter(labels), len(part.codes), truncated)
 
 
-def replace_codes(file: IO[bytes], order: NDArray[np.int64]) -> None:
-    """Replace each code in the file by the token's id: the code's index in `order`."""
-    ids = np.empty(len(order), "<i4")
-    ids[order] = np.arange(len(order))
-    at = HEADER
-    file.seek(at)
-    while block := file.read(4 * BLOCK):  # four bytes each
-        file.seek(at)
-        at += file.write(ids[np.frombuffer(block, "<i4")].tobytes())
-        file.seek(at)
+def write(part: tuple[int, list[int]], files: list[str], classes: list[str], ranges: int, folder: Path) -> None:
+    """Write the ids of a block's tokens, and its labels. `part` is its number, and the rows and tokens before it."""
+    number, (row, token) = part
+    tokens = folder / "tokens"
+    places, lengths, of_messages, names = unpacked(tokens, number, 2 * ranges)
+    labels = np.searchsorted(classes, names)[of_messages]
+    rows = np.arange(row, row + len(lengths))
+    ragged.write(files, row, token, ragged.Rows(ids(tokens, number, ranges)[places], offsets_of(lengths), labels, rows))
 
 
-def summary(vectors: Vectors, settings: Vectorize) -> dict[str, float]:
-    """Return the metrics. Words are counted in whole messages, before any is truncated."""
+def vectorize(messages: Blocks, settings: Vectorize, directory: Path) -> dict[str, float]:
+    """Write all files of the directory data/vectors, and return the metrics. `messages` is messages.tsv.
+
+    Ids go by falling count and then by token. Until all tokens are known, workers leave theirs in the directory. Words
+    are counted in whole messages, before any is truncated.
+    """
+    sample, ranges = alphabet.sample(messages)
+    begins = alphabet.bounds(tokenize(sample, settings.tokenizer), ranges)
+    labels, sizes, truncated = Counter[str](), [(0, 0)], 0
+    with shared(directory) as folder:
+        work = partial(tokenized, messages=messages, settings=settings, begins=begins, folder=folder)
+        for part in progress(map_ordered(work, range(messages.total)), total=messages.total, desc="tokenize"):
+            labels.update(part.labels)
+            sizes.append((part.labels.total(), part.tokens))
+            truncated += part.truncated
+        counts, strings, _ = by_frequency(folder / "tokens", messages.total, ranges)
+        classes = class_names(labels)
+        before = np.cumsum(sizes, axis=0).tolist()
+        with replacing(directory / "vocabulary.tsv") as file, ragged.writing(directory, *before[-1]) as files:
+            spell = partial(
+                write_vocabulary, path=file.name, name=folder / "tokens", parts=messages.total, ranges=ranges
+            )
+            list(map_ordered(spell, range(ranges)))
+            finish = partial(write, files=files, classes=classes, ranges=ranges, folder=folder)
+            list(map_ordered(finish, enumerate(before[:-1])))
+    write_counts(directory / "classes.tsv", sorted(labels.items()))
     return {
-        "vocabulary_size": int(np.sum(vectors.counts > settings.min_word_frequency)) + 1,  # and the unknown word
-        "distinct_tokens": len(vectors.tokens),
-        "tokens": int(vectors.offsets[-1]),
-        "truncated_share": float(np.mean(np.diff(vectors.offsets) > settings.max_sequence_length)),
+        "vocabulary_size": int(strings[counts > settings.min_word_frequency].sum()) + 1,  # and the unknown word
+        "distinct_tokens": int(strings.sum()),
+        "tokens": before[-1][1],
+        "truncated_share": truncated / before[-1][0],
     }
 
 
 def main() -> None:
     """Run the stage."""
-    settings = params.load("vectorize", Vectorize)
-    with opened(paths.MESSAGES) as messages, replacing(paths.VECTORS / "tokens.npy") as file:
-        vectors = vectorize(blocks(messages), settings.tokenizer, file)
-        labels = Counter(dict(zip(vectors.classes, np.bincount(vectors.labels).tolist(), strict=True)))
-        names = class_names(labels)
-    label_ids = np.searchsorted(names, vectors.classes).astype(np.int16)
-    write_array(paths.VECTORS / "offsets.npy", vectors.offsets)
-    write_array(paths.VECTORS / "labels.npy", label_ids[vectors.labels])
-    write_array(paths.VECTORS / "rows.npy", np.arange(len(vectors.labels), dtype=np.int64))
-    write_counts(paths.VECTORS / "vocabulary.tsv", zip(vectors.tokens, vectors.counts.tolist(), strict=True))
-    write_counts(paths.VECTORS / "classes.tsv", sorted(labels.items()))
-    write_metrics(paths.METRICS / "vectorize.json", summary(vectors, settings))
+    metrics = vectorize(Blocks.of(paths.MESSAGES), params.load("vectorize", Vectorize), paths.VECTORS)
+    write_metrics(paths.METRICS / "vectorize.json", metrics)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ fuzz/targets.py and tests/test_fuzz.py.
 
 import csv
 import io
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 from stages.clean import main
 from tests.workspace import Workspace
 from textrnn.artifacts import origins
-from textrnn.artifacts.messages import columns, read_messages
+from textrnn.artifacts.messages import read_messages
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import clean
 from textrnn.core import paths
@@ -44,14 +46,15 @@ Pairs = list[tuple[str, str]]
 def cleaned(raw: bytes | str, **changes: Any) -> tuple[Pairs, list[list[str]]]:
     """Return the (label, text) pairs that are kept of a corpus, and the line and reason of each row rejected."""
     chosen = Clean.model_validate(SETTINGS | changes)
-    messages, rejected = io.BytesIO(), io.BytesIO()
     file = as_file(raw if isinstance(raw, bytes) else raw.encode())
     header = None if chosen.header == "auto" else chosen.header
     reading = readers.Settings(Wanted(chosen.label_column, chosen.text_column), chosen.format, chosen.encoding, header)
     batches = readers.of_file(file, "corpus", reading, lambda _: None)
-    tally = clean((("mine.csv", batch) for batch in batches), chosen, messages, rejected)
-    kept = list(zip(*columns(messages.getvalue().decode()), strict=True))
-    heading, *rejects = [line.split("\t") for line in rejected.getvalue().decode().split("\n")[:-1]]
+    with tempfile.TemporaryDirectory() as directory:
+        with clean((("mine.csv", batch) for batch in batches), chosen, Path(directory)) as tally:
+            pass
+        kept = read_messages(Path(directory, "messages.tsv"))
+        heading, *rejects = read_table(Path(directory, "rejected.tsv"))
     assert heading == ["file", "line", "reason"]
     assert all(row.pop(0) == "mine.csv" for row in rejects)
     assert (len(kept), len(rejects)) == (tally.labels.total(), tally.rejected)

@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from distributed.scheduler import KilledWorker
 
@@ -21,7 +23,7 @@ from bench.dask_cluster import cluster as running
 from bench.scale import Place
 from stages import clean, split, vectorize
 from tests import plain
-from tests.work import fails_at_seven, slower_at_first
+from tests.work import dies_amid_a_file, fails_at_seven, slower_at_first
 from tests.workspace import Workspace, wait_for
 from textrnn import partitions
 from textrnn.artifacts import ragged
@@ -34,9 +36,9 @@ from textrnn.core.paths import ROOT
 from textrnn.corpus import readers
 from textrnn.corpus.formats import tsv_rows
 from textrnn.corpus.rows import Columns
-from textrnn.dedup import near_duplicates
+from textrnn.dedup import groups, template_words
 from textrnn.dedup.sides import Split
-from textrnn.partitions import dask_cluster, execute
+from textrnn.partitions import alphabet, dask_cluster, exchange, execute
 from textrnn.text.settings import Vectorize
 
 LINES = [f"{label}\t{text}\n" for label, text in messages(600, seed=1)]
@@ -49,7 +51,8 @@ STAGES = (clean, vectorize, split)
 # Parts of a corpus
 
 
-def test_blocks_end_where_lines_end_and_make_up_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_end_where_lines_end_and_make_up_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "file"
     for content, size in product((b"", b"\n", b"one", b"one\n\ntwo\r\nthree", CORPUS.encode()), (1, 7, 100, 10**6)):
         monkeypatch.setattr(files, "BLOCK", size)
         longest = max(map(len, content.splitlines(keepends=True)), default=0)
@@ -57,21 +60,26 @@ def test_blocks_end_where_lines_end_and_make_up_the_file(monkeypatch: pytest.Mon
         assert b"".join(found) == content
         assert all(block.endswith(b"\n") for block in found[:-1])
         assert all(len(block) <= size + longest for block in found)
+        path.write_bytes(content)
+        cut = files.Blocks.of(path)
+        found = list(map(cut.read, range(cut.total)))
+        assert b"".join(found) == content
+        assert all(len(block) <= size + longest for block in found)
 
 
 def cut(monkeypatch: pytest.MonkeyPatch, processes: int, size: int) -> None:
     """Let so many processes work on blocks of so many bytes."""
     monkeypatch.setattr(process_pool, "processors", lambda: processes)
     monkeypatch.setattr(process_pool, "LONG", 0)
-    for module in (files, vectorize):
-        monkeypatch.setattr(module, "BLOCK", size)
+    monkeypatch.setattr(files, "BLOCK", size)
     monkeypatch.setattr(readers, "BATCH_ROWS", 1 + size // 100)
-    monkeypatch.setattr(near_duplicates, "ENTRIES", max(100, size // 10))
+    monkeypatch.setattr(template_words, "WORDS", max(300, size // 3))
+    monkeypatch.setattr(alphabet, "RANGE", max(5_000, 4 * size))
 
 
 @pytest.mark.parametrize(
     ("cutting", "chosen"),
-    [((1, 1000), ("keep", "none")), ((1, 1), ("drop", "duplicates")), ((2, 10_000), ("keep", "templates"))],
+    [((1, 1000), ("keep", "none")), ((1, 200), ("drop", "duplicates")), ((2, 10_000), ("keep", "templates"))],
 )
 def test_the_stages_write_what_a_plain_program_finds(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, cutting: tuple[int, int], chosen: tuple[str, str]
@@ -116,6 +124,27 @@ def test_the_stages_write_what_a_plain_program_finds(
     counted = {name: int((kinds >= kind).sum()) for kind, name in enumerate(TWINS, 1)}
     assert counted == plain.twins(texts, sides)
     assert workspace.metrics("split")["test_twins"] == counted["near_template"]
+
+
+def test_the_stages_own_process_keeps_nothing_of_each_message(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut(monkeypatch, 2, 10_000)
+    monkeypatch.setattr(groups, "CHUNK", 100)
+    monkeypatch.setattr(alphabet, "SAMPLE", 100)
+    monkeypatch.setattr(alphabet, "RANGE", 200_000)
+    workspace.settings(clean__duplicates="drop")
+    peaks = []
+    for count in (4_000, 12_000):
+        workspace.corpus("".join(f"{label}\t{text}\n" for label, text in messages(count, seed=1)))
+        for stage in STAGES:
+            tracemalloc.start()
+            workspace.run(stage.main)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    small, large = peaks[:3], peaks[3:]
+    # A label, an offset, a digest and a group's number are 34 bytes; what is known of the ranges of words grows, too.
+    assert [more - fewer < 25 * 8_000 for fewer, more in zip(small, large, strict=True)] == [True] * 3, peaks
 
 
 # A Dask cluster
@@ -188,6 +217,42 @@ def test_results_and_exceptions_come_in_order_and_items_are_taken_as_they_are_ne
         next(failing)
     with pytest.raises(FileNotFoundError, match="nowhere"):  # not what Dask itself raises when its connection breaks
         list(dask_cluster.ordered(Path.stat, [Path("nowhere")], two))
+
+
+# What workers leave for others
+
+
+def test_a_worker_that_dies_while_it_leaves_something_changes_nothing_that_others_read(tmp_path: Path) -> None:
+    with exchange.shared(tmp_path) as folder, running(tmp_path, ROOT, ROOT) as (address, (_, *workers)):
+        items = [(number, folder) for number in ITEMS]
+        list(dask_cluster.ordered(dies_amid_a_file, items, address))
+        assert sorted(worker.poll() is None for worker in workers) == [False, True]
+        for bucket, power in enumerate((1, 2)):
+            every = exchange.read_all(folder / "numbers", len(ITEMS), bucket, np.int64)
+            found = [one.tolist() for one in every]
+            assert found == [[number**power] for number in ITEMS]
+        assert len(list(folder.iterdir())) > len(ITEMS) + 1, "what the dead worker left is in nobody's way"
+    assert not folder.exists()
+
+
+def test_a_worker_that_does_not_reach_the_folder_says_so(two: str, tmp_path: Path) -> None:
+    said = error_of(dask_cluster.ordered(dies_amid_a_file, [(1, tmp_path / "elsewhere")], two))
+    assert f"to reach {tmp_path / 'elsewhere'}, found no such folder: share the disk" in said
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_leaves_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    living = psutil.Process().parent()
+    assert living is not None
+    places = [tmp_path / f".exchange.{number}.tmp" for number in (dead.pid, living.pid, os.getpid(), "x")]
+    for place in places:
+        place.mkdir()
+        (place / "left").touch()
+    with exchange.shared(tmp_path) as folder:
+        assert list(folder.iterdir()) == []
+        assert [place.exists() for place in places] == [False, True, True, True]
+    assert [place.exists() for place in places] == [False, True, False, True]
 
 
 # What goes wrong on a cluster

@@ -50,6 +50,17 @@ def test_short_work_and_a_single_last_item_start_no_process(monkeypatch: pytest.
     assert list(process_pool.ordered(abs, range(1000))) == list(range(1000))
 
 
+def test_loops_together_share_the_processes() -> None:
+    with process_pool.together():
+        first, second = (list(process_pool.ordered(slower_at_first, ITEMS)) for _ in range(2))
+        started = {process.pid for process in workers_left()}
+    assert (len(started), workers_left()) == (2, [])
+    assert [square for square, _ in second] == [square for square, _ in first] == [number**2 for number in ITEMS]
+    assert {process for _, process in first} | {process for _, process in second} <= started
+    with pytest.raises(UserError, match="a worker process was killed"), process_pool.together():
+        list(process_pool.ordered(dies_at_nine, ITEMS))
+
+
 def test_items_are_taken_as_results_are_needed_and_an_exception_is_raised_when_its_item_is_due() -> None:
     items = iter(ITEMS)
     results = process_pool.ordered(fails_at_seven, items)

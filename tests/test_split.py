@@ -1,6 +1,5 @@
 """split: every row on one side, stratified and seeded, and rows that belong together on the same side."""
 
-import io
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +19,12 @@ from tests.workspace import Workspace
 from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import SIDES, commonest
 from textrnn.core import paths
-from textrnn.dedup.groups import groups
-from textrnn.dedup.sides import Split, assign, quotas
+from textrnn.core.files import Blocks
+from textrnn.dedup import deal
+from textrnn.dedup.deal import Given
+from textrnn.dedup.groups import joined
+from textrnn.dedup.sides import Split, quotas
+from textrnn.partitions.exchange import shared
 
 Messages = list[tuple[str, str]]
 COLUMNS = ("column", "group_column", "time_column", "test_source")
@@ -35,16 +38,39 @@ def distinct(ham: int, spam: int) -> Messages:
     return [("ham" if row < ham else "spam", f"this is {name}") for row, name in enumerate(names)]
 
 
+def dealt(messages: Messages, part: Sequence[int], users: Sequence[int], options: Split) -> list[int]:
+    """Return the side of each message."""
+    names = sorted({label for label, _ in messages})
+    lines = [f"{label}\t{text}\n".encode() for label, text in messages]
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "messages.tsv")
+        path.write_bytes(b"".join(lines))
+        columns: dict[str, NDArray[Any]] = {
+            "labels": np.array([names.index(label) for label, _ in messages], np.int16),
+            "offsets": np.arange(len(messages) + 1),
+            "part": np.array(part, np.int8), "users": np.array(users, np.int64),
+        }  # fmt: skip
+        files = []
+        for name, array in columns.items():
+            files.append(path.with_name(f"{name}.npy"))
+            np.save(files[-1], array)
+        with shared(path.parent) as folder:
+            blocks = Blocks(path, 1 << 14, 1 + (path.stat().st_size >> 14))
+            found = joined(blocks, options.keep_together, options.seed, folder)
+            given = Given(
+                files[2] if len(part) else None, files[3] if len(users) else None, None,
+                parts=frozenset(SIDES[one] for one in part if one >= 0),
+            )  # fmt: skip
+            deal.dealt(found, files[:2], given, options, len(names))
+            sides = [deal.of_block(block, found)["side"] for block in range(found.messages.total)]
+    return [int(side) for side in np.concatenate(sides)]
+
+
 def sides_of(messages: Messages, **changes: Any) -> list[str]:
     """Return the side of each row."""
     chosen = {"seed": 0, "test_share": 0.2, "validation_share": 0.1, "keep_together": "templates"} | changes
     options = Split.model_validate(chosen | dict.fromkeys(COLUMNS))
-    names = sorted({label for label, _ in messages})
-    labels = np.array([names.index(label) for label, _ in messages], np.int16)
-    lines = "".join(f"{label}\t{text}\n" for label, text in messages).encode()
-    together = groups(io.BytesIO(lines), options.keep_together, options.seed, Path(tempfile.gettempdir()))
-    part = np.full(len(labels), -1, np.int8)
-    return [SIDES[number] for number in assign(together, labels, part, options)]
+    return [SIDES[number] for number in dealt(messages, [], [], options)] if messages else []
 
 
 def prepare(

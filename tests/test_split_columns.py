@@ -1,10 +1,7 @@
 """split: what the user's own parts, groups and times decide, and what is said of labels that a side lacks."""
 
-import io
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +11,13 @@ from hypothesis import strategies as st
 
 from stages import split
 from tests import plain
-from tests.test_split import COLUMNS, KEEP_TOGETHER, SHORT, Messages, crossing, distinct, prepare
+from tests.test_split import COLUMNS, KEEP_TOGETHER, SHORT, Messages, crossing, dealt, distinct, prepare
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import SIDES, TWINS
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError
-from textrnn.dedup.groups import groups, united
-from textrnn.dedup.sides import TEST, TRAIN, VALIDATION, Split, assign, by_time
+from textrnn.dedup.sides import TEST, TRAIN, VALIDATION, Split, by_time, newest
 
 SHARES: dict[str, Any] = {"seed": 0, "test_share": 0.2, "validation_share": 0.1, "keep_together": "templates"}
 ROW = st.tuples(SHORT, st.sampled_from([-1, -1, TEST, VALIDATION, TRAIN]), st.sampled_from([-1, -1, 7, 8, 9]))
@@ -32,14 +28,10 @@ def options(**changes: Any) -> Split:
     return Split.model_validate(SHARES | dict.fromkeys(COLUMNS) | changes)
 
 
-def dealt(rows: Rows, **changes: Any) -> list[int]:
+def sides_of(rows: Rows, **changes: Any) -> list[int]:
     """Return the side of each (message, part, group)."""
-    chosen = options(**changes)
-    labels = np.array([label == "spam" for (label, _), _, _ in rows], np.int16)
-    part, users = np.array([row[1] for row in rows], np.int8), np.array([row[2] for row in rows], np.int64)
-    lines = "".join(f"{label}\t{text}\n" for (label, text), _, _ in rows).encode()
-    together = groups(io.BytesIO(lines), chosen.keep_together, chosen.seed, Path(tempfile.gettempdir()))
-    return list(map(int, assign(united(together, labels, part, users), labels, part, chosen)))
+    parts, users = [part for _, part, _ in rows], [user for *_, user in rows]
+    return dealt([message for message, *_ in rows], parts, users, options(**changes)) if rows else []
 
 
 def written(count: int) -> list[str]:
@@ -66,7 +58,7 @@ def test_rows_of_a_part_stay_there_and_no_group_is_on_two_sides_in_whatever_orde
     found = []
     for rows in orders:
         rows = [(message, -1, group) for message, _, group in rows] if without_parts else rows  # noqa: PLW2901
-        sides = dealt(rows, keep_together=keep_together, test_share=0.3, validation_share=0.3)
+        sides = sides_of(rows, keep_together=keep_together, test_share=0.3, validation_share=0.3)
         found.append(Counter(zip(rows, sides, strict=True)))
         named = {part for _, part, _ in rows}
         for (_, part, _), side in zip(rows, sides, strict=True):
@@ -140,7 +132,7 @@ def test_a_given_test_part_stays_and_its_twins_are_counted_and_marked(workspace:
 )
 def test_a_side_of_which_no_row_is_given_has_its_share_of_the_rest(parts: list[int], counts: list[int]) -> None:
     rows = [(message, part, -1) for message, part in zip(distinct(100, 0), parts, strict=True)]
-    sides = dealt(rows)
+    sides = sides_of(rows)
     assert [sides.count(side) for side in (TEST, VALIDATION, TRAIN)] == counts
     assert all(part == -1 for part, side in zip(parts, sides, strict=True) if side == TEST and TEST not in parts)
 
@@ -159,7 +151,8 @@ def test_a_side_of_which_no_row_is_given_has_its_share_of_the_rest(parts: list[i
 def test_the_newest_rows_are_for_test_those_before_them_for_validation_and_equal_times_stay_together(
     times: Sequence[float], sides: str
 ) -> None:
-    found = by_time(np.array(times, np.float64), options(time_column="when"))
+    time = np.array(times, np.float64)
+    found = by_time(time, newest(np.sort(time), options(time_column="when")))
     assert "".join("Tvt"[side] for side in found) == sides
 
 

@@ -146,7 +146,7 @@ def of_labels(trial: Trial) -> Iterator[str]:
 
 def of_texts(trial: Trial, vectorize: Vectorize) -> Iterator[str]:
     """Say in which letters the texts are, and how long."""
-    texts = [text for _, text in read_messages(trial.folder / "messages")]
+    texts = [text for _, text in read_messages(trial.folder / "clean/messages.tsv")]
     texts = texts[:: 1 + len(texts) // SAMPLE]
     letters = "".join(text[:200] for text in texts[:5_000])
     found = {name: len(regex.findall(rf"\p{{{name}}}", letters)) for name in SCRIPTS}
@@ -168,9 +168,8 @@ def of_rows(trial: Trial) -> Iterator[str]:
     yield f"{tally.rows:,} rows: {kept:,} kept, {tally.duplicates:,} duplicates, {tally.rejected:,} rejected"
     for reason, (count, place) in sorted(trial.reasons.items(), key=lambda item: -item[1][0])[:5]:
         yield f"  rejected: {count:,}, the first is {place}: {reason}"
-    if tally.contradictions:
-        one = tally.contradictions[0]
-        several = f"{len(tally.contradictions):,} duplicates have another label"
+    if one := tally.contradiction:
+        several = f"{tally.contradictions:,} duplicates have another label"
         other = f"{one.other_label} ({one.other_file}, line {one.other_line}) after {one.label} (line {one.line})"
         yield f"  {several}, such as {other}: the first counts"
 
@@ -217,7 +216,8 @@ def adopted(given: argparse.Namespace, folder: Path) -> tuple[Changes, bool]:
     before, vectorize = params.load("download", download.Download), params.load("vectorize", Vectorize)
     for source, name in ((given.file, "corpus"), (given.test, "test")):
         if source:
-            (folder / name).write_bytes(download.own_corpus("cannot read", source, None, before.connect_timeout))
+            with (folder / name).open("w+b") as file:
+                download.own_corpus("cannot read", source, None, before.connect_timeout, file)
     seen, columns = look(folder / "corpus", given.file)
     choice = choose(columns, given.label, given.text, given.part)
     changes = DEFAULTS | {"download.source": given.file, "split.test_source": given.test}

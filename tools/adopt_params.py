@@ -12,22 +12,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import regex
-from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from stages import split
-from textrnn.artifacts.messages import class_names, columns, positive_label, printed
+from stages.split import split
+from stages.vectorize import vectorize
+from textrnn.artifacts.messages import SIDES, class_names, positive_label, printed
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import Tally, clean
 from textrnn.core import params, paths
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
-from textrnn.core.files import read_text, write_text
+from textrnn.core.files import Blocks, read_text, write_text
 from textrnn.corpus import labels, readers, watch
 from textrnn.corpus.settings import Parts, reading_of
 from textrnn.corpus.sources import short_names
-from textrnn.dedup.sides import TRAIN, Split
+from textrnn.dedup.sides import Split
 from textrnn.model.config import FOLDS
+from textrnn.text.settings import Vectorize
 from textrnn.training.batches import folds
 
 Changes = dict[str, Any]  # by section.key, or section.key.key
@@ -51,7 +52,7 @@ class Trial(NamedTuple):
     """The corpus and what the stage clean makes of it."""
 
     source: str
-    folder: Path  # of the files corpus and messages, and test
+    folder: Path  # of the files corpus and test, and what clean writes
     test: str | None
     tally: Tally
     reasons: dict[str, tuple[int, str]]  # of the rows rejected: how many, and where the first stands
@@ -106,13 +107,12 @@ def attempt(text: str, folder: Path, source: str, test: str | None) -> Trial:
     chosen = params.load("clean", Clean, path=folder / "params.yaml")
     reading = reading_of(chosen, params.load("split", Parts, True, folder / "params.yaml"))
     name, other = short_names([source, test or source])
-    corpus = readers.batches(folder / "corpus", reading, name, lambda _: None)
+    corpus = readers.for_workers(folder / "corpus", reading, name, lambda _: None)
     if test:
         corpus = chain(corpus, readers.test_batches(folder / "test", reading, other, lambda _: None))
-    with (folder / "messages").open("w+b") as messages, (folder / "rejected").open("w+b") as rejected:
-        tally = clean(corpus, chosen, messages, rejected)
-    reasons: dict[str, tuple[int, str]] = {}
-    for row in read_text(folder / "rejected").split("\n")[1:-1]:
+    with clean(corpus, chosen, folder / "clean") as tally:
+        reasons: dict[str, tuple[int, str]] = {}
+    for row in read_text(folder / "clean/rejected.tsv").split("\n")[1:-1]:
         file, line, reason = row.split("\t", 2)
         reason = regex.sub(r" \(.*\)$", "", regex.sub(r"^byte \d+", "a byte", reason))
         count, first = reasons.get(reason, (0, f"{file}, line {line}"))
@@ -166,39 +166,38 @@ def positive(counts: Counter[str], wanted: str | None) -> tuple[str | None, list
 
 def dealt(text: str, changes: Changes, trial: Trial) -> tuple[list[str], bool]:
     """Add to `changes` what split and train need to run at all. Return lines about the parts, and whether they run."""
-    of_messages, _ = columns(read_text(trial.folder / "messages"))
+    folder = trial.folder
+    write_text(folder / "params.yaml", edited(text, changes))
+    words = params.load("vectorize", Vectorize, path=folder / "params.yaml")
+    vectorize(Blocks.of(folder / "clean/messages.tsv"), words, folder / "vectors")
     names = class_names(trial.tally.labels)
-    numbers = {name: code for code, name in enumerate(names)}
-    codes = np.array([numbers[label] for label in of_messages], np.int16)
     failures: list[str] = []
     for together in dict.fromkeys((changes.get("split.keep_together", "duplicates"), "duplicates")):
         tried = changes | {"split.keep_together": together}
-        write_text(trial.folder / "params.yaml", edited(text, tried))
-        chosen = params.load("split", Split, path=trial.folder / "params.yaml")
+        write_text(folder / "params.yaml", edited(text, tried))
+        chosen = params.load("split", Split, path=folder / "params.yaml")
         try:
-            with (trial.folder / "messages").open("rb") as messages:
-                found = split.dealt(messages, codes, names, list(trial.tally.columns.values()), chosen, trial.folder)
+            counts, notes = split(folder / "clean", folder / "vectors", folder / "split", chosen)
         except UserError as error:
             failures.append(str(error))
             continue
         changes["split.keep_together"] = together
-        test, validation, train = np.bincount(found.sides, minlength=3).tolist()
-        told = [f"parts: {train:,} train, {validation:,} validation, {test:,} test", *found.notes]
+        sizes = ", ".join(f"{counts[side]:,} {side}" for side in SIDES[::-1])
+        told = [f"parts: {sizes}", *notes]
         told += [f"near-duplicates may be on two sides (split.keep_together), as else: {one}" for one in failures]
-        if lonely := in_one_fold(text, codes, found):
+        if lonely := in_one_fold(text, folder / "split/train"):
             changes |= {"train.ensemble": 1, "train.linear": False, "train.encoder": "none"}
             told.append(f"one network, no ensemble: the rows of {listed([names[one] for one in lonely])} are too few")
         return told, True
     return [f"`dvc repro` will stop at the split: {failures[0]}"], False
 
 
-def in_one_fold(text: str, codes: NDArray[np.int16], found: split.Dealt) -> list[int]:
-    """Return the labels whose training rows would all lie in one fold of the ensemble."""
+def in_one_fold(text: str, directory: Path) -> list[int]:
+    """Return the labels whose rows in the directory of train would all lie in one fold of the ensemble."""
     train = sections(text)["train"]
-    rows = found.sides == TRAIN
     if train["ensemble"] == 1:
         return []
-    count = train["ensemble"] or FOLDS
-    fold = folds(found.together.numbers[rows].astype(np.int64), codes[rows], count, train["seed"])
-    pairs = np.unique(np.stack([codes[rows], fold]), axis=1)
+    labels, groups = (np.load(directory / f"{name}.npy") for name in ("labels", "groups"))
+    fold = folds(groups, labels, train["ensemble"] or FOLDS, train["seed"])
+    pairs = np.unique(np.stack([labels, fold]), axis=1)
     return [int(one) for one in np.flatnonzero(np.bincount(pairs[0]) == 1)]

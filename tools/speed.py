@@ -91,9 +91,12 @@ def scale() -> str:
         for name in PEERS.values():
             peer = contenders.get(name)
             row.append(f"{peer['seconds']:.1f} ({peer['peak_megabytes']:,.0f} MB)" if peer else "")
+        if measured := "own_processor_seconds" in own:
+            row += [f"{own['own_processor_seconds'] / own['processor_seconds']:.0%}", f"{own['own_megabytes']:,.0f}"]
         rows.append([*row, f"{own['runs']:.0f}"])
-    header = ["messages", "seconds", "time a message, relative to 100,000 messages", "MB", *PEERS.values(), "runs"]
-    return table(header, rows, numbers=True)
+    header = ["messages", "seconds", "time a message, relative to 100,000 messages", "MB", *PEERS.values()]
+    more = ["processor time in the stages' own processes", "their MB"] if measured else []
+    return table([*header, *more, "runs"], rows, numbers=True)
 
 
 def cost() -> str:

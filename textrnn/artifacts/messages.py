@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn.artifacts.ragged import runs
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
 from textrnn.core.files import read_text
@@ -80,8 +81,9 @@ def printed(label: str) -> str:
 
 def commonest(groups: NDArray[np.integer], labels: NDArray[np.int16], count: int) -> NDArray[np.int64]:
     """Return the commonest label of each group, 0 … count - 1. Of labels that tie, it is the smallest."""
-    pairs, times = np.unique(groups.astype(np.int64) << 16 | labels, return_counts=True)
-    group, label = pairs >> 16, pairs & 0xFFFF
+    pairs = np.sort(groups.astype(np.int64) << 16 | labels)
+    starts, times = runs(pairs)
+    group, label = pairs[starts] >> 16, pairs[starts] & 0xFFFF
     order = np.lexsort((-label, times, group))  # the last of each group is the one
     result = np.zeros(count, np.int64)
     result[group[order]] = label[order]

@@ -1,12 +1,13 @@
 """data/clean/origins: the file and the line that each message came from, as its user finds it."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.core.files import read_array, read_table, write_array, write_text
+from textrnn.core.files import read_array, read_table
 
 FILES, LINES = "files.tsv", "line.npy"
 
@@ -23,18 +24,10 @@ class Origins(NamedTuple):
         places = np.searchsorted(np.cumsum(self.sizes), rows, side="right")
         return [self.files[place] for place in places], self.lines[rows].tolist()
 
-    def kept(self, chosen: NDArray[np.bool_]) -> "Origins":
-        """Return the origins of the messages that are `chosen`."""
-        before = np.concatenate([[0], np.cumsum(chosen)])
-        ends = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
-        return Origins(self.files, np.diff(before[ends]), self.lines[chosen])
 
-
-def write(folder: Path, origins: Origins) -> None:
-    """Write the origins of all messages."""
-    table = [("file", "messages"), *zip(origins.files, origins.sizes.tolist(), strict=True)]
-    write_text(folder / FILES, "".join(f"{name}\t{size}\n" for name, size in table))
-    write_array(folder / LINES, origins.lines)
+def write_files(file: IO[bytes], sizes: Mapping[str, int]) -> None:
+    """Write how many messages each file has. Their lines are in another file, LINES."""
+    file.write("".join(f"{name}\t{size}\n" for name, size in [("file", "messages"), *sizes.items()]).encode("utf-8"))
 
 
 def read(folder: Path) -> Origins:

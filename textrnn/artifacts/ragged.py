@@ -1,16 +1,18 @@
 """Rows of unequal length without padding: one flat array of tokens, and where each row begins."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.core.files import read_array, replacing, write_array, write_header
+from textrnn.core.files import array_file, fill, read_array
 
 N = TypeVar("N", bound=np.generic)
 
-FEW = 50_000  # rows whose tokens are in memory at a time
+KINDS: dict[str, type[np.generic]] = {"tokens": np.int32, "offsets": np.int64, "labels": np.int16, "rows": np.int64}
 
 
 class Rows(NamedTuple):
@@ -22,18 +24,24 @@ class Rows(NamedTuple):
     rows: NDArray[np.int64]  # zero-based line in data/clean/messages.tsv
 
 
-def save_chosen(directory: Path, source: Path, chosen: NDArray[np.int64]) -> None:
-    """Write the `chosen` rows of `source`, in rising order, with the tokens of only FEW rows in memory."""
-    rows = load(source)
-    offsets = offsets_of(rows.offsets[chosen + 1] - rows.offsets[chosen])
-    with replacing(directory / "tokens.npy") as file:
-        write_header(file, np.int32, int(offsets[-1]))
-        for start in range(0, len(chosen), FEW):
-            tokens = load(source).tokens  # mapped anew, so that the pages read so far are freed
-            file.write(gathered(tokens, rows.offsets, chosen[start : start + FEW])[0].tobytes())
-    write_array(directory / "offsets.npy", offsets)
-    write_array(directory / "labels.npy", rows.labels[chosen])
-    write_array(directory / "rows.npy", rows.rows[chosen])
+@contextmanager
+def writing(directory: Path, rows: int, tokens: int) -> Iterator[list[str]]:
+    """Make the files of so many rows, for `write` to fill."""
+    counts = {"tokens": tokens, "offsets": rows + 1, "labels": rows, "rows": rows}
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(array_file(directory / f"{name}.npy", KINDS[name], count))
+            for name, count in counts.items()
+        ]
+
+
+def write(files: list[str], row: int, token: int, rows: Rows) -> None:
+    """Fill in some rows. `row` and `token` are how many there are before them; their own offsets begin at 0."""
+    starts = token, row + 1, row, row
+    for file, name, start, array in zip(
+        files, KINDS, starts, rows._replace(offsets=token + rows.offsets[1:]), strict=True
+    ):
+        fill(file, start, np.asarray(array, KINDS[name]))
 
 
 def load(directory: Path) -> Rows:
@@ -59,6 +67,18 @@ def gathered(
 def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return where each row begins, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def runs(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each run of equal values begins, and how long it is."""
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])[: len(values)])
+    return starts, np.diff(starts, append=len(values))
+
+
+def unique(values: NDArray[N]) -> NDArray[N]:
+    """Return the distinct values in order. np.unique, as of NumPy 2.3, is several times as slow, and slow to load."""
+    values = np.sort(values)
+    return values[runs(values)[0]]
 
 
 def joined(one: Rows, other: Rows) -> Rows:

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +50,12 @@ def _remove_leftovers(path: Path) -> None:
     """Remove the temporary files for `path` that killed processes have left. Files of other names are not ours."""
     ours = re.compile(rf"\.{re.escape(path.name)}\.([1-9][0-9]{{0,9}})(\.[0-9a-f]{{16}})?\.tmp")
     for left in path.parent.glob(".*.tmp"):
-        if (found := ours.fullmatch(left.name)) and not _alive(int(found[1])):
+        if (found := ours.fullmatch(left.name)) and not alive(int(found[1])):
             with suppress(OSError):  # a directory, another user's file, or already gone
                 left.unlink()
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
     """Return whether another process may still be writing. One that was killed may be listed as a zombie."""
     import psutil  # noqa: PLC0415  # seldom needed, and every stage would wait for it
 
@@ -129,10 +129,24 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def write_header(file: IO[bytes], kind: type[np.generic], count: int) -> None:
-    """Write the HEADER bytes with which the `.npy` file of an array of one dimension begins."""
+@contextmanager
+def array_file(path: Path, kind: type[np.generic], count: int) -> Iterator[str]:
+    """Make the `.npy` file of an array of zeros, for others to `fill`. It is moved to `path` as `replacing` does."""
     shape = {"descr": np.dtype(kind).newbyteorder("<").str, "fortran_order": False, "shape": (count,)}
-    np.lib.format.write_array_header_1_0(file, shape)
+    with replacing(path) as file:
+        np.lib.format.write_array_header_1_0(file, shape)
+        file.truncate(HEADER + count * np.dtype(kind).itemsize)
+        yield file.name
+
+
+def fill(path: str | Path, start: int, content: bytes | NDArray[np.generic]) -> None:
+    """Write over some bytes of a file. An array's `start` is its first place in the array of an `array_file`."""
+    if isinstance(content, np.ndarray):
+        start, content = HEADER + start * content.itemsize, content.tobytes()
+    # Not opened for reading: of a page that it has read, a client of NFS may write bytes that others have changed.
+    with os.fdopen(os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0)), "wb") as file:
+        file.seek(start)
+        file.write(content)
 
 
 def read_table(path: Path) -> list[list[str]]:
@@ -147,3 +161,26 @@ def blocks(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the rest of `file` in pieces of BLOCK bytes or somewhat more, each of which ends where a line ends."""
     while block := file.read(BLOCK):
         yield block + file.readline()
+
+
+class Blocks(NamedTuple):
+    """A file of lines in blocks: each has the lines that begin in its `size` bytes of the file."""
+
+    path: Path
+    size: int
+    total: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Divide a file. Raises UserError when it is missing."""
+        with opened(path) as file:
+            return cls(path.resolve(), BLOCK, -(-file.seek(0, 2) // BLOCK))
+
+    def read(self, number: int) -> bytes:
+        """Return the lines of a block."""
+        start = number * self.size
+        with self.path.open("rb") as file:
+            file.seek(max(start - 1, 0))
+            skipped = len(file.readline()) - 1 if start else 0
+            content = file.read(max(self.size - skipped, 0))
+            return content + (file.readline() if content[-1:] not in (b"", b"\n") else b"")

@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import cache
 from itertools import chain, islice
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -27,10 +28,11 @@ from textrnn.core.errors import STOPS, UserError, held
 T = TypeVar("T")
 R = TypeVar("R")
 
-LONG = 0.5  # seconds of work, after which starting processes pays
+LONG = 0.5  # processor seconds of work, after which starting processes pays
 MOST = 61 if sys.platform == "win32" else sys.maxsize  # processes that Windows can wait for at a time
 AHEAD = 4  # items per process that may be under way: results wait in memory for their turn
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+_together: list[tuple[float, Callable[[], Callable[..., Future[Any]]]]] = []  # since when, and what submits
 POLL_INTERVAL = 0.01  # seconds between two looks for a result while the source is silent
 
 
@@ -42,15 +44,27 @@ def processors() -> int:
 def ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield `function(item)` for each item, in order, whatever the number of processes.
 
-    This process does the first LONG seconds of work itself, and leaves what remains to `mapped`.
+    This process does the first LONG seconds of work itself, and leaves what remains to `mapped`, but for one item.
     """
-    items, start = iter(items), time.monotonic()
-    for item in items:
+    items, start = iter(items), _together[-1][0] if _together else time.process_time()
+    here = processors() == 1 or not _together or time.process_time() - start < LONG
+    for item in items if here else ():
         yield function(item)
-        if processors() > 1 and time.monotonic() - start >= LONG:
+        if processors() > 1 and time.process_time() - start >= LONG:
             break
     some = list(islice(items, 2))
-    yield from mapped(function, chain(some, items)) if len(some) > 1 else map(function, some)
+    yield from map(function, some) if here and len(some) < 2 else mapped(function, chain(some, items))
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Let the loops in the block that are `ordered` share the first LONG seconds, and then the processes."""
+    with ExitStack() as stack:
+        _together.append((time.process_time(), cache(lambda: stack.enter_context(started(processors())))))
+        try:
+            yield
+        finally:
+            _together.pop()
 
 
 def mapped(function: Callable[[T], R], items: Iterable[T | None], source: BinaryIO | None = None) -> Iterator[R]:
@@ -61,7 +75,7 @@ def mapped(function: Callable[[T], R], items: Iterable[T | None], source: Binary
     raised here in its item's turn. Raises UserError when a worker was killed.
     """
     count, pending = processors(), deque[Future[R]]()
-    with started(count) as submit:
+    with nullcontext(_together[-1][1]()) if _together else started(count) as submit:
         for item in items:
             if item is not None:
                 pending.append(submit(function, item))

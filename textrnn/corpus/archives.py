@@ -6,10 +6,11 @@ import io
 import lzma
 import zipfile
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 from textrnn.core.errors import UserError, one_line
-from textrnn.corpus.sources import short_names
 
 MOST_BYTES = 1 << 30  # of a user's own corpus, unpacked
 COMPRESSED: dict[bytes, Any] = {  # by their first bytes
@@ -29,27 +30,30 @@ def unpacked(content: bytes, most_bytes: int) -> bytes:
 
     Raises UserError if it is damaged, or packed in another way.
     """
+    packed = unpacking(file := io.BytesIO(content))
+    if packed is file:
+        return content
+    with damage_told():
+        return packed.read(most_bytes + 1)
+
+
+def unpacking(file: IO[bytes]) -> IO[bytes]:
+    """Return a file that reads what is packed in `file`, or `file`. Raises UserError if it is packed in another way."""
+    begin = file.read(10)
+    file.seek(0)
     for mark, name in OTHERS.items():
-        if content.startswith(mark):
+        if begin.startswith(mark):
             raise UserError(f"expected a file packed by gzip, bzip2 or xz, or by nothing, found {name}: unpack it")
-    for mark, opener in COMPRESSED.items():
-        if content.startswith(mark):
-            try:
-                unpacked: bytes = opener(io.BytesIO(content)).read(most_bytes + 1)
-                return unpacked
-            except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-                raise UserError(f"expected a whole compressed file, found a damaged one: {one_line(error)}") from None
-    return content
+    return next((opener(file) for mark, opener in COMPRESSED.items() if begin.startswith(mark)), file)
 
 
-def zipped(contents: list[tuple[str, bytes]]) -> bytes:
-    """Return a zip of the files in order, the same bytes whenever it is written."""
-    result = io.BytesIO()
-    names = short_names([name for name, _ in contents])
-    with zipfile.ZipFile(result, "w") as archive:
-        for name, (_, content) in zip(names, contents, strict=True):
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return result.getvalue()
+@contextmanager
+def damage_told() -> Iterator[None]:
+    """Raise UserError if what is unpacked in the block is damaged."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise UserError(f"expected a whole compressed file, found a damaged one: {one_line(error)}") from None
 
 
 def inflated(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most_bytes: int) -> bytes:

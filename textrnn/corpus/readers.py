@@ -16,8 +16,9 @@ from textrnn.artifacts.messages import SIDES
 from textrnn.core.errors import UserError, one_line
 from textrnn.core.escape import printable
 from textrnn.core.files import blocks
-from textrnn.corpus import encoding, layout, tables
+from textrnn.corpus import encoding, file_list, layout, tables
 from textrnn.corpus.archives import MOST_BYTES, inflated
+from textrnn.corpus.file_list import File
 from textrnn.corpus.formats import (
     csv_records,
     decoded,
@@ -63,14 +64,54 @@ class Seen(NamedTuple):
     notes: list[str]  # what a person should know
 
 
+class Whole(NamedTuple):
+    """A file that data/raw/corpus lists, for a worker to read: it may be large, and far away."""
+
+    file: File
+    name: str  # of the corpus
+    settings: Settings
+    found: Callable[[Seen], None] | None  # told in the stage's own process
+    in_test: bool = False
+
+
 def batches(corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]) -> Iterator[tuple[str, Batch]]:
     """Yield the rows of a corpus, some at a time, with their file's name; tell `found` of each file before its rows.
 
     The corpus is called `name`, and a file in it as the zip calls it. Raises UserError if it cannot be read, or has no
     such columns.
     """
-    with corpus.open("rb") as file:
-        for part, content in parts(file, name):
+    for part, one in for_workers(corpus, settings, name, found):
+        if isinstance(one, Whole):
+            yield from of_whole(one, found)
+        else:
+            yield part, one
+
+
+def for_workers(
+    corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]
+) -> Iterator[tuple[str, Batch | Whole]]:
+    """Yield the rows of a corpus as `batches` does; of one that is listed, its files."""
+    listed = file_list.read(corpus)
+    for file in listed or ():
+        yield file.name, Whole(file, name, settings, found)
+    if listed is None:
+        with corpus.open("rb") as opened:
+            yield from _of_parts(parts(opened, name), name, settings, found)
+
+
+def of_whole(whole: Whole, found: Callable[[Seen], None]) -> Iterator[tuple[str, Batch]]:
+    """Yield the rows of a listed file as `batches` does. Raises UserError."""
+    part, name = whole.file.name, whole.name
+    with file_list.opened(whole.file) as content:
+        for file, batch in _of_parts([(part, content)] if part else parts(content, name), name, whole.settings, found):
+            yield file, partial(_in_test, batch) if whole.in_test else batch
+
+
+def _of_parts(
+    some: Iterable[tuple[str, io.BufferedReader]], name: str, settings: Settings, found: Callable[[Seen], None]
+) -> Iterator[tuple[str, Batch]]:
+    for part, content in some:
+        if part == name or content.peek(1):  # an empty file among others is none
             for batch in of_file(content, part if part == name else f"{name}: {part}", settings, found):
                 yield printable(part), batch
 
@@ -83,13 +124,13 @@ def is_raw(batch: Any) -> bool:
 
 def test_batches(
     corpus: Path, settings: Settings, name: str, found: Callable[[Seen], None]
-) -> Iterator[tuple[str, Batch]]:
-    """Yield the rows of a second corpus as `batches` does, all of them in the part test; none of an empty line."""
+) -> Iterator[tuple[str, Batch | Whole]]:
+    """Yield the rows of a second corpus as `for_workers` does, all in the part test; none of an empty line."""
     with corpus.open("rb") as file:
         if len(file.read(2)) < 2:
             return
-    for part, batch in batches(corpus, of_test(settings), name, found):
-        yield part, partial(_in_test, batch)
+    for part, one in for_workers(corpus, of_test(settings), name, found):
+        yield part, one._replace(in_test=True) if isinstance(one, Whole) else partial(_in_test, one)
 
 
 def of_test(settings: Settings) -> Settings:

@@ -11,8 +11,9 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
+from typing import IO
 
 from textrnn.core.errors import UserError
 from textrnn.corpus.archives import inflated
@@ -69,9 +70,16 @@ SOURCES: dict[str, Callable[[float], bytes]] = {  # each takes a timeout, and ra
 
 def verified(content: bytes, checksum: str) -> bytes:
     """Return `content`. Raises UserError unless it hashes to `checksum` (SHA-256, in hexadecimal digits)."""
-    if (found := sha256(content).hexdigest()) != checksum.lower():
-        raise UserError(f"expected sha256 {checksum}, found {found} ({len(content):,} bytes)")
+    check(io.BytesIO(content), checksum)
     return content
+
+
+def check(file: IO[bytes], checksum: str) -> None:
+    """Raise UserError unless a file hashes to `checksum`."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    if (found := file_digest(file, "sha256").hexdigest()) != checksum.lower():  # type: ignore[arg-type]
+        raise UserError(f"expected sha256 {checksum}, found {found} ({size:,} bytes)")
 
 
 def member(archive: bytes, name: str) -> bytes:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from textrnn.artifacts.messages import SIDES
 from textrnn.core.errors import UserError
 from textrnn.core.escape import listed
-from textrnn.dedup.sides import TEST, Sides, Split
+from textrnn.dedup.sides import TEST, Split
 
 FEW = 3  # labels that a message names
 
@@ -34,16 +34,6 @@ class Counts(NamedTuple):
 def counted(number: np.int64, noun: str) -> str:
     """Return the number with its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def count(sides: Sides, part: Sides, labels: NDArray[np.int16], groups: NDArray[np.int32], names: list[str]) -> Counts:
-    """Count the rows and groups of each label."""
-    rows = np.bincount(sides.astype(np.int64) * len(names) + labels, minlength=len(SIDES) * len(names))
-    pairs = np.unique(groups.astype(np.int64) << 16 | labels)
-    in_groups = np.bincount(pairs & 0xFFFF, minlength=len(names))
-    return Counts(
-        names, rows.reshape(len(SIDES), -1), in_groups, frozenset(SIDES[side] for side in np.unique(part) if side >= 0)
-    )
 
 
 def check(counts: Counts, settings: Split) -> list[str]:

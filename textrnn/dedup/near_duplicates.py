@@ -8,21 +8,15 @@ shared words, then by three and so on (an adaptive prefix: Wang, Li and Feng 201
 and little else.
 """
 
-import tempfile
-from collections.abc import Iterator
-from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from textrnn.artifacts.ragged import gathered, offsets_of
-from textrnn.dedup.word_sets import Ints, Sets, Sketches, roots, runs, sketches, unite, unite_near
-from textrnn.partitions.execute import map_ordered
+from textrnn.artifacts.ragged import offsets_of, runs
+from textrnn.dedup.word_sets import Ints, Sets, Sketches, roots, sketches, unite_near
 
-ENTRIES = 50_000  # in memory at a time, about
 PAIRS = 8  # are compared in the time that an entry takes
-ROW = 12  # bytes of an entry in the temporary file: three numbers of 32 bits
 
 
 class Entries(NamedTuple):
@@ -34,31 +28,17 @@ class Entries(NamedTuple):
     firsts: Ints  # the number of the bucket by one shared word that the bucket was divided from
 
 
-# Some whole buckets with their sets: the numbers of the sets, in rising order; the sets; and entries whose `sets` are
-# indices into the numbers.
-Piece = tuple[Ints, Sets, Entries]
+def united(sets: Sets, entries: Entries) -> Ints:
+    """Return a number for each set: the lowest of those it is connected to by near-duplicates that share a bucket.
 
-
-def near_duplicates(sets: Sets, folder: Path) -> Ints:
-    """Return a number for each set: the lowest of all sets that it is connected to by near-duplicates.
-
-    Two sets are near-duplicates when their Jaccard similarity is at least `sets.near` per cent. An empty set has none.
-    An unnamed temporary file in `folder` holds the buckets.
+    The entries are whole buckets by one shared word, each with its sets in rising order.
     """
+    order = np.argsort(entries.buckets, kind="stable")
+    starts, lengths = runs(entries.buckets[order])
+    entries = taken(entries, order[np.repeat(lengths > 1, lengths)])
+    starts, lengths = runs(entries.buckets)
+    entries = entries._replace(firsts=np.repeat(np.arange(len(starts)), lengths))
     parents = np.arange(len(sets.offsets) - 1)
-    for one, other in map_ordered(united, pieces(sets, folder)):
-        unite(parents, one, other)
-    return roots(parents, np.arange(len(parents)))
-
-
-def united(piece: Piece) -> tuple[Ints, Ints]:
-    """Return pairs of sets that connect all near-duplicates which share one of the buckets.
-
-    The pairs of all pieces together connect the same sets however the buckets were dealt out, since two near-duplicates
-    share a bucket, and a bucket lies in one piece.
-    """
-    numbers, sets, entries = piece
-    parents = np.arange(len(numbers))
     marks, shared, first, lengths = sketches(sets), 1, entries, np.bincount(entries.firsts)
     work = np.zeros(len(lengths))
     while len(entries.sets):
@@ -70,47 +50,20 @@ def united(piece: Piece) -> tuple[Ints, Ints]:
         dear = (more > 0) & (work > lengths * (lengths - 1) // 2)
         whole, rest = dear[first.firsts], ~dear[entries.firsts]
         unite_within(sets, marks, first.firsts[whole], first.sets[whole], parents)
-        entries = extended(sets, Entries(*(array[rest] for array in entries)), shared)
+        entries = extended(sets, taken(entries, rest), shared)
         shared += 1
-    found = roots(parents, np.arange(len(parents)))
-    nodes = np.flatnonzero(found != np.arange(len(found)))
-    return numbers[nodes], numbers[found[nodes]]
+    return roots(parents, np.arange(len(parents)))
 
 
-def pieces(sets: Sets, folder: Path) -> Iterator[Piece]:
-    """Yield all buckets of one shared word that hold two sets or more, about ENTRIES entries at a time."""
-    vocabulary = int(sets.words.max(initial=-1)) + 1
-    counts = np.zeros(vocabulary, np.int64)
-    for some in first_entries(sets):
-        counts += np.bincount(some.buckets, minlength=vocabulary)
-    counts[counts == 1] = 0
-    piece_of = np.cumsum(counts) // ENTRIES  # the piece of each word's bucket
-    offsets = offsets_of(np.bincount(piece_of, counts).astype(np.int64))
-    ends = offsets[:-1].copy()  # of what has been written of each piece
-    with tempfile.TemporaryFile(dir=folder) as file:
-        for some in first_entries(sets):
-            rows = np.column_stack(some[:3])[counts[some.buckets] > 0].astype(np.int32)
-            rows = rows[np.argsort(piece_of[rows[:, 0]], kind="stable")]
-            for start, length in zip(*runs(piece_of[rows[:, 0]]), strict=True):
-                piece = piece_of[rows[start, 0]]
-                file.seek(int(ends[piece]) * ROW)
-                file.write(rows[start : start + length].tobytes())
-                ends[piece] += length
-        for start, end in pairwise(offsets.tolist()):
-            file.seek(start * ROW)
-            rows = np.frombuffer(file.read((end - start) * ROW), np.int32).astype(np.int64)
-            rows = rows.reshape(-1, 3)[np.argsort(rows[::3], kind="stable")]
-            buckets, chosen, places = rows.T
-            numbers, own = np.unique(chosen, return_inverse=True)
-            entries = Entries(buckets, own, places, np.unique(buckets, return_inverse=True)[1])
-            yield numbers, Sets(*gathered(sets.words, sets.offsets, numbers), sets.near), entries
+def first_entries(sets: Sets, chosen: Ints) -> Entries:
+    """Return the entries of the chosen sets by one shared word: a bucket is the word's code."""
+    zeros = np.zeros_like(chosen)
+    return extended(sets, Entries(zeros, chosen, zeros - 1, zeros), 0)
 
 
-def first_entries(sets: Sets) -> Iterator[Entries]:
-    """Yield the entries of all sets by one shared word, ENTRIES sets at a time."""
-    for start in range(0, len(sets.offsets) - 1, ENTRIES):
-        some = np.arange(start, min(start + ENTRIES, len(sets.offsets) - 1))
-        yield extended(sets, Entries(np.zeros_like(some), some, np.full_like(some, -1), np.zeros_like(some)), 0)
+def taken(entries: Entries, chosen: NDArray[Any]) -> Entries:
+    """Return the chosen entries."""
+    return Entries(*(array[chosen] for array in entries))
 
 
 def extensions(sets: Sets, entries: Entries, shared: int) -> Ints:
@@ -137,7 +90,7 @@ def unresolved(sets: Sets, marks: Sketches, entries: Entries, shared: int, paren
     united the whole bucket, every pair is compared, unless dividing the bucket is less work.
     """
     order = np.lexsort((sets.sizes(entries.sets), entries.buckets))
-    entries = Entries(*(array[order] for array in entries))
+    entries = taken(entries, order)
     starts, lengths = runs(entries.buckets)
     unite_near(sets, marks, np.repeat(entries.sets[starts], lengths), entries.sets, parents)
     found = roots(parents, entries.sets)
@@ -146,7 +99,7 @@ def unresolved(sets: Sets, marks: Sketches, entries: Entries, shared: int, paren
     small, large = np.repeat(apart & few, lengths), np.repeat(apart & ~few, lengths)
     unite_within(sets, marks, entries.buckets[small], entries.sets[small], parents)
     numbers = np.repeat(np.arange(len(starts)), lengths)
-    return Entries(*(array[large] for array in entries._replace(buckets=numbers)))
+    return taken(entries._replace(buckets=numbers), large)
 
 
 def unite_within(sets: Sets, marks: Sketches, buckets: Ints, members: Ints, parents: Ints) -> None:

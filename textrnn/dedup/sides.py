@@ -4,15 +4,15 @@ Sides and parts are int8 arrays (rows,) of indices into SIDES; a part of -1 is n
 """
 
 import math
-from typing import Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from textrnn.artifacts.messages import SIDES, commonest
+from textrnn.artifacts.messages import SIDES
 from textrnn.core.params import Column, Section
-from textrnn.dedup.groups import Groups
 
 TEST, VALIDATION, TRAIN = range(len(SIDES))
 Sides = NDArray[np.int8]
@@ -56,38 +56,8 @@ def quotas(sizes: list[int], share: float) -> list[int]:
     return counts
 
 
-def assign(together: Groups, labels: NDArray[np.int16], part: Sides, settings: Split) -> Sides:
-    """Return the side of each row. Rows of a part stay there; the others are dealt, stratified and group by group.
-
-    Train rows are dealt too, to train and validation, if no row is in part validation.
-    A group's stratum is its commonest label. The groups of a stratum are taken in the order of a seeded hash of what
-    their rows share, and each goes whole to the first side whose quota still has room for it. A side that is a part has
-    no room; a group with rows in a part never goes to test, and one with test rows goes to train.
-    """
-    numbers, count = together.numbers, len(together.order)
-    free = (part < 0) | ((part == TRAIN) & (VALIDATION not in part))
-    first = np.full(count, TEST, np.int8)  # the first side that a group may go to
-    first[numbers[part >= 0]] = VALIDATION
-    first[numbers[part == TEST]] = TRAIN
-    sizes = np.bincount(numbers[free], minlength=count)
-    strata = commonest(numbers[free], labels[free], count)
-    # Stable: groups of equal hashes stay in alphabetical order.
-    order = np.lexsort((together.order[:, 1], together.order[:, 0], strata))
-    present, starts = np.unique(strata[order], return_index=True)
-    wanted = []
-    for side, share in enumerate((settings.test_share, settings.validation_share, 1.0)):
-        totals = np.bincount(strata, sizes * (first <= side))[present].astype(int).tolist()
-        share_of_these = share * (len(labels) / max(sum(totals), 1)) if side not in part else 0.0
-        wanted.append(totals if side == TRAIN else quotas(totals, share_of_these))
-    sides = np.empty(count, np.int8)
-    for some, *room in zip(np.split(order, starts[1:]) if len(order) else [], *wanted, strict=True):
-        sides[some] = filled(sizes[some], first[some], room)
-    return np.where(free, sides[numbers], part)
-
-
-def filled(sizes: NDArray[np.int64], first: Sides, room: list[int]) -> Sides:
-    """Return, for each group in turn, the first side that has room for it, from that on to which it may go."""
-    left = list(room)
+def filled(sizes: NDArray[np.int64], first: Sides, left: list[int]) -> Sides:
+    """Return, for each group in turn, the first side that has room left for it, from that on to which it may go."""
     sides = bytearray()
     for size, side in zip(sizes, first.tolist(), strict=True):
         while left[side] < size:
@@ -97,23 +67,30 @@ def filled(sizes: NDArray[np.int64], first: Sides, room: list[int]) -> Sides:
     return np.frombuffer(sides, np.int8)
 
 
-def by_time(time: NDArray[np.float64], settings: Split) -> Sides:
-    """Return the side of each row: the newest are for test, those before them for validation.
+def newest(time: NDArray[np.float64], settings: Split) -> tuple[float, float]:
+    """Return from which time on rows are for test, and from which for validation. `time` is of all rows, in order.
 
     Rows of one time stay on one side, so a side may be larger than its share: it takes a time that fits in part.
     """
-    newer = len(time) - np.searchsorted(np.sort(time), time, side="right")  # how many rows are newer than each
-    test, validation = (quotas([len(time)], share)[0] for share in (settings.test_share, settings.validation_share))
-    tested = newer < test
-    return np.where(tested, TEST, np.where(newer < tested.sum() + validation, VALIDATION, TRAIN)).astype(np.int8)
+    bounds, tested = [], 0
+    for share in (settings.test_share, settings.validation_share):
+        wanted = tested + quotas([len(time)], share)[0]
+        bounds.append(float(time[max(len(time) - wanted, 0)]) if wanted > tested else np.inf)
+        tested = len(time) - int(np.searchsorted(time, bounds[0]))
+    return bounds[0], bounds[1]
 
 
-def twins(together: Groups, sides: Sides) -> NDArray[np.int8]:
+def by_time(time: NDArray[np.float64], bounds: tuple[float, float]) -> Sides:
+    """Return the side of each row."""
+    return np.where(time >= bounds[0], TEST, np.where(time >= bounds[1], VALIDATION, TRAIN)).astype(np.int8)
+
+
+def twins(kinds: Sequence[NDArray[Any]], sides: Sides) -> NDArray[np.int8]:
     """Return what each test row shares with a row outside the test part: 0 for nothing, else its number in TWINS.
 
-    Rows of one text have one template, and rows of one template are near-duplicates.
+    `kinds` are numbers of each row: of its near-duplicates, its template and its text. Rows of one text have one
+    template, and rows of one template are near-duplicates.
     """
-    kinds = together.near_duplicates, together.templates, together.texts
-    in_test = sides == TEST
-    shared: NDArray[np.int8] = np.sum([np.isin(of[in_test], of[~in_test]) for of in kinds], axis=0, dtype=np.int8)
-    return shared
+    tested = sides == TEST
+    found: NDArray[np.int8] = np.sum([np.isin(of, of[~tested]) & tested for of in kinds], axis=0, dtype=np.int8)
+    return found

@@ -1,11 +1,11 @@
 """Sets of words as sorted codes, and the trees that unite near-duplicates: sets that share most of their words."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.artifacts.ragged import gathered, offsets_of
+from textrnn.artifacts.ragged import gathered, offsets_of, unique
 
 NEAR = 80  # per cent: the least Jaccard similarity of near-duplicates, four words in five
 # The same for sets of at most SHORT pairs of characters: another name is one word, but two to four characters, which
@@ -33,15 +33,8 @@ class Sets(NamedTuple):
 def distinct(words: Ints, offsets: Ints) -> tuple[Ints, Ints]:
     """Return the distinct words of each row, in rising order, and where each row begins."""
     rows = len(offsets) - 1
-    keys = np.sort(np.repeat(np.arange(rows), np.diff(offsets)) << 32 | words)
-    keys = keys[runs(keys)[0]]  # np.unique, as of NumPy 2.3, is several times as slow
+    keys = unique(np.repeat(np.arange(rows), np.diff(offsets)) << 32 | words)
     return keys & 0xFFFFFFFF, offsets_of(np.bincount(keys >> 32, minlength=rows))
-
-
-def runs(values: Ints) -> tuple[Ints, Ints]:
-    """Return where each run of equal values begins, and how long it is."""
-    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])[: len(values)])
-    return starts, np.diff(starts, append=len(values))
 
 
 def sketches(sets: Sets) -> Sketches:
@@ -68,7 +61,7 @@ def unite_near(sets: Sets, marks: Sketches, one: Ints, other: Ints, parents: Int
         lacked = np.bitwise_count(marks[a] ^ marks[b]).sum(axis=1, dtype=np.int64)  # at least, by one of the two
         likely = lacked * (100 + sets.near) <= (100 - sets.near) * (sets.sizes(a) + sets.sizes(b))
         # Two sets may share many buckets, and long ones take much memory to compare.
-        a, b = np.divmod(np.unique(a[likely] * len(parents) + b[likely]), len(parents))
+        a, b = np.divmod(unique(a[likely] * len(parents) + b[likely]), len(parents))
         common = in_common(sets, a, b)
         near = 100 * common >= sets.near * (sets.sizes(a) + sets.sizes(b) - common)
         unite(parents, a[near], b[near])
@@ -84,7 +77,7 @@ def in_common(sets: Sets, one: Ints, other: Ints) -> Ints:
     return np.bincount(both[1:][both[1:] == both[:-1]] >> 32, minlength=len(one))
 
 
-def roots(parents: Ints, nodes: Ints) -> Ints:
+def roots(parents: NDArray[Any], nodes: Ints) -> NDArray[Any]:
     """Return the root of each node in the trees that `parents` describe, and let the nodes point at it."""
     found = parents[nodes]
     while not np.array_equal(found, up := parents[found]):
@@ -93,7 +86,7 @@ def roots(parents: Ints, nodes: Ints) -> Ints:
     return found
 
 
-def unite(parents: Ints, one: Ints, other: Ints) -> None:
+def unite(parents: NDArray[Any], one: Ints, other: Ints) -> None:
     """Put the two nodes of each pair into one tree. Its root is its lowest node."""
     while len(one):
         a, b = roots(parents, one), roots(parents, other)

@@ -17,15 +17,15 @@ R = TypeVar("R")
 SCHEDULER = "TEXTRNN_SCHEDULER"
 
 
-def map_ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield `function(item)` for each item, in order.
+def map_ordered(function: Callable[[T], R], items: Iterable[T], long: bool = False) -> Iterator[R]:
+    """Yield `function(item)` for each item, in order. If the work on one item is `long`, this process does none of it.
 
     The function, the items and the results must be picklable. Raises what the function raises, and UserError when a
     worker or the cluster fails, or the package distributed is missing.
     """
     address = os.environ.get(SCHEDULER)
     if not address:
-        return process_pool.ordered(function, items)
+        return process_pool.mapped(function, items) if long else process_pool.ordered(function, items)
     try:
         from textrnn.partitions import dask_cluster  # noqa: PLC0415  # optional, and slow to load
     except ImportError:

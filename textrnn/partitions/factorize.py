@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from hashlib import blake2b, sha256
 from itertools import chain, count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +41,14 @@ def as_numbers(found: Iterable[bytes]) -> Digests:
     return np.frombuffer(b"".join(found), ">u8").reshape(-1, 2).astype(np.uint64)
 
 
-def distinct_digests(of: Digests) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where each distinct digest first occurs, in the order of the digests, and each row's number in it."""
-    order = np.lexsort((of[:, 1], of[:, 0]))  # stable: equal digests stay in their order
-    new = np.ones(len(of), np.bool_)
-    for column in of.T:  # one after the other, to save memory
-        new[1:] &= column[order[1:]] == column[order[:-1]]
-    new[1:] = ~new[1:]
-    numbers = np.empty(len(of), np.int64)
+def distinct(*columns: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each distinct row of some columns first occurs, in the order of the rows, and each one's number."""
+    order = np.lexsort(columns[::-1])  # stable: equal rows stay in their order
+    new = np.zeros(len(order), np.bool_)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[order[1:]] != column[order[:-1]]
+    numbers = np.empty(len(order), np.int64)
     numbers[order] = np.cumsum(new) - 1
     return order[new], numbers
 
@@ -71,14 +71,6 @@ def factorize(texts: Iterable[str], cut: Callable[[str], list[str]]) -> Factoriz
 def new_codes() -> defaultdict[str, int]:
     """Return an empty dictionary that gives each new word the next code when it is looked up."""
     return defaultdict(count().__next__)
-
-
-def ranks(codes: dict[str, int]) -> NDArray[np.int64]:
-    """Return, by code, the place of each word in the alphabet; that of the code -1 is -1."""
-    words = sorted(word for word, code in codes.items() if code >= 0)
-    result = np.full(len(words) + 1, -1)
-    result[[codes[word] for word in words]] = np.arange(len(words))
-    return result
 
 
 def encode(words: Iterable[str], codes: defaultdict[str, int]) -> NDArray[np.int64]:
