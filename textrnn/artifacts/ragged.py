@@ -67,6 +67,6 @@ def joined(one: Rows, other: Rows) -> Rows:
     return Rows(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in Rows._fields))
 
 
-def cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+def cut(order: NDArray[N], size: int) -> list[NDArray[N]]:
     """Return `order` in pieces of `size`, the last one perhaps shorter."""
     return [order[start : start + size] for start in range(0, len(order), size)]
