@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -217,6 +218,25 @@ def test_whatever_ends_the_work_with_another_worker_is_one_line_that_names_it() 
         line = rf"^lost worker 0 .*{lost.__name__}\): start all"
         with pytest.raises(UserError, match=line), collective.together(Cluster(workers, 1)):
             raise lost(None, None, "gone")
+
+
+LOADING = """
+import sys
+from textrnn.training.distributed import collective
+from textrnn.training.distributed.cluster import Cluster
+collective.LOAD_TIMEOUT = 1.0
+collective.join(Cluster(tuple(sys.argv[1:]), 0), 0)
+"""
+
+
+def test_a_worker_that_is_gone_before_tensorflow_has_loaded_ends_the_others_in_one_line() -> None:
+    command = [sys.executable, "-c", LOADING, *free(2)]
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert done.stderr == (
+        "error: expected all workers to load TensorFlow within 1 seconds, found that they have not: start all workers "
+        "again\n"
+    )
 
 
 ALONE_UNTIL, SHARED_AT = 5, 2  # epochs
