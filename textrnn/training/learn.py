@@ -29,7 +29,7 @@ from textrnn.training.members import one_by_one, side_by_side
 
 FEWEST_FOLDS = 2  # that hold rows of a label, so that a member which leaves out one still learns it
 MOST_TOLD = 6  # labels in a message
-MANY = 1 << 22  # tokens that are counted at a time
+MANY = 1 << 20  # tokens that are counted at a time
 
 
 class TrainingSet(NamedTuple):
