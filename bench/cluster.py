@@ -54,7 +54,7 @@ def worker(folder: Path, epochs: int) -> None:
     training, held_out, _ = training_set(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
-    features = subwords.table(tokens, config.subword_buckets)
+    features = subwords.of_many(tokens, config.subword_buckets)
     collator = Collator(words, features, vectorize.max_sequence_length, config.masking)
     member = loop.Member(training.rows, held_out, collator)
     train, seconds = partial(one_by_one, cluster=here), list[float]()

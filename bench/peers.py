@@ -48,6 +48,8 @@ def prepared(corpus: Path, folder: Path, near: bool) -> None:
     vocabulary = pd.DataFrame({"token": list(numbers), "count": counts})
     vocabulary = vocabulary.sort_values(["count", "token"], ascending=[False, True])
     vocabulary.to_csv(folder / "vocabulary.tsv", sep="\t", header=False, index=False, quoting=csv.QUOTE_NONE)
+    ranks = np.argsort(vocabulary.index).astype(np.int32)
+    ranks[np.fromfile(folder / "tokens.bin", np.int32)].tofile(folder / "ids.bin")
 
     template = table.text.str.casefold().str.replace(r"(?:https?://|www\.)\S+", " link ", regex=True)
     template = template.str.replace(r"\d+(?:[.,:/-]\d+)*", "0", regex=True)

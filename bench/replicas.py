@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.configs import rows_of, small
+from tests.configs import features_of, rows_of, small
 from textrnn.model.config import TrainConfig
 from textrnn.model.runtime import deterministic, tf
 from textrnn.training.batches import Collator
@@ -31,7 +31,7 @@ def learned(config: TrainConfig, strategy: Any = None) -> dict[str, Any]:
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 5).tolist()  # the last batch has one row
     rows = rows_of([[1 + label, *random.integers(3, 12, random.integers(1, 8))] for label in labels], labels)
-    collator = Collator(WORDS, np.stack([WORDS % 9 + 1, WORDS % 4], axis=1).astype(np.int32), 8, True)
+    collator = Collator(WORDS, features_of(np.stack([WORDS % 9 + 1, WORDS % 4], axis=1)), 8, True)
     deterministic(0)
     with strategy.scope() if strategy else nullcontext():
         trainer = Trainer(config, len(WORDS), 2)

@@ -51,7 +51,7 @@ def default_task() -> Task:
     training, _, _ = training_set(config)
     tokens = vocabulary.read_tokens(paths.VECTORS / "vocabulary.tsv")
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
-    features = subwords.table(tokens, config.subword_buckets)
+    features = subwords.of_many(tokens, config.subword_buckets)
     collator = Collator(words, features, vectorize.max_sequence_length, config.masking)
     fold = folds(training.groups, training.rows.labels, config.ensemble, config.seed)
     members = [leaving_out(number, fold, training.rows, collator, vectorize) for number in range(config.ensemble)]
@@ -135,7 +135,7 @@ def keras_fit(task: Task, epochs: int, padded: bool) -> list[float]:
             """Return it with as many subwords as any token has, since fit wants one shape, and padded if asked."""
             subwords = task.members[0].collator.subwords
             assert subwords is not None
-            widths = {"subwords": subwords.shape[1]} | (
+            widths = {"subwords": int(np.diff(subwords.offsets).max())} | (
                 dict.fromkeys(("words", "places"), task.longest) if padded else {}
             )
             wide = {

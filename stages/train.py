@@ -75,8 +75,11 @@ def training_set(config: TrainConfig) -> tuple[TrainingSet, ragged.Rows, str]:
             "expected a token or more among the training rows, found none: set vectorize.tokenizer to rich, "
             "or change clean.remove_pattern"
         )
-    messages = read_messages(paths.MESSAGES)
-    return TrainingSet(train, groups, [messages[row][1] for row in train.rows]), held_out, side
+    texts = list[str]()
+    if config.linear or config.encoder != "none":  # networks read the rows alone, from the disk
+        messages = read_messages(paths.MESSAGES)
+        texts = [messages[row][1] for row in train.rows]
+    return TrainingSet(train, groups, texts), held_out, side
 
 
 def summary(fitted: Fitted, side: str) -> dict[str, object]:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.artifacts.ragged import Rows
+from textrnn.artifacts.ragged import Rows, offsets_of
 from textrnn.core.files import write_array
 from textrnn.inference import graph
 from textrnn.model.config import TrainConfig
+from textrnn.text.subwords import Features
 
 SMALL: dict[str, Any] = {
     "seed": 0,
@@ -50,6 +51,12 @@ def rows_of(rows: list[list[int]], labels: list[int] | None = None) -> Rows:
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     tokens = np.array([token for row in rows for token in row], np.int32)
     return Rows(tokens, offsets, np.array(labels or [0] * len(rows), np.int16), np.arange(len(rows), dtype=np.int64))
+
+
+def features_of(rows: NDArray[np.integer]) -> Features:
+    """Return the subword features of tokens, a row each, padded with 0."""
+    present = rows > 0
+    return Features(rows[present].astype(np.uint16), offsets_of(present.sum(axis=1)))
 
 
 def placed(batch: Mapping[str, NDArray[Any]]) -> list[list[list[int]]]:

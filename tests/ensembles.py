@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.configs import rows_of, small
+from tests.configs import features_of, rows_of, small
 from textrnn.artifacts import ragged
 from textrnn.artifacts.ragged import Rows
 from textrnn.core import paths, process_pool
@@ -21,7 +21,7 @@ from textrnn.training.loop import Ensemble, Fitted, Member, Run
 
 VOCABULARY, CLASSES, BUCKETS = 12, 2, 9
 WORDS = np.arange(VOCABULARY, dtype=np.int32)
-SUBWORDS = np.stack([WORDS % BUCKETS + 1, WORDS % 4], axis=1).astype(np.int32)
+SUBWORDS = features_of(np.stack([WORDS % BUCKETS + 1, WORDS % 4], axis=1))
 
 
 def toy(rows: int, seed: int = 0, wrong: float = 0.0) -> Rows:

@@ -5,11 +5,13 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from itertools import product
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from threading import Thread
@@ -30,12 +32,12 @@ from textrnn.training.distributed.cluster import (
     ALONE,
     Cluster,
     answers,
-    digest_of,
     from_environment,
     host_and_port,
     wait_for_all,
 )
 
+HTTP_2 = bytes(3) + b"\x04\0\0\0\0\0"  # the empty frame of settings with which a server begins, TensorFlow's too
 PAIR = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
 
 
@@ -114,7 +116,7 @@ def went_on(cluster: Cluster, stack: ExitStack) -> str:
         with suppress(OSError):  # until it is closed
             while True:
                 with server.accept()[0] as visitor:
-                    visitor.sendall(bytes(3) + distributed.SETTINGS)
+                    visitor.sendall(HTTP_2)
 
     Thread(target=answer, daemon=True).start()
     return said
@@ -132,7 +134,10 @@ def test_all_workers_go_on_together_or_hear_which_of_them_has_another_fingerprin
     assert f"found others on worker 2 ({workers[2]}): " in heard[0]
 
 
-@pytest.mark.parametrize("said", [None, b"", b"textrnn worker 0 " + b"0" * 64 + b"\n", b"SSH-2.0-OpenSSH_9.2\r\n"])
+OTHER = b"textrnn worker 0 " + b"0" * 64 + b" waits\n"
+
+
+@pytest.mark.parametrize("said", [None, b"", OTHER, HTTP_2, b"SSH-2.0-OpenSSH_9.2\r\n"])
 def test_a_missing_worker_is_named_whoever_else_is_at_its_address(
     said: bytes | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,10 +162,10 @@ def test_strangers_at_a_workers_port_hear_its_line_and_change_nothing() -> None:
         chief = threads.submit(went_on, Cluster(workers, 0), stack)
         while not answers(workers[0]):
             assert not chief.done(), chief.result()
-        for sent in (b"", bytes(range(256)), b"textrnn worker 1 " + b"0" * 64 + b"\n"):
+        for sent in (b"", bytes(range(256)), HTTP_2, OTHER.replace(b"r 0", b"r 1")):
             stranger = stack.enter_context(socket.create_connection(host_and_port(workers[0])))
             stranger.sendall(sent)
-            assert stranger.recv(100).startswith(b"textrnn worker 0 ")
+            assert re.fullmatch(b"textrnn worker 0 [0-9a-f]{64} waits\n", stranger.recv(100))
         assert went_on(Cluster(workers, 1), stack) == chief.result() == "go"
 
 
@@ -215,7 +220,34 @@ def test_whatever_ends_the_work_with_another_worker_is_one_line_that_names_it() 
             raise lost(None, None, "gone")
 
 
+LOADING = """
+import sys
+from textrnn.training.distributed import collective
+from textrnn.training.distributed.cluster import Cluster
+collective.LOAD_TIMEOUT = 1.0
+collective.join(Cluster(tuple(sys.argv[1:]), 0), 0)
+"""
+
+
+def test_a_worker_that_is_gone_before_tensorflow_has_loaded_ends_the_others_in_one_line() -> None:
+    command = [sys.executable, "-c", LOADING, *free(2)]
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert done.stderr == (
+        "error: expected all workers to load TensorFlow within 1 seconds, found that they have not: start all workers "
+        "again\n"
+    )
+
+
 ALONE_UNTIL, SHARED_AT = 5, 2  # epochs
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + HTTP_2  # of HTTP/2's clients
+STRANGE = [
+    b"",
+    bytes(range(256)) * 1000,
+    b"GET / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    HELLO + b"\xff\xff\xff\x00\0\0\0\0\1" + bytes(1 << 20),  # a frame that says it is of 16 MB
+    HELLO + b"\0\0\x05\0\1\0\0\0\1\0\xff\xff\xff\xff",  # a message that says it is of 4 GB
+]
 
 
 @pytest.fixture(scope="module")
@@ -273,9 +305,15 @@ def test_two_workers_resume_together_learn_what_one_process_learns_and_end_when_
         )
     chief, other = processes
     assert chief.stdout is not None
-    lines = [chief.stdout.readline() for _ in range(1 + ALONE_UNTIL - SHARED_AT)]
-    assert lines[0] == f"resuming after epoch {SHARED_AT}\n", (lines, chief.stderr and chief.stderr.read())
-    assert digest_of(Cluster(workers, 1), 0, "the same") == "the same", "a worker may come while others load TensorFlow"
+    first = chief.stdout.readline()
+    assert first == f"resuming after epoch {SHARED_AT}\n", (first, chief.stderr and chief.stderr.read())
+    with ExitStack() as strangers:
+        for address, sent in product(workers, STRANGE):
+            stranger = strangers.enter_context(socket.create_connection(host_and_port(address)))
+            with suppress(OSError):  # the worker may have closed it
+                stranger.sendall(sent)
+        for _ in range(ALONE_UNTIL - SHARED_AT):
+            chief.stdout.readline()
     other.kill()
     assert other.communicate()[0] == "", "the chief alone prints"
     _, stderr = chief.communicate()

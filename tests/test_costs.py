@@ -74,8 +74,13 @@ TEXTS = [f"{number} {number * 7919}" for number in range(5000)]
         ),
         (
             ensemble(rows=1_000_000, batch_size=1_000_000, units=100),
-            MEMORY + "a network of 34,702 parameters would take about 77.7 GB: lower train.batch_size, train.units or "
+            MEMORY + "a network of 34,702 parameters would take about 77.9 GB: lower train.batch_size, train.units or "
             "vectorize.max_sequence_length",
+        ),
+        (
+            ensemble(labels=150, rows=1_000_000),
+            MEMORY + "a network of 3,858 parameters would take about 12.5 GB: set train.ensemble to 1, or lower "
+            "split.validation_share",
         ),
         (
             ensemble(labels=30_000, linear=True, ensemble=2),
@@ -92,6 +97,14 @@ def test_what_cannot_be_trained_or_written_is_an_error_that_names_the_setting(of
     with pytest.raises(UserError) as error:
         check(reckon(of, TEXTS if of.config.linear else ()))
     assert str(error.value) == message
+
+
+def test_n_grams_of_more_texts_than_fit_are_an_error() -> None:
+    random = np.random.default_rng(0)
+    texts = ["".join(map(chr, random.integers(97, 123, 1000)))] * 30_000
+    line = r"^expected training to fit into the 8.0 GB .* set train.linear to false, or lower train.ensemble$"
+    with pytest.raises(UserError, match=line):
+        check(reckon(ensemble(ensemble=3, linear=True), texts))
 
 
 def test_what_may_not_fit_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,8 @@ ELSEWHERE = {
     "tests/test_reproduce.py": ("python -m bench.reproduce",),
     "tests/test_serving.py": ("python -m fuzz.serving",),
     "tests/test_speed.py": (
-        "PYTHONPATH=FOLDER_OF_FASTTEXT python -m bench.beside", "python -m bench.inference", "python -m bench.scale",
+        "PYTHONPATH=FOLDER_OF_FASTTEXT python -m bench.beside", "python -m bench.inference",
+        "PYTHONPATH=FOLDER_OF_POLARS_AND_DUCKDB python -m bench.preparation", "python -m bench.scale",
         "python -m bench.serving", "python -m bench.stages",
     ),
     "tests/test_training.py": ("python -m bench.training",),

@@ -113,11 +113,11 @@ def test_the_model_reads_a_text_as_training_read_its_row(tokenizer: Tokenizer, b
     tokens = [tokenize(text, tokenizer) for text in TEXTS]
     distinct = sorted({token for row in tokens for token in row})
     model = model_of(masking, buckets, tokenizer=tokenizer)
-    table = subwords.table(distinct, buckets) if buckets else None
+    table = subwords.of_many(distinct, buckets) if buckets else None
     words = np.array([model.ids.get(token, UNKNOWN) for token in distinct], np.int32)
     collator = Collator(words, table, model.settings.max_sequence_length, masking)
     rows = rows_of([[distinct.index(token) for token in row] for row in tokens])
-    lengths = collator.lengths(rows)
+    lengths = collator.lengths(rows).astype(np.int64)
     expected = dict(collator.batch(rows, np.arange(len(TEXTS)), lengths))
     del expected["labels"]
     expected["word_ids"] = expected.pop("words")

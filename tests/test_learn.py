@@ -91,7 +91,7 @@ def answers(model: bytes, config: TrainConfig, found: TrainedModel, texts: list[
     tokens = sorted({word for text in texts for word in text.split()})
     ids = {word: number for number, (word, _) in enumerate(found.words, UNKNOWN + 1)}
     words = np.array([ids.get(token, UNKNOWN) for token in tokens], np.int32)
-    pieces = subwords.table(tokens, BUCKETS) if config.subword_buckets else None
+    pieces = subwords.of_many(tokens, BUCKETS) if config.subword_buckets else None
     collator = Collator(words, pieces, VECTORIZE.max_sequence_length, config.masking)
     rows = part_of(texts, [0] * len(texts), tokens).rows
     inputs: dict[str, Any] = dict(collator.batch(rows, np.arange(len(texts)), collator.lengths(rows)))

@@ -1,22 +1,32 @@
 """The stage train: test rows teach it nothing, and weights.npz is the same file on every machine."""
 
+import tracemalloc
 import zipfile
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from stages import evaluate, train, vectorize
-from tests.configs import save_rows
+from tests.configs import save_rows, small
 from tests.models import TWO, copied, place, trained
 from tests.workspace import Workspace
 from textrnn.artifacts import ragged
 from textrnn.artifacts.messages import read_messages
+from textrnn.artifacts.ragged import Rows
 from textrnn.core import paths
-from textrnn.core.files import read_array, read_json
+from textrnn.core.files import read_array, read_json, write_array
 from textrnn.text.ngrams import ngrams
-from textrnn.text.vocabulary import read_tokens, tokenize
+from textrnn.text.settings import Vectorize, read_tokens, tokenize
+from textrnn.training import loop
+from textrnn.training.batches import InputDropout
+from textrnn.training.learn import learn
+from textrnn.training.loop import Ensemble, Fitted
+from textrnn.training.trainer import Trainer
 
 STRANGE = "Quaxolotl"  # in no message of the invented corpus
 
@@ -96,3 +106,44 @@ def test_weights_npz_has_no_date_and_no_system_in_its_headers_and_numpy_reads_it
     with np.load(weights, allow_pickle=False) as arrays:
         assert {name.partition("/")[0] for name in arrays} == {"0", "1", "2", "3"}
         assert all(arrays[name].dtype == np.float32 for name in arrays)
+
+
+class EndedError(Exception):
+    """Raised when an epoch is over."""
+
+
+def test_a_single_network_reads_its_rows_from_the_disk_batch_by_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(monkeypatch, tmp_path)
+    numbers, read = np.arange(60_000), Counter[str]()
+    rows = Rows(
+        np.tile(np.arange(50, dtype=np.int32), 4 * len(numbers)), 200 * np.arange(len(numbers) + 1),
+        (numbers % 2).astype(np.int16), numbers,
+    )  # fmt: skip
+    save_rows(paths.TRAIN, rows)
+    save_rows(paths.VALIDATION, ragged.take(rows, numbers[:3]))
+    write_array(paths.TRAIN / "groups.npy", numbers)
+    size = sum(file.stat().st_size for file in paths.TRAIN.iterdir())
+    del rows
+    config = small(batch_size=500, subword_buckets=50, token_dropout=0.3, class_weights="balanced")
+
+    def step(batch: Mapping[str, Any]) -> Any:
+        read["rows"] += len(batch["labels"])
+        return SimpleNamespace(numpy=lambda: np.zeros(2))
+
+    def fit(_: Any, ensemble: Ensemble, *__: Any) -> Fitted:
+        given = SimpleNamespace(config=config, input_dropout=InputDropout(config.token_dropout), step=step)
+        Trainer.fit_rows(given, ensemble.members[0].train, ensemble.members[0].collator, 1, (0,))  # type: ignore[arg-type]
+        raise EndedError
+
+    monkeypatch.setattr(loop, "fit", fit)
+    words = [f"word{number}" for number in range(50)]
+    limits = Vectorize(tokenizer="rich", min_word_frequency=0, max_sequence_length=300)
+    tracemalloc.start()
+    with pytest.raises(EndedError):
+        learn(config, limits, words, list(TWO), *train.training_set(config)[:2], "fingerprint")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert read["rows"] == len(numbers)
+    assert peak < size / 3, (peak, size)

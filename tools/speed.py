@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import beside, pictures
+from bench import beside, pictures, preparation
 from bench.measure import shown
 from bench.scale import ALL, BASE, PEERS
 from bench.serving import STREAM
@@ -107,14 +107,16 @@ def cost() -> str:
     epochs = metrics("train")["epochs"]
     rounds = config.ensemble - 1 + config.cascade  # each member leaves out its fold, and a cascade's network none
     read = messages * learnt * tokens * epochs * rounds
-    pace = found("training")["textrnn"]["tokens_per_second"]["median"]
+    pace, pace_of_one = (
+        found("training")[name]["tokens_per_second"]["median"] for name in ("textrnn", "textrnn, one thread")
+    )
     answers = found("inference")["streams"]["test messages"]["1000000"]["messages_per_second"]["median"]
     rows = [
         [name, f"{measured[name]['seconds']:,.0f}", f"{measured[name]['peak_megabytes']:,.0f}"]
         for name in ("clean", "vectorize", "split")
     ]
     rows.append([f"train: {config.ensemble + config.cascade} networks, {epochs} epochs", f"{read / pace:,.0f}", ""])
-    rows.append(["train: one network, one epoch", f"{messages * learnt * tokens / pace:,.0f}", ""])
+    rows.append(["train: one network, one epoch", f"{messages * learnt * tokens / pace_of_one:,.0f}", ""])
     rows.append(["evaluate: predictions for the test rows", f"{messages * (1 - learnt) / answers:,.0f}", ""])
     rows.append(["predict.py", f"{messages / answers:,.0f}", ""])
     return table(["a million messages", "seconds", "MB"], rows, numbers=True)
@@ -128,6 +130,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "beside": lambda: beside.report(found("beside")),
     "serving": serving,
     "scale": scale,
+    "preparation": lambda: preparation.report(found("preparation")),
     "cost": cost,
 }
 

@@ -12,6 +12,8 @@ from textrnn.core.files import array_file, fill, read_array
 
 N = TypeVar("N", bound=np.generic)
 
+FEW = 50_000  # rows whose tokens are in memory at a time
+
 KINDS: dict[str, type[np.generic]] = {"tokens": np.int32, "offsets": np.int64, "labels": np.int16, "rows": np.int64}
 
 
@@ -87,6 +89,6 @@ def joined(one: Rows, other: Rows) -> Rows:
     return Rows(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in Rows._fields))
 
 
-def cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+def cut(order: NDArray[N], size: int) -> list[NDArray[N]]:
     """Return `order` in pieces of `size`, the last one perhaps shorter."""
     return [order[start : start + size] for start in range(0, len(order), size)]

@@ -2,8 +2,9 @@
 
 import math
 import re
+from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -43,6 +44,26 @@ def shape(token: str) -> str:
     for pattern, sign in SHAPES:
         token = pattern.sub(sign, token)
     return token[:8]
+
+
+class Features(NamedTuple):
+    """The features of many tokens: those of token i are `flat[offsets[i]:offsets[i + 1]]`."""
+
+    flat: NDArray[np.integer]
+    offsets: NDArray[np.int64]
+
+
+def of_many(tokens: list[str], buckets: int) -> Features:
+    """Return the features of all tokens of a corpus, perhaps millions, in as few bytes as may be."""
+    offsets = np.zeros(len(tokens) + 1, np.int64)
+
+    def flat() -> Iterator[int]:
+        for place, token in enumerate(tokens):
+            found = features(token, buckets)
+            offsets[place + 1] = offsets[place] + len(found)
+            yield from found
+
+    return Features(np.fromiter(flat(), np.min_scalar_type(buckets)), offsets)
 
 
 def table(tokens: list[str], buckets: int, multiple: int = 1) -> NDArray[np.int32]:

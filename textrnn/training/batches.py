@@ -1,14 +1,16 @@
 """Rows dealt out: whole groups into folds, and rows of like length into padded batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.artifacts.messages import commonest
-from textrnn.artifacts.ragged import Rows, cut
+from textrnn.artifacts.ragged import FEW, Rows, gathered
+from textrnn.text.subwords import Features, padded
 
 POOL = 16  # batches' worth of rows that are sorted by length together: more saves padding, less mixes better
 
@@ -28,13 +30,11 @@ class InputDropout(NamedTuple):
 class Collator:
     """Turns rows of corpus ids into the batches that the network reads."""
 
-    def __init__(
-        self, words: NDArray[np.int32], subwords: NDArray[np.int32] | None, longest: int, masking: bool
-    ) -> None:
+    def __init__(self, words: NDArray[np.int32], subwords: Features | None, longest: int, masking: bool) -> None:
         """Take tables with a row for each corpus id: its word id, and its subword features if any."""
         self.words, self.longest, self.masking = words, longest, masking
-        # A row before the first, of no features, for the padding.
-        self.subwords = None if subwords is None else np.vstack([np.zeros_like(subwords[:1]), subwords])
+        # A row after the last, of no features, for the padding.
+        self.subwords = subwords and Features(subwords.flat, np.append(subwords.offsets, subwords.offsets[-1]))
 
     def knowing(self, words: NDArray[np.int32]) -> "Collator":
         """Return the same collator with other word ids."""
@@ -42,17 +42,19 @@ class Collator:
         other.words = words
         return other
 
-    def lengths(self, rows: Rows) -> NDArray[np.int64]:
+    def lengths(self, rows: Rows) -> NDArray[np.int16]:
         """Return how many time steps of each row the network reads: at least one, at most `longest`."""
-        if not self.masking:
-            return np.full(len(rows.rows), self.longest)
-        return np.clip(np.diff(rows.offsets), 1, self.longest)
+        lengths = np.full(len(rows.labels), self.longest, np.int16)
+        for start in range(0, len(lengths) if self.masking else 0, FEW):
+            offsets = rows.offsets[start : start + FEW + 1]
+            lengths[start : start + FEW] = np.clip(np.diff(offsets), 1, self.longest)
+        return lengths
 
     def batch(
         self,
         rows: Rows,
-        chosen: NDArray[np.int64],
-        lengths: NDArray[np.int64],
+        chosen: NDArray[np.integer],
+        lengths: NDArray[np.integer],
         dropout: InputDropout | None = None,
         random: np.random.Generator | None = None,
     ) -> Batch:
@@ -81,8 +83,8 @@ class Collator:
             distinct, first, places = np.unique(ids, return_index=True, return_inverse=True)
             order = np.argsort(first)
             places = np.argsort(order)[places]
-            subwords = self.subwords[distinct[order] + 1]
-            subwords = subwords[:, : max(1, int((subwords > 0).sum(axis=1).max()))]
+            flat, starts = gathered(*self.subwords, distinct[order] % (len(self.subwords.offsets) - 1))
+            subwords = padded(flat, np.diff(starts), 1)
             if dropout and random and dropout.subword:
                 subwords[random.random(subwords.shape) < dropout.subword] = 0
             batch |= {"subwords": subwords, "places": places.reshape(ids.shape).astype(np.int32)}
@@ -98,15 +100,15 @@ def without_some(ids: NDArray[np.int64], share: float, random: np.random.Generat
     return moved
 
 
-def shuffled(lengths: NDArray[np.int64], size: int, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
-    """Return the rows of each batch of one epoch, in an order that `seed` alone decides."""
-    random = np.random.default_rng(seed)
-    order = random.permutation(len(lengths))
-    batches = []
+def shuffled(lengths: NDArray[np.integer], size: int, seed: tuple[int, ...]) -> Iterator[NDArray[np.int32]]:
+    """Yield the rows of each batch of one epoch, in an order that `seed` alone decides: four bytes a row."""
+    random, order = np.random.default_rng(seed), np.arange(len(lengths), dtype=np.int32)
+    random.shuffle(order)
     for start in range(0, len(order), POOL * size):
         pool = order[start : start + POOL * size]
-        batches += cut(pool[np.argsort(lengths[pool], kind="stable")], size)
-    return [batches[i] for i in random.permutation(len(batches))]
+        pool[:] = pool[np.argsort(lengths[pool], kind="stable")]
+    for number in random.permutation(ceil(len(order) / size)):
+        yield order[number * size : (number + 1) * size]
 
 
 def folds(groups: NDArray[np.int64], labels: NDArray[np.int16], count: int, seed: int) -> NDArray[np.int64]:

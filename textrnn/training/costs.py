@@ -30,6 +30,13 @@ HANDED = 3  # of each network's state in the process that writes the checkpoint:
 ACTIVATIONS = {"rnn": 8, "gru": 24, "lstm": 16}  # numbers kept for each unit and time step of a batch
 PROCESS, GPU_PROCESS = 5e8, 1e9  # bytes of memory, and of a GPU's, that TensorFlow takes of itself
 LINEAR = 16  # bytes for each n-gram and decision: two arrays of float64, in each process that fits the linear branch
+NGRAM, FITTED_NGRAM = 72, 48  # bytes for each n-gram of each text: in this process, and in each that fits the branch
+ROW, TOKEN = 6, 130  # bytes of each row and each distinct token that are not read from the disk when they are needed
+TAKEN_ROW, TAKEN_TOKEN = (
+    18,
+    4,
+)  # bytes of each row of an ensemble's member, which are taken from the disk, and its token
+LOGIT = 80  # bytes for each held-out row and label: a float64, its copies and what is computed from it
 MARGIN = 1.3  # of the memory that is there, by which an estimate must be wrong before it refuses what would work
 ENCODED = 24  # bytes for each number of an encoder's vectors: its own, and two copies that a regression reads
 SAMPLE = 2000  # texts whose n-grams are counted
@@ -45,6 +52,8 @@ CURES = {
     "layers": "lower train.units or train.layers",
     "output": "lower train.units, or map labels together with clean.labels.map",
     "batch": "lower train.batch_size, train.units or vectorize.max_sequence_length",
+    "ngrams": "set train.linear to false",
+    "rows": "set train.ensemble to 1, or lower split.validation_share",
     "linear": "set train.linear to false, or map labels together with clean.labels.map",
     "encoder": "set train.encoder to none",
 }
@@ -107,7 +116,14 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = (), encoded: int = 0) -> C
     arrays = 4 * (1 + SLOTS[config.optimizer] + (config.schedule == "averaged"))
     held = COPIES * processes + (HANDED + bool(config.patience)) * networks
     decisions = ensemble.classes if ensemble.classes > 2 else 1
-    weights = float(decisions * distinct_ngrams(texts, decisions))
+    of_texts, distinct = ngrams(texts, decisions)
+    weights = float(decisions * distinct)
+    rows_held = ROW * processes * max(map(len, lengths), default=0)
+    rows_held += LOGIT * ensemble.classes * sum(len(member.held_out.rows) for member in ensemble.members)
+    for member in ensemble.members:
+        rows_held += TOKEN * len(member.collator.words) // networks
+        taken = (member.train, member.held_out) if networks > 1 else ()
+        rows_held += sum(TAKEN_ROW * len(part.rows) + TAKEN_TOKEN * len(part.tokens) for part in taken)
     fits = min(processors(), config.folds)  # of the linear branch, at a time; this process holds what they return
     return Costs(
         parts,
@@ -117,6 +133,7 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = (), encoded: int = 0) -> C
         GPU_START + steps * STEP + operations / GPU + updates * GPU_UPDATE,
         {part: float(arrays * held * count) for part, count in parts.items()}
         | {"batch": processes * (PROCESS + batch), "linear": LINEAR * weights * (1 + fits)}
+        | {"ngrams": of_texts * float(NGRAM + FITTED_NGRAM * fits), "rows": float(rows_held)}
         | {"encoder": float(ENCODED * encoded * WIDTHS[config.encoder])},
         GPU_PROCESS + batch + COPIES * arrays * sum(parts.values()),
         min(networks, config.ensemble),
@@ -124,11 +141,17 @@ def reckon(ensemble: Ensemble, texts: Sequence[str] = (), encoded: int = 0) -> C
     )
 
 
-def distinct_ngrams(texts: Sequence[str], decisions: int) -> int:
-    """Return how many n-grams the texts have at least; 0 where even the most possible ones take little memory."""
-    if 2 * LINEAR * decisions * sum((LONGEST + 2) * min(MOST, len(text)) for text in texts) < PROCESS:
-        return 0
-    return len(np.unique(bags_of_many(texts[:: max(1, len(texts) // SAMPLE)]).grams))
+def ngrams(texts: Sequence[str], decisions: int) -> tuple[int, int]:
+    """Return how many n-grams the texts have, about, and how many distinct ones at least.
+
+    Both are 0 where even the most possible ones take little memory.
+    """
+    possible = sum((LONGEST + 2) * min(MOST, len(text)) for text in texts)
+    if max(2 * LINEAR * decisions, NGRAM + FITTED_NGRAM) * possible < PROCESS:
+        return 0, 0
+    sample = texts[:: max(1, len(texts) // SAMPLE)]
+    found = bags_of_many(sample).grams
+    return len(found) * len(texts) // len(sample), len(np.unique(found))
 
 
 def check(costs: Costs) -> None:

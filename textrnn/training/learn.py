@@ -30,6 +30,7 @@ from textrnn.training.members import one_by_one, side_by_side
 
 FEWEST_FOLDS = 2  # that hold rows of a label, so that a member which leaves out one still learns it
 MOST_TOLD = 6  # labels in a message
+MANY = 1 << 20  # tokens that are counted at a time
 
 
 class TrainingSet(NamedTuple):
@@ -87,11 +88,11 @@ def learn(
     learn the same. Raises UserError when all rows of a label are in one fold, or the encoder's package is missing.
     """
     words, kept = known_words(training.rows, tokens, vectorize.min_word_frequency)
-    features = subwords.table(tokens, config.subword_buckets) if config.ensemble and config.subword_buckets else None
+    features = subwords.of_many(tokens, config.subword_buckets) if config.ensemble and config.subword_buckets else None
     collator = Collator(words, features, vectorize.max_sequence_length, config.masking)
-    fold = folds(training.groups, training.rows.labels, config.folds, config.seed)
-    members = [Member(training.rows, held_out, collator)]
+    fold, members = np.zeros(0, np.int64), [Member(training.rows, held_out, collator)]
     if config.ensemble != 1:
+        fold = folds(training.groups, training.rows.labels, config.folds, config.seed)
         check_labels(labels, training, fold)
         members = [leaving_out(one, fold, training.rows, collator, vectorize) for one in range(config.ensemble)]
     ensemble = Ensemble(config, len(kept) + 1, len(labels), members)
@@ -114,9 +115,7 @@ def learn(
     kept = kept if members else []
     if config.ensemble == 1:
         model = export(fitted.weights, config, len(labels))
-        return TrainedModel(
-            fitted, kept, np.zeros(0, np.uint64), model, b"", None, fold[:0], {}, softmax(*fitted.logits)
-        )
+        return TrainedModel(fitted, kept, np.zeros(0, np.uint64), model, b"", None, fold, {}, softmax(*fitted.logits))
     networks = {"networks": out_of_fold(fitted.logits[: config.ensemble], fold)} if members else {}
     return answering(
         config, fitted, kept, branches._replace(sources=networks | branches.sources), alone, training, fold
@@ -204,7 +203,9 @@ def known_words(train: ragged.Rows, tokens: list[str], least: int) -> tuple[NDAr
     A word is kept when it occurs more than `least` times in the training rows. Equally frequent words are ordered
     by the alphabet: their order in the corpus would depend on other rows.
     """
-    counts = np.bincount(train.tokens, minlength=len(tokens))
+    counts = np.zeros(len(tokens), np.int64)
+    for some in ragged.cut(train.tokens, MANY):  # NumPy would copy all that lie on the disk, in twice the bytes
+        counts += np.bincount(some, minlength=len(tokens))
     ids = {tokens[number]: number for number in np.flatnonzero(counts > least).tolist()}
     kept = vocabulary.ranked(Counter({token: int(counts[number]) for token, number in ids.items()}))
     words = np.full(len(tokens), UNKNOWN, np.int32)

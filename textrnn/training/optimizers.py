@@ -1,63 +1,84 @@
 """The optimizers, the schedules of their learning rate, and the average of the weights."""
 
 import math
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from textrnn.model.config import TrainConfig
-from textrnn.model.runtime import keras, tf
+from textrnn.model.runtime import tf
+
+RHO, EPSILON = 0.9, 1e-7  # all as Keras has them
+BETA_1, BETA_2, DECAY = 0.9, 0.999, 0.004
 
 WARM_UP = 0.1  # share of all steps
 WARM_STEPS = 25  # where nobody knows how many there will be
 ETA = 8  # of the average: the larger, the less the early steps count. About 1 / (ETA + 1) of all steps decide it
 
 
-class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]  # Keras has no types
-    """Keras' RMSprop for gradients that are already summed over all replicas."""
+class Optimizer:
+    """Steps along gradients that are summed over all replicas, which Keras' optimizers would sum again."""
 
-    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
-        return grads_and_vars  # Keras would sum them here, after clipping
+    def __init__(self, config: TrainConfig, variables: list[Any]) -> None:
+        """Take the variables of a network, and make those beside them under the current distribution strategy."""
+        self.step, begins = OPTIMIZERS[config.optimizer]
+        self.trained = [one.value for one in variables]
+        self.taken = tf.Variable(0, trainable=False, dtype=tf.int64)  # steps
+        self.learning_rate = tf.Variable(config.learning_rate, trainable=False)
+        self.beside = [
+            [tf.Variable(tf.fill(one.shape, begin), trainable=False) for begin in begins] for one in self.trained
+        ]
+        self.variables = [self.taken, self.learning_rate, *chain(*self.beside)]
 
+    def apply(self, gradients: list[Any]) -> None:
+        """Take a step."""
+        tf.distribute.get_replica_context().merge_call(self._apply, (gradients,))
 
-class AdamW(keras.optimizers.AdamW):  # type: ignore[misc]
-    """Keras' AdamW with TensorFlow's one operation for a step, which saves five passes over the embeddings."""
-
-    _all_reduce_sum_gradients = RMSprop._all_reduce_sum_gradients
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Take a step (Kingma and Ba 2015), once Keras has decayed the weights (Loshchilov and Hutter 2019)."""
-        step = tf.cast(self.iterations + 1, tf.float32)
-        place = self._get_variable_index(variable)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[place].value.handle,
-            v=self._velocities[place].value.handle,
-            beta1_power=tf.pow(tf.constant(self.beta_1, tf.float32), step),
-            beta2_power=tf.pow(tf.constant(self.beta_2, tf.float32), step),
-            lr=tf.cast(learning_rate, tf.float32),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
+    def _apply(self, strategy: Any, gradients: list[Any]) -> None:
+        self.taken.assign_add(1)
+        for variable, *given in zip(self.trained, gradients, self.beside, strict=True):
+            strategy.extended.update(variable, partial(self.step, self), given, group=False)
 
 
-OPTIMIZERS: dict[str, Any] = {"rmsprop": RMSprop, "adamw": AdamW}
+def rmsprop(optimizer: Optimizer, variable: Any, gradient: Any, beside: list[Any]) -> None:
+    """Take a step as Keras' RMSprop does, but from a mean square of one.
 
-
-def build_optimizer(config: TrainConfig, variables: list[Any]) -> Any:
-    """Return the configured optimizer, with its own variables made.
-
-    RMSprop's mean of squared gradients begins at one, as in TensorFlow 1, for which the tutorial was
-    written. From zero, as in Keras, its first steps are many times larger (measured: the tutorial then
-    ends some two points of accuracy higher).
+    So it begins in TensorFlow 1, for which the tutorial was written. From zero, as in Keras, the first steps are many
+    times larger (measured: the tutorial then ends some two points of accuracy higher).
     """
-    optimizer = OPTIMIZERS[config.optimizer](config.learning_rate)
-    optimizer.build(variables)
-    if config.optimizer == "rmsprop":
-        for variable in optimizer.variables:
-            if variable.path.endswith("velocity"):
-                variable.assign(tf.ones_like(variable))
-    return optimizer
+    (mean,) = beside
+    mean.assign(RHO * mean + (1 - RHO) * tf.square(gradient))
+    variable.assign_sub(optimizer.learning_rate * gradient / tf.sqrt(mean + EPSILON))
+
+
+def adamw(optimizer: Optimizer, variable: Any, gradient: Any, beside: list[Any]) -> None:
+    """Decay the weights (Loshchilov and Hutter 2019), and take a step (Kingma and Ba 2015).
+
+    Unlike Keras' AdamW by one operation of TensorFlow, which saves five passes over the embeddings.
+    """
+    mean, mean_square = beside
+    variable.assign_sub(variable * DECAY * optimizer.learning_rate)
+    step = tf.cast(optimizer.taken, tf.float32)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=mean.handle,
+        v=mean_square.handle,
+        beta1_power=tf.pow(tf.constant(BETA_1, tf.float32), step),
+        beta2_power=tf.pow(tf.constant(BETA_2, tf.float32), step),
+        lr=optimizer.learning_rate,
+        beta1=BETA_1,
+        beta2=BETA_2,
+        epsilon=EPSILON,
+        grad=gradient,
+    )
+
+
+# How a variable takes a step, and with what each array beside it begins.
+OPTIMIZERS: dict[str, tuple[Callable[..., None], list[float]]] = {
+    "rmsprop": (rmsprop, [1.0]),
+    "adamw": (adamw, [0.0, 0.0]),
+}
 
 
 def rate(config: TrainConfig, step: int, done: float) -> float:

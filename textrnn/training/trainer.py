@@ -5,6 +5,7 @@ on several workers.
 """
 
 from functools import partial
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from textrnn.training.batches import Collator, InputDropout, shuffled
 from textrnn.training.checkpoint import Arrays
 from textrnn.training.distributed import collective
 from textrnn.training.loop import LOGITS, WEIGHTS, EpochResult, Member
-from textrnn.training.optimizers import build_optimizer, rate, share
+from textrnn.training.optimizers import Optimizer, rate, share
 
 PREDICTION_BATCH = 64
 RAW = "raw/"  # in a state, before the names of weights that are averaged: the weights themselves
@@ -39,7 +40,7 @@ class Trainer:
         cudnn.usable()  # tried once, and not within a strategy
         with tf.distribute.get_strategy().scope():
             self.network = build(config, vocabulary_size, classes)
-            self.optimizer = build_optimizer(config, self.network.trainable_variables)
+            self.optimizer = Optimizer(config, self.network.trainable_variables)
             self.averages = averages(config, self.network)
             self.share = tf.Variable(0.0, trainable=False)
         # Without a signature, each new length of a batch would compile the step again.
@@ -68,7 +69,7 @@ class Trainer:
         sums, *gradients = collective.summed([sums, *gradients])
         if self.config.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.config.clip_norm)
-        self.optimizer.apply(gradients, variables)
+        self.optimizer.apply(gradients)
         trained = trained_variables(self.network)
         for name, average in self.averages.items():
             average.assign_add(self.share * (trained[name] - average))
@@ -84,16 +85,17 @@ class Trainer:
         """
         lengths = collator.lengths(rows)
         sums = np.zeros(2)
-        batches = shuffled(lengths, self.config.batch_size, seed)
-        weights = compute_sample_weight(self.config.class_weight, rows.labels).astype(np.float32)
+        size, weighted = self.config.batch_size, self.config.class_weight
+        steps = ceil(len(lengths) / size)
+        weights = compute_sample_weight(weighted, rows.labels).astype(np.float32) if weighted else None
         random = np.random.default_rng((*seed, 1))  # not the stream that mixes the rows
-        for place, chosen in enumerate(batches):
+        for place, chosen in enumerate(shuffled(lengths, size, seed)):
             if self.config.schedule != "constant":
-                done, step = epoch - 1 + (place + 0.5) / len(batches), (epoch - 1) * len(batches) + place + 1
+                done, step = epoch - 1 + (place + 0.5) / steps, (epoch - 1) * steps + place + 1
                 self.optimizer.learning_rate.assign(rate(self.config, step, done / self.config.epochs))
                 self.share.assign(share(step))
             batch = dict(collator.batch(rows, chosen, lengths, self.input_dropout, random))
-            sums += self.step(batch | ({"weights": weights[chosen]} if self.config.class_weight else {})).numpy()
+            sums += self.step(batch | ({} if weights is None else {"weights": weights[chosen]})).numpy()
         loss, accuracy = sums / len(rows.rows)
         return float(loss), float(accuracy)
 
@@ -126,7 +128,7 @@ class Trainer:
         drawn = np.random.SeedSequence([self.config.seed, number]).generate_state(1)
         keras.utils.set_random_seed(int(drawn[0]) if number else self.config.seed)
         network = build(self.config, self.vocabulary_size, self.classes, number)
-        optimizer = build_optimizer(self.config, network.trainable_variables)
+        optimizer = Optimizer(self.config, network.trainable_variables)
         return values(all_variables(network, optimizer, averages(self.config, network)))
 
     def state(self) -> Arrays:
@@ -148,7 +150,7 @@ def averages(config: TrainConfig, network: Network) -> dict[str, Any]:
     return {name: tf.Variable(one.value, trainable=False, aggregation=first) for name, one in named}
 
 
-def all_variables(network: Network, optimizer: Any, averages: dict[str, Any]) -> dict[str, Any]:
+def all_variables(network: Network, optimizer: Optimizer, averages: dict[str, Any]) -> dict[str, Any]:
     """Return all variables by name: those that predict as textrnn/model/network.py names them, after WEIGHTS."""
     trained = trained_variables(network)
     variables = {f"{WEIGHTS}{name}": variable for name, variable in (averages or trained).items()}

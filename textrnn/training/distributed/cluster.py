@@ -1,8 +1,9 @@
 """The cluster in TF_CONFIG: which of its workers this process is, and how they wait for each other.
 
 They wait before they load TensorFlow, which would wait an hour, deaf to Ctrl-C. While a worker waits, it says its
-number and the digest of its training to whoever connects to its port, and reads nothing. The port is the one that
-TensorFlow will use. collective.py joins the cluster.
+number, the digest of its training, and whether it has heard all others, to whoever connects to its port, and reads
+nothing. It goes on once all have: so nobody need guess who a stranger at a worker's address is. The port is the one
+that TensorFlow will use. collective.py joins the cluster.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Annotated, Literal, NamedTuple
@@ -25,8 +26,7 @@ NOTICE_TIMEOUT = 5.0  # seconds, after which the missing workers are named
 CONNECT_TIMEOUT = 1.0  # seconds
 RETRY_INTERVAL = 0.2  # seconds between two tries to reach the others
 FAREWELL = 5.0  # seconds in which a worker that will stop still says why to the others
-LINE = re.compile(rb"textrnn worker (\d{1,9}) ([0-9a-f]{64})\n")
-SETTINGS = b"\x04\0\0\0\0\0"  # after its length, the head of the frame with which an HTTP/2 server begins (RFC 9113)
+LINE = re.compile(rb"textrnn worker (\d{1,9}) ([0-9a-f]{64}) (waits|ready)\n")
 
 
 def _reachable(address: str) -> str:
@@ -110,11 +110,12 @@ def _invalid(found: str) -> UserError:
 def wait_for_all(cluster: Cluster, fingerprint: str) -> None:
     """Return once all workers are there. Raises UserError when one is missing, or has another fingerprint."""
     own = hashlib.sha256(repr((fingerprint, cluster.workers)).encode()).hexdigest()
-    begun, noticed, heard = time.monotonic(), False, {cluster.number: own}
-    with _saying(cluster, f"textrnn worker {cluster.number} {own}\n".encode()):
-        while missing := [number for number in range(len(cluster.workers)) if number not in heard]:
-            heard |= {number: digest for number in missing if (digest := digest_of(cluster, number, own))}
-            absent, waited = cluster.listed(set(missing) - set(heard)), time.monotonic() - begun
+    begun, noticed, heard, others = time.monotonic(), False, dict[int, str](), set(range(len(cluster.workers)))
+    others.remove(cluster.number)
+    with _saying(cluster, own, lambda: others <= heard.keys()):
+        while missing := others - heard.keys():
+            heard |= {number: said[0] for number in missing if (said := said_by(cluster, number))}
+            absent, waited = cluster.listed(missing - heard.keys()), time.monotonic() - begun
             if absent and waited > NOTICE_TIMEOUT and not noticed:
                 print(f"waiting for {absent}", file=sys.stderr, flush=True)
                 noticed = True
@@ -124,17 +125,21 @@ def wait_for_all(cluster: Cluster, fingerprint: str) -> None:
                     f"{absent} missing: start all of them, each with its own task in {VARIABLE}"
                 )
             time.sleep(RETRY_INTERVAL)
-        if others := [number for number, digest in heard.items() if digest != heard[0]]:
+        heard[cluster.number] = own
+        if different := [number for number, digest in heard.items() if digest != heard[0]]:
             time.sleep(FAREWELL)
             raise UserError(
                 "expected the parameters, data, code, packages and addresses of worker 0 on all workers, found others "
-                f"on {cluster.listed(others)}: make the checkouts the same, and start all workers again"
+                f"on {cluster.listed(different)}: make the checkouts the same, and start all workers again"
             )
+        # A worker that is gone has heard all, too, or will be missed by TensorFlow.
+        while any(said_by(cluster, number) == (own, "waits") for number in others):
+            time.sleep(RETRY_INTERVAL)
 
 
 @contextmanager
-def _saying(cluster: Cluster, line: bytes) -> Iterator[None]:
-    """Say the line to whoever connects to this worker's port. Raises UserError if it is taken: TensorFlow shares it."""
+def _saying(cluster: Cluster, digest: str, is_ready: Callable[[], bool]) -> Iterator[None]:
+    """Say a line to whoever connects to this worker's port. Raises UserError if it is taken: TensorFlow shares it."""
     address = cluster.workers[cluster.number]
     host, port = host_and_port(address)
     try:
@@ -150,7 +155,8 @@ def _saying(cluster: Cluster, line: bytes) -> Iterator[None]:
     def say() -> None:
         while not ended:
             with suppress(OSError), server.accept()[0] as connection:  # nobody comes, or the visitor has gone
-                connection.sendall(line)
+                state = "ready" if is_ready() else "waits"
+                connection.sendall(f"textrnn worker {cluster.number} {digest} {state}\n".encode())
 
     speaker = Thread(target=say, daemon=True)
     speaker.start()
@@ -162,18 +168,13 @@ def _saying(cluster: Cluster, line: bytes) -> Iterator[None]:
         server.close()
 
 
-def digest_of(cluster: Cluster, number: int, own: str) -> str:
-    """Return the digest that this worker says, or "" if it is not there.
-
-    One that has loaded TensorFlow has heard `own`, and found it the same.
-    """
+def said_by(cluster: Cluster, number: int) -> tuple[str, str] | None:
+    """Return the digest that this worker says, and `waits` or `ready`; None if it is not there, whoever else is."""
     said = b""
     with suppress(OSError), socket.create_connection(host_and_port(cluster.workers[number]), CONNECT_TIMEOUT) as other:
         said = other.recv(4096)
-    if said[3:9] == SETTINGS:
-        return own
     line = LINE.fullmatch(said)
-    return line[2].decode() if line and int(line[1]) == number else ""
+    return (line[2].decode(), line[3].decode()) if line and int(line[1]) == number else None
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -6,6 +6,8 @@ batch. With one replica, the default, no bit changes.
 """
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +21,12 @@ from textrnn.training import checkpoint
 from textrnn.training.checkpoint import Checkpoint
 from textrnn.training.distributed.cluster import Cluster, answers
 
-LOAD_TIMEOUT = 300_000  # milliseconds for all workers to load TensorFlow, by default an hour
+LOAD_TIMEOUT = 300.0  # seconds for all workers to load TensorFlow
+# TensorFlow waits for them for ever, and lets no thread and no signal's handler of Python run.
+WATCH = """import os, select, signal, sys
+if not select.select([0], [], [], float(sys.argv[1]))[0]:
+    print(sys.argv[2], file=sys.stderr, flush=True)
+    os.kill(os.getppid(), signal.SIGKILL)"""
 HEARTBEAT_TIMEOUT = 10_000  # milliseconds without a sign of life, after which a worker is lost
 LOST = (
     tf.errors.AbortedError,
@@ -42,7 +49,6 @@ def join(cluster: Cluster, seed: int) -> None:
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader="/job:worker/replica:0/task:0",
-        cluster_register_timeout_in_ms=LOAD_TIMEOUT,
         heartbeat_timeout_in_ms=HEARTBEAT_TIMEOUT,
         coordinated_jobs=[job],
     )
@@ -51,15 +57,28 @@ def join(cluster: Cluster, seed: int) -> None:
         spec, "", "worker", cluster.number, rpc_layer="grpc"
     )
     stops = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no exception would be raised before all are there
+    for one in stops:
+        signal.signal(one, signal.SIG_DFL)
     try:
-        with together(cluster):
+        with together(cluster), watched():
             strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     finally:
         # TensorFlow would let SIGTERM, with which SLURM and Kubernetes stop a worker, pass by.
         for one, handler in stops.items():
             signal.signal(one, handler)
     tf.distribute.experimental_set_strategy(strategy)
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Kill this process, with one line, when the block has not ended after LOAD_TIMEOUT."""
+    message = (
+        f"error: expected all workers to load TensorFlow within {LOAD_TIMEOUT:g} seconds, found that they have not: "
+        "start all workers again"
+    )
+    command = [sys.executable, "-I", "-S", "-c", WATCH, str(LOAD_TIMEOUT), message]
+    with subprocess.Popen(command, stdin=subprocess.PIPE):  # which ends with its input, and so with this process
+        yield
 
 
 def shared(cluster: Cluster, saved: Checkpoint | None) -> Checkpoint | None:
