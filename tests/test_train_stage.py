@@ -21,7 +21,8 @@ from textrnn.artifacts.ragged import Rows
 from textrnn.core import paths
 from textrnn.core.files import read_array, read_json, write_array
 from textrnn.text.ngrams import ngrams
-from textrnn.text.settings import Vectorize, read_tokens, tokenize
+from textrnn.text.settings import Vectorize
+from textrnn.text.vocabulary import read_tokens, tokenize
 from textrnn.training import loop
 from textrnn.training.batches import InputDropout
 from textrnn.training.learn import learn
