@@ -104,7 +104,8 @@ def vectorize(messages: Blocks, settings: Vectorize, directory: Path) -> dict[st
 
 def main() -> None:
     """Run the stage."""
-    metrics = vectorize(Blocks.of(paths.MESSAGES), params.load("vectorize", Vectorize), paths.VECTORS)
+    settings = params.load("vectorize", Vectorize)  # before any file is looked at
+    metrics = vectorize(Blocks.of(paths.MESSAGES), settings, paths.VECTORS)
     write_metrics(paths.METRICS / "vectorize.json", metrics)
 
 
