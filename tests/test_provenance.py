@@ -1,6 +1,7 @@
 """The record of what a model was made from, and where; files of two models in one directory are found out."""
 
 import shutil
+import importlib.metadata
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_tensorflow_is_also_what_is_installed_as_tensorflow_cpu(monkeypatch: pyt
             raise PackageNotFoundError(name)
         return expected[name.removesuffix("-cpu")]
 
-    monkeypatch.setattr(provenance, "version", version)
+    monkeypatch.setattr(importlib.metadata, "version", version)
     assert provenance.packages() == expected
 
 
