@@ -1,7 +1,7 @@
 """The record of what a model was made from, and where; files of two models in one directory are found out."""
 
-import shutil
 import importlib.metadata
+import shutil
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
