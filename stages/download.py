@@ -113,8 +113,9 @@ def listing(source: str, place: str, checksum: str | None) -> bytes:
         file_list.File(address if is_address(address) else paths.shown(Path(address)), name, *digest)
         for address, (_, name), digest in zip(addresses, found, digests, strict=True)
     ]
+    counted = f"{len(files):,} files" if len(files) > 1 else f"{files[0].size:,} bytes"
     if checksum and (total := file_list.checksum(files)) != checksum.lower():
-        raise UserError(f"expected sha256 {checksum}, found {total} ({len(files):,} files)")
+        raise UserError(f"expected sha256 {checksum}, found {total} ({counted})")
     note(f"{source} has more than {MOST_BYTES:,} bytes, which stay where they are: clean reads them there")
     return file_list.written(files)
 

@@ -11,7 +11,9 @@ import shutil
 import socket
 import socketserver
 import threading
+import zipfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
@@ -157,6 +159,35 @@ def test_a_large_file_is_read_as_a_small_one(
     for source in ("mine.csv.gz", f"{bucket}/mine.csv.gz"):
         assert outputs(workspace, download__source=source) == expected
         assert paths.CORPUS.read_bytes().startswith(file_list.MARK)
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_checksum_of_a_large_file_is_its_own_as_that_of_a_small_one(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTRNN_CACHE", str(workspace.root / "small"))
+    put(workspace.root, "mine.csv", content := as_csv(ROWS))
+    expected = outputs(workspace, download__source="mine.csv", download__sha256=sha256(content).hexdigest())
+    monkeypatch.setattr(download, "MOST_BYTES", 100)
+    monkeypatch.setenv("TEXTRNN_CACHE", str(workspace.root / "large"))
+    found = outputs(workspace, download__source="mine.csv", download__sha256=sha256(content).hexdigest().upper())
+    assert found == expected
+    assert paths.CORPUS.read_bytes().startswith(file_list.MARK)
+    workspace.settings(**NAMED, download__source="mine.csv", download__sha256="0" * 64)
+    assert f"found {sha256(content).hexdigest()} ({len(content):,} bytes)" in workspace.failure(download.main)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_large_zip_that_is_alone_in_a_folder_is_read_as_a_small_one(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
+        for name, rows in (("a.csv", ROWS[::2]), ("b.csv", ROWS[1::2])):
+            archive.writestr(name, as_csv(rows))
+    put(workspace.root / "mail", "all.zip", file.getvalue())
+    expected = outputs(workspace, download__source="mail")
+    monkeypatch.setattr(download, "MOST_BYTES", 100)
+    assert outputs(workspace, download__source="mail") == expected
 
 
 def test_a_list_is_nothing_that_a_stranger_may_send(workspace: Workspace) -> None:

@@ -12,17 +12,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
-from stages import vectorize
+from stages import split, vectorize
 from tests.models import copied
 from tests.repository import Repository, as_tsv, invented
 from tests.server import body, direct, raw, running
+from tests.test_split import prepare
 from tests.workspace import Workspace, press_ctrl_c, wait_for
 from textrnn.core import paths
 from textrnn.core.files import write_text
+from textrnn.partitions.exchange import leave
 
 if sys.platform == "win32":
     pytest.skip("Unix signals, FIFOs and limits", allow_module_level=True)
@@ -141,6 +145,29 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_nothing_half_written(
     assert temporary(paths.VECTORS) == []
     workspace.run(vectorize.main)
     assert files(paths.VECTORS) == whole
+
+
+def test_a_file_that_others_would_read_is_named_when_the_disk_is_full(tmp_path: Path) -> None:
+    with room_for(0), pytest.raises(OSError, match="File too large") as error:
+        leave(tmp_path / "rows", 3, [np.arange(4)])
+    assert error.value.filename == str(tmp_path / "rows.3")
+
+
+def test_nothing_is_written_through_a_map_to_a_file_that_has_no_room_yet(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes = set[str]()
+
+    class Mapped(np.memmap):
+        def __new__(cls, *args: Any, **more: Any) -> Any:
+            modes.add(more.get("mode") or args[2])
+            return super().__new__(cls, *args, **more)
+
+    messages = [(label, f"{word} of {label} is another") for word in "abcdefghij" for label in ("ham", "spam")]
+    prepare(workspace, messages, {"time": range(len(messages))}, time_column="when")
+    monkeypatch.setattr("numpy.memmap", Mapped)
+    workspace.run(split.main)
+    assert modes == {"r", "r+"}, "w+ makes a file of holes: on a full disk, the process would end by SIGBUS"
 
 
 # Several at once

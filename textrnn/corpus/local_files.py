@@ -128,6 +128,8 @@ def listed(source: str) -> list[tuple[str, str]]:
     """Return the path or address of each file at a source, and what to call it: nothing if it is the source."""
     if is_file(source):
         return [(source, "")]
-    found = [named(file, source) for file in files(source) if file.fs.size(file.path)]
-    found = [path for path in found if Path(path).name[0] != "."]  # as in a zip
+    opened = [file for file in files(source) if file.fs.size(file.path) and Path(file.path).name[0] != "."]
+    found = [named(file, source) for file in opened]
+    if len(found) == 1 and _is_zip(opened[0]):  # here, too, all is as in `write`
+        return [(found[0], "")]
     return sorted(zip(found, short_names(found), strict=True), key=lambda one: one[1])

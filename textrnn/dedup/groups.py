@@ -58,11 +58,11 @@ class Joined(NamedTuple):
     def trees(self, name: str) -> NDArray[np.int32]:
         """Return trees of templates, whose roots are the lowest, mapped from their file: a new one has no branches."""
         path, count = self.folder / name, int(self.starts[-1])
-        new = not path.exists()
-        parents = np.asarray(np.memmap(path, np.int32, "w+" if new else "r+", shape=max(count, 1)))[:count]
-        for start in range(0, count if new else 0, CHUNK):
-            parents[start : start + CHUNK] = np.arange(start, min(start + CHUNK, count))
-        return parents
+        if not path.exists():
+            with path.open("wb") as file:  # not through the map: on a full disk, that kills a process without a word
+                for start in range(0, max(count, 1), CHUNK):
+                    file.write(np.arange(start, min(start + CHUNK, max(count, 1)), dtype=np.int32).tobytes())
+        return np.asarray(np.memmap(path, np.int32, "r+"))[:count]
 
     def near(self) -> NDArray[np.int32]:
         """Return the lowest number of the templates that near-duplicates connect with each."""

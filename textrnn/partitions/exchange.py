@@ -60,6 +60,9 @@ def leave(name: Path, part: int | str, slices: Sequence[NDArray[Any]]) -> None:
             f"expected {platform.node()} to reach {name.parent}, found no such folder: share the disk that holds data/ "
             "with all Dask workers, under one path"
         ) from None
+    except OSError as error:
+        error.filename = str(whole)  # a failed write names no file
+        raise
     written.replace(whole)
 
 
