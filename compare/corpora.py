@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.download import cached, from_cache, keep, own_corpus
+from stages.download import own_corpus
 from textrnn.artifacts.messages import SIDES, read_messages
 from textrnn.cleaning.batch import Clean
 from textrnn.cleaning.tally import clean
 from textrnn.core import paths
 from textrnn.core.errors import UserError
-from textrnn.corpus import readers
+from textrnn.corpus import cache, readers
 from textrnn.corpus import settings as reading
 
 GITHUB = "https://raw.githubusercontent.com/"
@@ -144,13 +144,13 @@ def fetched(files: Files) -> list[bytes]:
     """Return the files, from the cache or their addresses. Raises UserError if one can be had from neither."""
     contents = []
     for address, checksum in files:
-        file = io.BytesIO(from_cache(checksum) or b"")
+        file = io.BytesIO(cache.read(checksum) or b"")
         if not file.getvalue():
             try:
                 own_corpus("compare/corpora.py", address, checksum, CONNECT_TIMEOUT, file)
             except UserError as error:
-                raise UserError(f"{error}. Check the network, or put the file at {cached(checksum)}") from None
-            keep(file, checksum)
+                raise UserError(f"{error}. Check the network, or put the file at {cache.path(checksum)}") from None
+            cache.keep(file, checksum)
         contents.append(file.getvalue())
     return contents
 

@@ -13,14 +13,11 @@ Run     python -m stages.download
 if __spec__ is None:
     raise SystemExit("error: stages/download.py is part of a package: run `python -m stages.download`")
 
-import os
-import shutil
 import sys
 from itertools import chain
 from pathlib import Path
 from typing import IO
 
-import platformdirs
 from pydantic import Field
 
 from textrnn.core import params, paths
@@ -28,7 +25,7 @@ from textrnn.core.errors import UserError, note, run, say
 from textrnn.core.files import replacing
 from textrnn.core.progress import progress
 from textrnn.core.stores import is_address
-from textrnn.corpus import credentials, file_list, local_files, sms_spam, watch
+from textrnn.corpus import cache, credentials, file_list, local_files, sms_spam, watch
 from textrnn.corpus.archives import MOST_BYTES, unpacked
 from textrnn.corpus.http import fetch
 from textrnn.corpus.settings import Source, TestSource
@@ -61,7 +58,7 @@ def sms_spam_collection(connect_timeout: float) -> bytes:
             failure = f"{name}: {error}"
     raise UserError(
         f"last source failed: {failure}. Check the network, or put the file {sms_spam.ARCHIVE_MEMBER} with sha256 "
-        f"{sms_spam.SHA256} (from {sms_spam.ARCHIVE_URL}) at {cached(sms_spam.SHA256)}"
+        f"{sms_spam.SHA256} (from {sms_spam.ARCHIVE_URL}) at {cache.path(sms_spam.SHA256)}"
     )
 
 
@@ -120,44 +117,6 @@ def listing(source: str, place: str, checksum: str | None) -> bytes:
     return file_list.written(files)
 
 
-def cached(checksum: str) -> Path:
-    """Return where the content with this checksum is kept between runs. Raises OSError if no home is known."""
-    directory = os.environ.get("TEXTRNN_CACHE") or platformdirs.user_cache_dir("textrnn")
-    try:
-        return Path(directory).expanduser() / checksum.lower()
-    except RuntimeError:
-        raise FileNotFoundError(f"no home directory is known for the ~ of {directory}") from None
-
-
-def from_cache(checksum: str) -> bytes | None:
-    """Return the content with this checksum, or None if the cache lacks it or, which is printed, has other bytes."""
-    try:
-        path = cached(checksum)
-        if not path.is_file():
-            return None
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise UserError(f"expected at most {MOST_BYTES:,} bytes, found {size:,}")
-        return verified(path.read_bytes(), checksum)
-    except OSError:
-        return None
-    except UserError as error:
-        say(f"cache not used: {path}: {error}")
-        return None
-
-
-def keep(file: IO[bytes], checksum: str) -> None:
-    """Put a verified file into the cache. If that fails, print why and go on."""
-    file.seek(0)
-    if file.read(len(file_list.MARK)) == file_list.MARK:  # the files stay where they are
-        return
-    file.seek(0)
-    try:
-        with replacing(cached(checksum)) as copy:
-            shutil.copyfileobj(file, copy)
-    except OSError as error:
-        say(f"not cached: {error}")
-
-
 def main() -> None:
     """Run the stage."""
     settings = params.load("download", Download)
@@ -170,13 +129,13 @@ def main() -> None:
     if not own and settings.sha256 and settings.sha256.lower() != checksum:
         raise UserError(f"params.yaml: expected download.sha256 null for sms-spam, found {settings.sha256}")
     with replacing(paths.CORPUS) as file, replacing(paths.TEST_CORPUS) as other:
-        content = from_cache(checksum) if checksum else None
+        content = cache.read(checksum) if checksum else None
         if content is None and own:
             own_corpus("download.source", source, checksum, timeout, file)
         else:
             file.write(sms_spam_collection(timeout) if content is None else content)
         if content is None and checksum:
-            keep(file, checksum)
+            cache.keep(file, checksum)
         if test:
             own_corpus("split.test_source", test, None, timeout, other)
         else:

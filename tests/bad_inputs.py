@@ -30,7 +30,7 @@ from textrnn.core import paths
 from textrnn.core.errors import run
 from textrnn.core.escape import printable
 from textrnn.core.files import read_json, write_json
-from textrnn.corpus import http
+from textrnn.corpus import cache, http
 
 TABLE, PAGE = (Workspace.ORIGINAL / name for name in ("tests/bad_inputs.md", "docs/errors.md"))
 
@@ -136,8 +136,8 @@ def of_source(case: Case, bench: Bench) -> Outcome:
     elif "file" in case:
         (bench.workspace.root / source).write_text(text_of(case["file"]), "utf-8")
     if case.get("cache") == "poison":
-        download.cached(checksum).parent.mkdir()
-        download.cached(checksum).write_bytes(b"ham\tpoison\n")
+        cache.path(checksum).parent.mkdir()
+        cache.path(checksum).write_bytes(b"ham\tpoison\n")
     elif case.get("cache") == "file":
         (bench.workspace.root / "cache").touch()
     checked = {"download__sha256": 64 * "0" if case["cache"] == "other" else checksum} if "cache" in case else {}

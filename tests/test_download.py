@@ -24,6 +24,7 @@ from tests.server import Server, body, direct, memory_below, running, status
 from tests.workspace import Workspace, place
 from textrnn.core import errors, paths
 from textrnn.core.errors import UserError
+from textrnn.corpus import cache as kept
 from textrnn.corpus import http, sms_spam, watch
 
 SHA256, MEMBER = "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d", "SMSSpamCollection"
@@ -170,9 +171,9 @@ def test_a_cache_that_cannot_be_written_is_printed_and_no_error(
 def test_the_cache_is_the_users_own_or_the_named_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("TEXTRNN_CACHE", "")
-    assert download.cached(SHA256) == platformdirs.user_cache_path("textrnn") / SHA256
+    assert kept.path(SHA256) == platformdirs.user_cache_path("textrnn") / SHA256
     monkeypatch.setenv("TEXTRNN_CACHE", "~/kept")
-    assert download.cached(SHA256.upper()) == tmp_path / "kept" / SHA256
+    assert kept.path(SHA256.upper()) == tmp_path / "kept" / SHA256
 
 
 # A user's own corpus
