@@ -22,7 +22,7 @@ from textrnn.core.progress import progress
 from textrnn.corpus import readers
 from textrnn.corpus.readers import Batch, Whole
 from textrnn.partitions import alphabet
-from textrnn.partitions.exchange import leave, read, read_all, shared, unpacked
+from textrnn.partitions.exchange import cut_by, leave, read, read_all, shared, unpacked
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import distinct
 
@@ -163,7 +163,7 @@ def duplicates(bucket: int, batches: Batches) -> NDArray[np.int64]:
     found["differs"] = keys["label"] != keys["label"][earliest]
     dropped = earliest != np.arange(len(keys))
     counts, sizes = (np.bincount(owners[dropped], weights, batches.total) for weights in (None, keys["bytes"][dropped]))
-    leave(batches.folder / "dropped", bucket, np.split(found[dropped], np.cumsum(counts.astype(np.int64))[:-1]))
+    leave(batches.folder / "dropped", bucket, cut_by(found[dropped], counts.astype(np.int64)))
     return np.stack([counts, sizes], axis=1).astype(np.int64)
 
 

@@ -20,7 +20,7 @@ from textrnn.dedup.groups import ROW, Groups, Joined, groups, totals, unite_user
 from textrnn.dedup.sides import TEST, TRAIN, VALIDATION, Sides, Split, by_time, filled, quotas, twins
 from textrnn.dedup.word_sets import Ints
 from textrnn.partitions import alphabet
-from textrnn.partitions.exchange import cut_at, leave, read, read_all, shares
+from textrnn.partitions.exchange import cut_at, cut_by, leave, read, read_all, shares
 from textrnn.partitions.execute import map_ordered
 from textrnn.partitions.factorize import distinct
 
@@ -68,13 +68,13 @@ def scattered(block: int, found: Joined, vectors: Sequence[Path], given: Given, 
         rows["part"] = by_time(np.load(given.time, mmap_mode="r")[here], given.newest)
     buckets = rows["together"] % found.ranges
     order = np.argsort(buckets, kind="stable")
-    ends = np.searchsorted(buckets[order], np.arange(1, found.ranges))
+    cut = partial(cut_at, of=buckets[order], buckets=found.ranges)
     lines = (
         np.array(found.messages.read(block).split(b"\n")[:-1], object)[order] if keep_together == "none" else order[:0]
     )
     leave(
         found.folder / "rows", block,
-        [*np.split(rows[order], ends), order, *map(alphabet.lines, np.split(lines, ends))],
+        [*cut(rows[order]), order, *map(alphabet.lines, cut(lines))],
     )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def ranked(bucket: int, found: Joined) -> int:
     """Sort the groups whose keys are in a bucket. Leaves their ranks. Returns how many there are."""
     keys = [some.reshape(-1, 2) for some in read_all(found.folder / "keys", found.ranges, bucket, np.uint64)]
     ranks = distinct(*np.concatenate(keys).T)[1]
-    leave(found.folder / "ranks", bucket, np.split(ranks, np.cumsum(list(map(len, keys)))[:-1]))
+    leave(found.folder / "ranks", bucket, cut_by(ranks, list(map(len, keys))))
     return len(ranks)
 
 
@@ -143,7 +143,7 @@ def assign(found: Joined, wanted: Ints, given: Given, settings: Split) -> None:
         for some in cut_at(order, table["stratum"][order].astype(np.int64), len(left)) if len(order) else []:
             if len(some):
                 sides[some] = filled(table["size"][some], table["first"][some], left[table["stratum"][some[0]]])
-        leave(found.folder / "sides", bucket, np.split(sides, np.cumsum(list(map(len, tables)))[:-1]))
+        leave(found.folder / "sides", bucket, cut_by(sides, list(map(len, tables))))
 
 
 def decided(bucket: int, found: Joined, given: Given, settings: Split, firsts: Ints, labels: int) -> Counts:
@@ -160,7 +160,7 @@ def decided(bucket: int, found: Joined, given: Given, settings: Split, firsts: I
     result["twin"] = twins((rows["near"], rows["template"], distinct(*rows["text"].T)[1]), sides)
     result["group"] = of_keys[numbers]
     sizes = [len(some) for some in read_all(found.folder / "rows", found.messages.total, bucket, ROW)]
-    leave(found.folder / "decided", bucket, np.split(result, np.cumsum(sizes)[:-1]))
+    leave(found.folder / "decided", bucket, cut_by(result, sizes))
     places = np.repeat(np.arange(len(sizes)), sizes) * len(SIDES) + sides
     of_blocks = [np.bincount(places, weights, len(sizes) * len(SIDES)) for weights in (None, rows["tokens"])]
     pairs = unique(numbers << 16 | rows["label"])

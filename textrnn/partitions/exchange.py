@@ -98,3 +98,8 @@ def shares(of: NDArray[np.uint64], buckets: int) -> NDArray[np.int64]:
 def cut_at(array: NDArray[Any], of: NDArray[np.int64], buckets: int) -> list[NDArray[Any]]:
     """Return an array in slices. `of` says, in rising order, to which each entry belongs."""
     return np.split(array, np.searchsorted(of, np.arange(1, buckets))) if buckets else []
+
+
+def cut_by(array: NDArray[Any], sizes: Sequence[int] | NDArray[np.int64]) -> list[NDArray[Any]]:
+    """Return an array in slices of these sizes."""
+    return np.split(array, np.cumsum(sizes)[:-1])
